@@ -1,0 +1,28 @@
+//! What crosses a process boundary: identifiers, jobs, statuses, log lines, the model manifest.
+//!
+//! Every type here is plain data with one JSON form. What a value *means* is decided in `pipeline`; how it is
+//! stored or sent is the adapters' business.
+
+mod changes;
+mod id;
+mod job;
+mod log;
+mod manifest;
+mod pipeline;
+mod problem;
+mod serving;
+
+pub use changes::FileChanges;
+pub use id::{CommitSha, IdError, ModelName, PipelineId, RepoName};
+pub use job::Job;
+pub use log::{LogEnd, LogFrame, LogLine, NewLine, Stream};
+pub use manifest::{
+    Column, ColumnType, Flavour, MANIFEST_FILE, MODEL_FILE, ModelFile, ModelManifest, ONNX_FILE, OnnxLayout, OnnxTwin,
+    Signature, Task, TensorSpec, is_sha256,
+};
+pub use pipeline::{Phase, PhaseRecord, PhaseStatus, PipelineRecord, PipelineStatus};
+pub use problem::Problem;
+pub use serving::{Environment, LoadRequest, LoadedModel, UnloadRequest};
+
+/// The header that carries the internal token between our own processes: `Authorization: Bearer …`.
+pub const INTERNAL_AUTH: &str = "authorization";

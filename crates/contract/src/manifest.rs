@@ -1,0 +1,181 @@
+//! `metadata.json`: what a packaged model is, written in the kernel that trained it and read by every server.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ModelName;
+
+/// The manifest's file name in a version's folder.
+pub const MANIFEST_FILE: &str = "metadata.json";
+/// The pickled estimator's file name.
+pub const MODEL_FILE: &str = "model.pkl";
+/// The ONNX twin's file name.
+pub const ONNX_FILE: &str = "model.onnx";
+
+/// A packaged model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelManifest {
+    /// Version of this format; 1.
+    pub format: u32,
+    /// The model's name.
+    pub model_name: ModelName,
+    /// The notebook's `VERSION`: a label.
+    pub declared_version: String,
+    /// What it predicts.
+    pub task: Task,
+    /// A classifier's labels, in the order of the probability columns.
+    #[serde(default)]
+    pub classes: Option<Vec<serde_json::Value>>,
+    /// What it takes.
+    pub signature: Signature,
+    /// What computes its predictions.
+    pub flavour: Flavour,
+    /// The proven twin, when there is one.
+    #[serde(default)]
+    pub onnx: Option<OnnxTwin>,
+    /// Why there is no proven twin, when there is none.
+    #[serde(default)]
+    pub onnx_reason: Option<String>,
+    /// A few rows that the model accepts, in the `dataframe_split` form for columns
+    /// (`{"columns":[…],"data":[[…]]}`) or `{"inputs":[[…]]}` for a tensor.
+    pub input_example: serde_json::Value,
+    /// What the estimator itself answered for `input_example`: `{"predictions":[…],"probabilities":[[…]]}`.
+    pub expected_output: serde_json::Value,
+    /// The version's other files by name.
+    pub files: BTreeMap<String, ModelFile>,
+    /// Names the Python environment it was trained in; absent for the platform's own.
+    #[serde(default)]
+    pub environment: Option<String>,
+    /// The Python that trained it, e.g. `3.11.7`.
+    pub python_version: String,
+    /// Library versions by distribution name.
+    #[serde(default)]
+    pub libraries: BTreeMap<String, String>,
+}
+
+/// What a model predicts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Task {
+    /// One of a closed set of labels.
+    Classification,
+    /// Numbers.
+    Regression,
+}
+
+/// What computes a model's predictions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Flavour {
+    /// ONNX Runtime, in the server's process.
+    Onnx,
+    /// The model's own library, in a child process.
+    Python,
+}
+
+/// A model's inputs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Signature {
+    /// A table with named columns.
+    Columns {
+        /// The columns, in the order the estimator was fitted on.
+        columns: Vec<Column>,
+    },
+    /// One array.
+    Tensor {
+        /// Its element type and shape.
+        tensor: TensorSpec,
+    },
+}
+
+/// A named input column.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub column_type: ColumnType,
+    /// Whether a row must have it. A column that may be missing (`null`) is still named.
+    pub required: bool,
+    /// Whether `null` is accepted.
+    #[serde(default)]
+    pub nullable: bool,
+}
+
+/// MLflow's column types, as far as tables of models have them.
+/// Source: `mlflow.types.DataType`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ColumnType {
+    /// true or false.
+    Boolean,
+    /// 32-bit integer.
+    Integer,
+    /// 64-bit integer.
+    Long,
+    /// 32-bit floating point.
+    Float,
+    /// 64-bit floating point.
+    Double,
+    /// Text.
+    String,
+    /// A moment, as RFC 3339 text.
+    Datetime,
+}
+
+/// An unnamed array input.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TensorSpec {
+    /// numpy's name of the element type, e.g. `float64`.
+    pub dtype: String,
+    /// The shape; -1 stands for any length. The first axis is rows.
+    pub shape: Vec<i64>,
+}
+
+/// How the proven ONNX twin is fed and read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OnnxTwin {
+    /// The conversion that was proven, for people.
+    pub variant: String,
+    /// How rows become the graph's inputs.
+    pub layout: OnnxLayout,
+    /// Name of the graph's output with labels or values.
+    pub output: String,
+    /// Name of the graph's output with probabilities, `[rows, classes]`.
+    #[serde(default)]
+    pub probabilities: Option<String>,
+    /// What stands for a missing text value in the graph.
+    #[serde(default)]
+    pub missing_string: Option<String>,
+    /// How many rows the twin was proven on.
+    pub rows_proven: u64,
+    /// The largest difference seen there: absolute in probabilities, relative in regressions.
+    pub max_difference: f64,
+}
+
+/// How rows become the graph's inputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnnxLayout {
+    /// One input of shape `[rows, 1]` for each column, named by `inputs` of the graph in column order.
+    Columns,
+    /// One input of shape `[rows, width]`.
+    Matrix,
+}
+
+/// A file of a version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelFile {
+    /// SHA-256, in hex.
+    pub sha256: String,
+    /// Size in bytes.
+    pub size: u64,
+}
+
+/// Whether a string is a SHA-256 digest in lower-case hex.
+pub fn is_sha256(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+}

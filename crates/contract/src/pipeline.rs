@@ -1,0 +1,153 @@
+//! A pipeline as the API shows it.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{CommitSha, ModelName, PipelineId, RepoName};
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(rename_all = "lowercase")]
+        pub enum $name { $($(#[$vdoc])* $variant),+ }
+
+        impl $name {
+            /// All values, in order.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// The word that the API and the store use.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+
+            /// The value of a word, if it is one.
+            pub fn from_word(word: &str) -> Option<Self> {
+                match word { $($word => Some(Self::$variant),)+ _ => None }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+    };
+}
+
+words!(
+    /// The phases of a pipeline, in the order they run.
+    Phase {
+        /// Fetch the whole tree at the pushed commit.
+        Download = "download",
+        /// Check the notebook contract, statically.
+        Validate = "validate",
+        /// Run the notebook on a kernel.
+        Execute = "execute",
+        /// Record the run and register the model's next version.
+        Register = "register",
+        /// Let the gates decide; load and swap in a passing model.
+        Deploy = "deploy",
+    }
+);
+
+words!(
+    /// How far a phase is.
+    PhaseStatus {
+        /// Not started.
+        Pending = "pending",
+        /// Started, not ended.
+        Running = "running",
+        /// Ended well.
+        Succeeded = "succeeded",
+        /// Ended with an error.
+        Failed = "failed",
+        /// Not run, because an earlier phase ended the pipeline.
+        Skipped = "skipped",
+    }
+);
+
+words!(
+    /// How far a pipeline is.
+    PipelineStatus {
+        /// Waits for a worker.
+        Queued = "queued",
+        /// A worker has it.
+        Running = "running",
+        /// Every phase ended well; whether the model was deployed is said apart.
+        Succeeded = "succeeded",
+        /// A phase failed.
+        Failed = "failed",
+        /// Cancelled by a person, or superseded by a newer push.
+        Cancelled = "cancelled",
+        /// The notebook bears no mlops tag.
+        Skipped = "skipped",
+    }
+);
+
+impl PipelineStatus {
+    /// Whether nothing will change any more.
+    pub fn is_final(self) -> bool {
+        !matches!(self, Self::Queued | Self::Running)
+    }
+}
+
+/// A phase's row.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PhaseRecord {
+    /// Which phase.
+    pub name: Phase,
+    /// How far it is.
+    pub status: PhaseStatus,
+    /// When its latest attempt started.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+    /// How many times it was started.
+    pub attempt: u32,
+    /// What went wrong.
+    pub error: Option<String>,
+}
+
+/// A pipeline, whole.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PipelineRecord {
+    /// Its identifier.
+    pub id: PipelineId,
+    /// The repository pushed to.
+    pub repo: RepoName,
+    /// The branch pushed to, without `refs/heads/`.
+    pub branch: String,
+    /// The commit pushed.
+    pub commit_sha: CommitSha,
+    /// The notebook's path in the repository.
+    pub notebook_path: String,
+    /// From the config cell, once validated.
+    pub model_name: Option<ModelName>,
+    /// From the config cell, once validated: a label.
+    pub declared_version: Option<String>,
+    /// MLflow's version number, once registered.
+    pub registry_version: Option<u64>,
+    /// How far it is.
+    pub status: PipelineStatus,
+    /// Whether its model was deployed.
+    pub deployed: bool,
+    /// Why it ended as it did, in words.
+    pub reason: Option<String>,
+    /// Its phases, in order.
+    pub phases: Vec<PhaseRecord>,
+    /// The metrics its gates read. `null` stands for a number JSON has no form for (NaN, the infinities).
+    pub metrics: BTreeMap<String, Option<f64>>,
+    /// Parameters given for this run.
+    pub parameters: BTreeMap<String, serde_json::Value>,
+    /// The MLflow run.
+    pub mlflow_run_id: Option<String>,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When its first phase started.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+}

@@ -1,0 +1,81 @@
+//! All gates and metrics → whether to deploy, in words.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Gate,
+    evaluate::{Readings, evaluate},
+};
+
+/// The metric that is asked for when a notebook sets no gates.
+const DEFAULT_METRIC: &str = "accuracy";
+
+const HOW_TO_SET_GATES: &str = "the notebook sets no GATES; to decide by another metric, set it in the mlops:config cell, \
+                                e.g. GATES = [\"rmse < champion\"]";
+
+/// Whether a trained model is to be deployed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    /// Whether every gate passed.
+    pub passed: bool,
+    /// Why, in words and numbers: the gates that failed, or all of them if none did.
+    pub reason: String,
+    /// Each gate in the notebook's order.
+    pub gates: Vec<GateResult>,
+}
+
+/// How one gate turned out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GateResult {
+    /// The gate's text.
+    pub gate: String,
+    /// Whether it passed.
+    pub passed: bool,
+    /// The facts it rests on.
+    pub explanation: String,
+}
+
+/// Decides from the notebook's `gates`, the new model's `metrics` and those of the deployed version (`champion`; `None`
+/// when nothing is deployed).
+///
+/// Without gates (`None`) the gate is `accuracy >= min_accuracy`, and a model without that metric is not deployed. An
+/// empty list of gates always deploys.
+pub fn decide(
+    gates: Option<&[Gate]>,
+    min_accuracy: f64,
+    metrics: &BTreeMap<String, f64>,
+    champion: Option<&BTreeMap<String, f64>>,
+) -> Decision {
+    let readings = Readings { metrics, champion };
+    match gates {
+        Some([]) => Decision { passed: true, reason: "GATES is empty, so nothing is checked".to_owned(), gates: Vec::new() },
+        Some(gates) => by(gates.iter().map(|gate| check(gate, readings)).collect()),
+        None => {
+            let mut result = check(&Gate::at_least(DEFAULT_METRIC, min_accuracy), readings);
+            if !metrics.contains_key(DEFAULT_METRIC) {
+                result.explanation = format!("{}; {HOW_TO_SET_GATES}", result.explanation);
+            }
+            by(vec![result])
+        }
+    }
+}
+
+fn check(gate: &Gate, readings: Readings<'_>) -> GateResult {
+    let outcome = evaluate(&gate.condition, readings);
+    let mut facts: Vec<String> = Vec::new();
+    for fact in outcome.facts {
+        if !facts.contains(&fact) {
+            facts.push(fact);
+        }
+    }
+    GateResult { gate: gate.to_string(), passed: outcome.verdict.passes(), explanation: facts.join(" and ") }
+}
+
+fn by(gates: Vec<GateResult>) -> Decision {
+    let passed = gates.iter().all(|gate| gate.passed);
+    let decisive = gates.iter().filter(|gate| gate.passed == passed);
+    let reason = decisive.map(|gate| format!("{}: {}", gate.gate, gate.explanation)).collect::<Vec<_>>().join("; ");
+    Decision { passed, reason, gates }
+}

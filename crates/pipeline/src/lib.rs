@@ -1,0 +1,21 @@
+//! What should happen to a push: pure decisions, without a clock, I/O or logs.
+//!
+//! - [`notebooks_to_run`], [`branch_matches`]: which notebooks a push runs.
+//! - [`validate`]: the notebook contract, read from the file's bytes without running anything.
+//! - [`next_phase`], [`may_replace`]: a pipeline's state machine and the rule that deploys never go backwards.
+//! - [`Gate`], [`decide`]: whether a trained model is good enough to be deployed.
+//! - [`backoff`]: when something that may work later is tried again.
+//!
+//! Whoever calls these functions fetches the bytes, reads the clock and writes down what was decided.
+
+mod gate;
+mod notebook;
+mod plan;
+mod retry;
+mod trigger;
+
+pub use gate::{Decision, Gate, GateError, GateResult, decide};
+pub use notebook::{Contract, Verdict, Violation, validate};
+pub use plan::{may_replace, next_phase};
+pub use retry::{MAX_ATTEMPTS, backoff};
+pub use trigger::{TriggerError, branch_matches, notebooks_to_run};

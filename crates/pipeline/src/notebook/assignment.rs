@@ -1,0 +1,62 @@
+//! The names that a cell's top-level statements assign.
+
+use ruff_python_ast::{Expr, Stmt};
+use ruff_text_size::{Ranged, TextSize};
+
+/// A name assigned at the top level of a cell.
+pub(super) struct Assignment<'a> {
+    pub(super) name: &'a str,
+    /// The value, when the name gets the whole of it; `None` in `a, b = …`, `a += …` and imports.
+    pub(super) value: Option<&'a Expr>,
+    /// Where the name stands in the source.
+    pub(super) at: TextSize,
+}
+
+/// The names that a statement assigns (`=`, also with a type or by unpacking); none for other statements.
+pub(super) fn assigned(statement: &Stmt) -> Vec<Assignment<'_>> {
+    let mut found = Vec::new();
+    match statement {
+        Stmt::Assign(assign) => {
+            assign.targets.iter().for_each(|target| collect(target, Some(&assign.value), &mut found));
+        }
+        Stmt::AnnAssign(assign) => {
+            if let Some(value) = &assign.value {
+                collect(&assign.target, Some(value), &mut found);
+            }
+        }
+        _ => {}
+    }
+    found
+}
+
+/// The names that a statement binds in any way that is allowed in a config cell; `None` for other statements.
+pub(super) fn bound(statement: &Stmt) -> Option<Vec<Assignment<'_>>> {
+    let names = match statement {
+        Stmt::Assign(_) | Stmt::AnnAssign(_) => return Some(assigned(statement)),
+        Stmt::AugAssign(assign) => {
+            let mut found = Vec::new();
+            collect(&assign.target, None, &mut found);
+            return Some(found);
+        }
+        Stmt::Import(import) => &import.names,
+        Stmt::ImportFrom(import) => &import.names,
+        // A docstring does nothing.
+        Stmt::Expr(expression) if expression.value.is_string_literal_expr() => return Some(Vec::new()),
+        _ => return None,
+    };
+    let imported = names.iter().map(|alias| {
+        let name = alias.asname.as_ref().unwrap_or(&alias.name);
+        Assignment { name: name.as_str(), value: None, at: name.start() }
+    });
+    Some(imported.collect())
+}
+
+fn collect<'a>(target: &'a Expr, value: Option<&'a Expr>, found: &mut Vec<Assignment<'a>>) {
+    match target {
+        Expr::Name(name) => found.push(Assignment { name: name.id.as_str(), value, at: name.start() }),
+        Expr::Tuple(tuple) => tuple.elts.iter().for_each(|target| collect(target, None, found)),
+        Expr::List(list) => list.elts.iter().for_each(|target| collect(target, None, found)),
+        Expr::Starred(starred) => collect(&starred.value, None, found),
+        _ => {}
+    }
+}

@@ -1,0 +1,129 @@
+//! Which notebooks a push runs.
+
+use contract::FileChanges;
+use globset::{GlobBuilder, GlobMatcher};
+
+/// Why no notebook could be chosen.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TriggerError {
+    /// The repository's notebook pattern is not a glob: correct the setting.
+    #[error("notebook_glob {glob:?} is not a pattern: {message}")]
+    Glob {
+        /// The pattern as configured.
+        glob: String,
+        /// What is wrong with it.
+        message: String,
+    },
+}
+
+/// The notebooks that a push added or modified and that match `glob`, by path from the repository's root, sorted.
+///
+/// `*` does not cross a `/`, `**` does. Files in hidden folders (Jupyter's checkpoints among them), hidden files and
+/// paths that could lead out of the tree are never run.
+pub fn notebooks_to_run(files: &FileChanges, glob: &str) -> Result<Vec<String>, TriggerError> {
+    let matcher =
+        matcher(glob).map_err(|error| TriggerError::Glob { glob: glob.to_owned(), message: error.kind().to_string() })?;
+    let runs = |path: &String| is_notebook(path) && matcher.is_match(path) && !files.removed.contains(path);
+    Ok(files.added_or_modified.iter().filter(|path| runs(path)).cloned().collect())
+}
+
+/// Whether `branch` matches one of the comma-separated globs, e.g. `main,master,release/*`. A pattern that is not a
+/// glob matches no branch.
+pub fn branch_matches(patterns: &str, branch: &str) -> bool {
+    let mut patterns = patterns.split(',').map(str::trim).filter(|pattern| !pattern.is_empty());
+    patterns.any(|pattern| matcher(pattern).is_ok_and(|matcher| matcher.is_match(branch)))
+}
+
+fn matcher(glob: &str) -> Result<GlobMatcher, globset::Error> {
+    Ok(GlobBuilder::new(glob).literal_separator(true).build()?.compile_matcher())
+}
+
+fn is_notebook(path: &str) -> bool {
+    let is_plain = |part: &str| !part.is_empty() && !part.starts_with('.');
+    let has_extension = path.rsplit_once('.').is_some_and(|(_, extension)| extension == "ipynb");
+    has_extension && !path.chars().any(|c| c == '\\' || c.is_control()) && path.split('/').all(is_plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn changes(changed: &[&str], removed: &[&str]) -> FileChanges {
+        let set = |paths: &[&str]| paths.iter().map(|&path| path.to_owned()).collect();
+        FileChanges { added_or_modified: set(changed), removed: set(removed) }
+    }
+
+    #[test]
+    fn changed_notebooks_that_match_are_run_in_order() {
+        let files =
+            changes(&["z.ipynb", "notebooks/b.ipynb", "notebooks/deep/a.ipynb", "src/x.py", "a.ipynb.txt"], &["gone.ipynb"]);
+        let table: &[(&str, &[&str])] = &[
+            ("**/*.ipynb", &["notebooks/b.ipynb", "notebooks/deep/a.ipynb", "z.ipynb"]),
+            ("notebooks/*.ipynb", &["notebooks/b.ipynb"]),
+            ("notebooks/**", &["notebooks/b.ipynb", "notebooks/deep/a.ipynb"]),
+            ("*.ipynb", &["z.ipynb"]),
+            ("{notebooks,src}/*", &["notebooks/b.ipynb"]),
+            ("gone.ipynb", &[]),
+        ];
+        for (glob, expected) in table {
+            assert_eq!(
+                notebooks_to_run(&files, glob).as_deref(),
+                Ok(&expected.iter().map(|&p| p.to_owned()).collect::<Vec<_>>()[..]),
+                "{glob}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_notebook_that_is_gone_in_the_end_is_not_run() {
+        assert_eq!(notebooks_to_run(&changes(&["a.ipynb", "b.ipynb"], &["a.ipynb"]), "**"), Ok(vec!["b.ipynb".to_owned()]));
+    }
+
+    #[test]
+    fn hidden_places_and_paths_that_climb_are_never_run() {
+        let bad = [
+            ".ipynb_checkpoints/a-checkpoint.ipynb",
+            "n/.ipynb_checkpoints/a.ipynb",
+            ".git/a.ipynb",
+            ".a.ipynb",
+            "../a.ipynb",
+            "n/../../a.ipynb",
+            "./a.ipynb",
+            "/etc/a.ipynb",
+            "n//a.ipynb",
+            "n\\a.ipynb",
+            "n/a\0.ipynb",
+            "n/a\n.ipynb",
+            "",
+            ".ipynb",
+        ];
+        assert_eq!(notebooks_to_run(&changes(&bad, &[]), "**"), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn a_pattern_that_is_not_a_glob_is_named() {
+        let error = notebooks_to_run(&changes(&["a.ipynb"], &[]), "a[").expect_err("an unclosed class");
+        assert_eq!(error.to_string(), "notebook_glob \"a[\" is not a pattern: unclosed character class; missing ']'");
+    }
+
+    #[test]
+    fn branches_match_comma_separated_globs() {
+        let table = [
+            ("main", "main", true),
+            ("main", "maint", false),
+            ("main,master,release/*", "master", true),
+            (" main , release/* ", "release/1.0", true),
+            ("release/*", "release/1/hotfix", false),
+            ("release/**", "release/1/hotfix", true),
+            ("*", "main", true),
+            ("*", "feature/x", false),
+            ("**", "feature/x", true),
+            ("", "main", false),
+            (",", "", false),
+            ("a[,main", "main", true),
+        ];
+        for (patterns, branch, expected) in table {
+            assert_eq!(branch_matches(patterns, branch), expected, "{patterns:?} {branch:?}");
+        }
+    }
+}

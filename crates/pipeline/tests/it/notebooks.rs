@@ -1,0 +1,124 @@
+//! Notebooks that are in order, and those that are none of our business.
+
+use pipeline::{Contract, Verdict, validate};
+use serde_json::json;
+
+use crate::{cell, examples, good, notebook, with, with_config};
+
+fn valid(bytes: &[u8]) -> Contract {
+    match validate(bytes, "n.ipynb") {
+        Verdict::Valid(contract) => contract,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_notebook_in_order_gives_its_contract() {
+    let mut cells = good();
+    cells[0] = cell(
+        "mlops:config",
+        "\"\"\"What this is.\"\"\"\nimport os  # allowed\nMODEL_NAME: str = 'titanic'\nVERSION = r\"1.0\" \".0\"\nGATES = [\n  \"accuracy >= 0.8\",\n  'rmse < champion',\n]\nTIMEOUT_SECONDS = 1_200\nDATA = os.environ.get('X')\n",
+    );
+    cells[3] = cell(
+        "mlops:evaluation",
+        "accuracy, [f1, *_rest] = scores()\nn: int = 3\nMETRICS = {'auc': 1}\n_private = 1\nif n:\n    inner = 1\naccuracy = 2\nm.x = 1\n",
+    );
+    cells.insert(1, cell("parameters", "depth = 4\nrate: float = -0.5\nnames = ['a', ('b', None, True)]\nopts = {'k': 1}\nbase = depth * 2\nhuge = 2**99"));
+    cells.insert(0, cell("", "# /// script\n# requires-python = \">=3.11\"\n# dependencies = [\n#   \"pandas>=2\",\n#\n#   \"scikit-learn==1.5.0\",\n# ]\n# ///\n%pip list\n!ls"));
+    let contract = valid(&notebook(&cells));
+    assert_eq!(
+        serde_json::to_value(&contract).expect("a contract is JSON"),
+        json!({
+            "model_name": "titanic",
+            "version": "1.0.0",
+            "gates": ["accuracy >= 0.8", "rmse < champion"],
+            "timeout_seconds": 1200,
+            "evaluation_names": ["accuracy", "f1", "n", "METRICS"],
+            "parameters": {"depth": 4, "rate": -0.5, "names": ["a", ["b", null, true]], "opts": {"k": 1}},
+            "dependencies": ["pandas>=2", "scikit-learn==1.5.0"],
+            "requires_python": ">=3.11",
+            "warnings": ["cell 2, line 5: the default of base is not a literal", "cell 2, line 6: the default of huge is not a literal"],
+        })
+    );
+    let back: Contract = serde_json::from_value(serde_json::to_value(&contract).expect("JSON")).expect("its own JSON");
+    assert_eq!(back, contract);
+}
+
+#[test]
+fn what_is_optional_may_be_left_out() {
+    let contract = valid(&notebook(&good()));
+    assert_eq!((contract.gates, contract.timeout_seconds, contract.dependencies), (None, None, None));
+    assert_eq!(contract.evaluation_names, ["accuracy"]);
+    assert!(contract.parameters.is_empty() && contract.warnings.is_empty());
+    assert_eq!(valid(&with_config("MODEL_NAME = 'a'; VERSION = '1'; GATES = []")).gates, Some(Vec::new()));
+}
+
+#[test]
+fn a_notebook_without_our_tags_is_skipped() {
+    let others = [
+        notebook(&[]),
+        notebook(&[cell("", "this is not python")]),
+        notebook(&[cell("parameters", "x = 1"), cell("raises-exception", "1/0"), cell("training", "")]),
+        br#"{"nbformat": 3, "nbformat_minor": 0, "metadata": {}, "worksheets": [{"cells": [{"cell_type": "code", "input": "x"}]}]}"#.to_vec(),
+    ];
+    for bytes in others {
+        assert_eq!(validate(&bytes, "n.ipynb"), Verdict::Skipped, "{}", String::from_utf8_lossy(&bytes));
+    }
+}
+
+#[test]
+fn all_minor_versions_and_both_forms_of_source_are_read() {
+    for minor in 0..=5 {
+        let mut file: serde_json::Value = serde_json::from_slice(&notebook(&good())).expect("JSON");
+        file["nbformat_minor"] = minor.into();
+        file["cells"][0]["source"] = json!(["MODEL_NAME = \"a\"\n", "VERSION = \"1\""]);
+        assert_eq!(valid(file.to_string().as_bytes()).version, "1", "4.{minor}");
+    }
+}
+
+#[test]
+fn magics_shell_lines_and_odd_layouts_are_python_too() {
+    for (index, tag, source) in [
+        (1, "mlops:preprocessing", "%matplotlib inline\n!pip list\nfiles = !ls\nx?"),
+        (1, "mlops:preprocessing", "%%bash\necho $(( 1 + "),
+        (2, "mlops:training", "%%time\nmodel = await fit(x)"),
+        (2, "mlops:training", "    if x:\n        y = 1\n    model = 2"),
+        (2, "mlops:training", "match x:\r\n    case 1:\r\n        y = f'{x!r:>{3}}'\r\n"),
+        (4, "mlops:export", "!cp model.pkl {MODEL_OUTPUT_PATH}"),
+        (4, "mlops:export", "if x:\n    !echo \"\"\"\n    !cp 'it \\\n  $MODEL_OUTPUT_PATH\n    y = 1"),
+        (4, "mlops:export", "'''\n!is this a magic?\n'''\nx = MODEL_OUTPUT_PATH\nx??\nt = %time f('"),
+    ] {
+        valid(&with(index, cell(tag, source)));
+    }
+}
+
+#[test]
+fn several_cells_may_share_a_tag_and_a_cell_may_have_several() {
+    let mut cells = good();
+    cells.push(cell("mlops:export", "print('done')"));
+    cells.insert(2, cell("mlops:preprocessing", "x = 2"));
+    cells[3]["metadata"]["tags"] = json!(["mlops:training", "raises-exception", "mlops:data"]);
+    valid(&notebook(&cells));
+}
+
+#[test]
+fn odd_but_allowed_things_are_warned_about() {
+    let mut cells = good();
+    cells.swap(2, 3);
+    cells[4]["metadata"]["tags"] = json!(["mlops:export", "skip-execution"]);
+    assert_eq!(
+        valid(&notebook(&cells)).warnings,
+        ["cell 2: mlops:evaluation stands before mlops:training", "cell 4: mlops:export is also tagged skip-execution"]
+    );
+}
+
+#[test]
+fn the_example_notebooks_are_in_order() {
+    for (name, bytes) in examples() {
+        match validate(&bytes, &name) {
+            Verdict::Valid(contract) => assert_eq!(contract.warnings, Vec::<String>::new(), "{name}"),
+            Verdict::Skipped => {}
+            Verdict::Invalid(violations) => panic!("{name}: {violations:#?}"),
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! What every process of ours has: settings, telemetry, shutdown, problem+json, and the way a router is served.
+//!
+//! Nothing here knows what a process is for.
+
+mod bearer;
+mod env;
+mod problem;
+mod request;
+mod serve;
+mod shutdown;
+pub mod telemetry;
+
+pub use bearer::{check_bearer, protect};
+pub use env::{Check, EnvFileError, Secret, Setting, SettingError, Settings, SettingsError};
+pub use problem::ApiError;
+pub use request::{REQUEST_ID, layers};
+pub use serve::serve;
+pub use shutdown::Shutdown;

@@ -1,0 +1,90 @@
+//! What surrounds every request: its id, its span, its time limit, and an answer when its handler panics.
+
+use std::{
+    any::Any,
+    time::{Duration, Instant},
+};
+
+use axum::{
+    Router,
+    extract::Request,
+    http::{HeaderName, HeaderValue, StatusCode},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+};
+use tower_http::catch_panic::CatchPanicLayer;
+use tracing::{Instrument, Span};
+use uuid::Uuid;
+
+use crate::{ApiError, problem};
+
+/// The header that names a request, taken over from the client or given by us.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The last resort against handlers that never end. Routes that must answer sooner have limits of their own; a
+/// WebSocket's handler ends with the upgrade, so its conversation is not limited.
+const HANDLER_LIMIT: Duration = Duration::from_mins(15);
+
+tokio::task_local! {
+    static CURRENT: HeaderValue;
+}
+
+/// The id of the request being handled; empty outside of one.
+pub(crate) fn current_id() -> String {
+    CURRENT.try_with(|id| id.to_str().unwrap_or_default().to_owned()).unwrap_or_default()
+}
+
+/// Gives a router what all ours have: a request id (kept or new, and answered), a span per request, problem+json for
+/// every error that has no body of its own kind (unknown paths and methods, rejected input, panics), and a time limit.
+pub fn layers(router: Router) -> Router {
+    router.layer(CatchPanicLayer::custom(answer_panic)).layer(middleware::from_fn(surround))
+}
+
+async fn surround(request: Request, next: Next) -> Response {
+    let id = request_id(&request);
+    let span = tracing::info_span!(
+        "request",
+        http.method = %request.method(),
+        http.path = request.uri().path(),
+        request.id = id.to_str().unwrap_or_default(),
+    );
+    let handled = async {
+        let started = Instant::now();
+        let response = match tokio::time::timeout(HANDLER_LIMIT, next.run(request)).await {
+            Ok(response) => problem::normalize(response).await,
+            Err(_) => ApiError::new(StatusCode::GATEWAY_TIMEOUT, "timeout", "the request took too long").into_response(),
+        };
+        log(&response, started.elapsed());
+        response
+    };
+    let mut response = CURRENT.scope(id.clone(), handled.instrument(span)).await;
+    response.headers_mut().insert(REQUEST_ID, id);
+    response
+}
+
+/// The client's id when it is short and visible ASCII (it goes into logs), else a new one.
+fn request_id(request: &Request) -> HeaderValue {
+    let given =
+        request.headers().get(REQUEST_ID).filter(|id| id.len() <= 128 && id.as_bytes().iter().all(u8::is_ascii_graphic));
+    given.filter(|id| !id.is_empty()).cloned().unwrap_or_else(|| {
+        let mut buffer = Uuid::encode_buffer();
+        let id = Uuid::now_v7().as_hyphenated().encode_lower(&mut buffer);
+        HeaderValue::from_str(id).unwrap_or(HeaderValue::from_static("-"))
+    })
+}
+
+fn log(response: &Response, took: Duration) {
+    let (status, duration_ms) = (response.status().as_u16(), took.as_secs_f64() * 1000.0);
+    if response.status().is_server_error() {
+        tracing::warn!(http.status = status, duration_ms, "answered");
+    } else {
+        tracing::debug!(http.status = status, duration_ms, "answered");
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands the panic over")]
+fn answer_panic(panic: Box<dyn Any + Send>) -> Response {
+    let message = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    tracing::error!(parent: Span::current(), panic.message = message.unwrap_or("?"), "a handler panicked");
+    ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the server failed; its log has the reason").into_response()
+}

@@ -1,0 +1,5 @@
+//! Rebuilds the store when a migration is added: they are embedded.
+
+fn main() {
+    println!("cargo:rerun-if-changed=migrations");
+}

@@ -1,0 +1,29 @@
+//! Executed notebooks, as far as they have run.
+
+use contract::PipelineId;
+
+use crate::{Lease, Store, StoreError};
+
+impl Store {
+    /// Keeps a pipeline's notebook, in nbformat JSON, in place of the former one.
+    pub async fn save_notebook(&self, lease: &Lease, content: &[u8]) -> Result<(), StoreError> {
+        let content =
+            std::str::from_utf8(content).map_err(|_| StoreError::Corrupt("a notebook that is no UTF-8".to_owned()))?;
+        let mut write = self.fenced(lease).await?;
+        sqlx::query(
+            "INSERT INTO notebooks (pipeline_id, content) VALUES ($1, $2)
+             ON CONFLICT (pipeline_id) DO UPDATE SET content = excluded.content",
+        )
+        .bind(lease.pipeline_id.to_string())
+        .bind(content)
+        .execute(&mut *write)
+        .await?;
+        Ok(write.commit().await?)
+    }
+
+    /// A pipeline's notebook, once its execution has begun.
+    pub async fn notebook(&self, id: PipelineId) -> Result<Option<String>, StoreError> {
+        let content = sqlx::query_scalar("SELECT content FROM notebooks WHERE pipeline_id = $1");
+        Ok(content.bind(id.to_string()).fetch_optional(self.reader()).await?)
+    }
+}

@@ -1,0 +1,66 @@
+//! The code host behind one face.
+
+use std::{path::Path, time::Duration};
+
+use contract::{CommitSha, FileChanges, RepoName};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::{ForgeError, GitHub, LocalGit, Push};
+
+/// No download should take longer: what it fetches is bounded.
+const DOWNLOAD_TIMEOUT: Duration = Duration::from_mins(15);
+
+/// Where repositories live.
+#[derive(Debug, Clone)]
+pub enum Host {
+    /// The git remote that mlsys serves itself.
+    Local(LocalGit),
+    /// GitHub, or a GitHub Enterprise Server.
+    GitHub(GitHub),
+}
+
+impl Host {
+    /// Which files a push changed, asked of the host: complete, where the payload's own lists may not be.
+    ///
+    /// A moved ref is compared with where it was. A created one is compared with where it left the default branch;
+    /// if it is the default branch, or shares no history with it, every file counts as added. A deleted one changed nothing.
+    pub async fn changed_files(&self, push: &Push, time_limit: Duration) -> Result<FileChanges, ForgeError> {
+        if push.deleted {
+            return Ok(FileChanges::default());
+        }
+        let answer = async {
+            match self {
+                Self::Local(local) => local.changed_files(push).await,
+                Self::GitHub(github) => github.changed_files(push).await,
+            }
+        };
+        timeout(time_limit, answer).await.unwrap_or_else(|_| {
+            Err(ForgeError::Unavailable(format!("the code host did not list the changed files within {time_limit:?}")))
+        })
+    }
+
+    /// Puts the whole tree of a commit into the folder `into`, at once: the folder appears complete, or not at all.
+    /// A folder that was there is replaced.
+    pub async fn download_tree(
+        &self,
+        repo: &RepoName,
+        commit: &CommitSha,
+        into: &Path,
+        cancel: &CancellationToken,
+    ) -> Result<(), ForgeError> {
+        let download = async {
+            let tree = match self {
+                Self::Local(local) => local.download(repo, commit, into).await?,
+                Self::GitHub(github) => github.download(repo, commit, into).await?,
+            };
+            tree.put_at(into).await
+        };
+        tokio::select! {
+            finished = timeout(DOWNLOAD_TIMEOUT, download) => finished.unwrap_or_else(|_| {
+                Err(ForgeError::Unavailable(format!("the download took over {} s", DOWNLOAD_TIMEOUT.as_secs())))
+            }),
+            () = cancel.cancelled() => Err(ForgeError::Cancelled),
+        }
+    }
+}

@@ -1,0 +1,174 @@
+"""Starts one kernel for mlsys, and stays in it as the module `_mlsys_kernel`.
+
+Arguments: the connection file, then the modules to import ahead.
+Standard input is a leash: when its other end closes, however that happens, the process group is killed.
+Standard output gets one byte when the kernel answers; what is written there later goes to the log.
+"""
+
+import gc
+
+gc.disable()  # importing makes little garbage and many allocations
+
+import faulthandler
+import fcntl
+import importlib
+import importlib.util
+import json
+import math
+import os
+import signal
+import sys
+import threading
+import traceback
+import types
+
+
+def hold_leash():
+    leash = os.dup(0)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+
+    def wait():
+        while os.read(leash, 1):
+            pass
+        os.killpg(0, signal.SIGKILL)
+
+    # The system sends the signal as well, because native code in a cell may hold the interpreter lock for long.
+    fcntl.fcntl(leash, fcntl.F_SETOWN, -os.getpgrp())
+    fcntl.fcntl(leash, fcntl.F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(leash, fcntl.F_SETFL, fcntl.fcntl(leash, fcntl.F_GETFL) | os.O_ASYNC)
+    # The thread notices a leash that was let go before the lines above.
+    threading.Thread(target=wait, name="leash", daemon=True).start()
+
+
+def import_kernel_app():
+    """Imports the kernel without the parts of jupyter_client that only clients use; they cost a fifth of the start."""
+    spec = importlib.util.find_spec("jupyter_client")
+    hollow = types.ModuleType("jupyter_client")
+    hollow.__path__ = list(spec.submodule_search_locations if spec else [])
+    hollow.__spec__ = spec
+    hollow.BlockingKernelClient = type("BlockingKernelClient", (), {})
+
+    def load_all(name):
+        # A version of ipykernel that needs more than expected gets the whole.
+        sys.modules.pop("jupyter_client", None)
+        return getattr(importlib.import_module("jupyter_client"), name)
+
+    hollow.__getattr__ = load_all
+    sys.modules["jupyter_client"] = hollow
+    sys.modules["debugpy"] = None
+    from jupyter_client.connect import write_connection_file
+
+    hollow.write_connection_file = write_connection_file
+    from ipykernel.kernelapp import IPKernelApp
+
+    return IPKernelApp
+
+
+def main():
+    global shell
+    hold_leash()
+    ready = os.dup(1)
+    os.dup2(2, 1)
+    # A crash in native code leaves its traceback in the log, which the kernel's own streams cannot reach.
+    faulthandler.enable(os.dup(2), all_threads=False)
+    connection_file, *preload = sys.argv[1:]
+    sys.argv[:] = ["ipykernel_launcher.py"]
+    sys.modules["_mlsys_kernel"] = sys.modules["__main__"]
+
+    app_class = import_kernel_app()
+    import zmq
+    from traitlets.config import Config
+
+    class KernelApp(app_class):
+        def init_iopub(self, context):
+            # A publisher drops messages over its high-water mark; outputs must not get lost.
+            context.setsockopt(zmq.SNDHWM, 0)
+            super().init_iopub(context)
+
+        def write_connection_file(self, **_):
+            pass  # it is there already, and whole
+
+    config = Config()
+    config.HistoryManager.enabled = False
+    config.KernelApp.log_level = 50
+    app = KernelApp.instance(config=config, connection_file=connection_file)
+    app.initialize([])
+    shell = app.shell
+    # From here on, a notebook that imports them gets the real ones.
+    del sys.modules["debugpy"], sys.modules["jupyter_client"]
+    for name in preload:
+        try:
+            importlib.import_module(name)
+        except Exception:
+            pass  # not installed, or broken: the cell that imports it will say so
+    gc.enable()
+    os.write(ready, b"+")
+    os.close(ready)
+    app.start()
+
+
+class Answer:
+    """What a call returned, in the form that `user_expressions` carries as JSON."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def _repr_mimebundle_(self, **_):
+        return {"application/json": self.value}
+
+
+def call(name, arguments):
+    """Runs one of the functions below; `answer` then holds what it returned or the traceback of its failure."""
+    global answer
+    answer = Answer({"error": "interrupted"})
+    try:
+        value = {"prepare": prepare, "numbers": numbers, "run_private": run_private}[name](**json.loads(arguments))
+        answer = Answer({"ok": json.loads(json.dumps(value, allow_nan=False))})
+    except BaseException:
+        answer = Answer({"error": traceback.format_exc()})
+    sys.stdout.flush()
+    sys.stderr.flush()
+
+
+def prepare(directory, import_root, environment, variables):
+    os.environ.update(environment)
+    os.chdir(directory)
+    if import_root not in sys.path:
+        sys.path.append(import_root)
+    shell.user_ns.update(variables)
+
+
+def numbers(names):
+    """The variables of these names that are numbers, and `METRICS` where it is a dict of numbers."""
+    found = {}
+    for name in names:
+        value = shell.user_ns.get(name)
+        if name == "METRICS" and isinstance(value, dict):
+            found[name] = {str(key): n for key, item in value.items() if (n := number(item)) is not None}
+        elif (n := number(value)) is not None:
+            found[name] = n
+    return found
+
+
+def number(value):
+    try:
+        if getattr(value, "ndim", None) == 0:
+            value = value.item()
+        if isinstance(value, (bool, str, bytes)):
+            return None
+        value = float(value) if hasattr(type(value), "__float__") and not hasattr(value, "__len__") else None
+    except Exception:
+        return None
+    if value is None or math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def run_private(code):
+    namespace = {"__name__": "_mlsys_private", "user_ns": shell.user_ns}
+    exec(compile(code, "<mlsys>", "exec"), namespace)
+    return namespace.get("result")
+
+
+if __name__ == "__main__":
+    main()

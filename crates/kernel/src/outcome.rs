@@ -1,0 +1,172 @@
+//! How a run ended.
+
+use std::{fmt, time::Duration};
+
+use nix::sys::signal::Signal;
+
+use crate::KernelError;
+
+/// How the run of a notebook ended. Cells are named by their index, from 0, in the notebook that was given.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Every cell ran, or the notebook ended itself with `sys.exit(0)`.
+    Succeeded,
+    /// A cell raised an exception.
+    CellError {
+        /// The cell.
+        cell: usize,
+        /// The exception's class.
+        ename: String,
+        /// Its message.
+        evalue: String,
+        /// The traceback as the kernel formats it, with terminal colours.
+        traceback: Vec<String>,
+    },
+    /// A cell ran for longer than a cell may.
+    CellTimeout {
+        /// The cell.
+        cell: usize,
+        /// The limit.
+        after: Duration,
+    },
+    /// The notebook ran for longer than a run may.
+    RunTimeout {
+        /// The cell that ran then.
+        cell: usize,
+        /// The limit.
+        after: Duration,
+    },
+    /// The kernel and its children took more memory than they may, or than there is.
+    OutOfMemory {
+        /// The cell that ran then.
+        cell: usize,
+        /// The limit in bytes; `None` when the system killed it.
+        limit: Option<u64>,
+        /// The most memory seen, in bytes.
+        peak: u64,
+    },
+    /// The kernel's process ended by itself.
+    Died {
+        /// The cell that ran then.
+        cell: usize,
+        /// How the process ended.
+        exit: DeathCause,
+        /// The most memory seen, in bytes.
+        peak: Option<u64>,
+    },
+    /// The run was cancelled.
+    Cancelled {
+        /// The cell that ran then, if one had started.
+        cell: Option<usize>,
+    },
+    /// There was no working kernel.
+    Broken(KernelError),
+}
+
+impl Outcome {
+    /// The cell the outcome names, from 0.
+    pub fn cell(&self) -> Option<usize> {
+        match self {
+            Self::CellError { cell, .. }
+            | Self::CellTimeout { cell, .. }
+            | Self::RunTimeout { cell, .. }
+            | Self::OutOfMemory { cell, .. }
+            | Self::Died { cell, .. } => Some(*cell),
+            Self::Cancelled { cell } => *cell,
+            Self::Succeeded | Self::Broken(_) => None,
+        }
+    }
+
+    /// A class name in the manner of Python's exceptions, for the notebook's error output.
+    pub(crate) fn ename(&self) -> &str {
+        match self {
+            Self::Succeeded => "",
+            Self::CellError { ename, .. } => ename,
+            Self::CellTimeout { .. } => "CellTimeout",
+            Self::RunTimeout { .. } => "RunTimeout",
+            Self::OutOfMemory { .. } => "OutOfMemory",
+            Self::Died { .. } => "KernelDied",
+            Self::Cancelled { .. } => "Cancelled",
+            Self::Broken(_) => "KernelError",
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Succeeded => f.write_str("the notebook ran to its end"),
+            Self::CellError { cell, ename, evalue, .. } if evalue.is_empty() => write!(f, "cell {cell} raised {ename}"),
+            Self::CellError { cell, ename, evalue, .. } => write!(f, "cell {cell} raised {ename}: {evalue}"),
+            Self::CellTimeout { cell, after } => {
+                write!(f, "cell {cell} ran for longer than {}; make it faster or raise TIMEOUT_SECONDS", Seconds(*after))
+            }
+            Self::RunTimeout { cell, after } => {
+                let after = Seconds(*after);
+                write!(
+                    f,
+                    "the notebook ran for longer than {after}, in cell {cell}; make it faster or raise TIMEOUT_SECONDS"
+                )
+            }
+            Self::OutOfMemory { cell, limit: Some(limit), peak } => {
+                let (limit, peak) = (Bytes(*limit), Bytes(*peak));
+                write!(f, "cell {cell} took {peak} of memory, over the limit of {limit}; use less data or raise the limit")
+            }
+            Self::OutOfMemory { cell, limit: None, peak } => {
+                let peak = Bytes(*peak);
+                write!(
+                    f,
+                    "the system ran out of memory in cell {cell} and killed the kernel, which had {peak}; use less data"
+                )
+            }
+            Self::Died { cell, exit, peak } => {
+                write!(f, "the kernel died in cell {cell}: {exit}")?;
+                peak.map_or(Ok(()), |peak| write!(f, "; it had taken {} of memory", Bytes(peak)))
+            }
+            Self::Cancelled { cell: Some(cell) } => write!(f, "cancelled in cell {cell}"),
+            Self::Cancelled { cell: None } => f.write_str("cancelled before the first cell"),
+            Self::Broken(error) => error.fmt(f),
+        }
+    }
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeathCause {
+    /// It ended itself with this code.
+    ExitCode(i32),
+    /// A signal killed it: name and number.
+    Signal(String, i32),
+}
+
+impl DeathCause {
+    pub(crate) fn signal(number: i32) -> Self {
+        let name = Signal::try_from(number).map_or_else(|_| format!("signal {number}"), |signal| signal.as_str().to_owned());
+        Self::Signal(name, number)
+    }
+}
+
+impl fmt::Display for DeathCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ExitCode(code) => write!(f, "it exited with code {code}"),
+            Self::Signal(name, number) => write!(f, "it was killed by {name} ({number})"),
+        }
+    }
+}
+
+struct Seconds(Duration);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} s", self.0.as_secs_f64())
+    }
+}
+
+struct Bytes(u64);
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} MiB", self.0 >> 20)
+    }
+}

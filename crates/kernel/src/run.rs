@@ -1,0 +1,344 @@
+//! The run of one notebook, cell by cell.
+
+use std::{
+    collections::BTreeMap,
+    ops::ControlFlow::{self, Break, Continue},
+    path::PathBuf,
+    time::Duration,
+};
+
+use contract::Stream;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    DeathCause, Kernel, KernelError, NotebookFile, Outcome, call,
+    drive::{Ended, Limits, Stop, drive},
+    memory::Watch,
+    notebook::CellKind,
+    papermill::{self, Prepared, Step},
+    record::Recording,
+    spill::Spill,
+    wire::Message,
+};
+
+/// How long our own small calls into the kernel may take.
+const CALL: Duration = Duration::from_secs(60);
+
+/// A notebook to run, and all that the run needs.
+#[derive(Debug)]
+pub struct RunRequest {
+    /// The notebook.
+    pub notebook: NotebookFile,
+    /// Where it runs: the folder that holds it.
+    pub directory: PathBuf,
+    /// The repository's root, where modules are found after all other places.
+    pub import_root: PathBuf,
+    /// Set in the kernel's environment before the first cell.
+    pub environment: BTreeMap<String, String>,
+    /// The platform's variables, assigned in the notebook's namespace without a trace in the notebook.
+    pub injected: BTreeMap<String, Value>,
+    /// The run's parameters, written into the notebook as papermill's `injected-parameters` cell.
+    pub parameters: BTreeMap<String, Value>,
+    /// How long a cell may take.
+    pub cell_timeout: Option<Duration>,
+    /// How long the whole run may take.
+    pub run_timeout: Duration,
+    /// The notebook's path, for papermill's metadata.
+    pub input_path: String,
+    /// The executed notebook's path, for papermill's metadata.
+    pub output_path: String,
+    /// Where the whole of outputs goes that the notebook cannot hold.
+    pub spill_directory: PathBuf,
+    /// Variables to read after the last cell that bears a tag: the tag, and the variables' names.
+    pub read_after: Option<(String, Vec<String>)>,
+    /// Code to run after the last cell that bears a tag.
+    pub after_cell: Option<AfterCell>,
+}
+
+/// Python code of our own to run in the kernel, out of the notebook's sight.
+///
+/// It has a namespace to itself, in which `user_ns` is the notebook's. What it leaves in `result` is handed back as JSON.
+#[derive(Debug, Clone)]
+pub struct AfterCell {
+    /// It runs after the last cell that bears this tag.
+    pub index_tag: String,
+    /// The code.
+    pub code: String,
+    /// How long it may take.
+    pub timeout: Duration,
+}
+
+/// Sees a run as it happens. Its methods must return at once: the kernel's outputs wait meanwhile.
+pub trait EventSink: Send + Sync {
+    /// A line of the log; `cell` is the index, from 0, in the notebook that was given.
+    fn line(&self, cell: Option<usize>, stream: Stream, text: String, data: Option<Value>);
+    /// The notebook as it is now: when a cell starts or ends, and once a second while one puts out.
+    fn notebook(&self, notebook: &NotebookFile);
+}
+
+/// What came of a run.
+#[derive(Debug)]
+pub struct RunReport {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The executed notebook, as papermill writes it.
+    pub notebook: NotebookFile,
+    /// How many code cells were started.
+    pub cells_run: usize,
+    /// How long they took together.
+    pub time_in_cells: Duration,
+    /// The most memory that the kernel and its children took, in bytes.
+    pub peak_memory: Option<u64>,
+    /// Values glued with scrapbook, by name.
+    pub scraps: BTreeMap<String, Value>,
+    /// Files with the whole of outputs that the notebook does not hold whole.
+    pub spilled: Vec<PathBuf>,
+    /// What [`RunRequest::after_cell`] answered, or its traceback; `None` when it was not reached.
+    pub after_cell: Option<Result<Value, String>>,
+    /// What [`RunRequest::read_after`] found: numbers as floats, NaN and the infinities as `"NaN"`, `"Infinity"`,
+    /// `"-Infinity"`, and `METRICS` as an object of such.
+    pub variables: BTreeMap<String, Value>,
+}
+
+/// Runs a notebook on a kernel. Whatever happens, the kernel is gone afterwards.
+pub async fn run(kernel: Kernel, mut request: RunRequest, events: &dyn EventSink, cancel: &CancellationToken) -> RunReport {
+    let started = Timestamp::now();
+    let notebook = request.notebook.clone();
+    let paths = (request.input_path.as_str(), request.output_path.as_str());
+    let prepared = papermill::prepare(notebook, &request.parameters, paths, started);
+    let (prepared, refused) = match prepared {
+        Ok(prepared) => (prepared, None),
+        Err(error) => {
+            let notebook = request.notebook.clone();
+            (Prepared { notebook, steps: Vec::new(), no_parameters_cell: false }, Some(error))
+        }
+    };
+    let spill = Spill::start(std::mem::take(&mut request.spill_directory));
+    let mut run = Run {
+        memory: Watch::start(kernel.process.pid(), kernel.memory_limit),
+        recording: Recording::new(prepared.notebook, spill, events),
+        run: (Instant::now() + request.run_timeout, request.run_timeout),
+        kernel,
+        request,
+        cancel,
+        current: None,
+        progress: Progress::default(),
+    };
+    let outcome = match refused {
+        Some(error) => Outcome::Broken(error),
+        None => run.all(&prepared.steps, prepared.no_parameters_cell).await,
+    };
+    run.end(outcome, started).await
+}
+
+struct Run<'a> {
+    kernel: Kernel,
+    request: RunRequest,
+    recording: Recording<'a>,
+    memory: Watch,
+    /// When the run must be over, and how long it may take.
+    run: (Instant, Duration),
+    cancel: &'a CancellationToken,
+    /// The cell that was started last.
+    current: Option<Step>,
+    progress: Progress,
+}
+
+#[derive(Default)]
+struct Progress {
+    cells_run: usize,
+    time_in_cells: Duration,
+    after_cell: Option<Result<Value, String>>,
+    variables: BTreeMap<String, Value>,
+}
+
+impl Run<'_> {
+    async fn all(&mut self, steps: &[Step], no_parameters_cell: bool) -> Outcome {
+        self.recording.set_language(self.kernel.language.take());
+        if no_parameters_cell {
+            self.recording
+                .system(None, "no cell is tagged \"parameters\": the run's parameters are set before the first cell");
+        }
+        let (read_at, after_at) = (
+            self.request.read_after.as_ref().and_then(|(tag, _)| self.last_bearing(tag)),
+            self.request.after_cell.as_ref().and_then(|after| self.last_bearing(&after.index_tag)),
+        );
+        if let Break(outcome) = self.prepare().await {
+            return outcome;
+        }
+        for &step in steps {
+            if self.cancel.is_cancelled() {
+                return Outcome::Cancelled { cell: self.current.map(|step| step.index) };
+            }
+            let mut flow = self.step(step).await;
+            if flow.is_continue() && read_at == Some(step.position) {
+                flow = self.read_variables(step).await;
+            }
+            if flow.is_continue() && after_at == Some(step.position) {
+                flow = self.after_cell(step).await;
+            }
+            if let Break(outcome) = flow {
+                return outcome;
+            }
+        }
+        Outcome::Succeeded
+    }
+
+    /// The position of the last code cell that bears a tag.
+    fn last_bearing(&self, tag: &str) -> Option<usize> {
+        self.recording.notebook().cells().iter().rposition(|cell| cell.kind() == CellKind::Code && cell.has_tag(tag))
+    }
+
+    async fn prepare(&mut self) -> ControlFlow<Outcome> {
+        let RunRequest { directory, import_root, environment, injected, .. } = &self.request;
+        let arguments =
+            json!({"directory": directory, "import_root": import_root, "environment": environment, "variables": injected});
+        match self.call("prepare", &arguments, CALL, Step { position: 0, index: 0 }).await {
+            Ok(Ok(_)) => Continue(()),
+            Ok(Err(error)) => Break(Outcome::Broken(KernelError::Prepare(error))),
+            Err(Ended::Stopped { why: Stop::Cancelled, .. }) => Break(Outcome::Cancelled { cell: None }),
+            Err(ended) => Break(self.failure(ended, 0)),
+        }
+    }
+
+    /// Runs a cell, where it is one to run.
+    async fn step(&mut self, step: Step) -> ControlFlow<Outcome> {
+        let cell = &self.recording.notebook().cells()[step.position];
+        let source = cell.source();
+        let runs = cell.kind() == CellKind::Code && !cell.has_tag("skip-execution") && !source.trim().is_empty();
+        let may_raise = cell.has_tag("raises-exception");
+        self.recording.begin(step);
+        if !runs {
+            self.recording.end(None);
+            return Continue(());
+        }
+        self.current = Some(step);
+        self.progress.cells_run += 1;
+        let began = Instant::now();
+        let ended = match call::send(&mut self.kernel, call::cell_request(source)).await {
+            Ok(request) => {
+                self.recording.sent(&request);
+                let limits = Limits { request: self.request.cell_timeout, run: self.run, cancel: self.cancel };
+                drive(&mut self.kernel, &request, limits, &mut self.recording).await
+            }
+            Err(ended) => ended,
+        };
+        self.progress.time_in_cells += began.elapsed();
+        let flow = match ended {
+            Ended::Replied(reply) => judge(&reply, step.index, may_raise),
+            ended => Break(self.failure(ended, step.index)),
+        };
+        self.recording.end(match &flow {
+            Continue(()) | Break(Outcome::Succeeded) => None,
+            Break(failure) => Some(failure),
+        });
+        flow
+    }
+
+    async fn read_variables(&mut self, step: Step) -> ControlFlow<Outcome> {
+        let Some((_, names)) = self.request.read_after.take() else { return Continue(()) };
+        match self.call("numbers", &json!({ "names": names }), CALL, step).await {
+            Ok(Ok(Value::Object(found))) => self.progress.variables = found.into_iter().collect(),
+            Ok(answer) => {
+                self.recording.system(Some(step.index), &format!("the cell's variables cannot be read: {answer:?}"))
+            }
+            Err(ended) => return Break(self.failure(ended, step.index)),
+        }
+        Continue(())
+    }
+
+    async fn after_cell(&mut self, step: Step) -> ControlFlow<Outcome> {
+        let Some(AfterCell { code, timeout, .. }) = self.request.after_cell.take() else { return Continue(()) };
+        match self.call("run_private", &json!({ "code": code }), timeout, step).await {
+            Ok(answer) => self.progress.after_cell = Some(answer),
+            Err(Ended::Stopped { why: Stop::RequestTimeout(limit), kernel_lives: true }) => {
+                self.progress.after_cell = Some(Err(format!("it took longer than {} s", limit.as_secs_f64())));
+            }
+            Err(ended) => {
+                let outcome = self.failure(ended, step.index);
+                self.progress.after_cell = Some(Err(outcome.to_string()));
+                return Break(outcome);
+            }
+        }
+        Continue(())
+    }
+
+    /// Calls a function of `launcher.py`. The inner error is its traceback.
+    async fn call(
+        &mut self,
+        function: &str,
+        arguments: &Value,
+        limit: Duration,
+        step: Step,
+    ) -> Result<Result<Value, String>, Ended> {
+        let request = call::send(&mut self.kernel, call::request(function, arguments)).await?;
+        self.recording.called(&request, step);
+        let limits = Limits { request: Some(limit), run: self.run, cancel: self.cancel };
+        let ended = drive(&mut self.kernel, &request, limits, &mut self.recording).await;
+        self.recording.flush();
+        match ended {
+            Ended::Replied(reply) => Ok(call::answer(reply)),
+            ended => Err(ended),
+        }
+    }
+
+    /// What a request that got no reply in time means for the run.
+    fn failure(&self, ended: Ended, cell: usize) -> Outcome {
+        let peak = self.memory.peak();
+        let killed = |cause: &DeathCause| matches!(cause, DeathCause::Signal(_, 9));
+        match ended {
+            Ended::Stopped { why: Stop::RequestTimeout(after), .. } => Outcome::CellTimeout { cell, after },
+            Ended::Stopped { why: Stop::RunTimeout(after), .. } => Outcome::RunTimeout { cell, after },
+            Ended::Stopped { why: Stop::Cancelled, .. } => Outcome::Cancelled { cell: Some(cell) },
+            Ended::Died(_) if self.memory.is_over_limit() => {
+                Outcome::OutOfMemory { cell, limit: self.memory.limit(), peak: peak.unwrap_or(0) }
+            }
+            Ended::Died(cause) if killed(&cause) && self.memory.system_ran_out() => {
+                Outcome::OutOfMemory { cell, limit: None, peak: peak.unwrap_or(0) }
+            }
+            Ended::Died(exit) => Outcome::Died { cell, exit, peak },
+            Ended::Broken(error) => Outcome::Broken(error),
+            Ended::Replied(_) => Outcome::Succeeded,
+        }
+    }
+
+    async fn end(self, outcome: Outcome, started: Timestamp) -> RunReport {
+        let Self { mut kernel, recording, memory, current, progress, .. } = self;
+        let peak_memory = memory.peak();
+        drop(memory);
+        if matches!(outcome, Outcome::Died { .. }) {
+            recording.system(outcome.cell(), &kernel.process.log_tail());
+        }
+        if kernel.is_alive() {
+            kernel.shutdown().await
+        } else {
+            kernel.kill().await
+        }
+        let failed = current.map(|step| step.position).filter(|_| !matches!(outcome, Outcome::Succeeded));
+        let (notebook, scraps, spill) = recording.finish(started, failed);
+        let spilled = tokio::task::spawn_blocking(move || spill.finish()).await.unwrap_or_default();
+        let Progress { cells_run, time_in_cells, after_cell, variables } = progress;
+        RunReport { outcome, notebook, cells_run, time_in_cells, peak_memory, scraps, spilled, after_cell, variables }
+    }
+}
+
+/// What a cell's reply means for the run.
+fn judge(reply: &Message, cell: usize, may_raise: bool) -> ControlFlow<Outcome> {
+    let asks_exit = |item: &Value| item.get("source").and_then(Value::as_str) == Some("ask_exit");
+    if reply.text("status") == "ok" {
+        let payload = reply.content.get("payload").and_then(Value::as_array);
+        return if payload.into_iter().flatten().any(asks_exit) { Break(Outcome::Succeeded) } else { Continue(()) };
+    }
+    let (ename, evalue) = (reply.text("ename"), reply.text("evalue"));
+    if may_raise {
+        return Continue(());
+    }
+    if ename == "SystemExit" && matches!(evalue, "" | "0" | "None") {
+        return Break(Outcome::Succeeded);
+    }
+    let (ename, evalue) = (if ename.is_empty() { "Aborted" } else { ename }.to_owned(), evalue.to_owned());
+    Break(Outcome::CellError { cell, ename, evalue, traceback: reply.texts("traceback") })
+}

@@ -1,0 +1,11 @@
+//! Runs notebooks on real kernels.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod death;
+mod harness;
+mod limits;
+mod outputs;
+mod papermill;
+mod platform;
+mod pool;
+mod start;

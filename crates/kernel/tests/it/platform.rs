@@ -1,0 +1,92 @@
+//! What the platform puts into a kernel, and what it reads from it.
+
+use std::time::Duration;
+
+use contract::Stream;
+use kernel::{AfterCell, Outcome};
+use serde_json::json;
+
+use crate::harness::{Bench, Done};
+
+async fn after(cells: &[(&str, &str)], code: &str) -> Done {
+    let mut bench = Bench::new(cells);
+    let timeout = Duration::from_secs(2);
+    bench.request.after_cell = Some(AfterCell { index_tag: "mlops:export".to_owned(), code: code.to_owned(), timeout });
+    bench.run().await
+}
+
+#[tokio::test]
+async fn a_notebook_finds_its_folder_its_repository_and_its_variables() {
+    let mut bench = Bench::new(&[
+        (
+            "",
+            "import helper, os\nprint(helper.NAME, open('data.txt').read(), os.environ['GIT_COMMIT'], MODEL_OUTPUT_PATH, LEVEL)",
+        ),
+        ("", "print([name for name in dir() if 'mlsys' in name.lower()], len(In), list(Out))"),
+    ]);
+    std::fs::write(bench.request.import_root.join("helper.py"), "NAME = 'helper'").unwrap();
+    std::fs::write(bench.request.directory.join("data.txt"), "data").unwrap();
+    bench.request.environment = [("GIT_COMMIT".to_owned(), "abc".to_owned())].into();
+    bench.request.injected = [("MODEL_OUTPUT_PATH".to_owned(), json!("/m.pkl")), ("LEVEL".to_owned(), json!(3))].into();
+    let done = bench.run().await;
+    assert!(matches!(done.report.outcome, Outcome::Succeeded), "{}", done.report.outcome);
+    assert_eq!(done.text(0), "helper data abc /m.pkl 3\n");
+    assert_eq!(done.text(1), "[] 3 []\n");
+}
+
+#[tokio::test]
+async fn a_folder_that_does_not_exist_is_named() {
+    let mut bench = Bench::new(&[("", "1")]);
+    bench.request.directory = "/does/not/exist".into();
+    let done = bench.run().await;
+    assert!(done.report.outcome.to_string().contains("/does/not/exist"), "{}", done.report.outcome);
+}
+
+#[tokio::test]
+async fn numbers_are_read_after_their_cell() {
+    let mut bench = Bench::new(&[
+        ("mlops:evaluation", "accuracy = 0.1"),
+        (
+            "mlops:evaluation",
+            "import numpy as np\naccuracy = np.float32(0.5); n = 7; bad = float('nan'); low = -np.inf; name = 'x'; flag = True\n\
+             zero = np.array(3); many = np.array([1, 2]); METRICS = {'f1': np.float64(0.25), 'up': float('inf'), 'text': 'no'}",
+        ),
+        ("", "accuracy = 9"),
+    ]);
+    let names = ["accuracy", "n", "bad", "low", "name", "flag", "zero", "many", "METRICS", "missing"];
+    bench.request.read_after = Some(("mlops:evaluation".to_owned(), names.map(str::to_owned).to_vec()));
+    let done = bench.run().await;
+    assert_eq!(
+        serde_json::to_value(&done.report.variables).unwrap(),
+        json!({"accuracy": 0.5, "n": 7.0, "bad": "NaN", "low": "-Infinity", "zero": 3.0, "METRICS": {"f1": 0.25, "up": "Infinity"}})
+    );
+}
+
+#[tokio::test]
+async fn code_of_the_platform_runs_after_its_cell_out_of_sight() {
+    let cells = [("mlops:export", "model = [1, 2]"), ("", "print('result' in dir(), len(In))")];
+    let done = after(&cells, "import os\nprint('checking')\nresult = {'length': len(user_ns['model'])}").await;
+    assert_eq!(done.report.after_cell, Some(Ok(json!({"length": 2}))));
+    assert_eq!(done.text(1), "False 3\n");
+    assert_eq!(done.text(0), "");
+    assert_eq!(done.sink.texts(Stream::System), ["checking"]);
+}
+
+#[tokio::test]
+async fn what_goes_wrong_in_code_of_the_platform_is_told_and_the_notebook_goes_on() {
+    let cells = [("mlops:export", "1"), ("", "print('end')")];
+    for (code, expected) in [
+        ("raise ValueError('no model')", "ValueError: no model"),
+        ("result = object()", "not JSON serializable"),
+        ("import sys; sys.exit(3)", "SystemExit: 3"),
+        ("import time; time.sleep(60)", "longer than 2 s"),
+    ] {
+        let done = after(&cells, code).await;
+        let error = done.report.after_cell.clone().unwrap().unwrap_err();
+        assert!(error.contains(expected), "{error}");
+        assert_eq!(done.text(1), "end\n", "{code}");
+    }
+    let done = after(&cells, "import os; os._exit(4)").await;
+    assert!(matches!(done.report.outcome, Outcome::Died { cell: 0, .. }), "{}", done.report.outcome);
+    assert!(after(&[("", "1")], "result = 1").await.report.after_cell.is_none());
+}

@@ -1,0 +1,62 @@
+//! What can go wrong, by what a caller would do about it.
+
+use std::{io, path::Path};
+
+/// Why files could not be put, fetched or verified.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The version is there already, with other content. Versions never change: use the next number.
+    #[error("{uri} exists with other content")]
+    Conflict {
+        /// The version's folder.
+        uri: String,
+    },
+    /// Something that should be there is not.
+    #[error("{path} does not exist")]
+    Missing {
+        /// The file or folder.
+        path: String,
+    },
+    /// The address is one that must not be read or written.
+    #[error("{uri:?} is refused: {reason}")]
+    Refused {
+        /// The address.
+        uri: String,
+        /// The rule it breaks.
+        reason: &'static str,
+    },
+    /// A file is not the one that was put.
+    #[error("{file} does not have the expected SHA-256 digest")]
+    DigestMismatch {
+        /// The file's name.
+        file: String,
+    },
+    /// `metadata.json` cannot be used.
+    #[error("metadata.json: {reason}")]
+    BadManifest {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The system failed; trying again may help.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file or folder.
+        path: String,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+impl Error {
+    /// Turns a system error about a path into ours.
+    pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| {
+            let path = path.display().to_string();
+            if source.kind() == io::ErrorKind::NotFound { Self::Missing { path } } else { Self::Io { path, source } }
+        }
+    }
+
+    pub(crate) fn bad_manifest(reason: impl Into<String>) -> Self {
+        Self::BadManifest { reason: reason.into() }
+    }
+}

@@ -1,0 +1,99 @@
+//! Where versions are put.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use contract::{Environment, MANIFEST_FILE, ModelName};
+
+use crate::{
+    Error,
+    digest::sha256,
+    folder::{Incoming, blocking, read_manifest},
+    keys, location,
+};
+
+/// Where a version was put.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionLocation {
+    /// The version's folder, `file://…/{model}/v{N}`.
+    pub uri: String,
+    /// SHA-256 of its `metadata.json`, in hex.
+    pub sha256: String,
+}
+
+/// The buckets of all environments, under one root.
+#[derive(Debug, Clone)]
+pub struct Store {
+    root: PathBuf,
+}
+
+impl Store {
+    /// Opens the store at a `file:///…` address or a path, which is made if it is not there.
+    pub fn open(root: &str) -> Result<Self, Error> {
+        let path = Path::new(root.strip_prefix("file://").unwrap_or(root));
+        if path.to_string_lossy().contains("://") {
+            return Err(Error::Refused { uri: root.to_owned(), reason: "only file:// is known" });
+        }
+        fs::create_dir_all(path).map_err(Error::io(path))?;
+        let root = fs::canonicalize(path).map_err(Error::io(path))?;
+        location::to_uri(&root)?;
+        Ok(Self { root })
+    }
+
+    /// The folder that holds everything.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Puts a version's files, read from `from`, into the environment's bucket. `files` names all of them, as
+    /// `metadata.json` does. The version appears whole or not at all.
+    ///
+    /// Putting the same version again changes nothing and gives the same answer; with other content it is a
+    /// [`Error::Conflict`].
+    pub async fn put_version(
+        &self,
+        environment: &Environment,
+        model: &ModelName,
+        version: u64,
+        from: &Path,
+        files: &[&str],
+    ) -> Result<VersionLocation, Error> {
+        let target = self.root.join(keys::model_folder(environment, model)).join(keys::version_folder(version));
+        let named = files.iter().map(|name| (*name).to_owned()).collect();
+        let from = from.to_owned();
+        blocking(move || put(&target, &from, &named)).await
+    }
+}
+
+fn put(target: &Path, from: &Path, named: &BTreeSet<String>) -> Result<VersionLocation, Error> {
+    let uri = location::to_uri(target)?;
+    let (bytes, manifest) = read_manifest(from, None)?;
+    let listed = manifest.files.keys().cloned().chain([MANIFEST_FILE.to_owned()]).collect::<BTreeSet<_>>();
+    if let Some(name) = listed.symmetric_difference(named).next() {
+        return Err(Error::bad_manifest(format!("{name:?} must be both put and listed under \"files\"")));
+    }
+    let ours = sha256(&bytes);
+    if target.exists() {
+        return existing(target, uri, ours);
+    }
+    let incoming = Incoming::beside(target)?;
+    let (sha256, _) = incoming.fill(from, Some(&ours))?;
+    match incoming.settle(target) {
+        // Somebody else was faster.
+        Err(_) if target.exists() => existing(target, uri, sha256),
+        Err(error) => Err(error),
+        Ok(()) => Ok(VersionLocation { uri, sha256 }),
+    }
+}
+
+/// The location of a version that is there, if its content is ours. It was put whole, so its manifest tells.
+fn existing(target: &Path, uri: String, ours: String) -> Result<VersionLocation, Error> {
+    match read_manifest(target, Some(&ours)) {
+        Ok(_) => Ok(VersionLocation { uri, sha256: ours }),
+        Err(Error::DigestMismatch { .. }) => Err(Error::Conflict { uri }),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,167 @@
+"""Serves one pickled model to the process that started it: `python serve_model.py MODEL_DIR`.
+
+Frames go both ways over standard input and output: four bytes of length (little-endian), then UTF-8 JSON.
+
+    → {"id":1,"columns":{"Age":[22,null],"Sex":["male","female"]}}
+    → {"id":2,"tensor":{"dtype":"float64","shape":[2,4],"data":[…]}}
+    ← {"ready":true}, or {"error":"…"}, once and first
+    ← {"id":1,"predictions":[…],"probabilities":[[…]]}
+    ← {"id":1,"error":{"kind":"bad_input"|"internal","message":"…","column":"Age"}}
+
+It ends with its input. What the model prints goes to standard error; values of rows go nowhere but into answers.
+"""
+
+import json
+import math
+import os
+import struct
+import sys
+import warnings
+
+NUMPY_TYPES = {"boolean": "bool", "integer": "int32", "long": "int64", "float": "float32", "double": "float64"}
+
+
+class BadInput(Exception):
+    """Rows that the model does not take; `column` names the one at fault, if one is."""
+
+    def __init__(self, message, column=None):
+        super().__init__(message)
+        self.column = column
+
+
+def main(directory):
+    """Loads the model and answers until the input ends."""
+    requests = os.fdopen(os.dup(0), "rb")
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # from here on, whatever prints cannot reach the pipe
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    warnings.simplefilter("ignore")  # a warning may quote values
+    try:
+        model, columns = load(directory)
+    except Exception as error:
+        # Unpickling runs code of any kind; the parent decides what a model that does not load means.
+        send(answers, {"error": f"{type(error).__name__}: {error}"})
+        return
+    send(answers, {"ready": True})
+    while (request := receive(requests)) is not None:
+        send(answers, {"id": request.get("id"), **answer(model, columns, request)})
+
+
+def load(directory):
+    """The estimator, and the signature's columns by name (`None` for a tensor)."""
+    import cloudpickle
+
+    with open(os.path.join(directory, "metadata.json"), encoding="utf-8") as file:
+        signature = json.load(file)["signature"]
+    with open(os.path.join(directory, "model.pkl"), "rb") as file:
+        model = cloudpickle.load(file)
+    return model, signature.get("columns")
+
+
+def receive(stream):
+    """The next request, or `None` at the end of the input."""
+    header = stream.read(4)
+    if len(header) < 4:
+        return None
+    body = stream.read(struct.unpack("<I", header)[0])
+    return json.loads(body)
+
+
+def send(stream, message):
+    """Writes one frame."""
+    body = json.dumps(message, allow_nan=False).encode()
+    stream.write(struct.pack("<I", len(body)) + body)
+    stream.flush()
+
+
+def answer(model, columns, request):
+    """Predictions for one request, or what is wrong with it."""
+    try:
+        rows = table(columns, request["columns"]) if columns else array(request["tensor"])
+    except BadInput as error:
+        return {"error": {"kind": "bad_input", "message": str(error), "column": error.column}}
+    except Exception as error:
+        return {"error": {"kind": "bad_input", "message": f"the rows have another shape ({type(error).__name__})", "column": None}}
+    try:
+        result = {"predictions": plain(model.predict(rows))}
+        if hasattr(model, "classes_") and hasattr(model, "predict_proba"):
+            probabilities = model.predict_proba(rows)
+            if not isinstance(probabilities, list):
+                result["probabilities"] = plain(probabilities)
+        return result
+    except ValueError as error:
+        # An estimator's ValueError is about its input, and its text may quote a value of it.
+        return {"error": {"kind": "bad_input", "message": f"the model refuses these rows{hint(error)}", "column": None}}
+    except Exception as error:
+        return {"error": {"kind": "internal", "message": f"the model failed with {type(error).__name__}", "column": None}}
+
+
+def hint(error):
+    """What can be told of an estimator's refusal without quoting values."""
+    text = str(error)
+    if "unknown categories" in text:
+        return ": a category that it was not trained on"
+    if "contains NaN" in text:
+        return ": a value is missing"
+    return ""
+
+
+def table(columns, values):
+    """A `DataFrame` with the dtypes that the training data had."""
+    import pandas as pd
+
+    frame = {}
+    for column in columns:
+        name = column["name"]
+        if name not in values:
+            raise BadInput("the column is missing", name)
+        try:
+            frame[name] = series(column["type"], values[name])
+        except (TypeError, ValueError, OverflowError):
+            raise BadInput(f"the column has a value that is no {column['type']}", name) from None
+    return pd.DataFrame(frame)
+
+
+def series(kind, values):
+    """One column. A missing number is NaN, a missing text what pandas has for it, a missing moment NaT."""
+    import numpy as np
+    import pandas as pd
+
+    if kind == "datetime":
+        moments = pd.Series(pd.to_datetime(values, utc=True, format="ISO8601"))
+        return moments.dt.tz_localize(None)
+    if kind == "string":
+        return pd.Series(values, dtype="str")
+    if None not in values:
+        return pd.Series(np.asarray(values, dtype=NUMPY_TYPES[kind]))
+    if kind in ("float", "double"):
+        return pd.Series([math.nan if value is None else value for value in values], dtype=NUMPY_TYPES[kind])
+    # Whole numbers and truths have no missing value of their own: the pickled model's first step restores their dtype.
+    return pd.Series(values, dtype={"boolean": "boolean", "integer": "Int32", "long": "Int64"}[kind])
+
+
+def array(tensor):
+    """An array from its flat data."""
+    import numpy as np
+
+    data = [math.nan if value is None else value for value in tensor["data"]] if tensor["dtype"].startswith("float") else tensor["data"]
+    return np.array(data, dtype=tensor["dtype"]).reshape(tensor["shape"])
+
+
+def plain(value):
+    """Predictions as strict JSON has them: not-a-number and missing become null."""
+    import numpy as np
+
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, np.ndarray) or hasattr(value, "to_numpy"):
+        return plain(np.asarray(value).tolist())
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    return value if value is None or isinstance(value, (bool, int, str)) else str(value)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

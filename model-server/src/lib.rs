@@ -1,0 +1,26 @@
+//! Serves models: load (digest, warm-up, proof), predict, swap without a failed request.
+//!
+//! A request's way: `routes/predict.rs` → `decode/` (any body → typed columns) → `engine.rs` (one of `flavours/`) →
+//! `answer.rs`. A model's way in: `loader.rs` → `registry.rs`.
+
+mod answer;
+mod batch;
+mod config;
+mod decode;
+mod deployed;
+mod engine;
+mod error;
+mod flavours;
+mod loader;
+mod model;
+mod onnxruntime;
+mod proof;
+mod registry;
+mod routes;
+mod schema;
+mod server;
+
+pub use config::{Config, SETTINGS};
+pub use error::StartError;
+pub use onnxruntime::find_onnxruntime;
+pub use server::ModelServer;

@@ -1,0 +1,21 @@
+//! The model-server as a process of its own.
+
+use anyhow::Result;
+use model_server::{Config, ModelServer};
+use service::{Settings, Shutdown, serve, telemetry};
+use tokio::net::TcpListener;
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    telemetry::init("info");
+    let config = Config::from_settings(&Settings::load(".env")?).await?;
+    tracing::info!(?config, "starting");
+    let shutdown = Shutdown::on_signals()?;
+    let listen = config.listen;
+    let server = ModelServer::start(config).await?;
+    let listener = TcpListener::bind(listen).await?;
+    tracing::info!(address = %listener.local_addr()?, "listening");
+    let served = serve(listener, server.router(), shutdown).await;
+    server.shutdown().await;
+    Ok(served?)
+}

@@ -1,0 +1,145 @@
+"""Packages a model in the kernel that trained it: an MLflow model directory with a manifest and a proven ONNX twin.
+
+| module | its one job |
+|---|---|
+| `inputs` | the rows the notebook trained on, found in its variables |
+| `schema` | the signature those rows have |
+| `adapter` | dtypes a signature cannot tell, restored in front of the estimator |
+| `edges` | rows beyond the data |
+| `convert`, `operators` | conversions to ONNX |
+| `proof` | which of them answers as the estimator does |
+| `guess` | what can be said of a model without rows |
+| `pickles`, `mlmodel` | the files |
+"""
+
+import json
+import time
+import traceback
+import warnings
+from pathlib import Path
+
+from . import adapter, edges, guess, inputs, mlmodel, pickles, proof, schema
+from .errors import PackagingError
+
+EXAMPLE_ROWS = 5
+PROBE_ROWS = 50
+
+
+def main(config, user_ns):
+    """Fills `config["output_dir"]`; answers `{"manifest", "log"}`, or `{"error": what to do}`.
+
+    `config`: `model_path`, `output_dir`, `model_name`, `declared_version`, `run_id` or null, `tree_root`, `environment` or null.
+    `user_ns` is the notebook's variables; they are read and not changed.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _package(config, user_ns)
+    except PackagingError as error:
+        return {"error": str(error)}
+    except Exception as error:
+        # A fault of the packager itself must reach the author as a sentence, and never as a dead kernel.
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        return {"error": f"The model could not be packaged: {type(error).__name__}: {error} ({Path(where.filename).name}, line {where.lineno})."}
+
+
+def _package(config, user_ns):
+    started = time.monotonic()
+    log = []
+    directory = Path(config["output_dir"])
+    directory.mkdir(parents=True, exist_ok=True)
+    model = pickles.load(Path(config["model_path"]))
+    found = inputs.find(model, user_ns)
+    if found is None:
+        rows, signature, own = guess.rows(model)
+        log.append("No variable of the notebook holds rows that the model accepts: the signature is inferred from the model alone.")
+    else:
+        rows = found.rows
+        signature, own = schema.signature(found)
+    served = adapter.adapt(model, own, bool(found and found.as_series))
+    graph, twin, reason = _twin(model, found, signature, log)
+    example = _example(rows, signature)
+    predictions, probabilities = proof.answer(served, example)
+    libraries = pickles.write(served, directory / "model.pkl", config.get("tree_root"))
+    manifest = {
+        "format": 1,
+        "model_name": config["model_name"],
+        "declared_version": config["declared_version"],
+        **_task(model, predictions),
+        "signature": signature,
+        "flavour": "onnx" if twin else "python",
+        "onnx": twin,
+        "onnx_reason": reason,
+        "input_example": _split(example, signature),
+        "expected_output": _expected(predictions, probabilities),
+        "files": {"model.pkl": pickles.digest(directory / "model.pkl")},
+        "environment": config.get("environment"),
+        "python_version": mlmodel.python_version(),
+        "libraries": libraries,
+    }
+    if twin:
+        (directory / "model.onnx").write_bytes(graph)
+        manifest["files"]["model.onnx"] = pickles.digest(directory / "model.onnx")
+        log.append(f"ONNX twin proven on {twin['rows_proven']} rows ({twin['variant']}); largest difference {twin['max_difference']:.2g}.")
+    else:
+        log.append(f"Served by Python: {reason}.")
+    mlmodel.write(directory, manifest, config.get("run_id"), predictions)
+    (directory / "metadata.json").write_text(json.dumps(manifest, allow_nan=False, ensure_ascii=False, indent=1), encoding="utf-8")
+    log.append(f"Packaged {type(model).__name__} in {time.monotonic() - started:.1f} s.")
+    return {"manifest": manifest, "log": log}
+
+
+def _twin(model, found, signature, log):
+    """The proven twin. Number columns become nullable where the estimator takes missing values, and its twin too."""
+    if found is None:
+        return None, None, "there are no rows to prove a twin on"
+    if found.as_series:
+        return None, None, "the model takes one column of text"
+    try:
+        import onnxruntime  # noqa: F401
+        import skl2onnx  # noqa: F401
+    except ImportError as error:
+        return None, None, f"the notebook's environment has no {error.name}"
+    columns = signature.get("columns", [])
+    soft = edges.accepts_missing(model, found.rows.head(PROBE_ROWS), columns) if found.is_table else []
+    for missing in ([soft, []] if soft else [[]]):
+        for column in columns:
+            column["nullable"] = column["name"] in found.missing or column["name"] in missing
+        rows = edges.beyond(model, found.rows, columns) if found.is_table else found.rows
+        graph, twin, reason = proof.prove(model, signature, rows, log)
+        if twin:
+            return graph, twin, None
+    for column in columns:
+        column["nullable"] = column["name"] in found.missing or column["name"] in soft
+    return None, None, reason
+
+
+def _example(rows, signature):
+    if signature["kind"] == "tensor":
+        return rows[:EXAMPLE_ROWS]
+    missing = rows.isna().any(axis=1)
+    chosen = [*rows.index[~missing][: EXAMPLE_ROWS - 1], *rows.index[missing][:1]]
+    chosen += [i for i in rows.index if i not in chosen][: EXAMPLE_ROWS - len(chosen)] if len(chosen) < EXAMPLE_ROWS else []
+    return rows.loc[chosen].reset_index(drop=True)
+
+
+def _split(example, signature):
+    if signature["kind"] == "tensor":
+        return {"inputs": schema.plain(example)}
+    columns = [[schema.plain(value) for value in example[name]] for name in example.columns]
+    return {"columns": [str(name) for name in example.columns], "data": [list(row) for row in zip(*columns, strict=True)]}
+
+
+def _expected(predictions, probabilities):
+    expected = {"predictions": schema.plain(predictions)}
+    if probabilities is not None:
+        expected["probabilities"] = schema.plain(probabilities)
+    return expected
+
+
+def _task(model, predictions):
+    labels = getattr(model, "classes_", None)
+    if labels is None and not hasattr(model, "predict_proba") and predictions.dtype.kind not in "OUSb":
+        return {"task": "regression", "classes": None}
+    one_output = labels is not None and not isinstance(labels, list)
+    return {"task": "classification", "classes": schema.plain(labels) if one_output else None}

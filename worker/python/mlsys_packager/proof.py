@@ -1,0 +1,130 @@
+"""The proof of an ONNX twin: the estimator's answers and the graph's, row by row, on rows fed as the server feeds them."""
+
+import numpy as np
+
+from . import convert
+from .schema import TEXT
+
+PROBABILITY_TOLERANCE = 1e-5
+REGRESSION_TOLERANCE = 1e-5
+DTYPES = {
+    "tensor(float)": np.float32,
+    "tensor(double)": np.float64,
+    "tensor(int64)": np.int64,
+    "tensor(int32)": np.int32,
+    "tensor(bool)": np.bool_,
+}
+
+
+class Disproved(Exception):
+    """A graph that answers differently from the estimator; the text says how."""
+
+
+def answer(model, rows):
+    """What the estimator says: `(predictions, probabilities or None)`."""
+    predictions = np.asarray(model.predict(rows))
+    probabilities = None
+    if hasattr(model, "classes_") and hasattr(model, "predict_proba"):
+        probabilities = model.predict_proba(rows)
+        if isinstance(probabilities, list):  # one array an output
+            probabilities = None
+    return predictions, probabilities
+
+
+def feed(session, layout, rows, absent):
+    """Rows as the graph's inputs, in the element types it declares. A missing number is NaN, a missing text `absent`."""
+    inputs = session.get_inputs()
+    if layout == "matrix":
+        matrix = rows.to_numpy(dtype=np.float64) if hasattr(rows, "to_numpy") else rows
+        return {inputs[0].name: matrix.astype(DTYPES[inputs[0].type])}
+    fed = {}
+    for graph_input in inputs:
+        column = rows[graph_input.name]
+        if graph_input.type == "tensor(string)":
+            values = column.astype(object).where(column.notna(), absent).to_numpy(dtype=object)
+        else:
+            values = column.to_numpy(dtype=np.float64).astype(DTYPES[graph_input.type])
+        fed[graph_input.name] = values.reshape(-1, 1)
+    return fed
+
+
+def prove(model, signature, rows, log):
+    """`(graph bytes, twin entry of the manifest, None)`, or `(None, None, reason)`."""
+    import onnxruntime
+
+    expected = answer(model, rows)
+    converted = convert.unwrap(model)
+    reason = convert.blocker(converted, signature) or _unservable(model, expected[0])
+    if reason:
+        return None, None, reason
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    failures = []
+    for variant in convert.variants(converted, signature):
+        try:
+            graph = convert.convert(converted, signature, variant).SerializeToString()
+            session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+            absent = convert.missing_string(converted)
+            outputs = session.run(None, feed(session, variant["layout"], rows, absent))
+            worst = _difference(outputs, *expected)
+        except Exception as error:
+            # The converters raise all kinds of errors for what they lack; each one only means "try the next".
+            failures.append(f"{variant['name']}: {_first_line(error)}")
+            continue
+        names = [output.name for output in session.get_outputs()]
+        twin = {
+            "variant": variant["name"],
+            "layout": variant["layout"],
+            "output": names[0],
+            "probabilities": names[1] if expected[1] is not None else None,
+            "missing_string": absent if _has_text(signature) else None,
+            "rows_proven": len(rows),
+            "max_difference": worst,
+        }
+        log.extend(f"ONNX variant set aside, {failure}" for failure in failures)
+        return graph, twin, None
+    return None, None, "no conversion gave the estimator's own answers (" + "; ".join(failures) + ")"
+
+
+def _difference(outputs, predictions, probabilities):
+    """The largest difference between a graph's outputs and the estimator's answers; raises where they are not the same."""
+    got = outputs[0].reshape(predictions.shape)
+    if predictions.dtype.kind == "f" and probabilities is None:
+        return _relative(got, predictions)
+    wrong = sum(a != b for a, b in zip(got.ravel().tolist(), predictions.ravel().tolist(), strict=True))
+    if wrong:
+        raise Disproved(f"{wrong} of {len(predictions)} predictions differ")
+    if probabilities is None:
+        return 0.0
+    difference = float(np.max(np.abs(outputs[1].astype(np.float64) - probabilities)))
+    if not difference <= PROBABILITY_TOLERANCE:
+        raise Disproved(f"probabilities differ by up to {difference:.2g}")
+    return difference
+
+
+def _relative(got, expected):
+    """The largest difference relative to a value's magnitude, at least a hundredth of the mean magnitude."""
+    expected = expected.astype(np.float64)
+    scale = np.maximum(np.abs(expected), max(float(np.mean(np.abs(expected))) * 0.01, 1e-12))
+    difference = float(np.max(np.abs(got.astype(np.float64) - expected) / scale))
+    if not difference <= REGRESSION_TOLERANCE:
+        raise Disproved(f"values differ by up to {difference:.2g} relative")
+    return difference
+
+
+def _unservable(model, predictions):
+    labels = getattr(model, "classes_", None)
+    if labels is not None and predictions.ndim > 1:
+        return "it predicts more than one label a row"
+    if labels is not None and np.asarray(labels).dtype.kind == "f" and np.any(np.asarray(labels) % 1):
+        return "its labels are fractions"
+    return None
+
+
+def _has_text(signature):
+    return any(column["type"] == TEXT for column in signature.get("columns", ()))
+
+
+def _first_line(error):
+    lines = str(error).strip().splitlines()
+    return f"{lines[0] if lines else type(error).__name__}"[:200]

@@ -1,0 +1,191 @@
+//! Drives one pipeline from its last checkpoint to its end.
+
+use std::{sync::Arc, time::Duration};
+
+use contract::{Phase, PhaseStatus, PipelineId, PipelineStatus};
+use store::StoreError;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use crate::{
+    Worker,
+    error::PhaseError,
+    log::PipelineLog,
+    phases,
+    run::{Run, Stop},
+};
+
+/// How long a pipeline's last lines may take to be stored.
+const LOG_PATIENCE: Duration = Duration::from_secs(20);
+
+/// How a pipeline ends.
+#[derive(Debug)]
+pub(crate) struct End {
+    pub status: PipelineStatus,
+    pub deployed: bool,
+    pub reason: Option<String>,
+}
+
+/// What a phase that ended well leads to.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// The next phase, with what this one leaves for the later ones.
+    Continue(serde_json::Value),
+    /// The pipeline's end.
+    Finish(serde_json::Value, End),
+}
+
+/// Carries a pipeline as far as it goes. Every outcome is recorded in the store; nothing is returned, because the queue
+/// has nothing left to decide.
+pub(crate) async fn pipeline(worker: &Worker, id: PipelineId, shutdown: &CancellationToken) {
+    let span = tracing::info_span!("pipeline", pipeline.id = %id);
+    if let Err(error) = take(worker, id, shutdown).instrument(span).await {
+        // The row is untouched or still leased: the sweep sends the job again.
+        tracing::error!(pipeline.id = %id, %error, "the pipeline could not be carried on");
+    }
+}
+
+async fn take(worker: &Worker, id: PipelineId, shutdown: &CancellationToken) -> Result<(), StoreError> {
+    if shutdown.is_cancelled() {
+        return Ok(());
+    }
+    let Some(lease) = worker.store.take_lease(id, &worker.config.name, worker.config.lease).await? else {
+        return Ok(());
+    };
+    let record = worker.store.pipeline(id).await?;
+    let cancel = CancellationToken::new();
+    let (log, writer, close) =
+        PipelineLog::open(worker.store.clone(), worker.hub.clone(), lease.clone(), cancel.clone()).await?;
+    let run = Arc::new(Run::new(worker.clone(), record, lease, log, cancel));
+
+    // The heartbeat has its own task: a phase that keeps this one busy must not cost the lease.
+    let heart = tokio::spawn({
+        let (run, shutdown) = (run.clone(), shutdown.clone());
+        async move { run.heartbeat(&shutdown).await }
+    });
+    let end = phases_to_end(&run).await;
+    run.log.flush(LOG_PATIENCE).await;
+    close.cancel();
+    if tokio::time::timeout(LOG_PATIENCE, writer).await.is_err() {
+        tracing::error!("the log's last lines could not be stored in time");
+    }
+    let finished = match end {
+        Ok(end) => finish(&run, end).await,
+        Err(error) => Err(error),
+    };
+    heart.abort();
+    match finished {
+        Ok(()) => Ok(()),
+        Err(StoreError::Fenced) => {
+            tracing::warn!("another worker has taken the pipeline over; this one's writes are refused");
+            Ok(())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Runs the phases that are left. `Err` when the pipeline is not ours to end.
+async fn phases_to_end(run: &Arc<Run>) -> Result<End, StoreError> {
+    loop {
+        let record = run.worker.store.pipeline(run.record.id).await?;
+        let statuses: Vec<_> = record.phases.iter().map(|phase| (phase.name, phase.status)).collect();
+        let Some(phase) = pipeline::next_phase(&statuses) else {
+            return Ok(phases::deploy::end_from_checkpoint(run).await?);
+        };
+        let span = tracing::info_span!("phase", phase = %phase);
+        let outcome = one_phase(run, phase).instrument(span).await;
+        let error = match outcome {
+            Ok(Next::Continue(checkpoint)) => {
+                let store = &run.worker.store;
+                store.finish_phase(&run.lease, phase, PhaseStatus::Succeeded, None, Some(&checkpoint)).await?;
+                continue;
+            }
+            Ok(Next::Finish(checkpoint, end)) => {
+                let store = &run.worker.store;
+                store.finish_phase(&run.lease, phase, PhaseStatus::Succeeded, None, Some(&checkpoint)).await?;
+                return Ok(end);
+            }
+            Err(error) => error,
+        };
+        return match error {
+            PhaseError::Abandoned => abandon(run).await,
+            PhaseError::Cancelled => end_badly(run, phase, PipelineStatus::Cancelled, "cancelled").await,
+            PhaseError::Fail(reason) => end_badly(run, phase, PipelineStatus::Failed, &reason).await,
+            PhaseError::Retry(error) => end_badly(run, phase, PipelineStatus::Failed, &format!("{error:#}")).await,
+        };
+    }
+}
+
+/// One phase, again and again while its error may heal and tries are left.
+async fn one_phase(run: &Arc<Run>, phase: Phase) -> Result<Next, PhaseError> {
+    run.log.enter(phase);
+    let mut tries = 0;
+    loop {
+        let attempt = run.worker.store.start_phase(&run.lease, phase).await?;
+        let outcome = run_phase(run, phase, attempt).await;
+        let Err(PhaseError::Retry(error)) = outcome else { return outcome };
+        tries += 1;
+        if tries >= pipeline::MAX_ATTEMPTS {
+            return Err(PhaseError::Fail(format!("{error:#} (tried {tries} times)")));
+        }
+        let wait = pipeline::backoff(tries);
+        tracing::warn!(error = format!("{error:#}"), wait_seconds = wait.as_secs_f64(), "the phase will be tried again");
+        run.log.say(format!("{error:#}; trying again in {:.0} s", wait.as_secs_f64().max(1.0)));
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = run.cancel.cancelled() => return Err(run.stop_error()),
+        }
+    }
+}
+
+async fn run_phase(run: &Arc<Run>, phase: Phase, attempt: u32) -> Result<Next, PhaseError> {
+    // A kernel is stopped in its own way, with its cell named: the execute phase sees to the cancellation itself.
+    if phase == Phase::Execute {
+        return phases::execute::run(run, attempt).await;
+    }
+    let work = async {
+        match phase {
+            Phase::Download => phases::download::run(run).await,
+            Phase::Validate => phases::validate::run(run).await,
+            Phase::Execute => unreachable!("handled above"),
+            Phase::Register => phases::register::run(run).await,
+            Phase::Deploy => phases::deploy::run(run).await,
+        }
+    };
+    tokio::select! {
+        outcome = work => outcome,
+        () = run.cancel.cancelled() => Err(run.stop_error()),
+    }
+}
+
+/// The pipeline is another's, or will be: say so where it can be said, and let go.
+async fn abandon(run: &Run) -> Result<End, StoreError> {
+    if run.stopped() == Some(Stop::Shutdown) {
+        run.log.say("mlsys is stopping; the pipeline goes on from its last checkpoint when it is back");
+        run.log.flush(LOG_PATIENCE).await;
+        run.worker.store.release_lease(&run.lease).await?;
+    }
+    Err(StoreError::Fenced)
+}
+
+async fn end_badly(run: &Run, phase: Phase, status: PipelineStatus, reason: &str) -> Result<End, StoreError> {
+    tracing::info!(%phase, %status, reason, "the pipeline ended early");
+    run.log.error(format!("{phase}: {reason}"));
+    run.worker.store.finish_phase(&run.lease, phase, PhaseStatus::Failed, Some(reason), None).await?;
+    Ok(End { status, deployed: false, reason: Some(reason.to_owned()) })
+}
+
+/// Ends the MLflow run in the pipeline's true state, then the pipeline itself, then its folder.
+async fn finish(run: &Run, end: End) -> Result<(), StoreError> {
+    let End { status, deployed, reason } = end;
+    phases::execute::end_run(run, status).await;
+    run.worker.store.finish_pipeline(&run.lease, status, deployed, reason.as_deref()).await?;
+    run.worker.hub.end(run.record.id);
+    tracing::info!(%status, deployed, reason, "the pipeline ended");
+    if let Err(error) = tokio::fs::remove_dir_all(run.directory()).await
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        tracing::warn!(%error, "the working folder could not be removed");
+    }
+    Ok(())
+}

@@ -1,0 +1,269 @@
+//! Runs the notebook on a kernel, follows its outputs, and packages its model while the kernel that trained it lives.
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use contract::{ModelManifest, Phase, PipelineStatus, Stream};
+use kernel::{AfterCell, EventSink, KernelSpec, NotebookFile, Outcome, RunReport, RunRequest};
+use pipeline::Contract;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::sync::watch;
+
+use crate::{
+    drive::Next,
+    environments::PythonEnvironment,
+    error::PhaseError,
+    metrics, packager,
+    phases::{download, tracking, validate},
+    run::{Run, Stop},
+};
+
+/// How long packaging a model and proving its twin may take.
+const PACKAGE_TIMEOUT: Duration = Duration::from_mins(10);
+
+/// What the phase leaves for the later ones.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// The MLflow run, which the notebook joined.
+    pub run: mlflow::Run,
+    /// The metrics its gates read; NaN and the infinities in words.
+    pub metrics: BTreeMap<String, Value>,
+    /// The packaged model.
+    pub manifest: ModelManifest,
+    /// Names of the cut outputs' whole texts.
+    pub spilled: Vec<std::path::PathBuf>,
+}
+
+impl Checkpoint {
+    /// The metrics as numbers.
+    pub fn numbers(&self) -> BTreeMap<String, f64> {
+        self.metrics.iter().filter_map(|(name, value)| Some((name.clone(), metrics::number(value)?))).collect()
+    }
+}
+
+/// Executes the notebook.
+pub async fn run(run: &Arc<Run>, attempt: u32) -> Result<Next, PhaseError> {
+    download::ensure(run).await?;
+    let contract = validate::contract(run).await?;
+    let tracked = tracking::open_run(run, &contract, attempt).await?;
+    let environment = environment(run, &contract).await?;
+    let report = execute(run, &contract, &tracked, &environment).await?;
+    keep_notebook(run, &report.notebook).await?;
+    say_usage(run, &report);
+    if let Err(error) = judge(run, &contract, &report) {
+        tracking::upload_outputs(run, &tracked, &report.spilled).await.unwrap_or_else(|error| {
+            tracing::warn!(?error, "the failed notebook could not be uploaded to MLflow");
+        });
+        return Err(error);
+    }
+    let manifest = packaged(run, report.after_cell)?;
+    let logged = run.worker.mlflow.get_run(&tracked.run_id).await?.metrics;
+    let logged = logged.into_iter().map(|metric| (metric.key, metric.value));
+    let metrics = metrics::collect(logged, &report.scraps, &report.variables);
+    say_metrics(run, &metrics);
+    let description = store::Description { metrics: Some(metrics.clone()), ..store::Description::default() };
+    run.worker.store.describe(&run.lease, description).await?;
+    let metrics = metrics.into_iter().map(|(name, value)| (name, metrics::to_json(value))).collect();
+    let checkpoint = Checkpoint { run: tracked, metrics, manifest, spilled: report.spilled };
+    Ok(Next::Continue(serde_json::to_value(checkpoint).map_err(PhaseError::fail)?))
+}
+
+/// Ends the pipeline's MLflow run in the pipeline's true state: a kernel that exits has marked it finished.
+pub async fn end_run(run: &Run, status: PipelineStatus) {
+    if let Err(error) = tracking::end_run(run, status).await {
+        tracing::warn!(?error, "the MLflow run could not be given its final state");
+    }
+}
+
+async fn environment(run: &Run, contract: &Contract) -> Result<PythonEnvironment, PhaseError> {
+    let (log, path) = (run.log.clone(), Path::new(&run.record.notebook_path));
+    let tree = run.tree();
+    let say = move |text: String| log.say(text);
+    let resolved = run.worker.environments.resolve(&tree, path, contract, &say);
+    let resolved = tokio::select! {
+        resolved = resolved => resolved,
+        () = run.cancel.cancelled() => return Err(run.stop_error()),
+    };
+    resolved.map_err(|error| match error {
+        crate::environments::EnvironmentError::Io(error) => PhaseError::retry(error),
+        other => PhaseError::fail(other),
+    })
+}
+
+async fn execute(
+    run: &Arc<Run>,
+    contract: &Contract,
+    tracked: &mlflow::Run,
+    environment: &PythonEnvironment,
+) -> Result<RunReport, PhaseError> {
+    let config = &run.worker.config;
+    let request = request(run, contract, tracked, environment).await?;
+    let asked = Instant::now();
+    let kernel = if environment.id.is_none() {
+        run.worker.kernels.take().await
+    } else {
+        let spec = KernelSpec { python: environment.python.clone(), memory_limit: config.memory_limit, preload: Vec::new() };
+        kernel::Kernel::start(&spec).await
+    };
+    let kernel = kernel.map_err(PhaseError::fail)?;
+    run.log.say(format!("a kernel was ready after {} ms", asked.elapsed().as_millis()));
+    let (snapshots, saver) = save_snapshots(run);
+    let sink = Sink { run: run.clone(), snapshots };
+    let report = kernel::run(kernel, request, &sink, &run.cancel).await;
+    drop(sink);
+    saver.await.map_err(PhaseError::retry)?;
+    Ok(report)
+}
+
+async fn request(
+    run: &Run,
+    contract: &Contract,
+    tracked: &mlflow::Run,
+    environment: &PythonEnvironment,
+) -> Result<RunRequest, PhaseError> {
+    let (record, config) = (&run.record, &run.worker.config);
+    let output = run.output();
+    if tokio::fs::try_exists(&output).await? {
+        tokio::fs::remove_dir_all(&output).await?;
+    }
+    for folder in ["export", "notebook", "outputs"] {
+        tokio::fs::create_dir_all(output.join(folder)).await?;
+    }
+    let bytes = tokio::fs::read(run.notebook()).await?;
+    let notebook = NotebookFile::parse(&bytes).map_err(PhaseError::fail)?;
+    let model = output.join("export/model.pkl");
+    let package = packager::Request {
+        model_path: &model,
+        output_directory: &run.package(),
+        contract,
+        run_id: Some(&tracked.run_id),
+        tree: &run.tree(),
+        environment: environment.id.as_deref(),
+    };
+    let variable = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let text = |(name, value): (String, String)| (name, Value::from(value));
+    let injected = [
+        variable("MODEL_OUTPUT_PATH", &model.to_string_lossy()),
+        variable("PIPELINE_ID", &record.id.to_string()),
+        variable("MLFLOW_TRACKING_URI", &config.mlflow_url),
+    ];
+    let environment = [
+        variable("MLFLOW_TRACKING_URI", &config.mlflow_url),
+        variable("MLFLOW_RUN_ID", &tracked.run_id),
+        variable("MLFLOW_EXPERIMENT_ID", &tracked.experiment_id),
+        variable("PIPELINE_ID", &record.id.to_string()),
+        variable("GIT_COMMIT", record.commit_sha.as_str()),
+    ];
+    Ok(RunRequest {
+        notebook,
+        directory: run.notebook().parent().map_or_else(|| run.tree(), Path::to_owned),
+        import_root: run.tree(),
+        environment: environment.into(),
+        injected: injected.into_iter().map(text).collect(),
+        parameters: record.parameters.clone(),
+        cell_timeout: config.cell_timeout,
+        run_timeout: contract.timeout_seconds.map_or(config.run_timeout, Duration::from_secs),
+        input_path: record.notebook_path.clone(),
+        output_path: record.notebook_path.clone(),
+        spill_directory: output.join("outputs"),
+        after_cell: Some(AfterCell {
+            index_tag: "mlops:export".to_owned(),
+            code: packager::code(&package),
+            timeout: PACKAGE_TIMEOUT,
+        }),
+        read_after: Some(("mlops:evaluation".to_owned(), contract.evaluation_names.clone())),
+    })
+}
+
+/// What the kernel reports, into the log and the stored notebook.
+struct Sink {
+    run: Arc<Run>,
+    snapshots: watch::Sender<Vec<u8>>,
+}
+
+impl EventSink for Sink {
+    fn line(&self, cell: Option<usize>, stream: Stream, text: String, data: Option<Value>) {
+        self.run.log.write(cell, stream, text, data);
+    }
+
+    fn notebook(&self, notebook: &NotebookFile) {
+        self.snapshots.send_replace(notebook.to_json());
+    }
+}
+
+/// Stores the newest snapshot of the running notebook until its sender is gone; a slow store skips some.
+fn save_snapshots(run: &Arc<Run>) -> (watch::Sender<Vec<u8>>, tokio::task::JoinHandle<()>) {
+    let (sender, mut receiver) = watch::channel(Vec::new());
+    let run = run.clone();
+    let saver = tokio::spawn(async move {
+        while receiver.changed().await.is_ok() {
+            let snapshot = receiver.borrow_and_update().clone();
+            if let Err(error) = run.worker.store.save_notebook(&run.lease, &snapshot).await {
+                tracing::debug!(%error, "a snapshot of the running notebook was not stored");
+            }
+        }
+    });
+    (sender, saver)
+}
+
+async fn keep_notebook(run: &Run, notebook: &NotebookFile) -> Result<(), PhaseError> {
+    let bytes = notebook.to_json();
+    tokio::fs::write(run.executed_notebook(), &bytes).await?;
+    Ok(run.worker.store.save_notebook(&run.lease, &bytes).await?)
+}
+
+/// What an outcome means for the pipeline.
+fn judge(run: &Run, contract: &Contract, report: &RunReport) -> Result<(), PhaseError> {
+    match &report.outcome {
+        Outcome::Succeeded => Ok(()),
+        Outcome::Cancelled { .. } => Err(run.stop_error()),
+        Outcome::RunTimeout { .. } if contract.timeout_seconds.is_some() => {
+            Err(PhaseError::Fail(format!("{} (TIMEOUT_SECONDS in the config cell)", report.outcome)))
+        }
+        outcome => Err(PhaseError::fail(outcome)),
+    }
+    .map_err(|error| if run.stopped() == Some(Stop::Lost) { PhaseError::Abandoned } else { error })
+}
+
+fn packaged(run: &Run, answer: Option<Result<Value, String>>) -> Result<ModelManifest, PhaseError> {
+    let answer = match answer {
+        Some(Ok(answer)) => answer,
+        Some(Err(error)) => return Err(PhaseError::Fail(format!("the model could not be packaged: {error}"))),
+        None => return Err(PhaseError::fail("the mlops:export cell did not run, so there is no model")),
+    };
+    let packaged: packager::Answer = serde_json::from_value(answer)
+        .map_err(|error| PhaseError::Fail(format!("the model could not be packaged: {error}")))?;
+    match packaged {
+        packager::Answer::Error { error } => Err(PhaseError::Fail(format!("the model could not be packaged: {error}"))),
+        packager::Answer::Packaged { manifest, log } => {
+            for line in log {
+                run.log.say(line);
+            }
+            Ok(*manifest)
+        }
+    }
+}
+
+fn say_usage(run: &Run, report: &RunReport) {
+    let memory = report.peak_memory.map_or(String::new(), |peak| format!(", at most {} MiB of memory", peak >> 20));
+    run.log.say(format!("{} cells ran in {:.2} s{memory}", report.cells_run, report.time_in_cells.as_secs_f64()));
+}
+
+fn say_metrics(run: &Run, metrics: &BTreeMap<String, f64>) {
+    if metrics.is_empty() {
+        run.log.say("the notebook reported no metric");
+        return;
+    }
+    let list: Vec<_> = metrics.iter().map(|(name, value)| format!("{name} {}", metrics::display(*value))).collect();
+    run.log.say(format!("metrics: {}", list.join(", ")));
+}
+
+/// The checkpoint, for the later phases.
+pub async fn checkpoint(run: &Run) -> Result<Checkpoint, PhaseError> {
+    run.checkpoint(Phase::Execute).await
+}

@@ -1,0 +1,8 @@
+//! The phases, one file each.
+
+pub mod deploy;
+pub mod download;
+pub mod execute;
+pub mod register;
+pub mod tracking;
+pub mod validate;

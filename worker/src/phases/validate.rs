@@ -1,0 +1,72 @@
+//! The notebook contract, checked statically before anything runs.
+
+use contract::{Phase, PipelineStatus};
+use pipeline::{Contract, Verdict};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::{
+    drive::{End, Next},
+    error::PhaseError,
+    phases::download,
+    run::Run,
+};
+
+/// What the phase leaves for the later ones.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Checkpoint {
+    Contract(Box<Contract>),
+    Untagged,
+}
+
+/// Checks the notebook; every violation is said at once.
+pub async fn run(run: &Run) -> Result<Next, PhaseError> {
+    download::ensure(run).await?;
+    let bytes = tokio::fs::read(run.notebook()).await?;
+    let path = run.record.notebook_path.clone();
+    let verdict = tokio::task::spawn_blocking(move || pipeline::validate(&bytes, &path)).await;
+    match verdict.map_err(PhaseError::retry)? {
+        Verdict::Skipped => {
+            let reason = "the notebook bears no mlops:* tag, so there is nothing to run";
+            run.log.say(reason);
+            let checkpoint = serde_json::to_value(Checkpoint::Untagged).map_err(PhaseError::fail)?;
+            Ok(Next::Finish(checkpoint, skipped(reason)))
+        }
+        Verdict::Invalid(violations) => {
+            for violation in &violations {
+                let data = json!({ "violation": violation });
+                run.log.write(violation.cell, contract::Stream::Error, violation.to_string(), Some(data));
+            }
+            let list: Vec<_> = violations.iter().map(ToString::to_string).collect();
+            let count = if list.len() == 1 { "1 violation".to_owned() } else { format!("{} violations", list.len()) };
+            Err(PhaseError::Fail(format!("{count} of the notebook contract:\n{}", list.join("\n"))))
+        }
+        Verdict::Valid(contract) => {
+            for warning in &contract.warnings {
+                run.log.say(format!("warning: {warning}"));
+            }
+            run.log.say(format!("the notebook keeps its contract: {} {}", contract.model_name, contract.version));
+            let description = store::Description {
+                model_name: Some(contract.model_name.clone()),
+                declared_version: Some(contract.version.clone()),
+                ..store::Description::default()
+            };
+            run.worker.store.describe(&run.lease, description).await?;
+            let checkpoint = Checkpoint::Contract(Box::new(contract));
+            Ok(Next::Continue(serde_json::to_value(checkpoint).map_err(PhaseError::fail)?))
+        }
+    }
+}
+
+/// What the notebook declared, for the later phases.
+pub async fn contract(run: &Run) -> Result<Contract, PhaseError> {
+    match run.checkpoint(Phase::Validate).await? {
+        Checkpoint::Contract(contract) => Ok(*contract),
+        Checkpoint::Untagged => Err(PhaseError::fail("the notebook bears no mlops:* tag")),
+    }
+}
+
+fn skipped(reason: &str) -> End {
+    End { status: PipelineStatus::Skipped, deployed: false, reason: Some(reason.to_owned()) }
+}

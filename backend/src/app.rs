@@ -1,0 +1,125 @@
+//! What the backend's process has.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    routing::{get, post},
+};
+use bus::{LogHub, Queue};
+use contract::RepoName;
+use forge::Host;
+use service::Secret;
+use store::Store;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::{dispatch, routes};
+
+/// The largest webhook delivery that GitHub sends, in bytes.
+pub const WEBHOOK_BODY_MAX: usize = 25 << 20;
+/// The largest body of a prediction that is passed on, in bytes; the model-server's own limit.
+const PREDICT_BODY_MAX: usize = 64 << 20;
+
+/// How the backend works.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// What GitHub and the local remote sign their deliveries with.
+    pub webhook_secret: Secret,
+    /// The model-server's base address.
+    pub model_server_url: String,
+    /// MLflow's base address, for the readiness check.
+    pub mlflow_url: String,
+}
+
+/// The outside things the backend works with.
+pub struct Adapters {
+    /// Durable truth.
+    pub store: Store,
+    /// Carries the jobs.
+    pub queue: Queue,
+    /// Wakes those who follow a log.
+    pub hub: LogHub,
+    /// The local git remote.
+    pub local: Host,
+    /// GitHub.
+    pub github: Host,
+}
+
+/// The backend. Cheap to clone.
+#[derive(Clone)]
+pub struct Backend(Arc<Parts>);
+
+/// What the routes see of the backend.
+pub struct Parts {
+    pub(crate) config: Config,
+    pub(crate) store: Store,
+    pub(crate) queue: Queue,
+    pub(crate) hub: LogHub,
+    local: Host,
+    github: Host,
+    pub(crate) http: reqwest::Client,
+    /// Woken when there is a job to send.
+    pub(crate) jobs: Notify,
+    /// Cancelled when the process stops: followers of logs are let go.
+    pub(crate) shutdown: CancellationToken,
+}
+
+impl std::ops::Deref for Backend {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl Parts {
+    /// The code host of a repository.
+    pub fn host(&self, repo: &RepoName) -> &Host {
+        if repo.is_local() { &self.local } else { &self.github }
+    }
+}
+
+impl Backend {
+    /// A backend over its adapters.
+    ///
+    /// # Errors
+    /// When no HTTP client can be built.
+    pub fn new(config: Config, adapters: Adapters, shutdown: CancellationToken) -> Result<Self, reqwest::Error> {
+        let Adapters { store, queue, hub, local, github } = adapters;
+        let http = reqwest::Client::builder().connect_timeout(Duration::from_secs(3)).build()?;
+        let jobs = Notify::new();
+        Ok(Self(Arc::new(Parts { config, store, queue, hub, local, github, http, jobs, shutdown })))
+    }
+
+    /// Sends jobs until the process stops.
+    pub async fn dispatch(&self) {
+        dispatch::run(self).await;
+    }
+
+    /// All routes.
+    pub fn router(&self) -> Router {
+        use routes::{health, logs, models, notebook, pipelines, repos, webhook};
+        let predict = post(models::predict).layer(DefaultBodyLimit::max(PREDICT_BODY_MAX));
+        let routes = Router::new()
+            .route("/webhook/github", post(webhook::github).layer(DefaultBodyLimit::max(WEBHOOK_BODY_MAX)))
+            .route("/api/repos", get(repos::list).post(repos::add))
+            .route("/api/repos/{id}", get(repos::one).patch(repos::change).delete(repos::remove))
+            .route("/api/pipelines", get(pipelines::list).post(pipelines::create))
+            .route("/api/pipelines/{id}", get(pipelines::one))
+            .route("/api/pipelines/{id}/cancel", post(pipelines::cancel))
+            .route("/api/pipelines/{id}/retry", post(pipelines::retry))
+            .route("/api/pipelines/{id}/logs", get(logs::stored))
+            .route("/api/pipelines/{id}/notebook", get(notebook::executed))
+            .route("/ws/pipelines/{id}/logs", get(logs::follow))
+            .route("/api/models", get(models::list))
+            .route("/api/models/{name}", get(models::one))
+            .route("/api/models/{name}/versions", get(models::versions))
+            .route("/api/models/{name}/predict", predict.clone())
+            .route("/models/{name}/predict", predict)
+            .route("/health", get(health::alive))
+            .route("/ready", get(health::ready))
+            .with_state(self.clone());
+        service::layers(routes)
+    }
+}

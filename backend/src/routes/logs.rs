@@ -1,0 +1,136 @@
+//! A pipeline's log: stored, and followed over a WebSocket.
+//!
+//! A follower is served from the store at its own pace; the hub only says that there is more. So nobody misses or sees a
+//! line twice, however late or slow, and nobody slows the pipeline.
+
+use std::time::Duration;
+
+use axum::{
+    Json,
+    extract::{
+        Path, Query, State, WebSocketUpgrade,
+        ws::{CloseFrame, Message, WebSocket, close_code},
+    },
+    response::Response,
+};
+use contract::{LogEnd, LogFrame, LogLine, PipelineId, PipelineStatus};
+use futures_util::SinkExt;
+use serde::Deserialize;
+use service::ApiError;
+
+use crate::{
+    Backend,
+    error::from_store,
+    routes::{parse, pipelines::Page},
+};
+
+/// How many lines are read and sent at once.
+const BATCH: usize = 1000;
+/// The most lines of one answer.
+const PAGE_MAX: usize = 10_000;
+/// A follower that takes no line for so long is let go; it comes back with `after`.
+const SEND_TIMEOUT: Duration = Duration::from_secs(30);
+/// How often the store is asked when nothing is announced, and the connection is kept warm.
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
+
+#[derive(Deserialize)]
+pub(crate) struct After {
+    #[serde(default)]
+    after: u64,
+    limit: Option<usize>,
+}
+
+/// `GET /api/pipelines/{id}/logs?after=`.
+pub(crate) async fn stored(
+    State(backend): State<Backend>,
+    Path(id): Path<String>,
+    Query(query): Query<After>,
+) -> Result<Json<Page<LogLine>>, ApiError> {
+    let id: PipelineId = parse(&id)?;
+    backend.store.pipeline(id).await.map_err(from_store)?;
+    let limit = query.limit.unwrap_or(BATCH).clamp(1, PAGE_MAX);
+    let items = backend.store.logs(id, query.after, limit).await.map_err(from_store)?;
+    let next = (items.len() == limit).then(|| items.last().map(|line| line.seq.to_string())).flatten();
+    Ok(Json(Page { items, next }))
+}
+
+/// `WS /ws/pipelines/{id}/logs?after=`.
+pub(crate) async fn follow(
+    State(backend): State<Backend>,
+    Path(id): Path<String>,
+    Query(query): Query<After>,
+    upgrade: WebSocketUpgrade,
+) -> Result<Response, ApiError> {
+    let id: PipelineId = parse(&id)?;
+    backend.store.pipeline(id).await.map_err(from_store)?;
+    Ok(upgrade.on_upgrade(move |socket| async move {
+        let mut follower = Follower { socket, id, sent: query.after };
+        if let Err(error) = follower.run(&backend).await {
+            tracing::debug!(pipeline.id = %id, error = %error, "a log's follower went away");
+        }
+    }))
+}
+
+struct Follower {
+    socket: WebSocket,
+    id: PipelineId,
+    sent: u64,
+}
+
+impl Follower {
+    async fn run(&mut self, backend: &Backend) -> anyhow::Result<()> {
+        let mut news = backend.hub.subscribe(self.id);
+        loop {
+            news.borrow_and_update();
+            // The status is read before the lines: when it is final, the lines that follow are all there are.
+            let status = backend.store.pipeline(self.id).await?.status;
+            while self.send_batch(backend).await? == BATCH {}
+            if status.is_final() {
+                return self.end(status).await;
+            }
+            tokio::select! {
+                _ = news.changed() => {}
+                () = tokio::time::sleep(KEEP_ALIVE) => self.send(Message::Ping(bytes::Bytes::new())).await?,
+                () = backend.shutdown.cancelled() => return self.close(close_code::RESTART, "mlsys is stopping").await,
+                message = self.socket.recv() => match message {
+                    Some(Ok(Message::Close(_))) | None => return Ok(()),
+                    Some(Ok(_)) => {}
+                    Some(Err(error)) => return Err(error.into()),
+                },
+            }
+        }
+    }
+
+    async fn send_batch(&mut self, backend: &Backend) -> anyhow::Result<usize> {
+        let lines = backend.store.logs(self.id, self.sent, BATCH).await?;
+        let count = lines.len();
+        for line in lines {
+            self.sent = line.seq;
+            let text = serde_json::to_string(&LogFrame::Line(line))?;
+            tokio::time::timeout(SEND_TIMEOUT, self.socket.feed(Message::Text(text.into()))).await??;
+        }
+        if count > 0 {
+            tokio::time::timeout(SEND_TIMEOUT, self.socket.flush()).await??;
+        }
+        Ok(count)
+    }
+
+    async fn end(&mut self, end: PipelineStatus) -> anyhow::Result<()> {
+        let text = serde_json::to_string(&LogFrame::End(LogEnd { end }))?;
+        self.send(Message::Text(text.into())).await?;
+        self.close(close_code::NORMAL, "").await
+    }
+
+    /// Says goodbye and waits for the answer, so that the last lines are not lost with the connection.
+    async fn close(&mut self, code: u16, reason: &'static str) -> anyhow::Result<()> {
+        self.send(Message::Close(Some(CloseFrame { code, reason: reason.into() }))).await?;
+        let answer = async { while let Some(Ok(_)) = self.socket.recv().await {} };
+        // A peer that doesn't answer is gone all the same.
+        drop(tokio::time::timeout(KEEP_ALIVE, answer).await);
+        Ok(())
+    }
+
+    async fn send(&mut self, message: Message) -> anyhow::Result<()> {
+        Ok(tokio::time::timeout(SEND_TIMEOUT, self.socket.send(message)).await??)
+    }
+}

@@ -1,0 +1,21 @@
+//! The routes, one file a resource.
+
+pub(crate) mod health;
+pub(crate) mod logs;
+pub(crate) mod models;
+pub(crate) mod notebook;
+pub(crate) mod pipelines;
+pub(crate) mod repos;
+pub(crate) mod webhook;
+
+use std::str::FromStr;
+
+use contract::IdError;
+use service::ApiError;
+
+use crate::error::bad_request;
+
+/// Parses an identifier of a path or query.
+pub(crate) fn parse<T: FromStr<Err = IdError>>(text: &str) -> Result<T, ApiError> {
+    text.parse().map_err(|error: IdError| bad_request("bad_identifier", error.to_string()))
+}

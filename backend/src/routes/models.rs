@@ -1,0 +1,84 @@
+//! `/api/models`: what is registered and deployed; predictions are passed on to the model-server.
+
+use std::time::Duration;
+
+use axum::{
+    Json,
+    body::{Body, Bytes},
+    extract::{Path, RawQuery, State},
+    http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
+};
+use contract::ModelName;
+use service::ApiError;
+use store::{ModelSummary, VersionRecord};
+
+use crate::{
+    Backend,
+    error::{from_store, not_found},
+    routes::{parse, pipelines::Page},
+};
+
+/// How long a prediction may take.
+const PREDICT_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// `GET /api/models`.
+pub(crate) async fn list(State(backend): State<Backend>) -> Result<Json<Page<ModelSummary>>, ApiError> {
+    let items = backend.store.models().await.map_err(from_store)?;
+    Ok(Json(Page { items, next: None }))
+}
+
+/// `GET /api/models/{name}`.
+pub(crate) async fn one(State(backend): State<Backend>, Path(name): Path<String>) -> Result<Json<ModelSummary>, ApiError> {
+    let name: ModelName = parse(&name)?;
+    let models = backend.store.models().await.map_err(from_store)?;
+    let found = models.into_iter().find(|model| model.name == name);
+    found.map(Json).ok_or_else(|| not_found(format!("there is no model {name}")))
+}
+
+/// `GET /api/models/{name}/versions`, newest first.
+pub(crate) async fn versions(
+    State(backend): State<Backend>,
+    Path(name): Path<String>,
+) -> Result<Json<Page<VersionRecord>>, ApiError> {
+    let name: ModelName = parse(&name)?;
+    let items = backend.store.model_versions(&name).await.map_err(from_store)?;
+    if items.is_empty() {
+        return Err(not_found(format!("there is no model {name}")));
+    }
+    Ok(Json(Page { items, next: None }))
+}
+
+/// `POST /api/models/{name}/predict`: the model-server's answer, body for body.
+pub(crate) async fn predict(
+    State(backend): State<Backend>,
+    Path(name): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, ApiError> {
+    let name: ModelName = parse(&name)?;
+    let base = backend.config.model_server_url.trim_end_matches('/');
+    let query = query.map_or(String::new(), |query| format!("?{query}"));
+    let mut call = backend.http.post(format!("{base}/predict/{name}{query}")).timeout(PREDICT_TIMEOUT).body(body);
+    for name in [CONTENT_TYPE.as_str(), "x-request-id"] {
+        if let Some(value) = headers.get(name) {
+            call = call.header(name, value);
+        }
+    }
+    let answer = call.send().await.map_err(|error| {
+        tracing::warn!(%error, "the model-server can't be reached");
+        ApiError::new(
+            StatusCode::BAD_GATEWAY,
+            "model_server_unavailable",
+            "the model-server can't be reached; try again shortly",
+        )
+    })?;
+    let status = answer.status();
+    let content_type = answer.headers().get(CONTENT_TYPE).cloned();
+    let mut response = (status, Body::from_stream(answer.bytes_stream())).into_response();
+    if let Some(content_type) = content_type {
+        response.headers_mut().insert(CONTENT_TYPE, content_type);
+    }
+    Ok(response)
+}

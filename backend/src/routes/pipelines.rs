@@ -1,0 +1,129 @@
+//! `/api/pipelines`: list, show, run by hand, cancel, retry.
+
+use std::collections::BTreeMap;
+
+use axum::{
+    Json,
+    extract::{Path, Query, State},
+    http::StatusCode,
+};
+use contract::{CommitSha, ModelName, PipelineId, PipelineRecord, PipelineStatus, RepoName};
+use serde::{Deserialize, Serialize};
+use service::ApiError;
+use store::{Filter, NewPipeline};
+
+use crate::{
+    Backend,
+    error::{bad_request, from_store, not_found},
+    routes::parse,
+};
+
+/// How many items a list has when nobody says.
+pub(crate) const PAGE: usize = 50;
+/// How many items a list has at most.
+pub(crate) const PAGE_MAX: usize = 500;
+
+/// A page of a list.
+#[derive(Serialize)]
+pub(crate) struct Page<T> {
+    pub items: Vec<T>,
+    /// What to give as `after` for the following page.
+    pub next: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct ListQuery {
+    repo: Option<String>,
+    status: Option<String>,
+    model: Option<String>,
+    branch: Option<String>,
+    limit: Option<usize>,
+    after: Option<String>,
+}
+
+/// `GET /api/pipelines`, newest first.
+pub(crate) async fn list(
+    State(backend): State<Backend>,
+    Query(query): Query<ListQuery>,
+) -> Result<Json<Page<PipelineRecord>>, ApiError> {
+    let status = query.status.as_deref().map(|word| {
+        let words = || PipelineStatus::ALL.iter().map(|status| status.as_str()).collect::<Vec<_>>().join(", ");
+        PipelineStatus::from_word(word)
+            .ok_or_else(|| bad_request("bad_status", format!("there is no such status; there are {}", words())))
+    });
+    let filter = Filter {
+        repo: query.repo.as_deref().map(parse::<RepoName>).transpose()?,
+        status: status.transpose()?,
+        model: query.model.as_deref().map(parse::<ModelName>).transpose()?,
+        branch: query.branch,
+        limit: query.limit.unwrap_or(PAGE).clamp(1, PAGE_MAX),
+        after: query.after.as_deref().map(parse::<PipelineId>).transpose()?,
+    };
+    let (items, next) = backend.store.pipelines(filter).await.map_err(from_store)?;
+    Ok(Json(Page { items, next: next.map(|id| id.to_string()) }))
+}
+
+/// `GET /api/pipelines/{id}`.
+pub(crate) async fn one(State(backend): State<Backend>, Path(id): Path<String>) -> Result<Json<PipelineRecord>, ApiError> {
+    Ok(Json(backend.store.pipeline(parse(&id)?).await.map_err(from_store)?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewRun {
+    repo: RepoName,
+    /// A branch's commit, in full.
+    #[serde(rename = "ref")]
+    commit: CommitSha,
+    notebook_path: String,
+    #[serde(default)]
+    branch: Option<String>,
+    #[serde(default)]
+    parameters: BTreeMap<String, serde_json::Value>,
+}
+
+/// `POST /api/pipelines`: runs a notebook of a registered repository by hand.
+pub(crate) async fn create(
+    State(backend): State<Backend>,
+    Json(new): Json<NewRun>,
+) -> Result<(StatusCode, Json<PipelineRecord>), ApiError> {
+    if backend.store.repo_by_name(&new.repo).await.map_err(from_store)?.is_none() {
+        return Err(not_found(format!("{} is not registered: POST /api/repos registers it", new.repo)));
+    }
+    let changes = contract::FileChanges {
+        added_or_modified: std::iter::once(new.notebook_path.clone()).collect(),
+        ..contract::FileChanges::default()
+    };
+    let legal = pipeline::notebooks_to_run(&changes, super::webhook::ALL_NOTEBOOKS).is_ok_and(|list| !list.is_empty());
+    if !legal {
+        return Err(bad_request("bad_notebook_path", "notebook_path must be the path of an .ipynb file in the repository"));
+    }
+    let NewRun { repo, commit, notebook_path, branch, parameters } = new;
+    let branch = branch.unwrap_or_else(|| "main".to_owned());
+    let pipeline =
+        NewPipeline { repo, branch, commit_sha: commit, notebook_path, parameters, delivery_id: None, manual: true };
+    let id = backend.store.create_pipeline(pipeline).await.map_err(from_store)?;
+    backend.jobs.notify_one();
+    Ok((StatusCode::ACCEPTED, Json(backend.store.pipeline(id).await.map_err(from_store)?)))
+}
+
+/// `POST /api/pipelines/{id}/cancel`.
+pub(crate) async fn cancel(
+    State(backend): State<Backend>,
+    Path(id): Path<String>,
+) -> Result<(StatusCode, Json<PipelineRecord>), ApiError> {
+    let id = parse(&id)?;
+    backend.store.request_cancel(id).await.map_err(from_store)?;
+    Ok((StatusCode::ACCEPTED, Json(backend.store.pipeline(id).await.map_err(from_store)?)))
+}
+
+/// `POST /api/pipelines/{id}/retry`: goes on from the phase that failed.
+pub(crate) async fn retry(
+    State(backend): State<Backend>,
+    Path(id): Path<String>,
+) -> Result<(StatusCode, Json<PipelineRecord>), ApiError> {
+    let id = parse(&id)?;
+    backend.store.retry(id).await.map_err(from_store)?;
+    backend.jobs.notify_one();
+    Ok((StatusCode::ACCEPTED, Json(backend.store.pipeline(id).await.map_err(from_store)?)))
+}

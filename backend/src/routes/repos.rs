@@ -1,0 +1,132 @@
+//! `/api/repos`: which repositories run their notebooks.
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::StatusCode,
+};
+use contract::RepoName;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use service::ApiError;
+use store::Repo;
+
+use crate::{
+    Backend,
+    error::{bad_request, from_store},
+    routes::{pipelines::Page, webhook::ALL_NOTEBOOKS},
+};
+
+/// A registered repository, and what its webhook needs.
+#[derive(Serialize)]
+pub(crate) struct RepoView {
+    id: i64,
+    full_name: RepoName,
+    /// Branches whose pushes run, as comma-separated globs.
+    branch: String,
+    notebook_glob: String,
+    created_at: Timestamp,
+    webhook: Webhook,
+}
+
+/// What to enter under the repository's Settings → Webhooks on GitHub.
+#[derive(Serialize)]
+struct Webhook {
+    path: &'static str,
+    content_type: &'static str,
+    events: [&'static str; 1],
+    secret: &'static str,
+}
+
+impl From<Repo> for RepoView {
+    fn from(repo: Repo) -> Self {
+        let Repo { id, full_name, branch, notebook_glob, created_at } = repo;
+        let webhook = Webhook {
+            path: "/webhook/github",
+            content_type: "application/json",
+            events: ["push"],
+            secret: "the value of GITHUB_WEBHOOK_SECRET",
+        };
+        Self { id, full_name, branch, notebook_glob, created_at, webhook }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewRepo {
+    full_name: RepoName,
+    #[serde(default = "main_branch")]
+    branch: String,
+    #[serde(default = "all_notebooks")]
+    notebook_glob: String,
+}
+
+fn main_branch() -> String {
+    "main".to_owned()
+}
+
+fn all_notebooks() -> String {
+    ALL_NOTEBOOKS.to_owned()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Change {
+    branch: Option<String>,
+    notebook_glob: Option<String>,
+}
+
+/// `GET /api/repos`.
+pub(crate) async fn list(State(backend): State<Backend>) -> Result<Json<Page<RepoView>>, ApiError> {
+    let repos = backend.store.repos().await.map_err(from_store)?;
+    Ok(Json(Page { items: repos.into_iter().map(RepoView::from).collect(), next: None }))
+}
+
+/// `GET /api/repos/{id}`.
+pub(crate) async fn one(State(backend): State<Backend>, Path(id): Path<i64>) -> Result<Json<RepoView>, ApiError> {
+    let repos = backend.store.repos().await.map_err(from_store)?;
+    let found = repos.into_iter().find(|repo| repo.id == id).ok_or_else(|| from_store(store::StoreError::NotFound))?;
+    Ok(Json(found.into()))
+}
+
+/// `POST /api/repos`.
+pub(crate) async fn add(
+    State(backend): State<Backend>,
+    Json(new): Json<NewRepo>,
+) -> Result<(StatusCode, Json<RepoView>), ApiError> {
+    check_glob(&new.notebook_glob)?;
+    check_branch(&new.branch)?;
+    let repo = backend.store.add_repo(&new.full_name, &new.branch, &new.notebook_glob).await.map_err(from_store)?;
+    Ok((StatusCode::CREATED, Json(repo.into())))
+}
+
+/// `PATCH /api/repos/{id}`.
+pub(crate) async fn change(
+    State(backend): State<Backend>,
+    Path(id): Path<i64>,
+    Json(change): Json<Change>,
+) -> Result<Json<RepoView>, ApiError> {
+    change.notebook_glob.as_deref().map(check_glob).transpose()?;
+    change.branch.as_deref().map(check_branch).transpose()?;
+    let store = &backend.store;
+    let repo = store.update_repo(id, change.branch.as_deref(), change.notebook_glob.as_deref()).await.map_err(from_store)?;
+    Ok(Json(repo.into()))
+}
+
+/// `DELETE /api/repos/{id}`: its pushes run nothing any more; its pipelines stay.
+pub(crate) async fn remove(State(backend): State<Backend>, Path(id): Path<i64>) -> Result<StatusCode, ApiError> {
+    backend.store.delete_repo(id).await.map_err(from_store)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn check_glob(glob: &str) -> Result<(), ApiError> {
+    let checked = pipeline::notebooks_to_run(&contract::FileChanges::default(), glob);
+    checked.map(drop).map_err(|error| bad_request("bad_glob", error.to_string()))
+}
+
+fn check_branch(branch: &str) -> Result<(), ApiError> {
+    if branch.trim().is_empty() {
+        return Err(bad_request("bad_branch", "branch must name at least one branch, e.g. main or main,release/*"));
+    }
+    Ok(())
+}

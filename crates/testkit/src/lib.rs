@@ -1,0 +1,42 @@
+//! For the tests: a real `mlsys up` on free ports, git projects that push to it, notebooks built cell by cell.
+//!
+//! Nothing here is a double. What can't run on a test machine has its double beside the test that needs it.
+#![expect(clippy::missing_panics_doc, reason = "a test helper panics: that is how a test fails")]
+
+mod notebook;
+mod project;
+mod up;
+
+pub use notebook::Notebook;
+pub use project::Project;
+pub use up::{Mlsys, Options};
+
+use std::path::{Path, PathBuf};
+
+/// The workspace's root folder.
+pub fn workspace_root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("crates/testkit lies two folders deep")
+}
+
+/// The platform's Python: `MLSYS_PYTHON`, or the one that `mlsys prepare` makes under the workspace.
+pub fn python() -> PathBuf {
+    let python = std::env::var_os("MLSYS_PYTHON").map(PathBuf::from);
+    let python = python.unwrap_or_else(|| workspace_root().join(".mlsys/python/bin/python"));
+    assert!(python.exists(), "{} is missing: `make test` prepares it", python.display());
+    python
+}
+
+/// Runs a Python program with arguments and answers its standard output; fails with its standard error.
+pub fn run_python(code: &str, arguments: &[&str]) -> String {
+    let answer = std::process::Command::new(python()).arg("-c").arg(code).args(arguments).output().expect("Python runs");
+    assert!(answer.status.success(), "Python failed:\n{}", String::from_utf8_lossy(&answer.stderr));
+    String::from_utf8(answer.stdout).expect("UTF-8")
+}
+
+/// The value of `X-Hub-Signature-256` for a body.
+pub fn signature(secret: &str, body: &[u8]) -> String {
+    use hmac::{Hmac, KeyInit, Mac};
+    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(secret.as_bytes()).expect("any key length");
+    mac.update(body);
+    format!("sha256={}", hex::encode(mac.finalize().into_bytes()))
+}

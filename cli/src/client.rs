@@ -1,0 +1,124 @@
+//! The API, as a client sees it.
+
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use contract::{LogFrame, LogLine, PipelineId, PipelineRecord, PipelineStatus, Problem};
+use futures_util::StreamExt;
+use serde::{Deserialize, de::DeserializeOwned};
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::{home::Home, settings::Settings};
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long to wait before coming back to a log whose connection was lost.
+const COME_BACK: Duration = Duration::from_millis(500);
+/// How often a lost log is come back to without a line gained.
+const COME_BACK_MAX: u32 = 60;
+
+/// A client of one API.
+pub(crate) struct Client {
+    base: String,
+    http: reqwest::Client,
+}
+
+/// A page of a list.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Page<T> {
+    pub items: Vec<T>,
+}
+
+impl Client {
+    /// A client of the API that the settings name, or that runs under the home.
+    pub fn new(settings: &Settings) -> anyhow::Result<Self> {
+        let running = || Home::open(&settings.home).ok()?.addresses().map(|addresses| addresses.api);
+        let base = settings.get("MLSYS_URL").map(str::to_owned).or_else(running);
+        let base = base.with_context(|| {
+            format!("no mlsys is known under {}: start one with `mlsys up`, or set MLSYS_URL", settings.home.display())
+        })?;
+        Ok(Self::at(base))
+    }
+
+    /// A client of the API at an address.
+    pub fn at(base: String) -> Self {
+        Self { base: base.trim_end_matches('/').to_owned(), http: reqwest::Client::new() }
+    }
+
+    /// The API's address.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Reads a resource.
+    pub async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> anyhow::Result<T> {
+        self.answer(self.http.get(format!("{}{path}", self.base)).query(query)).await
+    }
+
+    /// Sends a body and reads the answer.
+    pub async fn post<T: DeserializeOwned>(&self, path: &str, body: String) -> anyhow::Result<T> {
+        let call = self.http.post(format!("{}{path}", self.base)).header("content-type", "application/json").body(body);
+        self.answer(call).await
+    }
+
+    /// A pipeline.
+    pub async fn pipeline(&self, id: PipelineId) -> anyhow::Result<PipelineRecord> {
+        self.get(&format!("/api/pipelines/{id}"), &[]).await
+    }
+
+    async fn answer<T: DeserializeOwned>(&self, call: reqwest::RequestBuilder) -> anyhow::Result<T> {
+        let answer = call
+            .timeout(PATIENCE)
+            .send()
+            .await
+            .with_context(|| format!("mlsys can't be reached at {}: is it running? `mlsys up` starts it", self.base))?;
+        let status = answer.status();
+        let body = answer.bytes().await?;
+        if status.is_success() {
+            return serde_json::from_slice(&body).context("the answer is not what this mlsys understands");
+        }
+        match serde_json::from_slice::<Problem>(&body) {
+            Ok(problem) => bail!("{} ({status})", problem.detail),
+            Err(_) => bail!("{status}"),
+        }
+    }
+
+    /// Follows a pipeline's log from after a line to its end, coming back when the connection is lost.
+    pub async fn follow(
+        &self,
+        id: PipelineId,
+        mut after: u64,
+        mut show: impl FnMut(&LogLine),
+    ) -> anyhow::Result<PipelineStatus> {
+        let socket_base = self.base.replacen("http", "ws", 1);
+        let mut failures = 0;
+        loop {
+            let url = format!("{socket_base}/ws/pipelines/{id}/logs?after={after}");
+            let before = after;
+            match follow_once(&url, &mut after, &mut show).await {
+                Ok(Some(end)) => return Ok(end),
+                Ok(None) => {}
+                Err(error) if failures + 1 >= COME_BACK_MAX => return Err(error.context("the log can't be followed")),
+                Err(_) => {}
+            }
+            failures = if after > before { 0 } else { failures + 1 };
+            tokio::time::sleep(COME_BACK).await;
+        }
+    }
+}
+
+/// One connection; the status when the log ended, nothing when the connection did.
+async fn follow_once(url: &str, after: &mut u64, show: &mut impl FnMut(&LogLine)) -> anyhow::Result<Option<PipelineStatus>> {
+    let (mut socket, _) = tokio::time::timeout(PATIENCE, tokio_tungstenite::connect_async(url)).await??;
+    while let Some(message) = tokio::time::timeout(PATIENCE, socket.next()).await? {
+        let Message::Text(text) = message? else { continue };
+        match serde_json::from_str(&text)? {
+            LogFrame::Line(line) => {
+                *after = line.seq;
+                show(&line);
+            }
+            LogFrame::End(end) => return Ok(Some(end.end)),
+        }
+    }
+    Ok(None)
+}

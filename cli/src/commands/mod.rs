@@ -1,0 +1,83 @@
+//! The commands, one file each.
+
+mod demo;
+mod doctor;
+mod hook;
+mod logs;
+mod pipelines;
+mod predict;
+mod push;
+mod run;
+mod settings;
+mod up;
+mod validate;
+
+use std::process::ExitCode;
+
+pub(crate) use hook::{Outbox, secret as webhook_secret};
+
+use clap::{Parser, Subcommand};
+
+use crate::settings::Settings;
+
+/// Push a notebook, get a deployed model.
+#[derive(Parser)]
+#[command(name = "mlsys", version, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Start everything on this machine: API, worker, model-server, MLflow
+    Up(up::Args),
+    /// Start everything, push the Titanic example, follow its log, ask for a prediction
+    Demo(demo::Args),
+    /// Push this repository to mlsys's own git remote (`git push mlsys` does the same from then on)
+    Push(push::Args),
+    /// Give this repository a git remote named `mlsys`, so that `git push mlsys main` works
+    Remote(push::RemoteArgs),
+    /// Show a pipeline's log; -f follows it to its end
+    Logs(logs::Args),
+    /// List pipelines, newest first
+    Pipelines(pipelines::Args),
+    /// Check a notebook against the contract, without running it
+    Validate(validate::Args),
+    /// Run a notebook on this machine, without a server: every phase but register and deploy
+    Run(run::Args),
+    /// Ask a deployed model for predictions
+    Predict(predict::Args),
+    /// Check what mlsys needs on this machine
+    Doctor(doctor::Args),
+    /// Prepare the Python environment that `up` and `run` use
+    Prepare,
+    /// Print every setting with its default
+    Settings(settings::Args),
+    /// What the local remote's post-receive hook calls
+    #[command(hide = true)]
+    Hook(hook::Args),
+}
+
+/// Runs a command; its exit code says whether it did what it was asked.
+pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let settings = Settings::load()?;
+    match cli.command {
+        Command::Up(args) => up::run(args, settings).await,
+        Command::Demo(args) => demo::run(args, settings).await,
+        Command::Push(args) => push::run(args, &settings).await,
+        Command::Remote(args) => push::remote(args, &settings).await,
+        Command::Logs(args) => logs::run(args, &settings).await,
+        Command::Pipelines(args) => pipelines::run(args, &settings).await,
+        Command::Validate(args) => validate::run(&args),
+        Command::Run(args) => run::run(args, &settings).await,
+        Command::Predict(args) => predict::run(args, &settings).await,
+        Command::Doctor(args) => doctor::run(&args, &settings).await,
+        Command::Prepare => {
+            crate::python::prepare(&settings).await?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Settings(args) => Ok(settings::run(&args)),
+        Command::Hook(args) => hook::run(args, &settings).await,
+    }
+}

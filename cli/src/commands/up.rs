@@ -1,0 +1,57 @@
+//! `mlsys up`: everything on this machine.
+
+use std::process::ExitCode;
+
+use service::Shutdown;
+
+use crate::{
+    settings::{Ports, Settings},
+    stack::Stack,
+};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    ports: Ports,
+    /// Print where everything is as one JSON object, once it is ready
+    #[arg(long)]
+    json: bool,
+    /// Stop when standard input ends, as it does when the program that started mlsys is gone
+    #[arg(long)]
+    leash: bool,
+}
+
+pub(crate) async fn run(args: Args, settings: Settings) -> anyhow::Result<ExitCode> {
+    service::telemetry::init("info");
+    let mut stack = Stack::start(&settings, args.ports, |text| eprintln!("{text}")).await?;
+    if args.leash {
+        hold(stack.shutdown.clone());
+    }
+    if args.json {
+        println!("{}", serde_json::to_string(&stack.addresses)?);
+    } else {
+        show(&stack, &settings);
+    }
+    let ended = stack.wait().await;
+    stack.stop().await;
+    ended.map(|()| ExitCode::SUCCESS)
+}
+
+/// Begins the shutdown when standard input ends. A thread, because reading a terminal or pipe can't be cancelled.
+fn hold(shutdown: Shutdown) {
+    std::thread::spawn(move || {
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        shutdown.begin();
+    });
+}
+
+/// Says where everything is.
+pub(crate) fn show(stack: &Stack, settings: &Settings) {
+    let at = &stack.addresses;
+    println!("mlsys is up:");
+    println!("  API           {}", at.api);
+    println!("  model-server  {}", at.model_server);
+    println!("  MLflow        {}", at.mlflow);
+    println!("  state         {}", settings.home.display());
+    println!("`mlsys push` in a repository with a tagged notebook deploys its model; Ctrl-C stops mlsys.");
+}

@@ -1,0 +1,34 @@
+//! `mlsys`: push a notebook, get a deployed model.
+//!
+//! - `commands`: one file a command.
+//! - `stack`: API, worker, model-server and MLflow in one process, as `up` and `demo` start them.
+//! - `home`: the layout of `MLSYS_HOME`.
+//! - `python`: the platform's own Python environment.
+//! - `settings`: every setting, with its default and meaning.
+//! - `client`: the API, as a client sees it.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line prints")]
+
+mod client;
+mod commands;
+mod home;
+mod python;
+mod settings;
+mod stack;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    // Fails only when a provider is there already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let command = commands::Cli::parse();
+    match commands::run(command).await {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! API, worker, model-server and MLflow in one process, as `up` and `demo` start them.
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use anyhow::{Context, bail};
+use backend::Backend;
+use forge::{GitHub, Host, LocalGit};
+use kernel::KernelSpec;
+use model_server::ModelServer;
+use service::{Secret, Shutdown};
+use tokio::{net::TcpListener, task::JoinSet};
+use worker::Worker;
+
+use crate::{
+    commands::Outbox,
+    home::{Addresses, Home, HomeLock},
+    python,
+    settings::{Ports, Settings, StackSettings},
+};
+
+/// How long MLflow may take to answer after its start.
+const MLFLOW_READY: Duration = Duration::from_mins(3);
+/// How long the parts may take to end once they are to stop.
+const STOP_LIMIT: Duration = Duration::from_secs(30);
+/// How many predictions one model may have in hand; more are turned away at once.
+const PREDICTION_QUEUE: usize = 256;
+/// The longest a prediction may take.
+const PREDICTION_LIMIT: Duration = Duration::from_secs(30);
+/// What kernels of the pool import ahead.
+const PRELOAD: [&str; 2] = ["pandas", "sklearn"];
+
+/// A running stack.
+pub(crate) struct Stack {
+    /// Where it can be reached.
+    pub addresses: Addresses,
+    /// The wish to stop it.
+    pub shutdown: Shutdown,
+    parts: JoinSet<anyhow::Result<()>>,
+    mlflow: Option<mlflow::Server>,
+    kernels: Arc<kernel::Pool>,
+    model_server: ModelServer,
+    _lock: HomeLock,
+}
+
+/// The sockets, taken before anything else: a taken port must not cost a minute of preparation.
+struct Sockets {
+    api: TcpListener,
+    model_server: TcpListener,
+    mlflow_port: u16,
+}
+
+/// What is known before the first part starts.
+struct Ground {
+    home: Home,
+    settings: StackSettings,
+    addresses: Addresses,
+    python: PathBuf,
+    uv: Option<PathBuf>,
+    webhook_secret: Secret,
+    internal_token: Secret,
+}
+
+impl Stack {
+    /// Starts everything; the API takes pushes at once, and the worker starts when MLflow answers. `say` hears what
+    /// takes long.
+    pub async fn start(settings: &Settings, ports: Ports, say: impl Fn(&str)) -> anyhow::Result<Self> {
+        let checked = settings.stack(ports)?;
+        let home = Home::open(&settings.home)?;
+        let lock = home.lock()?;
+        let sockets = Sockets::bind(&checked).await?;
+        let python = python::prepare(settings).await?;
+        python::check(&python).await?;
+        let uv = python::uv_if_there(settings, &home).await;
+        let ground = Ground {
+            addresses: sockets.addresses(&checked)?,
+            webhook_secret: crate::commands::webhook_secret(settings, &home)?,
+            internal_token: match &checked.internal_token {
+                Some(token) => token.clone(),
+                None => home.kept_secret("internal.secret")?,
+            },
+            home,
+            settings: checked,
+            python,
+            uv,
+        };
+        ground.run(sockets, lock, say).await
+    }
+
+    /// Waits until the stack is told to stop, or a part of it ends by itself, which is an error.
+    pub async fn wait(&mut self) -> anyhow::Result<()> {
+        let mlflow_died = async {
+            match &mut self.mlflow {
+                Some(server) => server.ended().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.shutdown.requested() => Ok(()),
+            ended = self.parts.join_next() => match ended {
+                Some(Ok(Err(error))) => Err(error),
+                Some(Err(error)) => Err(error).context("a part of mlsys broke"),
+                Some(Ok(Ok(()))) | None => bail!("a part of mlsys ended by itself"),
+            },
+            error = mlflow_died => Err(error.into()),
+        }
+    }
+
+    /// Stops everything in order: no new work, then the work in hand, then what it needed.
+    pub async fn stop(mut self) {
+        self.shutdown.begin();
+        let ended = async {
+            while let Some(part) = self.parts.join_next().await {
+                match part {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => tracing::error!(error = format!("{error:#}"), "a part did not end well"),
+                    Err(error) => tracing::error!(%error, "a part broke"),
+                }
+            }
+        };
+        if tokio::time::timeout(STOP_LIMIT, ended).await.is_err() {
+            tracing::warn!("some parts did not end in time");
+        }
+        self.kernels.shutdown().await;
+        self.model_server.shutdown().await;
+        if let Some(Err(error)) = match self.mlflow {
+            Some(mlflow) => Some(mlflow.shutdown().await),
+            None => None,
+        } {
+            tracing::warn!(%error, "MLflow had to be killed");
+        }
+    }
+}
+
+impl Sockets {
+    async fn bind(settings: &StackSettings) -> anyhow::Result<Self> {
+        let bind = async |port: u16, what: &str, flag: &str| {
+            TcpListener::bind(SocketAddr::new(settings.host, port))
+                .await
+                .with_context(|| format!("{what} can't listen on {}:{port}: choose another port with {flag}", settings.host))
+        };
+        let api = bind(settings.port, "the API", "--port").await?;
+        let model_server = bind(settings.model_server_port, "the model-server", "--model-server-port").await?;
+        let mlflow_port = if settings.mlflow_url.is_some() {
+            0
+        } else {
+            let probe = bind(settings.mlflow_port, "MLflow", "--mlflow-port").await?;
+            probe.local_addr()?.port()
+        };
+        Ok(Self { api, model_server, mlflow_port })
+    }
+
+    fn addresses(&self, settings: &StackSettings) -> anyhow::Result<Addresses> {
+        let url = |address: SocketAddr| {
+            // What listens everywhere is reached over the loopback.
+            let host = if address.ip().is_unspecified() { "127.0.0.1".to_owned() } else { address.ip().to_string() };
+            format!("http://{host}:{}", address.port())
+        };
+        let mlflow = format!("http://127.0.0.1:{}", self.mlflow_port);
+        Ok(Addresses {
+            api: url(self.api.local_addr()?),
+            model_server: url(self.model_server.local_addr()?),
+            mlflow: settings.mlflow_url.clone().unwrap_or(mlflow),
+            pid: std::process::id(),
+        })
+    }
+}
+
+impl Ground {
+    async fn run(self, sockets: Sockets, lock: HomeLock, say: impl Fn(&str)) -> anyhow::Result<Stack> {
+        let shutdown = Shutdown::on_signals()?;
+        let token = shutdown.token();
+        let mut mlflow = self.start_mlflow(sockets.mlflow_port).await?;
+        let store = store::Store::open(&format!("sqlite://{}", self.home.join("mlsys.db").display())).await?;
+        // This home's lock is ours, so whoever held these leases is dead.
+        store.release_all_leases().await?;
+        let queue = bus::Queue::open_sqlite(&self.home.join("queue.db")).await?;
+        let hub = bus::LogHub::new();
+        let execution = self.settings.execution;
+        let spec = KernelSpec {
+            python: self.python.clone(),
+            memory_limit: execution.memory_limit,
+            preload: PRELOAD.map(str::to_owned).to_vec(),
+        };
+        let kernels = kernel::Pool::start(spec, self.settings.pool_size, token.clone());
+        let model_server = self.model_server(sockets.model_server.local_addr()?).await?;
+        let local = LocalGit { root: self.home.git() };
+        let github = GitHub::new(&self.settings.github_api_url, self.settings.github_token.as_ref().map(Secret::expose))?;
+        let backend = self.backend(&store, &queue, &hub, (&local, &github), &shutdown)?;
+        let worker = self.worker(store, hub, worker::Hosts::new(local, github), kernels.clone()).await?;
+
+        let mut parts = JoinSet::new();
+        parts.spawn(serve(sockets.api, backend.router(), shutdown.clone()));
+        parts.spawn(serve(sockets.model_server, model_server.router(), shutdown.clone()));
+        parts.spawn(async move { Ok(backend.dispatch().await) });
+        self.home.write_addresses(&self.addresses)?;
+        self.send_kept_pushes().await;
+        if let Some(server) = &mut mlflow {
+            say("waiting for MLflow…");
+            tokio::select! {
+                ready = server.wait_ready(MLFLOW_READY) => ready?,
+                () = shutdown.requested() => bail!("stopped while MLflow was starting"),
+            }
+        }
+        parts.spawn(async move { Ok(worker.run(&queue, token).await?) });
+        Ok(Stack { addresses: self.addresses, shutdown, parts, mlflow, kernels, model_server, _lock: lock })
+    }
+
+    async fn start_mlflow(&self, port: u16) -> anyhow::Result<Option<mlflow::Server>> {
+        if self.settings.mlflow_url.is_some() {
+            return Ok(None);
+        }
+        let config = mlflow::ServerConfig {
+            python: self.python.clone(),
+            directory: self.home.join("mlflow"),
+            port,
+            log_file: self.home.join("mlflow.log"),
+        };
+        Ok(Some(mlflow::Server::start(config).await?))
+    }
+
+    async fn model_server(&self, listen: SocketAddr) -> anyhow::Result<ModelServer> {
+        let python = self.python.clone();
+        let onnxruntime_library = model_server::find_onnxruntime(&python).await?;
+        let config = model_server::Config {
+            state_directory: self.home.join("model-server"),
+            artifact_root: self.home.join("artifacts"),
+            environments_directory: self.home.join("environments"),
+            onnxruntime_library,
+            python,
+            internal_token: self.internal_token.clone(),
+            listen,
+            threads: std::thread::available_parallelism().map_or(2, usize::from),
+            queue: PREDICTION_QUEUE,
+            prediction_limit: PREDICTION_LIMIT,
+        };
+        Ok(ModelServer::start(config).await?)
+    }
+
+    fn backend(
+        &self,
+        store: &store::Store,
+        queue: &bus::Queue,
+        hub: &bus::LogHub,
+        (local, github): (&LocalGit, &GitHub),
+        shutdown: &Shutdown,
+    ) -> anyhow::Result<Backend> {
+        let config = backend::Config {
+            webhook_secret: self.webhook_secret.clone(),
+            model_server_url: self.addresses.model_server.clone(),
+            mlflow_url: self.addresses.mlflow.clone(),
+        };
+        let adapters = backend::Adapters {
+            store: store.clone(),
+            queue: queue.clone(),
+            hub: hub.clone(),
+            local: Host::Local(local.clone()),
+            github: Host::GitHub(github.clone()),
+        };
+        Ok(Backend::new(config, adapters, shutdown.token())?)
+    }
+
+    async fn worker(
+        &self,
+        store: store::Store,
+        hub: bus::LogHub,
+        hosts: worker::Hosts,
+        kernels: Arc<kernel::Pool>,
+    ) -> anyhow::Result<Worker> {
+        let settings = &self.settings;
+        let config = worker::Config {
+            name: format!("worker-{}", uuid::Uuid::new_v4().simple()),
+            work_directory: self.home.join("work"),
+            concurrency: settings.concurrency,
+            lease: settings.lease,
+            run_timeout: settings.execution.run_timeout,
+            cell_timeout: settings.execution.cell_timeout,
+            memory_limit: settings.execution.memory_limit,
+            min_accuracy: settings.min_accuracy,
+            auto_deploy: settings.auto_deploy,
+            mlflow_url: self.addresses.mlflow.clone(),
+            model_server_url: self.addresses.model_server.clone(),
+            internal_token: self.internal_token.clone(),
+        };
+        let environments =
+            worker::environments::Environments::new(self.home.join("environments"), self.uv.clone(), self.python.clone());
+        let artifacts = self.home.join("artifacts");
+        let adapters = worker::Adapters {
+            store,
+            hub,
+            hosts,
+            mlflow: mlflow::Client::new(&self.addresses.mlflow, None)?,
+            artifacts: artifacts::Store::open(&artifacts.to_string_lossy())?,
+            kernels,
+            environments,
+        };
+        Ok(Worker::new(config, adapters)?)
+    }
+
+    /// Pushes that came while mlsys was down.
+    async fn send_kept_pushes(&self) {
+        let outbox = Outbox::of(&self.home);
+        match outbox.send(&self.addresses, &self.webhook_secret).await {
+            Ok(answers) if answers.is_empty() => {}
+            Ok(answers) => tracing::info!(count = answers.len(), "pushes from while mlsys was down are taken up"),
+            Err(error) => tracing::error!(error = format!("{error:#}"), "kept pushes could not be taken up"),
+        }
+    }
+}
+
+async fn serve(listener: TcpListener, router: axum::Router, shutdown: Shutdown) -> anyhow::Result<()> {
+    Ok(service::serve(listener, router, shutdown).await?)
+}

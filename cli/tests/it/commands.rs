@@ -1,0 +1,83 @@
+//! The command line, as a person uses it.
+
+use testkit::{Notebook, Project};
+
+use crate::mlsys;
+
+fn said(command: &mut std::process::Command) -> (bool, String, String) {
+    let answer = command.output().expect("mlsys runs");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (answer.status.success(), text(&answer.stdout), text(&answer.stderr))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_is_listed_followed_and_predicts() {
+    let mlsys = mlsys();
+    let project = Project::new(mlsys, "by-hand");
+    let id = project.push_notebook("n.ipynb", Notebook::valid("by-hand").json());
+    let (well, log, _) = said(&mut mlsys.cli(&["logs", "-f", &id.to_string()]));
+    assert!(well && log.contains("registered by-hand version 1"), "{log}");
+    let (well, list, _) = said(&mut mlsys.cli(&["pipelines", "--repo", "local/by-hand"]));
+    assert!(well && list.contains(&id.to_string()) && list.contains("succeeded"), "{list}");
+    let rows = r#"{"inputs": {"sepal length (cm)": [5.1], "sepal width (cm)": [3.5], "petal length (cm)": [1.4], "petal width (cm)": [0.2]}}"#;
+    let (well, answer, error) = said(&mut mlsys.cli(&["predict", "by-hand", rows]));
+    assert!(well, "{error}");
+    let answer: serde_json::Value = serde_json::from_str(&answer).expect("JSON");
+    assert_eq!(answer["predictions"], serde_json::json!([0]));
+}
+
+#[test]
+fn validate_lists_what_is_wrong_and_fails() {
+    let mlsys = mlsys();
+    let folder = tempfile::tempdir().expect("a folder");
+    let (good, bad) = (folder.path().join("good.ipynb"), folder.path().join("bad.ipynb"));
+    std::fs::write(&good, Notebook::valid("good").json()).expect("written");
+    std::fs::write(&bad, Notebook::valid("Bad Name").json()).expect("written");
+    assert!(said(&mut mlsys.cli(&["validate", &good.to_string_lossy()])).0);
+    let (well, text, _) = said(&mut mlsys.cli(&["validate", "--json", &bad.to_string_lossy()]));
+    let report: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert!(!well);
+    assert_eq!(report["items"][0]["violations"][0]["cell"], 0);
+}
+
+#[test]
+fn run_executes_a_notebook_without_a_server() {
+    let mlsys = mlsys();
+    let folder = tempfile::tempdir().expect("a folder");
+    let (notebook, output) = (folder.path().join("n.ipynb"), folder.path().join("out.ipynb"));
+    let logging = Notebook::valid("alone").before("mlops:export", "import mlflow; mlflow.log_metric('auc', 0.75)");
+    std::fs::write(&notebook, logging.json()).expect("written");
+    let arguments =
+        ["run", "--json", "--package", "-p", "seed=7", "-o", &output.to_string_lossy(), &notebook.to_string_lossy()];
+    let (well, text, error) = said(&mut mlsys.cli(&arguments));
+    assert!(well, "{text}{error}");
+    let report: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(report["metrics"]["auc"], 0.75);
+    assert!(report["metrics"]["accuracy"].as_f64().is_some_and(|accuracy| accuracy > 0.9));
+    let executed = std::fs::read_to_string(output).expect("the executed notebook");
+    assert!(executed.contains("injected-parameters"));
+}
+
+#[test]
+fn doctor_finds_this_machine_fit() {
+    let (well, text, _) = said(&mut mlsys().cli(&["doctor", "--json"]));
+    let report: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert!(
+        well || report["items"].as_array().is_some_and(|items| items
+            .iter()
+            .all(|item| item["ok"] == true || item["name"].as_str().is_some_and(|name| name.ends_with("port")))),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_taken_port_and_a_taken_home_are_clear_errors() {
+    let mlsys = mlsys();
+    let (well, _, error) = said(&mut mlsys.cli(&["up", "--port", "0"]));
+    assert!(!well && error.contains("running already"), "{error}");
+    let home = tempfile::tempdir().expect("a home");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("an address").port().to_string();
+    let (well, _, error) = said(mlsys.cli(&["up", "--port", &port]).env("MLSYS_HOME", home.path()));
+    assert!(!well && error.contains("--port") && error.contains(&port), "{error}");
+}

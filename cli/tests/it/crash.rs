@@ -1,0 +1,50 @@
+//! Killed with SIGKILL in each phase and started again: the pipeline succeeds, with one version.
+
+use std::time::Duration;
+
+use contract::{Phase, PhaseStatus};
+use testkit::{Mlsys, Notebook, Options, Project};
+
+use crate::BINARY;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pipeline_survives_a_kill_in_every_phase() {
+    let mut mlsys = Mlsys::start(BINARY, Options::default());
+    for phase in Phase::ALL {
+        let name = format!("killed-in-{phase}");
+        let slow = Notebook::valid(&name).before("mlops:export", "import time; time.sleep(1)");
+        let project = Project::new(&mlsys, &name);
+        project.write("data.bin", vec![7; 30_000_000]);
+        let id = project.push_notebook("n.ipynb", slow.json());
+        let reached = |status: PhaseStatus| status == PhaseStatus::Running || status == PhaseStatus::Succeeded;
+        mlsys
+            .until(id, Duration::from_secs(120), |pipeline| {
+                pipeline.phases.iter().any(|record| record.name == *phase && reached(record.status))
+            })
+            .await;
+        mlsys.kill();
+        mlsys.resume();
+        let pipeline = mlsys.succeeded(id).await;
+        assert!(pipeline.deployed, "{phase}: {:?}", pipeline.reason);
+        let versions = mlsys.get(&format!("/api/models/{name}/versions")).await;
+        assert_eq!(versions["items"].as_array().map(Vec::len), Some(1), "{phase}");
+        let url = format!("{}/api/2.0/mlflow/model-versions/search?filter=name%3D'{name}'", mlsys.mlflow());
+        let registered: serde_json::Value =
+            mlsys.http().get(url).send().await.expect("an answer").json().await.expect("JSON");
+        assert_eq!(registered["model_versions"].as_array().map(Vec::len), Some(1), "{phase}: {registered}");
+        let log = mlsys.stored_log(id).await;
+        assert!(log.iter().zip(1..).all(|(line, seq)| line.seq == seq), "{phase}: the log has no gap");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_while_mlsys_is_down_runs_when_it_is_back() {
+    let mut mlsys = Mlsys::start(BINARY, Options::default());
+    let project = Project::new(&mlsys, "patient");
+    assert_eq!(mlsys.stop(), Some(0), "SIGTERM ends it well");
+    assert!(project.write("n.ipynb", Notebook::valid("patient").json()).push().is_empty());
+    mlsys.resume();
+    let pipelines = mlsys.get("/api/pipelines?repo=local/patient").await;
+    let id = pipelines["items"][0]["id"].as_str().expect("a pipeline").parse().expect("an id");
+    assert!(mlsys.succeeded(id).await.deployed);
+}

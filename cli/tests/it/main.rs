@@ -1,0 +1,27 @@
+//! The whole way of a push, through a real `mlsys up`: git, MLflow, ipykernel, ONNX Runtime.
+#![expect(clippy::print_stdout, reason = "tests print what they measure")]
+
+mod commands;
+mod contract;
+mod crash;
+mod faults;
+mod gates;
+mod logs;
+mod models;
+mod webhook;
+
+use std::sync::OnceLock;
+
+use testkit::{Mlsys, Options};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_mlsys");
+
+/// One mlsys for all tests that don't break it. It stops when this process ends.
+fn mlsys() -> &'static Mlsys {
+    static SHARED: OnceLock<Mlsys> = OnceLock::new();
+    SHARED.get_or_init(|| {
+        let environment = [("KERNEL_MEMORY_LIMIT_MB", "1500"), ("WORKER_CONCURRENCY", "2")];
+        let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        Mlsys::start(BINARY, Options { environment })
+    })
+}

@@ -1,0 +1,49 @@
+# `make demo`: from a fresh clone to a prediction. `make test`: every check there is.
+#
+#   make demo ONCE=1                    stop after the prediction
+#   make demo PORT=9000 MODEL_SERVER_PORT=9001 MLFLOW_PORT=9002
+
+CARGO ?= cargo
+MLSYS := target/debug/mlsys
+PORTS := $(if $(PORT),--port $(PORT)) $(if $(MODEL_SERVER_PORT),--model-server-port $(MODEL_SERVER_PORT)) \
+	$(if $(MLFLOW_PORT),--mlflow-port $(MLFLOW_PORT))
+EXAMPLES := target/webhooks-examples/node_modules/.package-lock.json
+
+.PHONY: demo test build lint bench need-cargo need-npm
+
+demo: build
+	exec $(MLSYS) demo $(if $(ONCE),--once) $(PORTS)
+
+# The whole workspace's features, so that the tests reuse what this builds.
+build: need-cargo
+	@echo "Building mlsys (the first time takes some minutes)…"
+	$(CARGO) build --workspace --bin mlsys
+
+test: build $(EXAMPLES)
+	$(CARGO) fmt --all --check
+	$(CARGO) xtask tidy
+	$(MLSYS) prepare
+	$(CARGO) test --workspace
+	.mlsys/python/bin/python -m unittest discover --start-directory worker/python
+
+lint: need-cargo
+	$(CARGO) clippy --workspace --all-targets -- --deny warnings
+
+bench: need-cargo
+	$(CARGO) build --release --workspace --bin mlsys
+	bench/run
+
+# GitHub's published webhook payloads, which the tests send.
+$(EXAMPLES): crates/testkit/webhooks/package-lock.json
+	@$(MAKE) --no-print-directory need-npm
+	mkdir -p target/webhooks-examples
+	cp crates/testkit/webhooks/package.json crates/testkit/webhooks/package-lock.json target/webhooks-examples/
+	npm ci --prefix target/webhooks-examples --no-audit --no-fund
+
+need-cargo:
+	@command -v $(CARGO) >/dev/null || { echo "Rust is needed: install it with rustup (1.95 or later)." >&2; exit 1; }
+	@command -v git >/dev/null || { echo "git is needed (Debian: apt install git)." >&2; exit 1; }
+	@command -v cc >/dev/null || { echo "A C compiler is needed (Debian: apt install gcc)." >&2; exit 1; }
+
+need-npm:
+	@command -v npm >/dev/null || { echo "Node.js 20 or later is needed: it brings npm." >&2; exit 1; }

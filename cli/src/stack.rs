@@ -95,6 +95,8 @@ impl Stack {
             }
         };
         tokio::select! {
+            // First: when told to stop, the parts end too.
+            biased;
             () = self.shutdown.requested() => Ok(()),
             ended = self.parts.join_next() => match ended {
                 Some(Ok(Err(error))) => Err(error),

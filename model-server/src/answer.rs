@@ -65,14 +65,14 @@ impl Answer {
 
 fn numbers(json: &mut Vec<u8>, Numbers { values, width }: &Numbers) -> io::Result<()> {
     match *width {
-        Some(width) => list(json, values.chunks(width.max(1)), |json, row| list(json, row, number)),
-        None => list(json, values, number),
+        Some(width) => list(json, values.chunks(width.max(1)), |json, row| list(json, row.iter().copied(), number)),
+        None => list(json, values.iter().copied(), number),
     }
 }
 
 /// JSON has no NaN and no infinities: they are `null`.
-fn number(json: &mut Vec<u8>, value: &f64) -> io::Result<()> {
-    Ok(serde_json::to_writer(json, value)?)
+fn number(json: &mut Vec<u8>, value: f64) -> io::Result<()> {
+    Ok(serde_json::to_writer(json, &value)?)
 }
 
 fn list<T>(

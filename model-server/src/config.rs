@@ -92,3 +92,19 @@ async fn library(settings: &Settings, python: &Path, check: &mut Check) -> PathB
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn everything_wrong_is_said_at_once() {
+        let pairs = [("MODEL_SERVER_LISTEN", "nowhere"), ("MODEL_SERVER_QUEUE", "-1"), ("MLSYS_PYTHON", "/nowhere/python")];
+        let settings: Settings = pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let SettingsError(errors) = Config::from_settings(&settings).await.expect_err("four are wrong");
+        let mut names: Vec<_> = errors.iter().map(|error| error.name.as_str()).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["INTERNAL_TOKEN", "MODEL_SERVER_LISTEN", "MODEL_SERVER_QUEUE", "ONNXRUNTIME_LIBRARY"]);
+        assert!(names.iter().all(|name| SETTINGS.iter().any(|setting| setting.name == *name)));
+    }
+}

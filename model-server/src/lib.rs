@@ -1,7 +1,7 @@
 //! Serves models: load (digest, warm-up, proof), predict, swap without a failed request.
 //!
 //! A request's way: `routes/predict.rs` → `decode/` (any body → typed columns) → `engine.rs` (one of `flavours/`) →
-//! `answer.rs`. A model's way in: `loader.rs` → `registry.rs`.
+//! `answer.rs`. A model's way in: `loader.rs` → `workshop.rs` → `registry.rs`.
 
 mod answer;
 mod batch;
@@ -19,6 +19,7 @@ mod registry;
 mod routes;
 mod schema;
 mod server;
+mod workshop;
 
 pub use config::{Config, SETTINGS};
 pub use error::StartError;

@@ -10,48 +10,27 @@ use std::{
     },
 };
 
-use axum::body::Bytes;
-use contract::{Flavour, LoadRequest, LoadedModel, ModelManifest, ModelName, is_sha256};
+use contract::{LoadRequest, LoadedModel, ModelName, is_sha256};
 use jiff::Timestamp;
-use ort::environment::Environment as OnnxRuntime;
 use tokio::{sync::Semaphore, task::JoinSet};
-use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use crate::{
-    Config,
-    decode::decode,
     deployed::{Deployed, Place},
-    engine::Engine,
     error::LoadError,
-    flavours::{
-        onnx::OnnxEngine,
-        python::{Launch, PythonEngine},
-    },
-    model::Model,
-    proof,
     registry::{Absence, Deployment, Registry},
-    schema::Schema,
+    workshop::{Source, Workshop},
 };
 
 /// How many models are made ready at once; it is heavy work.
 const AT_ONCE: usize = 2;
 
-/// Where a version's files are taken from first.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Source {
-    /// The address in the request.
-    Address,
-    /// The copy of an earlier load.
-    Copy,
-}
-
 /// Loads and unloads models.
 #[derive(Debug)]
 pub(crate) struct Loader {
-    config: Config,
-    program: PathBuf,
-    onnxruntime: OnnxRuntime,
+    workshop: Workshop,
+    /// Holds a folder for each model with copies of its versions.
+    models: PathBuf,
     pub(crate) registry: Registry,
     deployed: Deployed,
     /// Whether everything deployed was brought back, or found that it cannot be.
@@ -59,22 +38,19 @@ pub(crate) struct Loader {
     /// One load or unload of a name at a time.
     turns: Mutex<HashMap<ModelName, Arc<tokio::sync::Mutex<()>>>>,
     slots: Semaphore,
-    pub(crate) children: TaskTracker,
 }
 
 impl Loader {
-    /// A loader that has not brought anything back yet. `program` is the Python flavour's, on disk.
-    pub(crate) fn new(config: Config, program: PathBuf, onnxruntime: OnnxRuntime, deployed: Deployed) -> Self {
+    /// A loader that has not brought anything back yet.
+    pub(crate) fn new(workshop: Workshop, models: PathBuf, deployed: Deployed) -> Self {
         Self {
-            config,
-            program,
-            onnxruntime,
+            workshop,
+            models,
             registry: Registry::default(),
             deployed,
             restored: AtomicBool::new(false),
             turns: Mutex::default(),
             slots: Semaphore::new(AT_ONCE),
-            children: TaskTracker::new(),
         }
     }
 
@@ -86,19 +62,17 @@ impl Loader {
             let turn = loader.turn(&here.0);
             let _turn = turn.lock().await;
             let before = loader.registry.set_absence(&here, Some(Absence::Loading));
-            let loaded = loader.deploy(&here, request).await;
-            if loaded.is_err() {
+            let done = loader.deploy(&here, request).await;
+            if done.is_err() {
                 loader.registry.set_absence(&here, before);
             }
-            loaded
+            done
         };
-        match tokio::spawn(work.in_current_span()).await {
-            Ok(loaded) => loaded,
-            Err(_) => {
-                self.registry.set_absence(&place, None);
-                Err(LoadError::Lost)
-            }
-        }
+        let Ok(done) = tokio::spawn(work.in_current_span()).await else {
+            self.registry.set_absence(&place, None);
+            return Err(LoadError::Lost);
+        };
+        done
     }
 
     async fn deploy(&self, place: &Place, request: LoadRequest) -> Result<LoadedModel, LoadError> {
@@ -157,6 +131,12 @@ impl Loader {
         }
     }
 
+    /// Takes every model out of service and waits for their processes to end. What is deployed stays remembered.
+    pub(crate) async fn close(&self) {
+        self.registry.clear();
+        self.workshop.close().await;
+    }
+
     /// Whether [`Loader::restore`] has ended.
     pub(crate) fn is_restored(&self) -> bool {
         self.restored.load(Ordering::Acquire)
@@ -174,9 +154,11 @@ impl Loader {
         source: Source,
     ) -> Result<Deployment, LoadError> {
         let same = |other: &Deployment| other.model.version == request.version && other.model.sha256 == request.sha256;
-        let model = match self.registry.of(name).into_iter().find(same) {
-            Some(other) => other.model,
-            None => self.build(name, request, source).await?,
+        let model = if let Some(other) = self.registry.of(name).into_iter().find(same) {
+            other.model
+        } else {
+            let _slot = self.slots.acquire().await.map_err(|_| LoadError::Lost)?;
+            self.workshop.build(name, request, (&self.folder(name, request)?, source)).await?
         };
         let info = LoadedModel {
             model_name: name.clone(),
@@ -189,98 +171,18 @@ impl Loader {
         Ok(Deployment { info: Arc::new(info), model })
     }
 
-    /// A version, fetched, verified, warm and proven.
-    async fn build(&self, name: &ModelName, request: &LoadRequest, source: Source) -> Result<Arc<Model>, LoadError> {
-        let _slot = self.slots.acquire().await.map_err(|_| LoadError::Lost)?;
-        if !is_sha256(&request.sha256) {
-            return Err(LoadError::BadDigest);
-        }
-        let folder = self.folder(name, request);
-        let manifest = self.fetch(request, &folder, source).await?;
-        if manifest.format != 1 || manifest.model_name != *name {
-            return Err(LoadError::BadManifest("it must be of format 1 and bear the model's name".to_owned()));
-        }
-        let schema = Arc::new(Schema::new(&manifest.signature).map_err(LoadError::BadManifest)?);
-        let example = Bytes::from(proof::example(&manifest));
-        let engine = match manifest.flavour {
-            Flavour::Onnx => self.start_onnx(folder, &manifest, &schema, &example).await?,
-            Flavour::Python => self.start_python(folder, &manifest, &schema).await?,
-        };
-        let identity = (request.version, request.sha256.clone());
-        let model = Arc::new(Model::new(identity, manifest, schema, engine, self.config.queue));
-        let answer = model.predict(example).await.map_err(|error| LoadError::Disproved(error.to_string()))?;
-        proof::check(&model.manifest, &answer).map_err(LoadError::Disproved)?;
-        Ok(model)
-    }
-
-    async fn fetch(
-        &self,
-        request: &LoadRequest,
-        folder: &std::path::Path,
-        source: Source,
-    ) -> Result<ModelManifest, LoadError> {
-        if source == Source::Copy
-            && let Ok(manifest) = artifacts::verify_version(folder, &request.sha256).await
-        {
-            return Ok(manifest);
-        }
-        Ok(artifacts::fetch_version(&request.uri, &request.sha256, &self.config.artifact_root, folder).await?)
-    }
-
-    async fn start_onnx(
-        &self,
-        folder: PathBuf,
-        manifest: &ModelManifest,
-        schema: &Arc<Schema>,
-        example: &Bytes,
-    ) -> Result<Engine, LoadError> {
-        let (onnxruntime, manifest, schema) = (self.onnxruntime.clone(), manifest.clone(), Arc::clone(schema));
-        let (example, size) = (example.clone(), (self.config.threads, self.config.prediction_limit));
-        let start = move || {
-            let bad_example = |reason| LoadError::BadManifest(format!("the input example: {reason}"));
-            let example = decode(&schema, &example).map_err(bad_example)?;
-            OnnxEngine::start(&onnxruntime, &folder, (&manifest, &schema), &example, size).map(Engine::Onnx)
-        };
-        tokio::task::spawn_blocking(start).await.map_err(|_| LoadError::Lost)?
-    }
-
-    async fn start_python(
-        &self,
-        folder: PathBuf,
-        manifest: &ModelManifest,
-        schema: &Arc<Schema>,
-    ) -> Result<Engine, LoadError> {
-        let python = match manifest.environment.as_deref() {
-            None => self.config.python.clone(),
-            Some(id) => self.environment_python(id)?,
-        };
-        let launch = Launch { python, program: self.program.clone(), folder, limit: self.config.prediction_limit };
-        let engine = PythonEngine::start(launch, Arc::clone(schema), self.config.queue, &self.children).await?;
-        Ok(Engine::Python(engine))
-    }
-
-    fn environment_python(&self, id: &str) -> Result<PathBuf, LoadError> {
-        let word = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-        let plain = !id.is_empty() && !id.starts_with('.') && id.bytes().all(word);
-        let python = self.config.environments_directory.join(id).join("bin/python");
-        if plain && python.exists() { Ok(python) } else { Err(LoadError::NoEnvironment(id.to_owned())) }
-    }
-
-    fn models(&self, name: &ModelName) -> PathBuf {
-        self.config.state_directory.join("models").join(name.as_str())
-    }
-
     /// A version's own folder. It bears the digest, too, for a store that was emptied counts its versions anew.
-    fn folder(&self, name: &ModelName, request: &LoadRequest) -> PathBuf {
-        self.models(name).join(format!("v{}-{}", request.version, &request.sha256[..12]))
+    fn folder(&self, name: &ModelName, request: &LoadRequest) -> Result<PathBuf, LoadError> {
+        let digest = request.sha256.get(..12).filter(|_| is_sha256(&request.sha256)).ok_or(LoadError::BadDigest)?;
+        Ok(self.models.join(name.as_str()).join(format!("v{}-{digest}", request.version)))
     }
 
     /// Removes the copies of a model's versions that are not deployed any more.
     async fn sweep(&self, name: &ModelName) {
         let deployed = self.deployed.all().await;
-        let kept: BTreeSet<_> =
-            deployed.iter().filter(|(place, _)| place.0 == *name).map(|(_, request)| self.folder(name, request)).collect();
-        let models = self.models(name);
+        let requests = deployed.iter().filter(|(place, _)| place.0 == *name).map(|(_, request)| request);
+        let kept: BTreeSet<_> = requests.filter_map(|request| self.folder(name, request).ok()).collect();
+        let models = self.models.join(name.as_str());
         let swept = tokio::task::spawn_blocking(move || -> io::Result<()> {
             for entry in std::fs::read_dir(models)? {
                 let path = entry?.path();

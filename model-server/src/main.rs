@@ -15,7 +15,7 @@ async fn main() -> Result<()> {
     let server = ModelServer::start(config).await?;
     let listener = TcpListener::bind(listen).await?;
     tracing::info!(address = %listener.local_addr()?, "listening");
-    let served = serve(listener, server.router(), shutdown).await;
+    let ended = serve(listener, server.router(), shutdown).await;
     server.shutdown().await;
-    Ok(served?)
+    Ok(ended?)
 }

@@ -1,6 +1,6 @@
 //! The server as a whole.
 
-use std::{path::absolute, sync::Arc, time::Duration};
+use std::{path::absolute, sync::Arc};
 
 use axum::Router;
 use service::Secret;
@@ -12,10 +12,8 @@ use crate::{
     flavours::python::PROGRAM,
     loader::Loader,
     onnxruntime, routes,
+    workshop::Workshop,
 };
-
-/// How long the models' processes may take to end.
-const END_LIMIT: Duration = Duration::from_secs(10);
 
 /// A running model-server. It serves no socket itself: [`ModelServer::router`] is for whoever has one.
 #[derive(Debug)]
@@ -43,7 +41,8 @@ impl ModelServer {
         let deployed = Deployed::open(file.clone()).map_err(StartError::state(file))?;
         let onnxruntime = onnxruntime::environment(&config.onnxruntime_library)?;
         let token = config.internal_token.clone();
-        let loader = Arc::new(Loader::new(config, program, onnxruntime, deployed));
+        let models = config.state_directory.join("models");
+        let loader = Arc::new(Loader::new(Workshop::new(config, program, onnxruntime), models, deployed));
         loader.announce().await;
         let restoring = tokio::spawn(Arc::clone(&loader).restore());
         Ok(Self { loader, token, restoring })
@@ -57,10 +56,6 @@ impl ModelServer {
     /// Takes every model out of service and waits for their processes to end. What is deployed stays remembered.
     pub async fn shutdown(self) {
         self.restoring.abort();
-        self.loader.registry.clear();
-        self.loader.children.close();
-        if tokio::time::timeout(END_LIMIT, self.loader.children.wait()).await.is_err() {
-            tracing::warn!("some models' processes did not end in time");
-        }
+        self.loader.close().await;
     }
 }

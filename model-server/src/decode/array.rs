@@ -54,13 +54,13 @@ impl<'de> Visitor<'de> for Axis<'_, '_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
         let Self { progress, depth } = self;
-        let last = depth + 1 == progress.lengths.len();
+        let innermost = depth + 1 == progress.lengths.len();
         let mut length = 0;
         loop {
             if depth == 0 {
                 progress.row = length;
             }
-            let read = if last {
+            let read = if innermost {
                 let Progress { schema, cells, row, .. } = &mut *progress;
                 list.next_element_seed(Cell { column: &schema.element, row: *row, cells })?
             } else {

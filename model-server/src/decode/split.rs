@@ -28,10 +28,10 @@ impl<'de> Visitor<'de> for Split<'_> {
         let (mut names, mut batch, mut early) = (None::<Vec<String>>, None, None);
         while let Some(key) = map.next_key::<String>()? {
             match (key.as_str(), self.0, &names) {
-                ("columns", ..) => names = Some(map.next_value()?),
+                ("columns", Schema::Table(_), _) => names = Some(map.next_value()?),
                 ("data", Schema::Array(schema), _) => batch = Some(map.next_value_seed(Whole(schema))?),
                 ("data", Schema::Table(schema), Some(names)) => {
-                    batch = Some(map.next_value_seed(Data::new(schema, names)?)?)
+                    batch = Some(map.next_value_seed(Data::new(schema, names)?)?);
                 }
                 // Before the columns are known, it can only be kept.
                 ("data", Schema::Table(_), None) => early = Some(map.next_value::<&'de RawValue>()?),

@@ -41,9 +41,7 @@ pub(super) async fn ready(State(loader): State<Arc<Loader>>) -> (StatusCode, Jso
         Absence::Failed { code, detail } => Some(Failed { model_name, environment, code, detail }),
         Absence::Loading => None,
     });
-    let (code, status) = match loader.is_restored() {
-        true => (StatusCode::OK, "ready"),
-        false => (StatusCode::SERVICE_UNAVAILABLE, "restoring"),
-    };
+    let (code, status) =
+        if loader.is_restored() { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "restoring") };
     (code, Json(Ready { status, models: loader.registry.all().len(), failed: failed.collect() }))
 }

@@ -11,6 +11,7 @@ from .schema import NUMBERS, TEXT
 OPSET = {"": 15, "ai.onnx.ml": 3}
 # Estimators whose converters, or whose own arithmetic, know float32 only.
 FLOAT32_FAMILIES = ("GradientBoosting", "XGB", "LGBM", "AdaBoost")
+FORESTS = ("DecisionTree", "ExtraTree", "RandomForest")
 # The inputs' names while converting: columns by position.
 PLACEHOLDER = "mlsys_column_"
 # Stands for a missing text value where the estimator has no such category.
@@ -18,7 +19,7 @@ ABSENT = "__missing__"
 
 
 def variants(model, signature):
-    """Descriptions of the conversions worth trying: `{"name","numbers","cast","layout"}`.
+    """Descriptions of the conversions worth trying: `{"name","numbers","cast","layout","holes"}`.
 
     scikit-learn computes in float64 and boosted trees compare in float32: behind a scaler a value falls on the right
     side of a split only if the scaler computes in double and the cast to float comes after it. Forests cast for themselves.
@@ -37,11 +38,13 @@ def variants(model, signature):
         numbers = [("double", True), ("float", False)]
     else:
         numbers = [("float", False)]
-    numbers = [(kind, cast) for kind, cast in numbers if staged or not cast]
-    for kind, cast in numbers:
-        for layout in layouts:
-            name = f"{kind} {layout}" + (", cast to float before the last step" if cast else "")
-            yield {"name": name, "numbers": kind, "cast": cast, "layout": layout}
+    trees = any(type(part).__name__.startswith(FORESTS) for part in parts(model))
+    for holes in (False, True) if trees else (False,):
+        for kind, cast in numbers:
+            for layout in layouts:
+                name = f"{kind} {layout}" + (", cast to float before the last step" if cast else "") + (", holes" if holes else "")
+                if staged or not cast:
+                    yield {"name": name, "numbers": kind, "cast": cast, "layout": layout, "holes": holes}
 
 
 def blocker(model, signature):
@@ -70,6 +73,10 @@ def parts(model):
         inner = [step for _, step, _ in model.transformers_]
     elif hasattr(model, "transformer_list"):
         inner = [step for _, step in model.transformer_list]
+    elif hasattr(model, "calibrated_classifiers_"):
+        inner = [calibrated.estimator for calibrated in model.calibrated_classifiers_]
+    elif type(model).__name__.startswith(("Voting", "Stacking")):
+        inner = [*model.estimators_, getattr(model, "final_estimator_", None)]
     for part in inner:
         if part is not None and not isinstance(part, str):
             yield from parts(part)
@@ -116,7 +123,7 @@ def convert(model, signature, variant):
         initial_types=inputs,
         target_opset=OPSET,
         options={id(last): {"zipmap": False} if hasattr(model, "predict_proba") else {}},
-        custom_conversion_functions=operators.conversions(),
+        custom_conversion_functions=operators.conversions(variant["holes"]),
     )
     if variant["layout"] == "columns":
         _name_inputs(graph.graph, [column["name"] for column in columns])
@@ -164,14 +171,14 @@ def _columns(names, indices):
 
 def _name_inputs(graph, names):
     """Gives the graph's inputs the columns' own names, which the converter would not take as they are."""
-    renamed = {f"{PLACEHOLDER}{i}": name for i, name in enumerate(names)}
     inner = {output for node in graph.node for output in node.output} | {value.name for value in graph.initializer}
-    if taken := inner & set(names):
-        raise ValueError(f"the graph uses the column name {min(taken)!r} itself")
-    for value in graph.input:
-        value.name = renamed[value.name]
+    renamed = {name: f"mlsys_inner_{name}" for name in inner & set(names)}
+    renamed |= {f"{PLACEHOLDER}{i}": name for i, name in enumerate(names)}
+    for value in [*graph.input, *graph.output, *graph.initializer]:
+        value.name = renamed.get(value.name, value.name)
     for node in graph.node:
         node.input[:] = [renamed.get(name, name) for name in node.input]
+        node.output[:] = [renamed.get(name, name) for name in node.output]
 
 
 def _with_cast(pipeline):

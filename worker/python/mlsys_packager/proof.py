@@ -59,7 +59,7 @@ def prove(model, signature, rows, log):
         return None, None, reason
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
-    failures = []
+    failures = {}  # what went wrong: the first variant it did in
     for variant in convert.variants(converted, signature):
         try:
             graph = convert.convert(converted, signature, variant).SerializeToString()
@@ -69,7 +69,7 @@ def prove(model, signature, rows, log):
             worst = _difference(outputs, *expected)
         except Exception as error:
             # The converters raise all kinds of errors for what they lack; each one only means "try the next".
-            failures.append(f"{variant['name']}: {_first_line(error)}")
+            failures.setdefault(_first_line(error), variant["name"])
             continue
         names = [output.name for output in session.get_outputs()]
         twin = {
@@ -81,9 +81,9 @@ def prove(model, signature, rows, log):
             "rows_proven": len(rows),
             "max_difference": worst,
         }
-        log.extend(f"ONNX variant set aside, {failure}" for failure in failures)
+        log.extend(f"ONNX variant set aside, {name}: {failure}" for failure, name in failures.items())
         return graph, twin, None
-    return None, None, "no conversion gave the estimator's own answers (" + "; ".join(failures) + ")"
+    return None, None, "no conversion gave the estimator's own answers (" + "; ".join(f"{name}: {text}" for text, name in failures.items()) + ")"
 
 
 def _difference(outputs, predictions, probabilities):

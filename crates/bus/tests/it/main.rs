@@ -245,35 +245,3 @@ async fn how_long_an_idle_worker_takes_to_pick_a_job_up() {
     took.sort();
     eprintln!("pick-up: median {:?}, worst {:?}", took[10], took[19]);
 }
-
-#[tokio::test]
-async fn adhoc_long() {
-    let world = World::new().await;
-    let count = Arc::new(AtomicUsize::new(0));
-    let c = count.clone();
-    let handler = move |_| {
-        let c = c.clone();
-        async move {
-            c.fetch_add(1, Ordering::SeqCst);
-            tokio::time::sleep(Duration::from_secs(25)).await;
-        }
-        .boxed()
-    };
-    let a = world.work(1, handler.clone());
-    let b = world.work(1, handler.clone());
-    let d = world.work(1, handler);
-    world.queue.send(job()).await.unwrap();
-    world.queue.send(job()).await.unwrap();
-    tokio::time::sleep(Duration::from_secs(22)).await;
-    eprintln!("handled {}", count.load(Ordering::SeqCst));
-    let pool = sqlx::SqlitePool::connect(&format!("sqlite://{}", world.path.display())).await.unwrap();
-    let rows: Vec<(String, String, i64)> =
-        sqlx::query_as("select id, status, attempts from Jobs").fetch_all(&pool).await.unwrap();
-    eprintln!("{rows:?}");
-    let rows: Vec<(String, i64)> =
-        sqlx::query_as("select id, unixepoch() - last_seen from Workers").fetch_all(&pool).await.unwrap();
-    eprintln!("{rows:?}");
-    a.stop().await;
-    b.stop().await;
-    d.stop().await;
-}

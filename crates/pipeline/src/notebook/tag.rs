@@ -48,8 +48,15 @@ impl Tag {
             return Reading::Exact(exact);
         }
         let tag = tag.chars().take(100).flat_map(char::to_lowercase).collect::<String>();
-        let (prefix, name) = tag.trim().split_once([':', '-', '_', '.', '/', ' ']).unwrap_or((tag.trim(), ""));
-        if distance(prefix.trim(), "mlops") > 1 { Reading::Foreign } else { Reading::Misspelt(Self::nearest(name.trim())) }
+        let Some((prefix, name)) = tag.split_once([':', '-', '_', '.', '/', ' ']) else { return Reading::Foreign };
+        if distance(prefix.trim(), "mlops") > 1 {
+            return Reading::Foreign;
+        }
+        match Self::nearest(name.trim()) {
+            // Only the colon claims our name space: `mlops-team` is somebody else's tag.
+            None if !tag[prefix.len()..].starts_with(':') => Reading::Foreign,
+            meant => Reading::Misspelt(meant),
+        }
     }
 
     /// The tag whose name after the colon is nearest to `name`, if any is near: a few letters off, or its beginning.
@@ -100,7 +107,10 @@ mod tests {
             ("mlops: eval ", Reading::Misspelt(Some(Tag::Evaluation))),
             ("mlops:parameters", Reading::Misspelt(Some(Tag::Parameters))),
             ("mlops:deploy", Reading::Misspelt(None)),
-            ("mlops", Reading::Misspelt(None)),
+            ("mlops:", Reading::Misspelt(None)),
+            ("mlops", Reading::Foreign),
+            ("mlops-team", Reading::Foreign),
+            ("mlops_config", Reading::Misspelt(Some(Tag::Config))),
             ("", Reading::Foreign),
             ("raises-exception", Reading::Foreign),
             ("injected-parameters", Reading::Foreign),

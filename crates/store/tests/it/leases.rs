@@ -72,6 +72,7 @@ async fn everything_bounces(world: &World, lease: &Lease) {
         store.finish_phase(lease, Phase::Download, PhaseStatus::Succeeded, None, None).await.err(),
         store.describe(lease, Description::default()).await.err(),
         store.append_logs(lease, 1, &[crate::logs::line(1)]).await.err(),
+        store.save_notebook(lease, b"{}").await.err(),
         store.record_version(lease, version).await.err(),
         store.record_deployment(lease, deployment).await.err(),
         store.finish_pipeline(lease, PipelineStatus::Failed, false, None).await.err(),

@@ -34,6 +34,17 @@ async fn phases_keep_times_attempts_errors_and_checkpoints() {
 }
 
 #[tokio::test]
+async fn a_notebook_is_kept_as_it_was_saved_last() {
+    let world = World::new().await;
+    let (store, lease) = (&world.store, world.leased().await);
+    assert_eq!(store.notebook(lease.pipeline_id).await.unwrap(), None);
+    for content in [r#"{"cells":[]}"#, r#"{"cells":["é"]}"#] {
+        store.save_notebook(&lease, content.as_bytes()).await.unwrap();
+        assert_eq!(store.notebook(lease.pipeline_id).await.unwrap().as_deref(), Some(content));
+    }
+}
+
+#[tokio::test]
 async fn a_phase_still_running_when_the_pipeline_ends_has_failed() {
     let world = World::new().await;
     let lease = world.leased().await;

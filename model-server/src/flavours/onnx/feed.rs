@@ -113,21 +113,25 @@ fn matrix<'b>(
 ) -> Result<SessionInputValue<'b>, PredictError> {
     let shape = &[rows, parts.len()];
     match element {
-        Element::F64 => owned(shape, interleave(rows, parts.iter().map(Part::floats).collect::<Result<_, _>>()?)),
-        Element::F32 => owned(shape, narrow(&interleave(rows, parts.iter().map(Part::floats).collect::<Result<_, _>>()?))),
-        Element::I64 => owned(shape, interleave(rows, parts.iter().map(Part::wholes).collect::<Result<_, _>>()?)),
-        Element::I32 => owned(shape, interleave(rows, parts.iter().map(Part::small_wholes).collect::<Result<_, _>>()?)),
+        Element::F64 => owned(shape, interleave(rows, &parts.iter().map(Part::floats).collect::<Result<Vec<_>, _>>()?)),
+        Element::F32 => {
+            owned(shape, narrow(&interleave(rows, &parts.iter().map(Part::floats).collect::<Result<Vec<_>, _>>()?)))
+        }
+        Element::I64 => owned(shape, interleave(rows, &parts.iter().map(Part::wholes).collect::<Result<Vec<_>, _>>()?)),
+        Element::I32 => {
+            owned(shape, interleave(rows, &parts.iter().map(Part::small_wholes).collect::<Result<Vec<_>, _>>()?))
+        }
         Element::Bool => {
-            let wholes = interleave(rows, parts.iter().map(Part::wholes).collect::<Result<_, _>>()?);
+            let wholes = interleave(rows, &parts.iter().map(Part::wholes).collect::<Result<Vec<_>, _>>()?);
             owned(shape, wholes.into_iter().map(|value| value != 0).collect())
         }
         Element::Text => {
-            texts(shape, &interleave(rows, parts.iter().map(|part| part.texts(plan)).collect::<Result<_, _>>()?))
+            texts(shape, &interleave(rows, &parts.iter().map(|part| part.texts(plan)).collect::<Result<Vec<_>, _>>()?))
         }
     }
 }
 
-fn interleave<T: Clone>(rows: usize, columns: Vec<Vec<T>>) -> Vec<T> {
+fn interleave<T: Clone>(rows: usize, columns: &[Vec<T>]) -> Vec<T> {
     (0..rows).flat_map(|row| columns.iter().map(move |column| column[row].clone())).collect()
 }
 

@@ -1,0 +1,219 @@
+//! A server on a free port, and models to load into it.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::OnceLock,
+    time::Duration,
+};
+
+use artifacts::{Store, VersionLocation};
+use contract::{Environment, LoadedModel, ModelName, Problem};
+use model_server::{Config, ModelServer, find_onnxruntime};
+use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use serde_json::{Value, json};
+use service::{Secret, Shutdown, serve};
+use tempfile::TempDir;
+use tokio::{net::TcpListener, task::JoinHandle};
+
+pub const TOKEN: &str = "a token for tests";
+/// The longest that anything here may take.
+pub const DEADLINE: Duration = Duration::from_mins(1);
+
+/// The platform's Python.
+pub fn python() -> PathBuf {
+    let default = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../.mlsys/python/bin/python");
+    std::env::var_os("MLSYS_PYTHON").map_or_else(default, PathBuf::from)
+}
+
+/// The packaged models of `fixtures.py`, made once per test process.
+pub fn fixture(name: &str) -> PathBuf {
+    static FOLDER: OnceLock<TempDir> = OnceLock::new();
+    let made = FOLDER.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/fixtures.py");
+        let output = std::process::Command::new(python()).arg(script).arg(folder.path()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        folder
+    });
+    made.path().join(name)
+}
+
+/// A fixture's manifest.
+pub fn manifest(name: &str) -> Value {
+    serde_json::from_slice(&std::fs::read(fixture(name).join("metadata.json")).unwrap()).unwrap()
+}
+
+/// The folders and limits of a server; servers may follow each other in one place.
+pub struct Place {
+    folder: TempDir,
+    store: Store,
+    pub queue: usize,
+    pub prediction_limit: Duration,
+}
+
+impl Place {
+    pub fn new() -> Self {
+        // Another test may have been first.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path().join("artifacts").to_str().unwrap()).unwrap();
+        Self { folder, store, queue: 64, prediction_limit: Duration::from_secs(30) }
+    }
+
+    pub fn state(&self) -> PathBuf {
+        self.folder.path().join("state")
+    }
+
+    pub fn artifacts(&self) -> &Path {
+        self.store.root()
+    }
+
+    /// Puts a fixture into the store as a model's version.
+    pub async fn put(&self, fixture_name: &str, model: &str, version: u64) -> VersionLocation {
+        let from = fixture(fixture_name);
+        let names: Vec<_> =
+            std::fs::read_dir(&from).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let names: Vec<_> = names.iter().map(String::as_str).collect();
+        let model: ModelName = model.parse().unwrap();
+        self.store.put_version(&Environment::dev(), &model, version, &from, &names).await.unwrap()
+    }
+
+    pub async fn serve(&self) -> Server {
+        let config = Config {
+            listen: ([127, 0, 0, 1], 0).into(),
+            state_directory: self.state(),
+            artifact_root: self.artifacts().to_owned(),
+            onnxruntime_library: find_onnxruntime(&python()).await.unwrap(),
+            python: python(),
+            environments_directory: self.folder.path().join("environments"),
+            internal_token: Secret::new(TOKEN),
+            threads: 2,
+            queue: self.queue,
+            prediction_limit: self.prediction_limit,
+        };
+        let listener = TcpListener::bind(config.listen).await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let models = ModelServer::start(config).await.unwrap();
+        let shutdown = Shutdown::new();
+        let serving = tokio::spawn(serve(listener, models.router(), shutdown.clone()));
+        let client = Client::builder().timeout(DEADLINE).build().unwrap();
+        Server { url, client, models, shutdown, serving }
+    }
+
+    /// A server that serves one fixture as version 1 of a model of the same name, in dev.
+    pub async fn serve_one(&self, name: &str) -> Server {
+        let server = self.serve().await;
+        let location = self.put(name, name, 1).await;
+        server.loads(name, &location, 1, "dev").await;
+        server
+    }
+}
+
+pub struct Server {
+    pub url: String,
+    pub client: Client,
+    models: ModelServer,
+    shutdown: Shutdown,
+    serving: JoinHandle<std::io::Result<()>>,
+}
+
+impl Server {
+    pub fn post(&self, path: &str) -> RequestBuilder {
+        self.client.post(format!("{}{path}", self.url))
+    }
+
+    pub async fn get(&self, path: &str) -> Response {
+        self.client.get(format!("{}{path}", self.url)).send().await.unwrap()
+    }
+
+    /// Asks for a load.
+    pub async fn load(&self, model: &str, location: &VersionLocation, version: u64, environment: &str) -> Response {
+        let request =
+            json!({"version": version, "uri": location.uri, "sha256": location.sha256, "environment": environment});
+        self.post(&format!("/internal/load/{model}")).bearer_auth(TOKEN).json(&request).send().await.unwrap()
+    }
+
+    /// Loads, which must succeed.
+    pub async fn loads(&self, model: &str, location: &VersionLocation, version: u64, environment: &str) -> LoadedModel {
+        let response = self.load(model, location, version, environment).await;
+        let status = response.status();
+        let text = response.text().await.unwrap();
+        assert_eq!(status, StatusCode::OK, "{text}");
+        serde_json::from_str(&text).unwrap()
+    }
+
+    pub async fn unload(&self, model: &str, environment: &str) -> Response {
+        let request = json!({"environment": environment});
+        self.post(&format!("/internal/unload/{model}")).bearer_auth(TOKEN).json(&request).send().await.unwrap()
+    }
+
+    pub async fn predict(&self, target: &str, body: impl Into<reqwest::Body>) -> Response {
+        self.post(&format!("/predict/{target}")).body(body).send().await.unwrap()
+    }
+
+    /// Predicts, which must succeed.
+    pub async fn answer(&self, target: &str, body: impl Into<reqwest::Body>) -> Value {
+        let response = self.predict(target, body).await;
+        let status = response.status();
+        let text = response.text().await.unwrap();
+        assert_eq!(status, StatusCode::OK, "{text}");
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// Predicts, which must be refused with a 400. Gives the detail.
+    pub async fn refusal(&self, target: &str, body: impl Into<reqwest::Body>) -> String {
+        let problem = problem(self.predict(target, body).await).await;
+        assert_eq!((problem.status, problem.code.as_str()), (400, "bad_input"), "{}", problem.detail);
+        problem.detail
+    }
+
+    /// Waits until a path answers with a status.
+    pub async fn until(&self, path: &str, status: u16) -> Value {
+        let wait = async {
+            loop {
+                let response = self.get(path).await;
+                if response.status() == status {
+                    return response.json().await.unwrap();
+                }
+            }
+        };
+        tokio::time::timeout(DEADLINE, wait).await.unwrap()
+    }
+
+    /// Stops as the program does.
+    pub async fn stop(self) {
+        self.shutdown.begin();
+        self.serving.await.unwrap().unwrap();
+        self.models.shutdown().await;
+    }
+}
+
+/// The problem in an error response.
+pub async fn problem(response: Response) -> Problem {
+    assert_eq!(response.headers()["content-type"], "application/problem+json");
+    let id = response.headers()["x-request-id"].to_str().unwrap().to_owned();
+    let problem: Problem = response.json().await.unwrap();
+    assert_eq!(problem.request_id, id);
+    problem
+}
+
+/// A status and a code, for comparing.
+pub async fn outcome(response: Response) -> (u16, String) {
+    let problem = problem(response).await;
+    (problem.status, problem.code)
+}
+
+/// Asserts that two JSON values are the same, numbers within `tolerance`.
+pub fn assert_close(given: &Value, wanted: &Value, tolerance: f64) {
+    match (given, wanted) {
+        (Value::Array(given), Value::Array(wanted)) => {
+            assert_eq!(given.len(), wanted.len());
+            given.iter().zip(wanted).for_each(|(given, wanted)| assert_close(given, wanted, tolerance));
+        }
+        (Value::Number(_), Value::Number(_)) => {
+            let (given, wanted) = (given.as_f64().unwrap(), wanted.as_f64().unwrap());
+            assert!((given - wanted).abs() <= tolerance, "{given} {wanted}");
+        }
+        _ => assert_eq!(given, wanted),
+    }
+}

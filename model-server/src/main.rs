@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    telemetry::init("info");
+    telemetry::init("info,ort=warn");
     let config = Config::from_settings(&Settings::load(".env")?).await?;
     tracing::info!(?config, "starting");
     let shutdown = Shutdown::on_signals()?;

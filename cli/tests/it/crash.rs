@@ -1,6 +1,6 @@
 //! Killed with SIGKILL in each phase and started again: the pipeline succeeds, with one version.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use contract::{Phase, PhaseStatus};
 use testkit::{Mlsys, Notebook, Options, Project};
@@ -23,6 +23,7 @@ async fn a_pipeline_survives_a_kill_in_every_phase() {
             })
             .await;
         mlsys.kill();
+        nothing_is_left(&mlsys).await;
         mlsys.resume();
         let pipeline = mlsys.succeeded(id).await;
         assert!(pipeline.deployed, "{phase}: {:?}", pipeline.reason);
@@ -34,6 +35,20 @@ async fn a_pipeline_survives_a_kill_in_every_phase() {
         assert_eq!(registered["model_versions"].as_array().map(Vec::len), Some(1), "{phase}: {registered}");
         let log = mlsys.stored_log(id).await;
         assert!(log.iter().zip(1..).all(|(line, seq)| line.seq == seq), "{phase}: the log has no gap");
+    }
+}
+
+/// Waits until no process mentions the home any more: kernels, MLflow and models in Python end with their parent.
+async fn nothing_is_left(mlsys: &Mlsys) {
+    let home = mlsys.home().to_string_lossy().into_owned();
+    let deadline = Instant::now() + Duration::from_secs(15);
+    loop {
+        let left = testkit::processes_that_mention(&home);
+        if left.is_empty() {
+            return;
+        }
+        assert!(Instant::now() < deadline, "still there: {left:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 

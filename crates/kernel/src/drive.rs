@@ -135,13 +135,11 @@ impl Progress<'_> {
 }
 
 async fn broken(kernel: &mut Kernel, error: KernelError) -> Ended {
-    match timeout(DEATH, kernel.process.ended()).await {
-        Ok(cause) => Ended::Died(cause),
-        Err(_) => {
-            kernel.process.kill();
-            Ended::Broken(error)
-        }
+    if let Ok(cause) = timeout(DEATH, kernel.process.ended()).await {
+        return Ended::Died(cause);
     }
+    kernel.process.kill();
+    Ended::Broken(error)
 }
 
 /// Reads what a dead kernel had still sent.

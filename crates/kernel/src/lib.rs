@@ -2,11 +2,12 @@
 //!
 //! | file | its job |
 //! |---|---|
-//! | [`spec`], [`pool`] | which kernel to start; kernels started ahead |
-//! | [`run`] | the run of one notebook, cell by cell: what to ask for, what comes back |
-//! | [`notebook`] | the notebook file: parse, change, write |
+//! | `spec`, `start`, `pool` | which kernel to start; from its start to its end; kernels started ahead |
+//! | `request` | what a run is given, whom it tells, what it gives back |
+//! | `run` | the run of one notebook, cell by cell |
+//! | [`notebook`], `cell` | the notebook file: parse, change, write |
 //! | `launcher.py`, `process` | the kernel's process: clean environment, leash, signals, death |
-//! | `wire`, `drive` | the sockets; one request from sending to idle, with its time limits |
+//! | `wire`, `call`, `drive` | the sockets; our calls into the kernel; one request from sending to idle, with its time limits |
 //! | `record`, `outputs`, `fold`, `lines`, `spill` | outputs on their way to the notebook, the log, and the disk |
 //! | `memory` | how much memory the kernel's process tree takes, and who killed it |
 //! | `papermill`, `literal` | the executed notebook as papermill writes it |
@@ -25,11 +26,12 @@ pub mod notebook;
 mod outcome;
 mod outputs;
 mod papermill;
-pub mod pool;
+mod pool;
 mod process;
 mod record;
-pub mod run;
-pub mod spec;
+mod request;
+mod run;
+mod spec;
 mod spill;
 mod start;
 mod wire;
@@ -38,6 +40,7 @@ pub use error::KernelError;
 pub use notebook::{NotebookError, NotebookFile};
 pub use outcome::{DeathCause, Outcome};
 pub use pool::Pool;
-pub use run::{AfterCell, EventSink, RunReport, RunRequest, run};
+pub use request::{AfterCell, EventSink, RunReport, RunRequest};
+pub use run::run;
 pub use spec::KernelSpec;
 pub use start::Kernel;

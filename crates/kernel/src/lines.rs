@@ -30,11 +30,8 @@ impl Line {
     }
 
     fn take(&mut self) -> String {
-        let Self { mut kept, bytes } = std::mem::take(self);
-        if bytes > kept.len() {
-            kept.push_str(&format!("… [cut: {bytes} bytes in all]"));
-        }
-        kept
+        let Self { kept, bytes } = std::mem::take(self);
+        if bytes > kept.len() { format!("{kept}… [cut: {bytes} bytes in all]") } else { kept }
     }
 }
 

@@ -26,6 +26,7 @@ struct Shared {
 
 impl Pool {
     /// Starts filling a pool in the background, until it is cancelled, shut down or dropped.
+    #[expect(clippy::needless_pass_by_value, reason = "a token is a handle, and the caller has no further use for it")]
     pub fn start(spec: KernelSpec, size: usize, cancel: CancellationToken) -> Arc<Self> {
         let (ready, taken) = (Mutex::new(VecDeque::with_capacity(size)), Notify::new());
         let shared = Arc::new(Shared { spec, size, ready, taken });

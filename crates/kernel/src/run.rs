@@ -3,18 +3,16 @@
 use std::{
     collections::BTreeMap,
     ops::ControlFlow::{self, Break, Continue},
-    path::PathBuf,
     time::Duration,
 };
 
-use contract::Stream;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    DeathCause, Kernel, KernelError, NotebookFile, Outcome, call,
+    AfterCell, DeathCause, EventSink, Kernel, KernelError, Outcome, RunReport, RunRequest, call,
     drive::{Ended, Limits, Stop, drive},
     memory::Watch,
     notebook::CellKind,
@@ -25,90 +23,23 @@ use crate::{
 };
 
 /// How long our own small calls into the kernel may take.
-const CALL: Duration = Duration::from_secs(60);
-
-/// A notebook to run, and all that the run needs.
-#[derive(Debug)]
-pub struct RunRequest {
-    /// The notebook.
-    pub notebook: NotebookFile,
-    /// Where it runs: the folder that holds it.
-    pub directory: PathBuf,
-    /// The repository's root, where modules are found after all other places.
-    pub import_root: PathBuf,
-    /// Set in the kernel's environment before the first cell.
-    pub environment: BTreeMap<String, String>,
-    /// The platform's variables, assigned in the notebook's namespace without a trace in the notebook.
-    pub injected: BTreeMap<String, Value>,
-    /// The run's parameters, written into the notebook as papermill's `injected-parameters` cell.
-    pub parameters: BTreeMap<String, Value>,
-    /// How long a cell may take.
-    pub cell_timeout: Option<Duration>,
-    /// How long the whole run may take.
-    pub run_timeout: Duration,
-    /// The notebook's path, for papermill's metadata.
-    pub input_path: String,
-    /// The executed notebook's path, for papermill's metadata.
-    pub output_path: String,
-    /// Where the whole of outputs goes that the notebook cannot hold.
-    pub spill_directory: PathBuf,
-    /// Variables to read after the last cell that bears a tag: the tag, and the variables' names.
-    pub read_after: Option<(String, Vec<String>)>,
-    /// Code to run after the last cell that bears a tag.
-    pub after_cell: Option<AfterCell>,
-}
-
-/// Python code of our own to run in the kernel, out of the notebook's sight.
-///
-/// It has a namespace to itself, in which `user_ns` is the notebook's. What it leaves in `result` is handed back as JSON.
-#[derive(Debug, Clone)]
-pub struct AfterCell {
-    /// It runs after the last cell that bears this tag.
-    pub index_tag: String,
-    /// The code.
-    pub code: String,
-    /// How long it may take.
-    pub timeout: Duration,
-}
-
-/// Sees a run as it happens. Its methods must return at once: the kernel's outputs wait meanwhile.
-pub trait EventSink: Send + Sync {
-    /// A line of the log; `cell` is the index, from 0, in the notebook that was given.
-    fn line(&self, cell: Option<usize>, stream: Stream, text: String, data: Option<Value>);
-    /// The notebook as it is now: when a cell starts or ends, and once a second while one puts out.
-    fn notebook(&self, notebook: &NotebookFile);
-}
-
-/// What came of a run.
-#[derive(Debug)]
-pub struct RunReport {
-    /// How it ended.
-    pub outcome: Outcome,
-    /// The executed notebook, as papermill writes it.
-    pub notebook: NotebookFile,
-    /// How many code cells were started.
-    pub cells_run: usize,
-    /// How long they took together.
-    pub time_in_cells: Duration,
-    /// The most memory that the kernel and its children took, in bytes.
-    pub peak_memory: Option<u64>,
-    /// Values glued with scrapbook, by name.
-    pub scraps: BTreeMap<String, Value>,
-    /// Files with the whole of outputs that the notebook does not hold whole.
-    pub spilled: Vec<PathBuf>,
-    /// What [`RunRequest::after_cell`] answered, or its traceback; `None` when it was not reached.
-    pub after_cell: Option<Result<Value, String>>,
-    /// What [`RunRequest::read_after`] found: numbers as floats, NaN and the infinities as `"NaN"`, `"Infinity"`,
-    /// `"-Infinity"`, and `METRICS` as an object of such.
-    pub variables: BTreeMap<String, Value>,
-}
+const CALL: Duration = Duration::from_mins(1);
 
 /// Runs a notebook on a kernel. Whatever happens, the kernel is gone afterwards.
-pub async fn run(kernel: Kernel, mut request: RunRequest, events: &dyn EventSink, cancel: &CancellationToken) -> RunReport {
+pub async fn run(kernel: Kernel, request: RunRequest, events: &dyn EventSink, cancel: &CancellationToken) -> RunReport {
+    // On the heap, so that callers need not carry the whole state machine in theirs.
+    Box::pin(run_notebook(kernel, request, events, cancel)).await
+}
+
+async fn run_notebook(
+    kernel: Kernel,
+    mut request: RunRequest,
+    events: &dyn EventSink,
+    cancel: &CancellationToken,
+) -> RunReport {
     let started = Timestamp::now();
-    let notebook = request.notebook.clone();
     let paths = (request.input_path.as_str(), request.output_path.as_str());
-    let prepared = papermill::prepare(notebook, &request.parameters, paths, started);
+    let prepared = papermill::prepare(request.notebook.clone(), &request.parameters, paths, started);
     let (prepared, refused) = match prepared {
         Ok(prepared) => (prepared, None),
         Err(error) => {
@@ -120,7 +51,7 @@ pub async fn run(kernel: Kernel, mut request: RunRequest, events: &dyn EventSink
     let mut run = Run {
         memory: Watch::start(kernel.process.pid(), kernel.memory_limit),
         recording: Recording::new(prepared.notebook, spill, events),
-        run: (Instant::now() + request.run_timeout, request.run_timeout),
+        limit: (Instant::now() + request.run_timeout, request.run_timeout),
         kernel,
         request,
         cancel,
@@ -140,7 +71,7 @@ struct Run<'a> {
     recording: Recording<'a>,
     memory: Watch,
     /// When the run must be over, and how long it may take.
-    run: (Instant, Duration),
+    limit: (Instant, Duration),
     cancel: &'a CancellationToken,
     /// The cell that was started last.
     current: Option<Step>,
@@ -221,7 +152,7 @@ impl Run<'_> {
         let ended = match call::send(&mut self.kernel, call::cell_request(source)).await {
             Ok(request) => {
                 self.recording.sent(&request);
-                let limits = Limits { request: self.request.cell_timeout, run: self.run, cancel: self.cancel };
+                let limits = Limits { request: self.request.cell_timeout, run: self.limit, cancel: self.cancel };
                 drive(&mut self.kernel, &request, limits, &mut self.recording).await
             }
             Err(ended) => ended,
@@ -243,7 +174,7 @@ impl Run<'_> {
         match self.call("numbers", &json!({ "names": names }), CALL, step).await {
             Ok(Ok(Value::Object(found))) => self.progress.variables = found.into_iter().collect(),
             Ok(answer) => {
-                self.recording.system(Some(step.index), &format!("the cell's variables cannot be read: {answer:?}"))
+                self.recording.system(Some(step.index), &format!("the cell's variables cannot be read: {answer:?}"));
             }
             Err(ended) => return Break(self.failure(ended, step.index)),
         }
@@ -276,7 +207,7 @@ impl Run<'_> {
     ) -> Result<Result<Value, String>, Ended> {
         let request = call::send(&mut self.kernel, call::request(function, arguments)).await?;
         self.recording.called(&request, step);
-        let limits = Limits { request: Some(limit), run: self.run, cancel: self.cancel };
+        let limits = Limits { request: Some(limit), run: self.limit, cancel: self.cancel };
         let ended = drive(&mut self.kernel, &request, limits, &mut self.recording).await;
         self.recording.flush();
         match ended {
@@ -313,9 +244,9 @@ impl Run<'_> {
             recording.system(outcome.cell(), &kernel.process.log_tail());
         }
         if kernel.is_alive() {
-            kernel.shutdown().await
+            kernel.shutdown().await;
         } else {
-            kernel.kill().await
+            kernel.kill().await;
         }
         let failed = current.map(|step| step.position).filter(|_| !matches!(outcome, Outcome::Succeeded));
         let (notebook, scraps, spill) = recording.finish(started, failed);

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// How long a kernel may take to start.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 /// How long a kernel may take to end when asked.
 const SHUTDOWN: Duration = Duration::from_secs(5);
 /// How long to wait for a sign of the broadcast subscription before asking again.
@@ -23,7 +23,7 @@ const SUBSCRIPTION: Duration = Duration::from_millis(100);
 /// A kernel that has answered and runs nothing yet. Dropping it kills its process group.
 pub struct Kernel {
     pub(crate) process: Process,
-    pub(crate) wire: Wire,
+    pub(crate) wire: Box<Wire>,
     pub(crate) memory_limit: Option<u64>,
     /// The notebook's `language_info`, as the kernel describes itself.
     pub(crate) language: Value,
@@ -51,18 +51,14 @@ impl Kernel {
                 return Err(KernelError::EndedAtStart { python: python(), cause, stderr: process.log_tail() });
             }
         };
-        match connected {
-            Ok(connected) => {
-                let (wire, language) = connected?;
-                std::fs::remove_file(connection_file(process.directory()))?;
-                Ok(Self { process, wire, memory_limit: spec.memory_limit, language })
-            }
-            Err(_) => {
-                process.kill();
-                process.reap(SHUTDOWN).await;
-                Err(KernelError::NoAnswer { python: python(), after: START })
-            }
-        }
+        let Ok(connected) = connected else {
+            process.kill();
+            process.reap(SHUTDOWN).await;
+            return Err(KernelError::NoAnswer { python: python(), after: START });
+        };
+        let (wire, language) = connected?;
+        std::fs::remove_file(connection_file(process.directory()))?;
+        Ok(Self { process, wire: Box::new(wire), memory_limit: spec.memory_limit, language })
     }
 
     /// Asks the kernel to end, and kills it and its children where they do not.

@@ -55,7 +55,9 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = (self.status, body(self.status, self.code, self.detail)).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, MEDIA_TYPE);
-        response.headers_mut().extend(self.headers.into_iter().map(|(name, value)| (Some(name), value)).collect::<Vec<_>>());
+        for (name, value) in self.headers {
+            response.headers_mut().insert(name, value);
+        }
         response
     }
 }

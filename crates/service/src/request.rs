@@ -75,7 +75,8 @@ fn request_id(request: &Request) -> HeaderValue {
 
 fn log(response: &Response, took: Duration) {
     let (status, duration_ms) = (response.status().as_u16(), took.as_secs_f64() * 1000.0);
-    if response.status().is_server_error() {
+    // 503 is what a server says on purpose, to probes above all.
+    if response.status().is_server_error() && response.status() != StatusCode::SERVICE_UNAVAILABLE {
         tracing::warn!(http.status = status, duration_ms, "answered");
     } else {
         tracing::debug!(http.status = status, duration_ms, "answered");

@@ -16,7 +16,11 @@ pub fn init(default_directive: &str) {
     };
     let json = !io::stderr().is_terminal() || std::env::var("LOG_FORMAT").is_ok_and(|format| format == "json");
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    let installed = if json { builder.json().flatten_event(true).try_init() } else { builder.with_ansi(true).try_init() };
+    let installed = if json {
+        builder.json().flatten_event(true).with_current_span(false).try_init()
+    } else {
+        builder.with_ansi(true).try_init()
+    };
     if let (Ok(()), Some(error)) = (installed, ignored) {
         tracing::warn!(%error, "RUST_LOG is not understood and was ignored");
     }

@@ -33,6 +33,30 @@ pub fn run_python(code: &str, arguments: &[&str]) -> String {
     String::from_utf8(answer.stdout).expect("UTF-8")
 }
 
+/// Command lines of the processes that have a text in their command line, working folder or environment.
+/// Source: proc(5).
+pub fn processes_that_mention(text: &str) -> Vec<String> {
+    let own = std::process::id().to_string();
+    let folders = std::fs::read_dir("/proc").expect("a /proc").filter_map(Result::ok).map(|entry| entry.path());
+    let numbered = folders.filter(|path| {
+        path.file_name().is_some_and(|name| name != own.as_str() && name.as_encoded_bytes()[0].is_ascii_digit())
+    });
+    let mut found = Vec::new();
+    for process in numbered {
+        let command = std::fs::read(process.join("cmdline")).unwrap_or_default();
+        let environment = std::fs::read(process.join("environ")).unwrap_or_default();
+        let folder = std::fs::read_link(process.join("cwd")).unwrap_or_default();
+        let command = String::from_utf8_lossy(&command).replace('\0', " ");
+        if command.contains(text)
+            || String::from_utf8_lossy(&environment).contains(text)
+            || folder.to_string_lossy().contains(text)
+        {
+            found.push(command);
+        }
+    }
+    found
+}
+
 /// The value of `X-Hub-Signature-256` for a body.
 pub fn signature(secret: &str, body: &[u8]) -> String {
     use hmac::{Hmac, KeyInit, Mac};

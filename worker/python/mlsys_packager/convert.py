@@ -57,6 +57,9 @@ def blocker(model, signature):
         if len(shape) != 2 or dtype in ("object", "str"):
             return f"the input is an array of {dtype} with {len(shape)} axes, not a matrix of numbers"
         return None
+    texts = [column["name"] for column in signature["columns"] if column["type"] == TEXT]
+    if texts and not hasattr(model, "steps") and not _selects_by_name(model):
+        return f"column {texts[0]!r} goes into the estimator as text or a category, with no encoder before it"
     odd = [column["name"] for column in signature["columns"] if column["type"] not in (*NUMBERS, TEXT)]
     return f"column {odd[0]!r} is neither a number nor text" if odd else None
 

@@ -120,3 +120,14 @@ async fn a_dropped_kernel_is_gone() {
     drop(kernel);
     eventually("one child less", || before.iter().any(|pid| !is_running(pid))).await;
 }
+
+#[tokio::test]
+async fn a_kernel_that_ends_well_closes_files_and_runs_exit_handlers() {
+    let code = "import atexit, gzip\nkept = open('kept.txt', 'w'); n = kept.write('written')\nz = gzip.open('kept.gz', 'wb'); n = z.write(b'zipped')\n\
+                @atexit.register\ndef bye():\n    open('bye.txt', 'w').write('bye')";
+    let check = "import gzip; print(open('kept.txt').read(), gzip.open('kept.gz').read(), open('bye.txt').read())";
+    let first = Bench::new(&[("", code)]).run().await;
+    let mut second = Bench::new(&[("", check)]);
+    second.request.directory = first.folder.path().join("root/sub");
+    assert_eq!(second.run().await.text(0), "written b'zipped' bye\n");
+}

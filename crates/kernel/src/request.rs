@@ -1,0 +1,84 @@
+//! What a run is given, whom it tells, and what it gives back.
+
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+use contract::Stream;
+use serde_json::Value;
+
+use crate::{NotebookFile, Outcome};
+
+/// A notebook to run, and all that the run needs.
+#[derive(Debug)]
+pub struct RunRequest {
+    /// The notebook.
+    pub notebook: NotebookFile,
+    /// Where it runs: the folder that holds it.
+    pub directory: PathBuf,
+    /// The repository's root, where modules are found after all other places.
+    pub import_root: PathBuf,
+    /// Set in the kernel's environment before the first cell.
+    pub environment: BTreeMap<String, String>,
+    /// The platform's variables, assigned in the notebook's namespace without a trace in the notebook.
+    pub injected: BTreeMap<String, Value>,
+    /// The run's parameters, written into the notebook as papermill's `injected-parameters` cell.
+    pub parameters: BTreeMap<String, Value>,
+    /// How long a cell may take.
+    pub cell_timeout: Option<Duration>,
+    /// How long the whole run may take.
+    pub run_timeout: Duration,
+    /// The notebook's path, for papermill's metadata.
+    pub input_path: String,
+    /// The executed notebook's path, for papermill's metadata.
+    pub output_path: String,
+    /// Where the whole of outputs goes that the notebook cannot hold.
+    pub spill_directory: PathBuf,
+    /// Variables to read after the last cell that bears a tag: the tag, and the variables' names.
+    pub read_after: Option<(String, Vec<String>)>,
+    /// Code to run after the last cell that bears a tag.
+    pub after_cell: Option<AfterCell>,
+}
+
+/// Python code of our own to run in the kernel, out of the notebook's sight.
+///
+/// It has a namespace to itself, in which `user_ns` is the notebook's. What it leaves in `result` is handed back as JSON.
+#[derive(Debug, Clone)]
+pub struct AfterCell {
+    /// It runs after the last cell that bears this tag.
+    pub index_tag: String,
+    /// The code.
+    pub code: String,
+    /// How long it may take.
+    pub timeout: Duration,
+}
+
+/// Sees a run as it happens. Its methods must return at once: the kernel's outputs wait meanwhile.
+pub trait EventSink: Send + Sync {
+    /// A line of the log; `cell` is the index, from 0, in the notebook that was given.
+    fn line(&self, cell: Option<usize>, stream: Stream, text: String, data: Option<Value>);
+    /// The notebook as it is now: when a cell starts or ends, and once a second while one puts out.
+    fn notebook(&self, notebook: &NotebookFile);
+}
+
+/// What came of a run.
+#[derive(Debug)]
+pub struct RunReport {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The executed notebook, as papermill writes it.
+    pub notebook: NotebookFile,
+    /// How many code cells were started.
+    pub cells_run: usize,
+    /// How long they took together.
+    pub time_in_cells: Duration,
+    /// The most memory that the kernel and its children took, in bytes.
+    pub peak_memory: Option<u64>,
+    /// Values glued with scrapbook, by name.
+    pub scraps: BTreeMap<String, Value>,
+    /// Files with the whole of outputs that the notebook does not hold whole.
+    pub spilled: Vec<PathBuf>,
+    /// What [`RunRequest::after_cell`] answered, or its traceback; `None` when it was not reached.
+    pub after_cell: Option<Result<Value, String>>,
+    /// What [`RunRequest::read_after`] found: numbers as floats, NaN and the infinities as `"NaN"`, `"Infinity"`,
+    /// `"-Infinity"`, and `METRICS` as an object of such.
+    pub variables: BTreeMap<String, Value>,
+}

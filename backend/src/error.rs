@@ -5,6 +5,7 @@ use service::ApiError;
 use store::StoreError;
 
 /// What a client is told when the store refuses.
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 pub(crate) fn from_store(error: StoreError) -> ApiError {
     match error {
         StoreError::NotFound => not_found("nothing is stored under this id"),

@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::{home::Home, settings::Settings};
 
 /// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// How long to wait before coming back to a log whose connection was lost.
 const COME_BACK: Duration = Duration::from_millis(500);
 /// How often a lost log is come back to without a line gained.
@@ -37,11 +37,11 @@ impl Client {
         let base = base.with_context(|| {
             format!("no mlsys is known under {}: start one with `mlsys up`, or set MLSYS_URL", settings.home.display())
         })?;
-        Ok(Self::at(base))
+        Ok(Self::at(&base))
     }
 
     /// A client of the API at an address.
-    pub fn at(base: String) -> Self {
+    pub fn at(base: &str) -> Self {
         Self { base: base.trim_end_matches('/').to_owned(), http: reqwest::Client::new() }
     }
 
@@ -90,6 +90,8 @@ impl Client {
         mut after: u64,
         mut show: impl FnMut(&LogLine),
     ) -> anyhow::Result<PipelineStatus> {
+        // Says at once when there is no such pipeline.
+        self.pipeline(id).await?;
         let socket_base = self.base.replacen("http", "ws", 1);
         let mut failures = 0;
         loop {
@@ -97,9 +99,8 @@ impl Client {
             let before = after;
             match follow_once(&url, &mut after, &mut show).await {
                 Ok(Some(end)) => return Ok(end),
-                Ok(None) => {}
                 Err(error) if failures + 1 >= COME_BACK_MAX => return Err(error.context("the log can't be followed")),
-                Err(_) => {}
+                Ok(None) | Err(_) => {}
             }
             failures = if after > before { 0 } else { failures + 1 };
             tokio::time::sleep(COME_BACK).await;

@@ -128,7 +128,7 @@ pub(crate) async fn check(python: &Path) -> anyhow::Result<()> {
         sys.exit('it lacks ' + ', '.join(missing) if missing else 0)";
     let mut command = Command::new(python);
     command.args(["-c", code]).stdin(Stdio::null()).kill_on_drop(true);
-    let answer = tokio::time::timeout(Duration::from_secs(60), command.output()).await;
+    let answer = tokio::time::timeout(Duration::from_mins(1), command.output()).await;
     let answer = answer.context("it did not answer")?.with_context(|| format!("{} can't be run", python.display()))?;
     if !answer.status.success() {
         bail!("{}: {}", python.display(), String::from_utf8_lossy(&answer.stderr).trim());

@@ -171,7 +171,7 @@ fn value<'a>(given: &'a service::Settings, name: &str) -> &'a str {
         .unwrap_or_else(|| SETTINGS.iter().find(|setting| setting.name == name).map_or("", |setting| setting.default))
 }
 
-/// Three quarters of this machine's memory, in bytes. Source: proc_meminfo(5).
+/// Three quarters of this machine's memory, in bytes. Source: `proc_meminfo(5)`.
 fn three_quarters_of_memory() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;

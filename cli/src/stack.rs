@@ -188,12 +188,15 @@ impl Ground {
         let local = LocalGit { root: self.home.git() };
         let github = GitHub::new(&self.settings.github_api_url, self.settings.github_token.as_ref().map(Secret::expose))?;
         let backend = self.backend(&store, &queue, &hub, (&local, &github), &shutdown)?;
-        let worker = self.worker(store, hub, worker::Hosts::new(local, github), kernels.clone()).await?;
+        let worker = self.worker(store, hub, worker::Hosts::new(local, github), kernels.clone())?;
 
         let mut parts = JoinSet::new();
         parts.spawn(serve(sockets.api, backend.router(), shutdown.clone()));
         parts.spawn(serve(sockets.model_server, model_server.router(), shutdown.clone()));
-        parts.spawn(async move { Ok(backend.dispatch().await) });
+        parts.spawn(async move {
+            let _: () = backend.dispatch().await;
+            Ok(())
+        });
         self.home.write_addresses(&self.addresses)?;
         self.send_kept_pushes().await;
         if let Some(server) = &mut mlflow {
@@ -261,7 +264,7 @@ impl Ground {
         Ok(Backend::new(config, adapters, shutdown.token())?)
     }
 
-    async fn worker(
+    fn worker(
         &self,
         store: store::Store,
         hub: bus::LogHub,

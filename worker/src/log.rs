@@ -9,7 +9,7 @@ use std::{
 };
 
 use bus::LogHub;
-use contract::{LogLine, NewLine, Phase, PipelineId, Stream};
+use contract::{LogLine, NewLine, Phase, Stream};
 use jiff::Timestamp;
 use store::{Lease, Store, StoreError};
 use tokio::sync::{Notify, watch};
@@ -52,9 +52,9 @@ impl PipelineLog {
         lease: Lease,
         lost: CancellationToken,
     ) -> Result<(Self, tokio::task::JoinHandle<()>, CancellationToken), StoreError> {
-        let last = store.last_seq(lease.pipeline_id).await?;
-        let waiting = Waiting { lines: Vec::new(), bytes: 0, dropped: 0, next_seq: last + 1, phase: Phase::Download };
-        let shared = Shared { waiting: Mutex::new(waiting), wake: Notify::new(), stored: watch::Sender::new(last) };
+        let stored = store.last_seq(lease.pipeline_id).await?;
+        let waiting = Waiting { lines: Vec::new(), bytes: 0, dropped: 0, next_seq: stored + 1, phase: Phase::Download };
+        let shared = Shared { waiting: Mutex::new(waiting), wake: Notify::new(), stored: watch::Sender::new(stored) };
         let log = Self(Arc::new(shared));
         let stop = CancellationToken::new();
         let writer = tokio::spawn(write(log.clone(), store, hub, lease, stop.clone(), lost));
@@ -139,18 +139,14 @@ async fn write(log: PipelineLog, store: Store, hub: LogHub, lease: Lease, stop: 
                 lost.cancel();
                 return;
             }
-            let last = batch.last().map_or(0, |line| line.seq);
-            log.0.stored.send_replace(last);
-            announce(&hub, lease.pipeline_id, last);
+            let newest = batch.last().map_or(0, |line| line.seq);
+            log.0.stored.send_replace(newest);
+            hub.publish(lease.pipeline_id, newest);
         }
         if stopping && log.lock().lines.is_empty() {
             return;
         }
     }
-}
-
-fn announce(hub: &LogHub, id: PipelineId, last: u64) {
-    hub.publish(id, last);
 }
 
 /// Stores a batch, however long the store is away; false when the pipeline is no longer ours, or when the store is

@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn metrics_are_shown_as_people_read_them() {
-        let shown = [0.8, 1.0, 0.0, 12345.678_91, 0.000_012_3, f64::NAN].map(display);
+        let shown = [0.8, 1.0, 0.0, 12_345.678_91, 0.000_012_3, f64::NAN].map(display);
         assert_eq!(shown, ["0.8", "1", "0", "12345.6789", "1.2300e-5", "NaN"]);
     }
 }

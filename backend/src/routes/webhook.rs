@@ -144,6 +144,7 @@ fn ignored(reason: &str) -> Response {
     Json(json!({ "status": "ignored", "reason": reason })).into_response()
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn unreadable(rejection: BytesRejection) -> ApiError {
     if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
         return ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", "a delivery may have at most 25 MB");

@@ -71,7 +71,7 @@ fn checked(settings: &Settings) -> Result<String, String> {
 
 async fn environment(settings: &Settings) -> Result<String, String> {
     let found = python::installed(settings).ok_or("not prepared yet: `mlsys prepare`, or the first `mlsys up`, does it")?;
-    let looked = tokio::time::timeout(Duration::from_secs(60), python::check(&found)).await;
+    let looked = tokio::time::timeout(Duration::from_mins(1), python::check(&found)).await;
     looked.map_err(|_| "the interpreter does not answer".to_owned())?.map_err(|error| format!("{error:#}"))?;
     Ok(found.display().to_string())
 }

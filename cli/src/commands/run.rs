@@ -244,7 +244,9 @@ impl Told<'_> {
         }
         match packaged {
             Some(packager::Answer::Packaged { log, .. }) => {
-                log.iter().for_each(|line| println!("  {line}"));
+                for line in log {
+                    println!("  {line}");
+                }
                 if let Some(folder) = &args.model_output {
                     println!("  the model is in {}", folder.display());
                 }

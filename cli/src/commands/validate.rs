@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context;
-use pipeline::{Contract, Verdict};
+use pipeline::Verdict;
 use serde_json::json;
 
 #[derive(clap::Args)]
@@ -44,7 +44,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 pub(crate) fn show(name: &str, verdict: &Verdict) {
     match verdict {
         Verdict::Skipped => println!("{name}: skipped: it bears no mlops:* tag"),
-        Verdict::Valid(contract) => println!("{name}: valid: {}", summary(contract)),
+        Verdict::Valid(contract) => {
+            println!("{name}: valid: {} {}", contract.model_name, contract.version);
+            for warning in &contract.warnings {
+                println!("  warning: {warning}");
+            }
+        }
         Verdict::Invalid(violations) => {
             println!(
                 "{name}: {}",
@@ -55,10 +60,4 @@ pub(crate) fn show(name: &str, verdict: &Verdict) {
             }
         }
     }
-}
-
-/// A contract in one line, its warnings below.
-fn summary(contract: &Contract) -> String {
-    let warnings: String = contract.warnings.iter().map(|warning| format!("\n  warning: {warning}")).collect();
-    format!("{} {}{warnings}", contract.model_name, contract.version)
 }

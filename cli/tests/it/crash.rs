@@ -18,7 +18,7 @@ async fn a_pipeline_survives_a_kill_in_every_phase() {
         let id = project.push_notebook("n.ipynb", slow.json());
         let reached = |status: PhaseStatus| status == PhaseStatus::Running || status == PhaseStatus::Succeeded;
         mlsys
-            .until(id, Duration::from_secs(120), |pipeline| {
+            .until(id, Duration::from_mins(2), |pipeline| {
                 pipeline.phases.iter().any(|record| record.name == *phase && reached(record.status))
             })
             .await;

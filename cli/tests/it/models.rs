@@ -196,7 +196,7 @@ async fn every_example_is_deployed_and_answers_its_own_input_example() {
         let path = entry.expect("an entry").path();
         let name = path.file_name().expect("a name").to_string_lossy().into_owned();
         if path.is_file() && name != "template.ipynb" {
-            count += usize::from(name.ends_with(".ipynb"));
+            count += usize::from(path.extension().is_some_and(|extension| extension == "ipynb"));
             project.write(&name, std::fs::read(&path).expect("read"));
         }
     }

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use tokio_tungstenite::tungstenite::Message;
 
 /// How long a start may take: MLflow's server dominates it.
-const START: Duration = Duration::from_secs(180);
+const START: Duration = Duration::from_mins(3);
 
 /// How an mlsys of a test differs from the ordinary.
 #[derive(Debug, Clone, Default)]
@@ -40,11 +40,8 @@ impl Mlsys {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let home = tempfile::Builder::new().prefix("mlsys-test-").tempdir().expect("a home");
         // No idle connections: each test has a runtime of its own, and a connection dies with its runtime.
-        let http = reqwest::Client::builder()
-            .timeout(Duration::from_secs(120))
-            .pool_max_idle_per_host(0)
-            .build()
-            .expect("a client");
+        let http =
+            reqwest::Client::builder().timeout(Duration::from_mins(2)).pool_max_idle_per_host(0).build().expect("a client");
         let mut mlsys = Self { binary: PathBuf::from(binary), home, options, child: None, addresses: Value::Null, http };
         mlsys.resume();
         mlsys
@@ -148,7 +145,7 @@ impl Mlsys {
 
     /// Waits for a pipeline's end.
     pub async fn ended(&self, id: PipelineId) -> PipelineRecord {
-        self.until(id, Duration::from_secs(300), |pipeline| pipeline.status.is_final()).await
+        self.until(id, Duration::from_mins(5), |pipeline| pipeline.status.is_final()).await
     }
 
     /// Waits until a pipeline is as asked.
@@ -194,7 +191,7 @@ impl Mlsys {
         let (mut socket, _) = tokio_tungstenite::connect_async(url).await.expect("a socket");
         let mut lines = Vec::new();
         while lines.len() < at_most {
-            let message = tokio::time::timeout(Duration::from_secs(300), socket.next()).await.expect("news in time");
+            let message = tokio::time::timeout(Duration::from_mins(5), socket.next()).await.expect("news in time");
             let Some(Ok(Message::Text(text))) = message else {
                 match message {
                     Some(Ok(_)) => continue,
@@ -221,7 +218,7 @@ impl Mlsys {
         let mut child = self.child.take()?;
         let pid = Pid::from_raw(i32::try_from(child.id()).expect("a process id"));
         nix::sys::signal::kill(pid, Signal::SIGTERM).expect("signalled");
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         while Instant::now() < deadline {
             if let Some(status) = child.try_wait().expect("waited for") {
                 return status.code();

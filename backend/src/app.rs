@@ -87,7 +87,7 @@ impl Backend {
     /// When no HTTP client can be built.
     pub fn new(config: Config, adapters: Adapters, shutdown: CancellationToken) -> Result<Self, reqwest::Error> {
         let Adapters { store, queue, hub, local, github } = adapters;
-        let http = reqwest::Client::builder().connect_timeout(Duration::from_secs(3)).build()?;
+        let http = reqwest::Client::builder().no_proxy().connect_timeout(Duration::from_secs(3)).build()?;
         let jobs = Notify::new();
         Ok(Self(Arc::new(Parts { config, store, queue, hub, local, github, http, jobs, shutdown })))
     }

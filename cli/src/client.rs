@@ -42,7 +42,10 @@ impl Client {
 
     /// A client of the API at an address.
     pub fn at(base: &str) -> Self {
-        Self { base: base.trim_end_matches('/').to_owned(), http: reqwest::Client::new() }
+        let loopback = ["http://127.0.0.1", "http://localhost", "http://[::1]"].iter().any(|local| base.starts_with(local));
+        let http = reqwest::Client::builder();
+        let http = if loopback { http.no_proxy() } else { http };
+        Self { base: base.trim_end_matches('/').to_owned(), http: http.build().unwrap_or_default() }
     }
 
     /// The API's address.

@@ -67,9 +67,9 @@ fn lock_digest() -> String {
     hex::encode(Sha256::digest(LOCK))
 }
 
-/// The `uv` that was set, or our own where it is there.
-pub(crate) fn known_uv(settings: &Settings, home: &Home) -> Option<PathBuf> {
-    settings.get("MLSYS_UV").map(PathBuf::from).or_else(|| Some(home.join("uv/bin/uv")).filter(|uv| uv.exists()))
+/// Where the `uv` is that was set, or will be our own.
+pub(crate) fn uv_path(settings: &Settings, home: &Home) -> PathBuf {
+    settings.get("MLSYS_UV").map_or_else(|| home.join("uv/bin/uv"), PathBuf::from)
 }
 
 /// The `uv` that builds environments: the one that was set, or our own in the home.
@@ -92,10 +92,10 @@ pub(crate) async fn uv(settings: &Settings, home: &Home, base: &Path) -> anyhow:
     Ok(uv)
 }
 
-/// The `uv` for notebooks that name dependencies; without one, only those notebooks fail, saying so.
-pub(crate) async fn uv_if_there(settings: &Settings, home: &Home) -> Option<PathBuf> {
-    let base = base_python().await.ok()?;
-    uv(settings, home, &base).await.inspect_err(|error| tracing::warn!(error = format!("{error:#}"), "there is no uv")).ok()
+/// Makes sure that there is a `uv` for notebooks that name dependencies; without one, only those notebooks fail.
+pub(crate) async fn ensure_uv(settings: &Settings, home: &Home) -> anyhow::Result<()> {
+    let base = base_python().await?;
+    uv(settings, home, &base).await.map(drop)
 }
 
 /// A Python on this machine that the lock file is for.

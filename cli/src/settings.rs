@@ -74,6 +74,7 @@ pub(crate) struct StackSettings {
     pub model_server_port: u16,
     pub mlflow_port: u16,
     pub mlflow_url: Option<String>,
+    pub webhook_secret: Option<Secret>,
     pub internal_token: Option<Secret>,
     pub github_token: Option<Secret>,
     pub github_api_url: String,
@@ -126,6 +127,7 @@ impl Settings {
             model_server_port: ports.model_server_port.unwrap_or_else(|| check.or(given.parse("MODEL_SERVER_PORT"), 8001)),
             mlflow_port: ports.mlflow_port.unwrap_or_else(|| check.or(given.parse("MLFLOW_PORT"), 5000)),
             mlflow_url: self.get("MLFLOW_TRACKING_URI").map(str::to_owned),
+            webhook_secret: given.secret("GITHUB_WEBHOOK_SECRET"),
             internal_token: given.secret("INTERNAL_TOKEN"),
             github_token: given.secret("GITHUB_TOKEN"),
             github_api_url: value(given, "GITHUB_API_URL").to_owned(),
@@ -171,12 +173,16 @@ fn value<'a>(given: &'a service::Settings, name: &str) -> &'a str {
         .unwrap_or_else(|| SETTINGS.iter().find(|setting| setting.name == name).map_or("", |setting| setting.default))
 }
 
-/// Three quarters of this machine's memory, in bytes. Source: `proc_meminfo(5)`.
+/// Three quarters of what this machine, or this container, has of memory, in bytes. Sources: `proc_meminfo(5)`, and the
+/// kernel's documentation of control groups, version 2 (`memory.max`) and 1 (`memory.limit_in_bytes`).
 fn three_quarters_of_memory() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
     let kibibytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
-    Some(kibibytes * 1024 / 4 * 3)
+    let groups = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
+    let limits = groups.iter().filter_map(|file| std::fs::read_to_string(file).ok()?.trim().parse::<u64>().ok());
+    let total = limits.chain([kibibytes * 1024]).min()?;
+    Some(total / 4 * 3)
 }
 
 #[cfg(test)]

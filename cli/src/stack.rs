@@ -9,6 +9,7 @@ use kernel::KernelSpec;
 use model_server::ModelServer;
 use service::{Secret, Shutdown};
 use tokio::{net::TcpListener, task::JoinSet};
+use tokio_util::task::AbortOnDropHandle;
 use worker::Worker;
 
 use crate::{
@@ -20,6 +21,8 @@ use crate::{
 
 /// How long MLflow may take to answer after its start.
 const MLFLOW_READY: Duration = Duration::from_mins(3);
+/// How often MLflow is started again.
+const MLFLOW_RESTARTS: u32 = 10;
 /// How long the parts may take to end once they are to stop.
 const STOP_LIMIT: Duration = Duration::from_secs(30);
 /// How many predictions one model may have in hand; more are turned away at once.
@@ -36,10 +39,19 @@ pub(crate) struct Stack {
     /// The wish to stop it.
     pub shutdown: Shutdown,
     parts: JoinSet<anyhow::Result<()>>,
-    mlflow: Option<mlflow::Server>,
+    mlflow: Option<Tracking>,
     kernels: Arc<kernel::Pool>,
     model_server: ModelServer,
-    _lock: HomeLock,
+    _held: Held,
+}
+
+/// What lasts as long as the stack: the home's lock, and the task that installs `uv`.
+type Held = (HomeLock, AbortOnDropHandle<()>);
+
+/// The MLflow server of ours, and what it takes to start it again.
+struct Tracking {
+    server: mlflow::Server,
+    config: mlflow::ServerConfig,
 }
 
 /// The sockets, taken before anything else: a taken port must not cost a minute of preparation.
@@ -55,7 +67,7 @@ struct Ground {
     settings: StackSettings,
     addresses: Addresses,
     python: PathBuf,
-    uv: Option<PathBuf>,
+    uv: PathBuf,
     webhook_secret: Secret,
     internal_token: Secret,
 }
@@ -70,41 +82,58 @@ impl Stack {
         let sockets = Sockets::bind(&checked).await?;
         let python = python::prepare(settings).await?;
         python::check(&python).await?;
-        let uv = python::uv_if_there(settings, &home).await;
         let ground = Ground {
             addresses: sockets.addresses(&checked)?,
-            webhook_secret: crate::commands::webhook_secret(settings, &home)?,
+            webhook_secret: home.webhook_secret(checked.webhook_secret.as_ref())?,
             internal_token: match &checked.internal_token {
                 Some(token) => token.clone(),
                 None => home.kept_secret("internal.secret")?,
             },
+            uv: python::uv_path(settings, &home),
             home,
             settings: checked,
             python,
-            uv,
         };
-        ground.run(sockets, lock, say).await
+        // Only notebooks that name dependencies need it, so nothing waits for it.
+        let (settings, home) = (settings.clone(), ground.home.clone());
+        let uv = AbortOnDropHandle::new(tokio::spawn(async move {
+            if let Err(error) = python::ensure_uv(&settings, &home).await {
+                tracing::warn!(error = format!("{error:#}"), "there is no uv: notebooks that name dependencies will fail");
+            }
+        }));
+        ground.run(sockets, (lock, uv), say).await
     }
 
     /// Waits until the stack is told to stop, or a part of it ends by itself, which is an error.
     pub async fn wait(&mut self) -> anyhow::Result<()> {
-        let mlflow_died = async {
-            match &mut self.mlflow {
-                Some(server) => server.ended().await,
-                None => std::future::pending().await,
+        for restarts in 0.. {
+            let mlflow_ended = async {
+                match &mut self.mlflow {
+                    Some(tracking) => tracking.server.ended().await,
+                    None => std::future::pending().await,
+                }
+            };
+            let error = tokio::select! {
+                // First: when told to stop, the parts end too.
+                biased;
+                () = self.shutdown.requested() => return Ok(()),
+                ended = self.parts.join_next() => return match ended {
+                    Some(Ok(Err(error))) => Err(error),
+                    Some(Err(error)) => Err(error).context("a part of mlsys broke"),
+                    Some(Ok(Ok(()))) | None => bail!("a part of mlsys ended by itself"),
+                },
+                error = mlflow_ended => error,
+            };
+            if restarts == MLFLOW_RESTARTS {
+                return Err(error.into());
             }
-        };
-        tokio::select! {
-            // First: when told to stop, the parts end too.
-            biased;
-            () = self.shutdown.requested() => Ok(()),
-            ended = self.parts.join_next() => match ended {
-                Some(Ok(Err(error))) => Err(error),
-                Some(Err(error)) => Err(error).context("a part of mlsys broke"),
-                Some(Ok(Ok(()))) | None => bail!("a part of mlsys ended by itself"),
-            },
-            error = mlflow_died => Err(error.into()),
+            // Pipelines wait for it, and predictions don't need it.
+            tracing::error!(%error, "MLflow ended by itself and is started again");
+            if let Some(tracking) = &mut self.mlflow {
+                tracking.server = mlflow::Server::start(tracking.config.clone()).await?;
+            }
         }
+        Ok(())
     }
 
     /// Stops everything in order: no new work, then the work in hand, then what it needed.
@@ -125,7 +154,7 @@ impl Stack {
         self.kernels.shutdown().await;
         self.model_server.shutdown().await;
         if let Some(Err(error)) = match self.mlflow {
-            Some(mlflow) => Some(mlflow.shutdown().await),
+            Some(tracking) => Some(tracking.server.shutdown().await),
             None => None,
         } {
             tracing::warn!(%error, "MLflow had to be killed");
@@ -168,7 +197,7 @@ impl Sockets {
 }
 
 impl Ground {
-    async fn run(self, sockets: Sockets, lock: HomeLock, say: impl Fn(&str)) -> anyhow::Result<Stack> {
+    async fn run(self, sockets: Sockets, held: Held, say: impl Fn(&str)) -> anyhow::Result<Stack> {
         let shutdown = Shutdown::on_signals()?;
         let token = shutdown.token();
         let mut mlflow = self.start_mlflow(sockets.mlflow_port).await?;
@@ -199,18 +228,18 @@ impl Ground {
         });
         self.home.write_addresses(&self.addresses)?;
         self.send_kept_pushes().await;
-        if let Some(server) = &mut mlflow {
+        if let Some(tracking) = &mut mlflow {
             say("waiting for MLflow…");
             tokio::select! {
-                ready = server.wait_ready(MLFLOW_READY) => ready?,
+                ready = tracking.server.wait_ready(MLFLOW_READY) => ready?,
                 () = shutdown.requested() => bail!("stopped while MLflow was starting"),
             }
         }
         parts.spawn(async move { Ok(worker.run(&queue, token).await?) });
-        Ok(Stack { addresses: self.addresses, shutdown, parts, mlflow, kernels, model_server, _lock: lock })
+        Ok(Stack { addresses: self.addresses, shutdown, parts, mlflow, kernels, model_server, _held: held })
     }
 
-    async fn start_mlflow(&self, port: u16) -> anyhow::Result<Option<mlflow::Server>> {
+    async fn start_mlflow(&self, port: u16) -> anyhow::Result<Option<Tracking>> {
         if self.settings.mlflow_url.is_some() {
             return Ok(None);
         }
@@ -220,7 +249,8 @@ impl Ground {
             port,
             log_file: self.home.join("mlflow.log"),
         };
-        Ok(Some(mlflow::Server::start(config).await?))
+        let server = mlflow::Server::start(config.clone()).await?;
+        Ok(Some(Tracking { server, config }))
     }
 
     async fn model_server(&self, listen: SocketAddr) -> anyhow::Result<ModelServer> {

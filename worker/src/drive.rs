@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use contract::{Phase, PhaseStatus, PipelineId, PipelineStatus};
 use store::StoreError;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::Instrument;
 
 use crate::{
@@ -17,6 +17,9 @@ use crate::{
 
 /// How long a pipeline's last lines may take to be stored.
 const LOG_PATIENCE: Duration = Duration::from_secs(20);
+
+/// A pipeline that has lost more workers than this is given up: it may be what kills them.
+const MAX_TAKEOVERS: u32 = 10;
 
 /// How a pipeline ends.
 #[derive(Debug)]
@@ -58,13 +61,16 @@ async fn take(worker: &Worker, id: PipelineId, shutdown: &CancellationToken) -> 
         PipelineLog::open(worker.store.clone(), worker.hub.clone(), lease.clone(), cancel.clone()).await?;
     let run = Arc::new(Run::new(worker.clone(), record, lease, log, cancel));
 
-    // The heartbeat has its own task: a phase that keeps this one busy must not cost the lease.
-    let heart = tokio::spawn({
+    // The heartbeat has its own task: a phase that keeps this one busy must not cost the lease. It ends with this one,
+    // also when this one panics: a lease that nobody works under must run out.
+    let _heart = AbortOnDropHandle::new(tokio::spawn({
         let (run, shutdown) = (run.clone(), shutdown.clone());
         async move { run.heartbeat(&shutdown).await }
-    });
-    let end = phases_to_end(&run).await;
-    run.log.flush(LOG_PATIENCE).await;
+    }));
+    let end = if run.lease.takeovers > MAX_TAKEOVERS { Ok(poisoned(&run)) } else { phases_to_end(&run).await };
+    if end.is_ok() {
+        run.log.flush(LOG_PATIENCE).await;
+    }
     close.cancel();
     if tokio::time::timeout(LOG_PATIENCE, writer).await.is_err() {
         tracing::error!("the log's last lines could not be stored in time");
@@ -73,15 +79,22 @@ async fn take(worker: &Worker, id: PipelineId, shutdown: &CancellationToken) -> 
         Ok(end) => finish(&run, end).await,
         Err(error) => Err(error),
     };
-    heart.abort();
     match finished {
         Ok(()) => Ok(()),
+        Err(StoreError::Fenced) if run.stopped() == Some(Stop::Shutdown) => Ok(()),
         Err(StoreError::Fenced) => {
             tracing::warn!("another worker has taken the pipeline over; this one's writes are refused");
             Ok(())
         }
         Err(error) => Err(error),
     }
+}
+
+/// The end of a pipeline that takes its workers down with it.
+fn poisoned(run: &Run) -> End {
+    let reason = format!("given up: {} workers were lost while they had this pipeline", run.lease.takeovers);
+    run.log.error(reason.clone());
+    End { status: PipelineStatus::Failed, deployed: false, reason: Some(reason) }
 }
 
 /// Runs the phases that are left. `Err` when the pipeline is not ours to end.
@@ -92,6 +105,11 @@ async fn phases_to_end(run: &Arc<Run>) -> Result<End, StoreError> {
         let Some(phase) = pipeline::next_phase(&statuses) else {
             return phases::deploy::end_from_checkpoint(run).await;
         };
+        if phase == Phase::Execute
+            && let Some(end) = phases::validate::end_if_untagged(run).await?
+        {
+            return Ok(end);
+        }
         let span = tracing::info_span!("phase", phase = %phase);
         let outcome = one_phase(run, phase).instrument(span).await;
         let error = match outcome {
@@ -108,6 +126,11 @@ async fn phases_to_end(run: &Arc<Run>) -> Result<End, StoreError> {
             Err(error) => error,
         };
         return match error {
+            PhaseError::Again(earlier) => {
+                run.log.say(format!("what the {earlier} phase left is no longer on this machine: it runs again"));
+                run.worker.store.finish_phase(&run.lease, earlier, PhaseStatus::Pending, None, None).await?;
+                continue;
+            }
             PhaseError::Abandoned => abandon(run).await,
             PhaseError::Cancelled => end_badly(run, phase, PipelineStatus::Cancelled, "cancelled").await,
             PhaseError::Fail(reason) => end_badly(run, phase, PipelineStatus::Failed, &reason).await,
@@ -121,8 +144,7 @@ async fn one_phase(run: &Arc<Run>, phase: Phase) -> Result<Next, PhaseError> {
     run.log.enter(phase);
     let mut tries = 0;
     loop {
-        let attempt = run.worker.store.start_phase(&run.lease, phase).await?;
-        let outcome = run_phase(run, phase, attempt).await;
+        let outcome = run_phase(run, phase).await;
         let Err(PhaseError::Retry(error)) = outcome else { return outcome };
         tries += 1;
         if tries >= pipeline::MAX_ATTEMPTS {
@@ -138,20 +160,20 @@ async fn one_phase(run: &Arc<Run>, phase: Phase) -> Result<Next, PhaseError> {
     }
 }
 
-async fn run_phase(run: &Arc<Run>, phase: Phase, attempt: u32) -> Result<Next, PhaseError> {
-    // A kernel is stopped in its own way, with its cell named: the execute phase sees to the cancellation itself.
-    if phase == Phase::Execute {
-        return phases::execute::run(run, attempt).await;
+async fn run_phase(run: &Arc<Run>, phase: Phase) -> Result<Next, PhaseError> {
+    let attempt = run.worker.store.start_phase(&run.lease, phase).await?;
+    match phase {
+        Phase::Download => unless_stopped(run, phases::download::run(run)).await,
+        Phase::Validate => unless_stopped(run, phases::validate::run(run)).await,
+        // A kernel is stopped in its own way, with its cell named.
+        Phase::Execute => phases::execute::run(run, attempt).await,
+        Phase::Register => unless_stopped(run, phases::register::run(run)).await,
+        // A deploy that has begun is carried through: half of it would serve one model and record another.
+        Phase::Deploy => phases::deploy::run(run).await,
     }
-    let work = async {
-        match phase {
-            Phase::Download => phases::download::run(run).await,
-            Phase::Validate => phases::validate::run(run).await,
-            Phase::Execute => unreachable!("handled above"),
-            Phase::Register => phases::register::run(run).await,
-            Phase::Deploy => phases::deploy::run(run).await,
-        }
-    };
+}
+
+async fn unless_stopped(run: &Run, work: impl Future<Output = Result<Next, PhaseError>>) -> Result<Next, PhaseError> {
     tokio::select! {
         outcome = work => outcome,
         () = run.cancel.cancelled() => Err(run.stop_error()),
@@ -172,7 +194,8 @@ async fn end_badly(run: &Run, phase: Phase, status: PipelineStatus, reason: &str
     tracing::info!(%phase, %status, reason, "the pipeline ended early");
     run.log.error(format!("{phase}: {reason}"));
     run.worker.store.finish_phase(&run.lease, phase, PhaseStatus::Failed, Some(reason), None).await?;
-    Ok(End { status, deployed: false, reason: Some(reason.to_owned()) })
+    let deployed = phases::deploy::is_deployed(run).await?;
+    Ok(End { status, deployed, reason: Some(reason.to_owned()) })
 }
 
 /// Ends the MLflow run in the pipeline's true state, then the pipeline itself, then its folder.

@@ -78,7 +78,7 @@ pub struct PythonEnvironment {
 #[derive(Debug, Clone)]
 pub struct Environments {
     directory: PathBuf,
-    uv: Option<PathBuf>,
+    uv: PathBuf,
     platform: PathBuf,
     building: Arc<Mutex<HashMap<String, Arc<Mutex<()>>>>>,
 }
@@ -86,10 +86,10 @@ pub struct Environments {
 /// What a notebook depends on.
 struct Needs {
     source_name: String,
-    /// The requirements file's text, or a line for each requirement.
+    /// The file that names them; none for the notebook itself.
+    file: Option<PathBuf>,
+    /// What names them, with the files that it includes.
     text: String,
-    /// The name that text must have for `uv` to read it.
-    file_name: &'static str,
     /// Where relative paths in it start.
     base: PathBuf,
     python: Option<String>,
@@ -97,7 +97,7 @@ struct Needs {
 
 impl Environments {
     /// Environments under `directory`, beside the platform's own interpreter.
-    pub fn new(directory: PathBuf, uv: Option<PathBuf>, platform: PathBuf) -> Self {
+    pub fn new(directory: PathBuf, uv: PathBuf, platform: PathBuf) -> Self {
         Self { directory, uv, platform, building: Arc::default() }
     }
 
@@ -136,19 +136,28 @@ impl Environments {
         target: &Path,
         say: &(dyn Fn(String) + Send + Sync),
     ) -> Result<(), EnvironmentError> {
-        let uv = self.uv.as_deref().ok_or(EnvironmentError::NoUv)?;
+        if !tokio::fs::try_exists(&self.uv).await? {
+            return Err(EnvironmentError::NoUv);
+        }
         tokio::fs::create_dir_all(&self.directory).await?;
         let scratch = tempfile::tempdir_in(&self.directory)?;
-        let file = scratch.path().join(needs.file_name);
-        tokio::fs::write(&file, &needs.text).await?;
+        let file = match &needs.file {
+            // Where it lies: it may name other files, relative to itself.
+            Some(file) => file.clone(),
+            None => {
+                let file = scratch.path().join("requirements.txt");
+                tokio::fs::write(&file, &needs.text).await?;
+                file
+            }
+        };
         let built = scratch.path().join("environment");
         let interpreter = needs.python.clone().unwrap_or_else(|| self.platform.display().to_string());
-        let mut create = Command::new(uv);
+        let mut create = Command::new(&self.uv);
         create.args(["venv", "--quiet", "--relocatable", "--python", &interpreter]).arg(&built);
         let failed = |said| EnvironmentError::Unsatisfiable { source_name: needs.source_name.clone(), said };
         quiet(create, &needs.base, say).await?.map_err(failed)?;
         let install = |extra: &[&str]| {
-            let mut install = Command::new(uv);
+            let mut install = Command::new(&self.uv);
             install.args(["pip", "install", "--compile-bytecode", "--python"]).arg(built.join("bin/python"));
             install.arg("-r").arg(&file).args(KERNEL_NEEDS).args(extra);
             install
@@ -168,8 +177,8 @@ impl Needs {
         if let Some(list) = &contract.dependencies {
             return Ok(Some(Self {
                 source_name: "the notebook's script block".to_owned(),
+                file: None,
                 text: list.join("\n"),
-                file_name: "requirements.txt",
                 base: tree.join(notebook).parent().unwrap_or(tree).to_owned(),
                 python: contract.requires_python.clone(),
             }));
@@ -181,12 +190,13 @@ impl Needs {
                 if !file.is_file() {
                     continue;
                 }
-                let text = std::fs::read_to_string(&file)?;
+                let mut text = std::fs::read_to_string(&file)?;
                 if file_name == "pyproject.toml" && !names_dependencies(&text) {
                     continue;
                 }
                 let source_name = file.strip_prefix(tree).unwrap_or(&file).display().to_string();
-                return Ok(Some(Self { source_name, text, file_name, base: folder.to_owned(), python: None }));
+                append_included(&mut text, folder, MAX_INCLUDED)?;
+                return Ok(Some(Self { source_name, file: Some(file), text, base: folder.to_owned(), python: None }));
             }
         }
         Ok(None)
@@ -195,13 +205,34 @@ impl Needs {
     /// Names the environment by all that shapes it.
     fn id(&self, platform: &Path) -> String {
         let mut hash = Sha256::new();
-        let parts = [self.file_name, &self.text, self.python.as_deref().unwrap_or(""), &platform.to_string_lossy()];
+        let parts = [self.text.as_str(), self.python.as_deref().unwrap_or(""), &platform.to_string_lossy()];
         for part in parts.into_iter().chain(KERNEL_NEEDS).chain(TWIN_NEEDS) {
             hash.update(part.len().to_le_bytes());
             hash.update(part);
         }
         hex::encode(&hash.finalize()[..12])
     }
+}
+
+/// How deep requirements files may include each other.
+const MAX_INCLUDED: u32 = 8;
+
+/// Appends the files that a requirements file includes, so that the environment is named by them too.
+fn append_included(text: &mut String, folder: &Path, depth: u32) -> std::io::Result<()> {
+    let options = ["-r ", "-c ", "--requirement ", "--constraint "];
+    let named =
+        |line: &str| options.iter().find_map(|option| line.trim().strip_prefix(option)).map(|name| name.trim().to_owned());
+    let included: Vec<_> =
+        text.lines().filter_map(named).map(|name| folder.join(name)).filter(|file| file.is_file()).collect();
+    for file in included {
+        let mut more = std::fs::read_to_string(&file)?;
+        if depth > 0 {
+            append_included(&mut more, file.parent().unwrap_or(folder), depth - 1)?;
+        }
+        text.push('\n');
+        text.push_str(&more);
+    }
+    Ok(())
 }
 
 /// Whether a `pyproject.toml` names dependencies: many only configure tools.

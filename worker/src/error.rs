@@ -1,6 +1,7 @@
 //! How a phase can end other than well.
 
 use artifacts::Error as ArtifactError;
+use contract::Phase;
 use forge::ForgeError;
 use mlflow::MlflowError;
 use store::StoreError;
@@ -12,6 +13,8 @@ pub(crate) enum PhaseError {
     Retry(anyhow::Error),
     /// It will not heal: the pipeline failed, for this reason.
     Fail(String),
+    /// What an earlier phase left is gone: that phase has to run again.
+    Again(Phase),
     /// A person cancelled the pipeline.
     Cancelled,
     /// The pipeline is no longer ours (another worker took it over) or this process is stopping: leave it alone.

@@ -21,6 +21,8 @@ const GATHER: Duration = Duration::from_millis(20);
 const BATCH: usize = 1000;
 /// What may wait in memory while the store is away, in bytes of text.
 const WAITING_MAX: usize = 256 << 20;
+/// What one pipeline's log may hold, in bytes of text.
+const LOG_MAX: u64 = 1 << 30;
 /// How long to wait before asking a store that is away again.
 const STORE_AWAY: Duration = Duration::from_millis(500);
 
@@ -39,6 +41,8 @@ struct Waiting {
     lines: Vec<LogLine>,
     bytes: usize,
     dropped: u64,
+    /// Bytes of text written in all.
+    written: u64,
     next_seq: u64,
     phase: Phase,
 }
@@ -53,7 +57,8 @@ impl PipelineLog {
         lost: CancellationToken,
     ) -> Result<(Self, tokio::task::JoinHandle<()>, CancellationToken), StoreError> {
         let stored = store.last_seq(lease.pipeline_id).await?;
-        let waiting = Waiting { lines: Vec::new(), bytes: 0, dropped: 0, next_seq: stored + 1, phase: Phase::Download };
+        let waiting =
+            Waiting { lines: Vec::new(), bytes: 0, dropped: 0, written: 0, next_seq: stored + 1, phase: Phase::Download };
         let shared = Shared { waiting: Mutex::new(waiting), wake: Notify::new(), stored: watch::Sender::new(stored) };
         let log = Self(Arc::new(shared));
         let stop = CancellationToken::new();
@@ -80,6 +85,15 @@ impl PipelineLog {
     pub fn write(&self, cell: Option<usize>, stream: Stream, text: String, data: Option<serde_json::Value>) {
         let mut waiting = self.lock();
         let size = text.len() + data.as_ref().map_or(0, |data| data.to_string().len());
+        // What mlsys itself says, and how it ended, always has a place.
+        if waiting.written > LOG_MAX && !matches!(stream, Stream::System | Stream::Error) {
+            return;
+        }
+        waiting.written += size as u64;
+        if waiting.written > LOG_MAX && waiting.written - size as u64 <= LOG_MAX {
+            let text = format!("… the log is cut here: the notebook has written more than {} MiB", LOG_MAX >> 20);
+            waiting.push(None, Stream::System, text, None, 0);
+        }
         if waiting.bytes + size > WAITING_MAX {
             waiting.dropped += 1;
             return;

@@ -108,7 +108,7 @@ impl Worker {
     /// When no HTTP client can be built.
     pub fn new(config: Config, adapters: Adapters) -> Result<Self, reqwest::Error> {
         let Adapters { store, hub, hosts, mlflow, artifacts, kernels, environments } = adapters;
-        let http = reqwest::Client::builder().connect_timeout(Duration::from_secs(5)).build()?;
+        let http = reqwest::Client::builder().no_proxy().connect_timeout(Duration::from_secs(5)).build()?;
         let deploys = Mutex::default();
         Ok(Self(Arc::new(Parts { config, store, hub, hosts, mlflow, artifacts, kernels, environments, http, deploys })))
     }
@@ -119,6 +119,7 @@ impl Worker {
     /// # Errors
     /// When the queue can't be worked at all.
     pub async fn run(&self, queue: &bus::Queue, shutdown: CancellationToken) -> Result<(), bus::BusError> {
+        self.sweep_folders().await;
         let worker = self.clone();
         let token = shutdown.clone();
         let handler = move |job: Job| -> futures_util::future::BoxFuture<'static, ()> {
@@ -126,5 +127,20 @@ impl Worker {
             Box::pin(async move { drive::pipeline(&worker, job.pipeline_id, &token).await })
         };
         queue.work(&self.config.name, self.config.concurrency, shutdown, handler).await
+    }
+
+    /// Removes the folders of pipelines that ended while their worker died.
+    async fn sweep_folders(&self) {
+        let Ok(mut folders) = tokio::fs::read_dir(&self.config.work_directory).await else { return };
+        while let Ok(Some(folder)) = folders.next_entry().await {
+            let Some(id) = folder.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+            let ended = match self.store.pipeline(id).await {
+                Ok(pipeline) => pipeline.status.is_final(),
+                Err(error) => matches!(error, store::StoreError::NotFound),
+            };
+            if ended && let Err(error) = tokio::fs::remove_dir_all(folder.path()).await {
+                tracing::warn!(%error, pipeline.id = %id, "an old working folder could not be removed");
+            }
+        }
     }
 }

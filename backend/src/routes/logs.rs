@@ -89,7 +89,10 @@ impl Follower {
                 return self.end(status).await;
             }
             tokio::select! {
-                _ = news.changed() => {}
+                changed = news.changed() => if changed.is_err() {
+                    // The hub closed this log; it may be opened again by a retry.
+                    news = backend.hub.subscribe(self.id);
+                },
                 () = tokio::time::sleep(KEEP_ALIVE) => self.send(Message::Ping(bytes::Bytes::new())).await?,
                 () = backend.shutdown.cancelled() => return self.close(close_code::RESTART, "mlsys is stopping").await,
                 message = self.socket.recv() => match message {

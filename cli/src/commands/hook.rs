@@ -8,10 +8,7 @@ use anyhow::Context;
 use forge::{LocalGit, Outgoing};
 use serde_json::Value;
 
-use crate::{
-    home::{Addresses, Home},
-    settings::Settings,
-};
+use crate::home::{Addresses, Home};
 
 /// How long the API may take to accept a delivery.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -25,7 +22,7 @@ pub(crate) struct Args {
     repository: PathBuf,
 }
 
-pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let home = Home::open(&args.home)?;
     let mut updates = String::new();
     std::io::stdin().read_to_string(&mut updates).context("git's list of updates can't be read")?;
@@ -37,21 +34,13 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<ExitC
         outbox.keep(&delivery)?;
     }
     match home.addresses() {
-        Some(addresses) => match outbox.send(&addresses, &secret(settings, &home)?).await {
+        Some(addresses) => match outbox.send(&addresses, &home.webhook_secret(None)?).await {
             Ok(answers) => answers.iter().for_each(|answer| say(answer, &addresses)),
             Err(error) => eprintln!("mlsys: the push is kept, and runs when `mlsys up` is back ({error:#})"),
         },
         None => eprintln!("mlsys: the push is kept, and runs when `mlsys up` is started"),
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// What deliveries of the local remote are signed with.
-pub(crate) fn secret(settings: &Settings, home: &Home) -> anyhow::Result<service::Secret> {
-    match settings.get("GITHUB_WEBHOOK_SECRET") {
-        Some(secret) => Ok(service::Secret::new(secret)),
-        None => home.kept_secret("webhook.secret"),
-    }
 }
 
 fn say(answer: &Value, addresses: &Addresses) {
@@ -86,7 +75,8 @@ impl Outbox {
         write().with_context(|| format!("the delivery can't be kept in {}", self.0.display()))
     }
 
-    /// Sends what is kept, oldest first; what is accepted is forgotten. Answers what the API said to each.
+    /// Sends what is kept, oldest first; what is accepted is forgotten. Answers what the API said to each. What it
+    /// can't take now stays, and does not hold up what comes after it.
     pub async fn send(&self, addresses: &Addresses, secret: &service::Secret) -> anyhow::Result<Vec<Value>> {
         let mut files: Vec<_> = match std::fs::read_dir(&self.0) {
             Ok(entries) => entries.filter_map(Result::ok).map(|entry| entry.path()).collect(),
@@ -94,8 +84,9 @@ impl Outbox {
         };
         files.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
         files.sort_by_key(|path| std::fs::metadata(path).and_then(|file| file.modified()).ok());
-        let http = reqwest::Client::builder().timeout(PATIENCE).build()?;
+        let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build()?;
         let mut answers = Vec::new();
+        let mut held = None;
         for file in files {
             let body = match std::fs::read(&file) {
                 Ok(body) => body,
@@ -113,10 +104,28 @@ impl Outbox {
                 .body(body);
             let answer = call.send().await.context("the API can't be reached")?;
             let status = answer.status();
-            anyhow::ensure!(status.is_success(), "the API answered {status}: {}", answer.text().await?);
-            answers.push(answer.json().await?);
+            let text = answer.text().await?;
+            if matches!(status.as_u16(), 400 | 413 | 422) {
+                // Sent again it would be refused again.
+                let refused = file.with_extension("refused");
+                eprintln!("mlsys: the API refused a push ({status}): {text}; it is kept as {}", refused.display());
+                std::fs::rename(&file, refused)?;
+                continue;
+            }
+            if !status.is_success() {
+                held = Some(anyhow::anyhow!("the API answered {status}: {text}"));
+                continue;
+            }
+            answers.push(serde_json::from_str(&text)?);
             let _ = std::fs::remove_file(&file);
         }
-        Ok(answers)
+        match held {
+            Some(error) if answers.is_empty() => Err(error),
+            Some(error) => {
+                eprintln!("mlsys: a kept push must wait longer: {error}");
+                Ok(answers)
+            }
+            None => Ok(answers),
+        }
     }
 }

@@ -14,7 +14,7 @@ mod validate;
 
 use std::process::ExitCode;
 
-pub(crate) use hook::{Outbox, secret as webhook_secret};
+pub(crate) use hook::Outbox;
 
 use clap::{Parser, Subcommand};
 
@@ -78,6 +78,6 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Settings(args) => Ok(settings::run(&args)),
-        Command::Hook(args) => hook::run(args, &settings).await,
+        Command::Hook(args) => hook::run(args).await,
     }
 }

@@ -62,7 +62,14 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<ExitC
         Verdict::Valid(contract) => Some(contract),
         Verdict::Skipped => None,
         Verdict::Invalid(violations) => {
-            validate::show(&args.notebook.display().to_string(), &Verdict::Invalid(violations));
+            if args.json {
+                println!(
+                    "{:#}",
+                    json!({ "status": "failed", "outcome": "the notebook breaks its contract", "violations": violations })
+                );
+            } else {
+                validate::show(&args.notebook.display().to_string(), &Verdict::Invalid(violations));
+            }
             return Ok(ExitCode::FAILURE);
         }
     };
@@ -116,7 +123,7 @@ async fn own_environment(
 ) -> anyhow::Result<Option<KernelSpec>> {
     let Some(contract) = contract else { return Ok(None) };
     let home = Home::open(&settings.home)?;
-    let environments = Environments::new(home.join("environments"), python::known_uv(settings, &home), spec.python.clone());
+    let environments = Environments::new(home.join("environments"), python::uv_path(settings, &home), spec.python.clone());
     let inside = place.notebook.strip_prefix(&place.root)?;
     let environment = environments.resolve(&place.root, inside, contract, &|text| eprintln!("{text}")).await?;
     Ok(environment.id.is_some().then(|| KernelSpec { python: environment.python, ..spec.clone() }))
@@ -222,6 +229,7 @@ impl Told<'_> {
                 "peak_memory_bytes": report.peak_memory,
                 "metrics": metrics,
                 "gates": gates.as_ref().map(|decision| json!({"passed": decision.passed, "reason": decision.reason})),
+                "package": packaged.as_ref().map(package_report),
                 "notebook": self.output,
             });
             println!("{report:#}");
@@ -300,6 +308,13 @@ fn logged_metrics(store: &Path) -> BTreeMap<String, f64> {
         }
     }
     metrics
+}
+
+fn package_report(answer: &packager::Answer) -> Value {
+    match answer {
+        packager::Answer::Packaged { manifest, log } => json!({ "manifest": manifest, "log": log }),
+        packager::Answer::Error { error } => json!({ "error": error }),
+    }
 }
 
 fn executed_name(notebook: &Path) -> PathBuf {

@@ -12,7 +12,8 @@ async fn a_pipeline_survives_a_kill_in_every_phase() {
     let mut mlsys = Mlsys::start(BINARY, Options::default());
     for phase in Phase::ALL {
         let name = format!("killed-in-{phase}");
-        let slow = Notebook::valid(&name).before("mlops:export", "import time; time.sleep(1)");
+        // It leaves a folder in its tree: a second attempt must find the tree as it was pushed.
+        let slow = Notebook::valid(&name).before("mlops:export", "import os, time; os.mkdir('plots'); time.sleep(1)");
         let project = Project::new(&mlsys, &name);
         project.write("data.bin", vec![7; 30_000_000]);
         let id = project.push_notebook("n.ipynb", slow.json());
@@ -54,7 +55,9 @@ async fn nothing_is_left(mlsys: &Mlsys) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_push_while_mlsys_is_down_runs_when_it_is_back() {
-    let mut mlsys = Mlsys::start(BINARY, Options::default());
+    // The hook must find the secret though it sees nothing of the settings that mlsys was started with.
+    let environment = vec![("GITHUB_WEBHOOK_SECRET".to_owned(), "a secret of one's own".to_owned())];
+    let mut mlsys = Mlsys::start(BINARY, Options { environment });
     let project = Project::new(&mlsys, "patient");
     assert_eq!(mlsys.stop(), Some(0), "SIGTERM ends it well");
     assert!(project.write("n.ipynb", Notebook::valid("patient").json()).push().is_empty());

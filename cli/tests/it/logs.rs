@@ -14,18 +14,18 @@ fn in_order(lines: &[LogLine], after: u64) {
 #[tokio::test(flavor = "multi_thread")]
 async fn three_followers_have_every_line_once_however_they_join() {
     let mlsys = mlsys();
-    let talk = "import time\nfor i in range(600):\n    print('tick', i, flush=True); time.sleep(1 / 60)";
+    let talk = "import time\nfor i in range(3600):\n    print('tick', i, flush=True); time.sleep(1 / 60)";
     let notebook = Notebook::valid("talkative").before("mlops:export", talk);
     let id = Project::new(mlsys, "talkative").push_notebook("n.ipynb", notebook.json());
 
     let early = mlsys.follow(id, 0, usize::MAX);
     let late = async {
         mlsys.until(id, Duration::from_mins(1), |pipeline| pipeline.phases[2].started_at.is_some()).await;
-        tokio::time::sleep(Duration::from_secs(4)).await;
+        tokio::time::sleep(Duration::from_secs(20)).await;
         mlsys.follow(id, 0, usize::MAX).await
     };
     let cut_off = async {
-        let (mut lines, end) = mlsys.follow(id, 0, 200).await;
+        let (mut lines, end) = mlsys.follow(id, 0, 1200).await;
         assert_eq!(end, None);
         let (rest, end) = mlsys.follow(id, lines.last().expect("lines").seq, usize::MAX).await;
         lines.extend(rest);
@@ -37,7 +37,7 @@ async fn three_followers_have_every_line_once_however_they_join() {
         assert_eq!(end, Some(PipelineStatus::Succeeded));
         in_order(&lines, 0);
         let ticks = lines.iter().filter(|line| line.text.starts_with("tick ")).count();
-        assert_eq!(ticks, 600);
+        assert_eq!(ticks, 3600);
     }
     let (again, end) = mlsys.follow(id, 100, usize::MAX).await;
     assert_eq!(end, Some(PipelineStatus::Succeeded), "a finished log can be read again");

@@ -23,6 +23,3 @@ pub use manifest::{
 pub use pipeline::{Phase, PhaseRecord, PhaseStatus, PipelineRecord, PipelineStatus};
 pub use problem::Problem;
 pub use serving::{Environment, LoadRequest, LoadedModel, UnloadRequest};
-
-/// The header that carries the internal token between our own processes: `Authorization: Bearer …`.
-pub const INTERNAL_AUTH: &str = "authorization";

@@ -79,6 +79,11 @@ impl Mlsys {
     pub fn cli(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.binary);
         command.args(arguments).env("MLSYS_HOME", self.home()).env("MLSYS_PYTHON", crate::python()).stdin(Stdio::null());
+        // One `uv` for all homes: installing it takes a while.
+        let uv = crate::workspace_root().join(".mlsys/uv/bin/uv");
+        if uv.exists() && std::env::var_os("MLSYS_UV").is_none() {
+            command.env("MLSYS_UV", uv);
+        }
         command.envs(self.options.environment.iter().map(|(name, value)| (name, value)));
         command
     }

@@ -4,13 +4,12 @@ import copy
 
 import numpy as np
 
-from . import operators
+from . import boosters, operators
+from .graph import OPSET
 from .schema import NUMBERS, TEXT
 
-# The newest that the converters for XGBoost and LightGBM, skl2onnx and ONNX Runtime have in common.
-OPSET = {"": 15, "ai.onnx.ml": 3}
-# Estimators whose converters, or whose own arithmetic, know float32 only.
-FLOAT32_FAMILIES = ("GradientBoosting", "XGB", "LGBM", "AdaBoost")
+# Classifiers whose converters, or whose own arithmetic, know float32 only.
+FLOAT32_CLASSIFIERS = ("GradientBoosting", "XGB", "LGBM", "AdaBoost")
 FORESTS = ("DecisionTree", "ExtraTree", "RandomForest")
 # The inputs' names while converting: columns by position.
 PLACEHOLDER = "mlsys_column_"
@@ -32,16 +31,16 @@ def variants(model, signature):
     else:
         layouts = ["matrix", "columns"]
     staged = hasattr(model, "steps") and len(model.steps) > 1
-    if not any(type(part).__name__.startswith(FLOAT32_FAMILIES) for part in parts(model)):
+    if not any(type(part).__name__.startswith(FLOAT32_CLASSIFIERS) and hasattr(part, "classes_") for part in parts(model)):
         numbers = [("double", False), ("float", False), ("double", True)]
     elif staged:
         numbers = [("double", True), ("float", False)]
     else:
         numbers = [("float", False)]
     trees = any(type(part).__name__.startswith(FORESTS) for part in parts(model))
-    for holes in (False, True) if trees else (False,):
-        for kind, cast in numbers:
-            for layout in layouts:
+    for kind, cast in numbers:
+        for layout in layouts:
+            for holes in (False, True) if trees else (False,):
                 name = f"{kind} {layout}" + (", cast to float before the last step" if cast else "") + (", holes" if holes else "")
                 if staged or not cast:
                     yield {"name": name, "numbers": kind, "cast": cast, "layout": layout, "holes": holes}
@@ -201,14 +200,14 @@ def _register_boosters(model):
     for part in parts(model):
         kind = type(part)
         family = kind.__module__.split(".")[0]
+        if family not in ("xgboost", "lightgbm"):
+            continue
+        if not hasattr(part, "classes_"):
+            update_registered_converter(kind, "Mlsys" + kind.__name__, regressor, getattr(boosters, family))
+            continue
         if family == "xgboost":
             from onnxmltools.convert.xgboost.operator_converters.XGBoost import convert_xgboost as converter
-        elif family == "lightgbm":
-            from onnxmltools.convert.lightgbm.operator_converters.LightGbm import convert_lightgbm as converter
         else:
-            continue
-        is_classifier = hasattr(part, "classes_")
-        options = {"nocl": [True, False], "zipmap": [True, False, "columns"]} if is_classifier else {}
-        if family == "lightgbm" and not is_classifier:
-            options = {"split": None}
-        update_registered_converter(kind, "Mlsys" + kind.__name__, classifier if is_classifier else regressor, converter, options=options)
+            from onnxmltools.convert.lightgbm.operator_converters.LightGbm import convert_lightgbm as converter
+        options = {"nocl": [True, False], "zipmap": [True, False, "columns"]}
+        update_registered_converter(kind, "Mlsys" + kind.__name__, classifier, converter, options=options)

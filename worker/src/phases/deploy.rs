@@ -76,7 +76,17 @@ async fn deploy(run: &Run) -> Result<Checkpoint, PhaseError> {
     if !run.worker.config.auto_deploy {
         return held(format!("not deployed: {}; AUTO_DEPLOY_ON_SUCCESS is off", decision.reason));
     }
+    if run.stopped().is_some() {
+        return Err(run.stop_error());
+    }
     swap_in(run, &executed, &registered, &metrics).await
+}
+
+/// Whether this pipeline's model is the deployed one, as recorded.
+pub async fn is_deployed(run: &Run) -> Result<bool, store::StoreError> {
+    let Some(model) = run.worker.store.pipeline(run.record.id).await?.model_name else { return Ok(false) };
+    let current = run.worker.store.deployment(&model, &Environment::dev()).await?;
+    Ok(current.is_some_and(|current| current.pipeline_id == run.record.id))
 }
 
 /// Loads the version and makes it the deployed one, in the store and as MLflow's alias.

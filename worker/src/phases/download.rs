@@ -21,7 +21,8 @@ pub async fn ensure(run: &Run) -> Result<(), PhaseError> {
     if tokio::fs::try_exists(run.tree()).await? { Ok(()) } else { fetch(run).await }
 }
 
-async fn fetch(run: &Run) -> Result<(), PhaseError> {
+/// Fetches the tree, also in place of one that is there.
+pub async fn fetch(run: &Run) -> Result<(), PhaseError> {
     let record = &run.record;
     run.log.say(format!("downloading {} at {} ({})", record.repo, record.commit_sha.short(), record.branch));
     let tree = run.tree();

@@ -8,7 +8,7 @@ use std::{
 };
 
 use contract::{ModelManifest, Phase, PipelineStatus, Stream};
-use kernel::{AfterCell, EventSink, KernelSpec, NotebookFile, Outcome, RunReport, RunRequest};
+use kernel::{AfterCell, EventSink, KernelError, KernelSpec, NotebookFile, Outcome, RunReport, RunRequest};
 use pipeline::Contract;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -48,7 +48,12 @@ impl Checkpoint {
 
 /// Executes the notebook.
 pub async fn run(run: &Arc<Run>, attempt: u32) -> Result<Next, PhaseError> {
-    download::ensure(run).await?;
+    if attempt > 1 {
+        // An attempt that was cut off may have written into its tree.
+        download::fetch(run).await?;
+    } else {
+        download::ensure(run).await?;
+    }
     let contract = validate::contract(run).await?;
     let tracked = tracking::open_run(run, &contract, attempt).await?;
     let environment = environment(run, &contract).await?;
@@ -104,13 +109,17 @@ async fn execute(
     let config = &run.worker.config;
     let request = request(run, contract, tracked, environment).await?;
     let asked = Instant::now();
-    let kernel = if environment.id.is_none() {
-        run.worker.kernels.take().await
-    } else {
+    let starting = async {
+        if environment.id.is_none() {
+            return run.worker.kernels.take().await;
+        }
         let spec = KernelSpec { python: environment.python.clone(), memory_limit: config.memory_limit, preload: Vec::new() };
         kernel::Kernel::start(&spec).await
     };
-    let kernel = kernel.map_err(PhaseError::fail)?;
+    let kernel = tokio::select! {
+        kernel = starting => kernel.map_err(start_error)?,
+        () = run.cancel.cancelled() => return Err(run.stop_error()),
+    };
     run.log.say(format!("a kernel was ready after {} ms", asked.elapsed().as_millis()));
     let (snapshots, saver) = save_snapshots(run);
     let sink = Sink { run: run.clone(), snapshots };
@@ -118,6 +127,14 @@ async fn execute(
     drop(sink);
     saver.await.map_err(PhaseError::retry)?;
     Ok(report)
+}
+
+/// A machine that is too busy to start a kernel may have time for it later; a Python that can't won't.
+fn start_error(error: KernelError) -> PhaseError {
+    match error {
+        KernelError::NoAnswer { .. } | KernelError::Files(_) => PhaseError::retry(error),
+        other => PhaseError::fail(other),
+    }
 }
 
 async fn request(

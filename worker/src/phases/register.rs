@@ -29,7 +29,7 @@ pub async fn run(run: &Run) -> Result<Next, PhaseError> {
     let contract = validate::contract(run).await?;
     let executed = execute::checkpoint(run).await?;
     if !tokio::fs::try_exists(run.package().join(MANIFEST_FILE)).await? {
-        return Err(PhaseError::fail("the packaged model is no longer on this machine: run the pipeline again"));
+        return Err(PhaseError::Again(Phase::Execute));
     }
     tracking::log_rest(run, &contract, &executed.run.run_id, &executed.numbers()).await?;
     tracking::upload_outputs(run, &executed.run, &executed.spilled).await?;

@@ -75,6 +75,8 @@ pub async fn upload_outputs(run: &Run, tracked: &mlflow::Run, spilled: &[PathBuf
     let files = std::iter::once(("notebook", &notebook)).chain(spilled.iter().map(|file| ("outputs", file)));
     for (folder, file) in files {
         let Some(name) = file.file_name().and_then(|name| name.to_str()) else { continue };
+        // MLflow refuses these in an artifact's path.
+        let name = name.replace(['#', '%', '\\'], "_");
         run.worker.mlflow.put_artifact(tracked, &format!("{folder}/{name}"), file).await?;
     }
     Ok(())

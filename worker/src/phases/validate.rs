@@ -12,6 +12,8 @@ use crate::{
     run::Run,
 };
 
+const UNTAGGED: &str = "the notebook bears no mlops:* tag, so there is nothing to run";
+
 /// What the phase leaves for the later ones.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -28,10 +30,9 @@ pub async fn run(run: &Run) -> Result<Next, PhaseError> {
     let verdict = tokio::task::spawn_blocking(move || pipeline::validate(&bytes, &path)).await;
     match verdict.map_err(PhaseError::retry)? {
         Verdict::Skipped => {
-            let reason = "the notebook bears no mlops:* tag, so there is nothing to run";
-            run.log.say(reason);
+            run.log.say(UNTAGGED);
             let checkpoint = serde_json::to_value(Checkpoint::Untagged).map_err(PhaseError::fail)?;
-            Ok(Next::Finish(checkpoint, skipped(reason)))
+            Ok(Next::Finish(checkpoint, skipped(UNTAGGED)))
         }
         Verdict::Invalid(violations) => {
             for violation in &violations {
@@ -59,11 +60,18 @@ pub async fn run(run: &Run) -> Result<Next, PhaseError> {
     }
 }
 
+/// The end of a pipeline whose worker died after it had seen that there is nothing to run.
+pub async fn end_if_untagged(run: &Run) -> Result<Option<End>, store::StoreError> {
+    let checkpoint = run.worker.store.checkpoint(run.record.id, Phase::Validate).await?;
+    let checkpoint = checkpoint.and_then(|value| serde_json::from_value(value).ok());
+    Ok(matches!(checkpoint, Some(Checkpoint::Untagged)).then(|| skipped(UNTAGGED)))
+}
+
 /// What the notebook declared, for the later phases.
 pub async fn contract(run: &Run) -> Result<Contract, PhaseError> {
     match run.checkpoint(Phase::Validate).await? {
         Checkpoint::Contract(contract) => Ok(*contract),
-        Checkpoint::Untagged => Err(PhaseError::fail("the notebook bears no mlops:* tag")),
+        Checkpoint::Untagged => Err(PhaseError::fail(UNTAGGED)),
     }
 }
 

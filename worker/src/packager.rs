@@ -46,12 +46,14 @@ pub enum Answer {
 }
 
 /// The packager's modules by name.
-const SOURCES: [(&str, &str); 12] = [
+const SOURCES: [(&str, &str); 15] = [
     ("mlsys_packager", include_str!("../python/mlsys_packager/__init__.py")),
     ("mlsys_packager.adapter", include_str!("../python/mlsys_packager/adapter.py")),
+    ("mlsys_packager.boosters", include_str!("../python/mlsys_packager/boosters.py")),
     ("mlsys_packager.convert", include_str!("../python/mlsys_packager/convert.py")),
     ("mlsys_packager.edges", include_str!("../python/mlsys_packager/edges.py")),
     ("mlsys_packager.errors", include_str!("../python/mlsys_packager/errors.py")),
+    ("mlsys_packager.graph", include_str!("../python/mlsys_packager/graph.py")),
     ("mlsys_packager.guess", include_str!("../python/mlsys_packager/guess.py")),
     ("mlsys_packager.inputs", include_str!("../python/mlsys_packager/inputs.py")),
     ("mlsys_packager.mlmodel", include_str!("../python/mlsys_packager/mlmodel.py")),
@@ -59,6 +61,7 @@ const SOURCES: [(&str, &str); 12] = [
     ("mlsys_packager.pickles", include_str!("../python/mlsys_packager/pickles.py")),
     ("mlsys_packager.proof", include_str!("../python/mlsys_packager/proof.py")),
     ("mlsys_packager.schema", include_str!("../python/mlsys_packager/schema.py")),
+    ("mlsys_packager.trees", include_str!("../python/mlsys_packager/trees.py")),
 ];
 
 /// Imports the modules from their texts, calls the packager, and leaves no trace among the kernel's modules.

@@ -108,6 +108,11 @@ text_id!(
 );
 
 impl CommitSha {
+    /// Git's null object name.
+    pub fn null() -> Self {
+        Self("0".repeat(40))
+    }
+
     /// Whether this is git's null object name, which stands for "no commit" in a push.
     pub fn is_null(&self) -> bool {
         self.0.bytes().all(|byte| byte == b'0')
@@ -188,6 +193,7 @@ mod tests {
     fn the_null_commit_is_known() {
         let null: CommitSha = "0".repeat(40).parse().expect("forty zeros");
         assert!(null.is_null());
+        assert_eq!(CommitSha::null(), null);
         assert!("0123".parse::<CommitSha>().is_err());
     }
 }

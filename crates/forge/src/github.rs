@@ -66,7 +66,7 @@ impl GitHub {
     /// See [`crate::Host::changed_files`].
     pub(crate) async fn changed_files(&self, push: &Push) -> Result<FileChanges, ForgeError> {
         let (repo, after) = (&push.repo, &push.after);
-        if !push.created {
+        if !push.created && !push.before.is_null() {
             let answer = if push.forced {
                 self.tree_changes(repo, &push.before, after).await
             } else {

@@ -23,7 +23,7 @@ pub enum Host {
 impl Host {
     /// Which files a push changed, asked of the host: complete, where the payload's own lists may not be.
     ///
-    /// A moved ref is compared with where it was. A created one is compared with where it left the default branch;
+    /// A moved ref is compared with where it was. One that was created, or of which that is not known, is compared with where it left the default branch;
     /// if it is the default branch, or shares no history with it, every file counts as added. A deleted one changed nothing.
     pub async fn changed_files(&self, push: &Push, time_limit: Duration) -> Result<FileChanges, ForgeError> {
         if push.deleted {

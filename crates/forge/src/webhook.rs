@@ -1,12 +1,12 @@
 //! A webhook delivery of GitHub's shape, parsed to what mlsys needs of it.
 //!
 //! Source: the push and ping schemas of `@octokit/webhooks-schemas`. Only the needed fields are read, borrowed from
-//! the body; everything else is skipped.
+//! the body; everything else is skipped. What mlsys can do without may be missing or unreadable.
 
 use std::borrow::Cow;
 
 use contract::{CommitSha, FileChanges, RepoName};
-use serde::{Deserialize, de::IgnoredAny};
+use serde::{Deserialize, Deserializer, de::IgnoredAny};
 
 /// A push lists at most this many commits.
 pub(crate) const MAX_COMMITS: usize = 2048;
@@ -19,6 +19,9 @@ pub enum PayloadError {
     /// A form without the field that carries the JSON.
     #[error("the form has no field named payload")]
     NoPayloadField,
+    /// A list, which JSON's reader would take for the fields in order.
+    #[error("the payload is a list, not an object")]
+    List,
     /// Not JSON, or not of the event's shape.
     #[error("the payload cannot be read: {0}")]
     Json(#[from] serde_json::Error),
@@ -29,8 +32,8 @@ pub enum PayloadError {
 pub enum Delivery {
     /// The webhook was set up.
     Ping {
-        /// The webhook's number at the host.
-        hook_id: u64,
+        /// The webhook's number at the host, where the payload has it.
+        hook_id: Option<u64>,
         /// Its repository; an organisation's webhook has none.
         repo: Option<RepoName>,
     },
@@ -53,7 +56,7 @@ pub struct Push {
     pub repo: RepoName,
     /// What was pushed to.
     pub git_ref: GitRef,
-    /// Where the ref was; null when the push created it.
+    /// Where the ref was; null when the push created it, or the payload does not say.
     pub before: CommitSha,
     /// Where the ref is; null when the push deleted it. For an annotated tag, the tag object.
     pub after: CommitSha,
@@ -115,15 +118,15 @@ fn is_form(content_type: &str) -> bool {
 
 fn parse_json(event: &str, json: &[u8]) -> Result<Delivery, PayloadError> {
     match event {
-        "push" => Ok(Delivery::Push(serde_json::from_slice::<PushBody>(json)?.into())),
+        "push" => Ok(Delivery::Push(object::<PushBody>(json)?.into())),
         "ping" => {
-            let body: PingBody = serde_json::from_slice(json)?;
-            Ok(Delivery::Ping { hook_id: body.hook_id, repo: body.repository.map(|repository| repository.full_name) })
+            let NoticeBody { hook_id, repository } = object(json)?;
+            Ok(Delivery::Ping { hook_id, repo: repository.map(|repository| repository.full_name) })
         }
         _ => {
             // Of an event we do nothing with, nothing is required but that it is JSON.
-            let repo = match serde_json::from_slice::<OtherBody>(json) {
-                Ok(body) => Some(body.repository.full_name),
+            let repo = match object::<NoticeBody>(json) {
+                Ok(body) => body.repository.map(|repository| repository.full_name),
                 Err(_) => serde_json::from_slice::<IgnoredAny>(json).map(|_| None)?,
             };
             Ok(Delivery::Other { event: event.to_owned(), repo })
@@ -131,19 +134,38 @@ fn parse_json(event: &str, json: &[u8]) -> Result<Delivery, PayloadError> {
     }
 }
 
+fn object<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, PayloadError> {
+    if json.trim_ascii_start().starts_with(b"[") {
+        return Err(PayloadError::List);
+    }
+    Ok(serde_json::from_slice(json)?)
+}
+
+/// A value of another shape counts as missing.
+fn lenient<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(value: D) -> Result<T, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Value<T> {
+        Readable(T),
+        Other(IgnoredAny),
+    }
+    Ok(match Value::deserialize(value)? {
+        Value::Readable(value) => value,
+        Value::Other(_) => T::default(),
+    })
+}
+
 #[derive(Deserialize)]
 struct Repository {
     full_name: RepoName,
 }
 
+/// What is read of any event but a push.
 #[derive(Deserialize)]
-struct OtherBody {
-    repository: Repository,
-}
-
-#[derive(Deserialize)]
-struct PingBody {
-    hook_id: u64,
+struct NoticeBody {
+    #[serde(default, deserialize_with = "lenient")]
+    hook_id: Option<u64>,
+    #[serde(default, deserialize_with = "lenient")]
     repository: Option<Repository>,
 }
 
@@ -151,38 +173,41 @@ struct PingBody {
 struct PushBody<'a> {
     #[serde(rename = "ref", borrow)]
     git_ref: Cow<'a, str>,
-    before: CommitSha,
+    #[serde(default, deserialize_with = "lenient")]
+    before: Option<CommitSha>,
     after: CommitSha,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient")]
     created: bool,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient")]
     deleted: bool,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient")]
     forced: bool,
     repository: Repository,
-    #[serde(default, borrow)]
-    commits: Vec<Commit<'a>>,
+    #[serde(borrow)]
+    commits: Option<Vec<Commit<'a>>>,
     #[serde(borrow)]
     head_commit: Option<Commit<'a>>,
+    #[serde(default, deserialize_with = "lenient")]
     pusher: Option<Pusher>,
 }
 
 #[derive(Deserialize)]
 struct Pusher {
-    name: Option<String>,
+    name: String,
 }
 
 #[derive(Deserialize)]
 struct Commit<'a> {
-    id: CommitSha,
-    #[serde(borrow)]
+    #[serde(default, deserialize_with = "lenient")]
+    id: Option<CommitSha>,
+    #[serde(default, borrow, deserialize_with = "lenient")]
     message: Option<Text<'a>>,
-    #[serde(default, borrow)]
-    added: Vec<Text<'a>>,
-    #[serde(default, borrow)]
-    removed: Vec<Text<'a>>,
-    #[serde(default, borrow)]
-    modified: Vec<Text<'a>>,
+    #[serde(borrow)]
+    added: Option<Vec<Text<'a>>>,
+    #[serde(borrow)]
+    removed: Option<Vec<Text<'a>>>,
+    #[serde(borrow)]
+    modified: Option<Vec<Text<'a>>>,
 }
 
 /// serde borrows a `Cow` only where it is named so, which a list's element cannot be.
@@ -191,28 +216,30 @@ struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl From<PushBody<'_>> for Push {
     fn from(body: PushBody<'_>) -> Self {
-        let created = body.created || body.before.is_null();
+        let created = body.created || body.before.as_ref().is_some_and(CommitSha::is_null);
         let deleted = body.deleted || body.after.is_null();
+        let listed = body.commits.as_deref().unwrap_or_default();
         // A branch created at a commit the host already had lists no commits, only its head.
-        let commits = || body.commits.iter().chain(&body.head_commit);
+        let commits = || listed.iter().chain(&body.head_commit);
         let nothing_listed = commits().all(|commit| commit.lists().all(Vec::is_empty));
-        let list_cut = commits().any(|commit| commit.lists().any(|list| list.len() >= SUSPICIOUS_LIST));
-        let files_incomplete =
-            !deleted && (created || body.forced || nothing_listed || list_cut || body.commits.len() >= MAX_COMMITS);
+        let list_cut = listed.is_empty()
+            || listed.len() >= MAX_COMMITS
+            || commits().any(|commit| commit.lists().any(|list| list.len() >= SUSPICIOUS_LIST));
+        let files_incomplete = !deleted && (created || body.forced || nothing_listed || list_cut);
         let files = walk(commits());
         let (head, message) = body.head_commit.map(|head| (head.id, head.message)).unzip();
         Self {
             repo: body.repository.full_name,
             git_ref: GitRef::from(&*body.git_ref),
-            before: body.before,
+            before: body.before.unwrap_or_else(CommitSha::null),
             after: body.after,
             created,
             deleted,
             forced: body.forced,
-            head,
+            head: head.flatten(),
             files,
             files_incomplete,
-            pusher: body.pusher.and_then(|pusher| pusher.name),
+            pusher: body.pusher.map(|pusher| pusher.name),
             message: message.flatten().map(|Text(message)| message.into_owned()),
         }
     }
@@ -220,7 +247,7 @@ impl From<PushBody<'_>> for Push {
 
 impl<'a> Commit<'a> {
     fn lists(&self) -> impl Iterator<Item = &Vec<Text<'a>>> {
-        [&self.added, &self.removed, &self.modified].into_iter()
+        [&self.added, &self.removed, &self.modified].into_iter().flatten()
     }
 }
 
@@ -228,11 +255,11 @@ impl<'a> Commit<'a> {
 fn walk<'b, 'a: 'b>(commits: impl Iterator<Item = &'b Commit<'a>>) -> FileChanges {
     let mut changes = FileChanges::default();
     for commit in commits {
-        for Text(path) in commit.added.iter().chain(&commit.modified) {
+        for Text(path) in [&commit.added, &commit.modified].into_iter().flatten().flatten() {
             changes.removed.remove(&**path);
             changes.added_or_modified.insert(path.to_string());
         }
-        for Text(path) in &commit.removed {
+        for Text(path) in commit.removed.iter().flatten() {
             changes.added_or_modified.remove(&**path);
             changes.removed.insert(path.to_string());
         }

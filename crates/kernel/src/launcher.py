@@ -12,7 +12,9 @@ gc.disable()  # importing makes little garbage and many allocations
 import atexit
 import faulthandler
 import fcntl
+import functools
 import importlib
+import importlib.machinery
 import importlib.util
 import json
 import math
@@ -138,7 +140,8 @@ def call(name, arguments):
     global answer
     answer = Answer({"error": "interrupted"})
     try:
-        value = {"prepare": prepare, "numbers": numbers, "run_private": run_private}[name](**json.loads(arguments))
+        function = {"prepare": prepare, "assign": assign, "numbers": numbers, "run_private": run_private}[name]
+        value = function(**json.loads(arguments))
         answer = Answer({"ok": json.loads(json.dumps(value, allow_nan=False))})
     except BaseException:
         answer = Answer({"error": traceback.format_exc()})
@@ -151,7 +154,79 @@ def prepare(directory, import_root, environment, variables):
     os.chdir(directory)
     if import_root not in sys.path:
         sys.path.append(import_root)
+    if run_id := environment.get("MLFLOW_RUN_ID"):
+        join_mlflow_run(run_id)
+    assign(variables)
+
+
+def assign(variables):
     shell.user_ns.update(variables)
+
+
+FLUENT = "mlflow.tracking.fluent"
+# The tag of runs that MLflow starts by itself around a `fit`.
+AUTOLOGGING = "mlflow.autologging"
+
+
+def join_mlflow_run(joined):
+    """Makes MLflow log to this run all along: by itself it resumes the run of MLFLOW_RUN_ID once, and only in its experiment."""
+    if FLUENT in sys.modules:
+        patch_fluent(sys.modules[FLUENT], joined)
+    else:
+        sys.meta_path.insert(0, FluentFinder(joined))
+
+
+class FluentFinder:
+    """Patches MLflow's fluent functions when they are imported, before `mlflow` copies them."""
+
+    def __init__(self, joined):
+        self.joined = joined
+
+    def find_spec(self, name, path=None, target=None):
+        spec = importlib.machinery.PathFinder.find_spec(name, path, target) if name == FLUENT else None
+        if spec:
+            load = spec.loader.exec_module
+
+            def exec_module(module):
+                load(module)
+                patch_fluent(module, self.joined)
+
+            spec.loader.exec_module = exec_module
+        return spec
+
+
+def patch_fluent(fluent, joined):
+    start, switch = fluent.start_run, fluent.set_experiment
+    resumed = False
+
+    def resume():
+        os.environ["MLFLOW_RUN_ID"] = joined  # MLflow removes it whenever it starts or ends a run
+        return start()
+
+    @functools.wraps(start)
+    def start_run(run_id=None, experiment_id=None, run_name=None, nested=False, parent_run_id=None, **others):
+        """The first run that a notebook starts is ours; later ones, as in a search over parameters, are its children."""
+        nonlocal resumed
+        if not (run_id or nested or parent_run_id or fluent.active_run()):
+            automatic = AUTOLOGGING in (others.get("tags") or ())
+            if automatic or not resumed:
+                os.environ["MLFLOW_RUN_ID"] = joined
+            else:
+                os.environ.pop("MLFLOW_RUN_ID", None)
+                experiment_id, parent_run_id = None, joined
+            resumed = resumed or not automatic
+        return start(run_id, experiment_id, run_name, nested, parent_run_id, **others)
+
+    @functools.wraps(switch)
+    def set_experiment(*_, **__):
+        experiment = fluent.get_experiment(fluent.get_run(joined).info.experiment_id)
+        print(f"set_experiment: this run stays in the pipeline's experiment {experiment.name!r}", file=sys.stderr)
+        return experiment
+
+    # What is logged outside of any run is logged to ours.
+    fluent._get_or_start_run = lambda: fluent.active_run() or resume()
+    for module in (fluent, sys.modules["mlflow"]):
+        module.start_run, module.set_experiment = start_run, set_experiment
 
 
 def numbers(names):

@@ -88,6 +88,11 @@ fn inject(cells: &mut Vec<(usize, Cell)>, parameters: &BTreeMap<String, Value>) 
     false
 }
 
+/// Whether a cell assigns the parameters: their defaults, or what was given for the run.
+pub(crate) fn sets_parameters(cell: &Cell) -> bool {
+    cell.has_tag(PARAMETERS) || cell.has_tag(INJECTED)
+}
+
 /// Marks a cell as running.
 pub(crate) fn cell_started(cell: &mut Cell, now: Timestamp) {
     let Some(facts) = facts(cell.metadata_mut()) else { return };

@@ -16,9 +16,11 @@ pub struct RunRequest {
     pub directory: PathBuf,
     /// The repository's root, where modules are found after all other places.
     pub import_root: PathBuf,
-    /// Set in the kernel's environment before the first cell.
+    /// Set in the kernel's environment before the first cell. With `MLFLOW_RUN_ID`, MLflow's fluent functions log to that run
+    /// and no other, whatever experiment the notebook sets.
     pub environment: BTreeMap<String, String>,
-    /// The platform's variables, assigned in the notebook's namespace without a trace in the notebook.
+    /// The platform's variables, assigned in the notebook's namespace without a trace in the notebook: before the first cell,
+    /// after a cell that sets parameters, and before each cell that [`Self::after_cell`] names.
     pub injected: BTreeMap<String, Value>,
     /// The run's parameters, written into the notebook as papermill's `injected-parameters` cell.
     pub parameters: BTreeMap<String, Value>,

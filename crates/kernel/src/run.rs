@@ -104,14 +104,7 @@ impl Run<'_> {
             if self.cancel.is_cancelled() {
                 return Outcome::Cancelled { cell: self.current.map(|step| step.index) };
             }
-            let mut flow = self.step(step).await;
-            if flow.is_continue() && read_at == Some(step.position) {
-                flow = self.read_variables(step).await;
-            }
-            if flow.is_continue() && after_at == Some(step.position) {
-                flow = self.after_cell(step).await;
-            }
-            if let Break(outcome) = flow {
+            if let Break(outcome) = self.step_with_calls(step, (read_at, after_at)).await {
                 return outcome;
             }
         }
@@ -133,6 +126,42 @@ impl Run<'_> {
             Err(Ended::Stopped { why: Stop::Cancelled, .. }) => Break(Outcome::Cancelled { cell: None }),
             Err(ended) => Break(self.failure(ended, 0)),
         }
+    }
+
+    /// Assigns the platform's variables: again, after and before cells where it matters that the notebook did not.
+    async fn assign(&mut self, step: Step) -> ControlFlow<Outcome> {
+        if self.request.injected.is_empty() {
+            return Continue(());
+        }
+        match self.call("assign", &json!({"variables": self.request.injected}), CALL, step).await {
+            Ok(Ok(_)) => Continue(()),
+            Ok(Err(error)) => Break(Outcome::Broken(KernelError::Prepare(error))),
+            Err(ended) => Break(self.failure(ended, step.index)),
+        }
+    }
+
+    /// Runs a cell and our calls around it; `read_at` and `after_at` are the positions whose cells those follow.
+    async fn step_with_calls(
+        &mut self,
+        step: Step,
+        (read_at, after_at): (Option<usize>, Option<usize>),
+    ) -> ControlFlow<Outcome> {
+        let cell = &self.recording.notebook().cells()[step.position];
+        let sets_parameters = papermill::sets_parameters(cell);
+        if self.request.after_cell.as_ref().is_some_and(|after| cell.has_tag(&after.index_tag)) {
+            self.assign(step).await?;
+        }
+        self.step(step).await?;
+        if sets_parameters {
+            self.assign(step).await?;
+        }
+        if read_at == Some(step.position) {
+            self.read_variables(step).await?;
+        }
+        if after_at == Some(step.position) {
+            self.after_cell(step).await?;
+        }
+        Continue(())
     }
 
     /// Runs a cell, where it is one to run.

@@ -6,7 +6,7 @@
 | `schema` | the signature those rows have |
 | `adapter` | dtypes a signature cannot tell, restored in front of the estimator |
 | `edges` | rows beyond the data |
-| `convert`, `operators` | conversions to ONNX |
+| `convert`, `operators`, `boosters`, `trees`, `graph` | conversions to ONNX, from the whole estimator down to its nodes |
 | `proof` | which of them answers as the estimator does |
 | `guess` | what can be said of a model without rows |
 | `pickles`, `mlmodel` | the files |

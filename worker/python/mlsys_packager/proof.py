@@ -5,8 +5,8 @@ import numpy as np
 from . import convert
 from .schema import TEXT
 
-# A twin is to answer within 1e-5 on rows not seen here too: absolute for a probability, relative for a value. What
-# differs by more than this on the rows of the proof may well differ by more than that on others.
+# A twin is to answer within 1e-5 (absolute for a probability, relative for a value) on rows not seen here too. One that
+# comes near to that on the rows of the proof may pass it on others: Python is slower, and right.
 PROBABILITY_MARGIN = 5e-6
 VALUE_MARGIN = 1e-6
 # The share of the values' mean magnitude below which a value is nothing but the rounding of a double.
@@ -102,7 +102,7 @@ def _difference(outputs, predictions, probabilities):
         return 0.0
     difference = float(np.max(np.abs(outputs[1].astype(np.float64) - probabilities)))
     if not difference <= PROBABILITY_MARGIN:
-        raise Disproved(f"probabilities differ by up to {difference:.2g}, and {PROBABILITY_MARGIN:.0e} is the most that is safe on other rows")
+        raise Disproved(f"probabilities differ by up to {difference:.2g}, more than the {PROBABILITY_MARGIN:.0e} that leaves room for other rows")
     return difference
 
 
@@ -112,7 +112,7 @@ def _relative(got, expected):
     scale = np.maximum(np.abs(expected), max(float(np.mean(np.abs(expected))) * ROUNDING, np.finfo(np.float64).tiny))
     difference = float(np.max(np.abs(got.astype(np.float64) - expected) / scale))
     if not difference <= VALUE_MARGIN:
-        raise Disproved(f"values differ by up to {difference:.2g} relative, and {VALUE_MARGIN:.0e} is the most that is safe on other rows")
+        raise Disproved(f"values differ by up to {difference:.2g} relative, more than the {VALUE_MARGIN:.0e} that leaves room for other rows")
     return difference
 
 

@@ -68,7 +68,12 @@ async fn a_new_branch_changes_what_it_has_done_since_it_left_the_default_branch(
     project.write("of main", "1");
     project.commit("main");
     project.push_recorded(&["main"]);
-    expect(&project, &project.push(&["feature/x"]).await, ["of the branch"], []).await;
+    let push = project.push(&["feature/x"]).await;
+    expect(&project, &push, ["of the branch"], []).await;
+
+    let unsaid = Push { created: false, ..push };
+    assert!(unsaid.before.is_null());
+    expect(&project, &unsaid, ["of the branch"], []).await;
 }
 
 #[tokio::test]

@@ -111,7 +111,8 @@ fn a_branch_created_at_a_known_commit_has_the_files_of_its_head() {
 #[test]
 fn file_lists_that_may_lack_something_are_marked() {
     let long: Vec<String> = (0..3000).map(|number| number.to_string()).collect();
-    let doubtful: [(&str, Change); 6] = [
+    let doubtful: [(&str, Change); 7] = [
+        ("only the head", Box::new(|body| body["commits"] = Value::Null)),
         ("forced", Box::new(|body| body["forced"] = json!(true))),
         ("created", Box::new(|body| body["created"] = json!(true))),
         ("null before", Box::new(|body| body["before"] = json!("0".repeat(40)))),
@@ -134,6 +135,58 @@ fn file_lists_that_may_lack_something_are_marked() {
         body["head_commit"] = Value::Null;
     });
     assert!(deleted.deleted && !deleted.files_incomplete);
+}
+
+#[test]
+fn a_push_needs_a_ref_a_commit_and_a_repository_and_no_more() {
+    let least = json!({ "ref": "refs/heads/main", "after": "b".repeat(40), "repository": { "full_name": "a/b" } });
+    let read = |body: &Value| parse("push", None, body.to_string().as_bytes());
+    let Delivery::Push(push) = read(&least).unwrap() else { panic!("a push") };
+    assert!(push.before.is_null() && push.files_incomplete && !push.created && !push.deleted && !push.forced);
+    assert_eq!((push.head, push.pusher, push.message), (None, None, None));
+    for field in ["ref", "after", "repository"] {
+        let mut body = least.clone();
+        body.as_object_mut().unwrap().remove(field);
+        assert!(read(&body).is_err(), "{field}");
+        body[field] = json!({});
+        assert!(read(&body).is_err(), "{field}");
+    }
+    let in_order =
+        json!(["refs/heads/main", null, "b".repeat(40), false, false, false, { "full_name": "a/b" }, null, null, null]);
+    for body in [in_order, json!([]), Value::Null, json!("x")] {
+        assert!(read(&body).is_err(), "{body}");
+    }
+}
+
+#[test]
+fn what_a_push_says_unreadably_it_does_not_say() {
+    for vague in [Value::Null, json!(7), json!("x")] {
+        let push = push(|body| {
+            for field in ["before", "created", "deleted", "forced", "pusher"] {
+                body[field] = vague.clone();
+            }
+            body["commits"][0]["id"] = vague.clone();
+            body["head_commit"]["id"] = vague.clone();
+            body["commits"][1]["added"] = Value::Null;
+        });
+        assert!(push.before.is_null() && !push.created && !push.deleted && !push.forced && !push.files_incomplete);
+        assert_eq!((push.head, push.pusher, push.message.as_deref()), (None, None, Some("why")));
+        assert_eq!(push.files.removed, paths(["brief"]));
+    }
+}
+
+#[test]
+fn a_ping_needs_nothing() {
+    let ping = |body: &str| match parse("ping", None, body.as_bytes()) {
+        Ok(Delivery::Ping { hook_id, repo }) => Some((hook_id, repo.map(|repo| repo.to_string()))),
+        _ => None,
+    };
+    assert_eq!(ping(r#"{"zen":"z"}"#), Some((None, None)));
+    assert_eq!(ping(r#"{"hook_id":"x","repository":{"full_name":"../x"}}"#), Some((None, None)));
+    assert_eq!(ping(r#"{"hook_id":7,"repository":{"full_name":"a/b"}}"#), Some((Some(7), Some("a/b".to_owned()))));
+    for body in ["", "[]", "1", "null", "{"] {
+        assert_eq!(ping(body), None, "{body:?}");
+    }
 }
 
 #[test]

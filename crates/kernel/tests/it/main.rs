@@ -4,6 +4,7 @@
 mod death;
 mod harness;
 mod limits;
+mod mlflow;
 mod outputs;
 mod papermill;
 mod platform;

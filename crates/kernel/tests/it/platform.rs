@@ -35,6 +35,25 @@ async fn a_notebook_finds_its_folder_its_repository_and_its_variables() {
 }
 
 #[tokio::test]
+async fn the_platforms_variables_win_over_parameters_and_before_the_export() {
+    let mut bench = Bench::new(&[
+        ("parameters", "MODEL_OUTPUT_PATH = 'default.pkl'; alpha = 1"),
+        ("", "print(MODEL_OUTPUT_PATH, alpha)\nMODEL_OUTPUT_PATH = 'mine.pkl'"),
+        ("", "print(MODEL_OUTPUT_PATH)"),
+        ("mlops:export", "print(MODEL_OUTPUT_PATH, len(In))\nMODEL_OUTPUT_PATH = 'again.pkl'"),
+        ("mlops:export", "print(MODEL_OUTPUT_PATH)"),
+    ]);
+    bench.request.injected = [("MODEL_OUTPUT_PATH".to_owned(), json!("/m.pkl"))].into();
+    bench.request.parameters = [("MODEL_OUTPUT_PATH".to_owned(), json!("given.pkl")), ("alpha".to_owned(), json!(2))].into();
+    let (index_tag, timeout) = ("mlops:export".to_owned(), Duration::from_secs(2));
+    bench.request.after_cell = Some(AfterCell { index_tag, code: "result = 1".to_owned(), timeout });
+    let done = bench.run().await;
+    assert!(matches!(done.report.outcome, Outcome::Succeeded), "{}", done.report.outcome);
+    let texts: Vec<String> = (2..6).map(|position| done.text(position)).collect();
+    assert_eq!(texts, ["/m.pkl 2\n", "mine.pkl\n", "/m.pkl 6\n", "/m.pkl\n"]);
+}
+
+#[tokio::test]
 async fn a_folder_that_does_not_exist_is_named() {
     let mut bench = Bench::new(&[("", "1")]);
     bench.request.directory = "/does/not/exist".into();

@@ -3,10 +3,10 @@
 use ruff_python_ast::{Expr, Stmt};
 use ruff_text_size::{Ranged, TextSize};
 
-/// A name assigned at the top level of a cell.
+/// A name that a statement assigns.
 pub(super) struct Assignment<'a> {
     pub(super) name: &'a str,
-    /// The value, when the name gets the whole of it; `None` in `a, b = …`, `a += …` and imports.
+    /// The value, when the name gets the whole of it; `None` in `a, b = …`, `a += …`, imports and the like.
     pub(super) value: Option<&'a Expr>,
     /// Where the name stands in the source.
     pub(super) at: TextSize,
@@ -27,28 +27,6 @@ pub(super) fn assigned(statement: &Stmt) -> Vec<Assignment<'_>> {
         _ => {}
     }
     found
-}
-
-/// The names that a statement binds in any way that is allowed in a config cell; `None` for other statements.
-pub(super) fn bound(statement: &Stmt) -> Option<Vec<Assignment<'_>>> {
-    let names = match statement {
-        Stmt::Assign(_) | Stmt::AnnAssign(_) => return Some(assigned(statement)),
-        Stmt::AugAssign(assign) => {
-            let mut found = Vec::new();
-            collect(&assign.target, None, &mut found);
-            return Some(found);
-        }
-        Stmt::Import(import) => &import.names,
-        Stmt::ImportFrom(import) => &import.names,
-        // A docstring does nothing.
-        Stmt::Expr(expression) if expression.value.is_string_literal_expr() => return Some(Vec::new()),
-        _ => return None,
-    };
-    let imported = names.iter().map(|alias| {
-        let name = alias.asname.as_ref().unwrap_or(&alias.name);
-        Assignment { name: name.as_str(), value: None, at: name.start() }
-    });
-    Some(imported.collect())
 }
 
 fn collect<'a>(target: &'a Expr, value: Option<&'a Expr>, found: &mut Vec<Assignment<'a>>) {

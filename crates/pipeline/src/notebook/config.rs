@@ -4,19 +4,14 @@ use contract::ModelName;
 use ruff_python_ast::Expr;
 use ruff_text_size::{Ranged, TextSize};
 
-use super::{
-    assignment::{Assignment, bound},
-    cell::Tagged,
-    literal,
-    violation::Violation,
-};
+use super::{assignment::Assignment, binding::bound, cell::Tagged, literal, violation::Violation};
 use crate::Gate;
 
 const TIMEOUT_SECONDS: std::ops::RangeInclusive<i64> = 1..=86_400;
 const MAX_VERSION: usize = 100;
 const MAX_GATES: usize = 100;
-/// More statements that do not belong there are not worth listing.
-const MAX_STATEMENTS: usize = 20;
+/// More statements that set the same name are not worth listing.
+const MAX_REPEATS: usize = 20;
 
 const MODEL_NAME_FIX: &str = "write MODEL_NAME = \"my-model\", a plain string literal";
 const VERSION_FIX: &str = "write VERSION = \"1.0.0\", a plain string literal";
@@ -34,19 +29,8 @@ pub(super) struct Config {
 
 /// Reads a config cell and reports what is wrong with it.
 pub(super) fn read(cell: &Tagged<'_>, violations: &mut Vec<Violation>) -> Config {
-    let mut names = Vec::new();
-    let mut strangers = Vec::new();
-    for statement in cell.code.statements() {
-        match bound(statement) {
-            Some(bound) => names.extend(bound),
-            None => strangers.push(statement.start()),
-        }
-    }
+    let names = cell.code.statements().flat_map(bound).collect();
     let mut reader = Reader { cell, names, violations };
-    for at in strangers.into_iter().take(MAX_STATEMENTS) {
-        let problem = "only imports and assignments may stand in the mlops:config cell, which is read without being run";
-        reader.report(at, problem, "move this statement to another cell");
-    }
     Config {
         model_name: reader.required("MODEL_NAME", MODEL_NAME_FIX).and_then(|found| reader.model_name(&found)),
         version: reader.required("VERSION", VERSION_FIX).and_then(|found| reader.version(&found)),
@@ -84,18 +68,22 @@ impl<'a> Reader<'a, '_> {
         self.once(name, fix)
     }
 
-    /// The only assignment of a setting, if it is assigned once and to one value.
+    /// The only assignment of a setting. That nothing else touches the name makes its literal the value it has when run.
     fn once(&mut self, name: &'static str, fix: &str) -> Option<Setting<'a>> {
         let found = self.names.iter().filter(|assignment| assignment.name == name);
-        let found = found.map(|assignment| (assignment.value, assignment.at)).collect::<Vec<_>>();
-        for (_, at) in found.iter().skip(1) {
-            self.report(*at, format!("{name} is assigned more than once"), format!("keep one: {fix}"));
+        let found = found.map(|assignment| (assignment.value, assignment.at)).take(MAX_REPEATS).collect::<Vec<_>>();
+        let mut setting = None;
+        for (value, at) in found {
+            match value {
+                Some(value) if setting.is_none() => setting = Some(Setting { name, value, at }),
+                Some(_) => self.report(at, format!("{name} is assigned more than once"), format!("keep one: {fix}")),
+                None => {
+                    let problem = format!("{name} may only be set by an assignment of its own at the top level of the cell");
+                    self.report(at, problem, fix);
+                }
+            }
         }
-        let (value, at) = *found.first()?;
-        if value.is_none() {
-            self.report(at, format!("{name} is not assigned a plain value of its own"), fix);
-        }
-        Some(Setting { name, value: value?, at })
+        setting
     }
 
     fn string(&mut self, setting: &Setting<'a>, fix: &str) -> Option<&'a str> {

@@ -4,6 +4,7 @@
 //! `script` (what must hold, what is declared) → [`Contract`], or every [`Violation`] at once.
 
 mod assignment;
+mod binding;
 mod cell;
 mod code;
 mod config;

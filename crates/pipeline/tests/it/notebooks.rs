@@ -93,6 +93,24 @@ fn magics_shell_lines_and_odd_layouts_are_python_too() {
 }
 
 #[test]
+fn a_config_cell_may_do_anything_that_leaves_its_settings_alone() {
+    for statement in [
+        "print(MODEL_NAME, f'{VERSION}')\nnp.random.seed(42)",
+        "%matplotlib inline\n!pip install x\nfiles = !ls\nx?",
+        "import warnings, os.path as p\nwarnings.filterwarnings('ignore')",
+        "MODEL_NAME: str\nVERSION.x = 1\nos.environ['VERSION'] = VERSION\ndel x",
+        "def f(VERSION, *a, b=1):\n    VERSION = 2\n    import VERSION\n    return lambda MODEL_NAME: (VERSION := 3)",
+        "@d\nclass C(B, metaclass=M):\n    VERSION = 2\n    def GATES(self): pass",
+        "if x:\n    y = 1\nelse:\n    assert y, VERSION\nfor i in range(3):\n    i += 1\nwith open(x) as f: f.read()",
+        "try:\n    raise E\nexcept E as e:\n    pass\nmatch x:\n    case VERSION.a | [1, *_]: pass",
+        "x = {VERSION for VERSION in y if (n := VERSION)}",
+    ] {
+        let contract = valid(&with_config(&format!("MODEL_NAME = 'a'\n{statement}\nVERSION = '1'")));
+        assert_eq!((contract.version.as_str(), contract.warnings), ("1", Vec::new()), "{statement}");
+    }
+}
+
+#[test]
 fn several_cells_may_share_a_tag_and_a_cell_may_have_several() {
     let mut cells = good();
     cells.push(cell("mlops:export", "print('done')"));

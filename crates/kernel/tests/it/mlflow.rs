@@ -1,0 +1,96 @@
+//! Notebooks that use MLflow in a run that the platform has begun.
+
+use std::{collections::BTreeMap, process::Command};
+
+use kernel::{Kernel, KernelSpec, Outcome};
+use serde_json::{Value, json};
+
+use crate::harness::{Bench, Done, python, spec};
+
+const BEGIN: &str = "import mlflow\nclient = mlflow.MlflowClient()\nexperiment = client.create_experiment('pipeline')\n\
+                     print(experiment, client.create_run(experiment).info.run_id)";
+const LIST: &str = "import json, mlflow\nclient = mlflow.MlflowClient()\nids = [each.experiment_id for each in client.search_experiments()]\n\
+                    print(json.dumps({run.info.run_id: sorted(run.data.metrics) for run in client.search_runs(ids)}))";
+const AUTOLOG: &str = "import mlflow.sklearn\nfrom sklearn.linear_model import LinearRegression\nmlflow.sklearn.autolog(log_models=False)\n\
+                       fitted = LinearRegression().fit([[0], [1], [2]], [0, 1, 2])\nmlflow.log_metric('c', 3)";
+
+/// A file store, by the environment that leads there.
+fn store(bench: &Bench) -> BTreeMap<String, String> {
+    let uri = format!("file://{}", bench.folder.path().join("store").display());
+    let pairs = [("MLFLOW_TRACKING_URI", uri.as_str()), ("MLFLOW_ALLOW_FILE_STORE", "true")];
+    pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+}
+
+fn ask(code: &str, environment: &BTreeMap<String, String>) -> String {
+    let answer = Command::new(python()).args(["-c", code]).envs(environment).output().unwrap();
+    assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
+    String::from_utf8(answer.stdout).unwrap()
+}
+
+/// Runs cells in a run that was begun for them; answers its id and the metrics of all runs of the store.
+async fn joined(cells: &[(&str, &str)], kernel: Kernel) -> (Done, String, Value) {
+    let mut bench = Bench::new(cells);
+    let store = store(&bench);
+    let begun = ask(BEGIN, &store);
+    let (experiment, run) = begun.trim().split_once(' ').unwrap();
+    bench.request.environment.clone_from(&store);
+    bench.request.environment.insert("MLFLOW_EXPERIMENT_ID".to_owned(), experiment.to_owned());
+    bench.request.environment.insert("MLFLOW_RUN_ID".to_owned(), run.to_owned());
+    let done = bench.run_on(kernel).await;
+    assert!(matches!(done.report.outcome, Outcome::Succeeded), "{}", done.report.outcome);
+    let runs = serde_json::from_str(&ask(LIST, &store)).unwrap();
+    (done, run.to_owned(), runs)
+}
+
+#[tokio::test]
+async fn all_that_a_notebook_logs_lands_in_the_run_begun_for_it() {
+    let cells = [
+        ("", "import mlflow\nprint(mlflow.set_experiment('x').name)"),
+        (
+            "",
+            "with mlflow.start_run(run_name='mine', experiment_id='0'):\n    mlflow.log_metric('a', 1)\nmlflow.log_metric('b', 2)\nmlflow.end_run()",
+        ),
+        ("", AUTOLOG),
+    ];
+    let (done, run, runs) = joined(&cells, crate::harness::kernel().await).await;
+    assert!(done.text(0).contains("pipeline\n") && done.text(0).contains("stays in the pipeline's experiment 'pipeline'"));
+    let metrics = runs[&run].as_array().unwrap();
+    for metric in ["a", "b", "c", "training_score"] {
+        assert!(metrics.contains(&json!(metric)), "{metric}: {runs}");
+    }
+    assert_eq!(runs.as_object().unwrap().len(), 1, "{runs}");
+}
+
+#[tokio::test]
+async fn a_search_over_parameters_makes_children_and_keeps_the_run() {
+    let search = "import mlflow\nfor alpha in (1, 2, 3):\n    with mlflow.start_run():\n        mlflow.log_param('alpha', alpha)\n        \
+                  mlflow.log_metric('score', alpha)\nmlflow.log_metric('best', 3)";
+    let (_, run, mut runs) = joined(&[("", search)], crate::harness::kernel().await).await;
+    assert_eq!(runs.as_object_mut().unwrap().remove(&run), Some(json!(["best", "score"])));
+    assert_eq!(runs.as_object().unwrap().values().collect::<Vec<_>>(), [&json!(["score"]), &json!(["score"])]);
+}
+
+#[tokio::test]
+async fn a_kernel_that_has_mlflow_imported_ahead_joins_as_well() {
+    let cells = [(
+        "",
+        "import mlflow\nexperiment = mlflow.set_experiment('x')\nwith mlflow.start_run():\n    mlflow.log_metric('a', 1)\n    \
+         with mlflow.start_run(nested=True):\n        mlflow.log_metric('inner', 1)\nmlflow.log_metric('b', 2)",
+    )];
+    let kernel = Kernel::start(&KernelSpec { preload: vec!["mlflow".to_owned()], ..spec() }).await.unwrap();
+    let (_, run, mut runs) = joined(&cells, kernel).await;
+    assert_eq!(runs.as_object_mut().unwrap().remove(&run), Some(json!(["a", "b"])));
+    assert_eq!(runs.as_object().unwrap().values().collect::<Vec<_>>(), [&json!(["inner"])]);
+}
+
+#[tokio::test]
+async fn without_a_run_begun_for_it_a_notebook_chooses_experiment_and_runs() {
+    let code = "import mlflow\nprint(mlflow.set_experiment('x').name)\nfor _ in range(2):\n    with mlflow.start_run():\n        pass";
+    let mut bench = Bench::new(&[("", code)]);
+    let store = store(&bench);
+    bench.request.environment.clone_from(&store);
+    let done = bench.run().await;
+    assert!(done.text(0).contains("x\n"), "{}", done.report.outcome);
+    let runs: Value = serde_json::from_str(&ask(LIST, &store)).unwrap();
+    assert_eq!(runs.as_object().unwrap().len(), 2, "{runs}");
+}

@@ -51,9 +51,9 @@ async fn a_run_over_its_time_is_interrupted_and_named() {
     let mlsys = mlsys();
     let notebook = Notebook::valid("too-slow")
         .with("mlops:config", "MODEL_NAME = 'too-slow'\nVERSION = '1'\nTIMEOUT_SECONDS = 3")
-        .before("mlops:export", "import time; time.sleep(600)");
+        .before("mlops:data", "import time; time.sleep(600)");
     let id = Project::new(mlsys, "too-slow").push_notebook("n.ipynb", notebook.json());
-    failed_saying(&mlsys.ended(id).await, &["cell 5", "TIMEOUT_SECONDS"]);
+    failed_saying(&mlsys.ended(id).await, &["cell 1", "3 s", "TIMEOUT_SECONDS"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

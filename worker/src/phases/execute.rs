@@ -60,7 +60,7 @@ pub async fn run(run: &Arc<Run>, attempt: u32) -> Result<Next, PhaseError> {
     let report = execute(run, &contract, &tracked, &environment).await?;
     keep_notebook(run, &report.notebook).await?;
     say_usage(run, &report);
-    if let Err(error) = judge(run, &contract, &report) {
+    if let Err(error) = judge(run, &report) {
         tracking::upload_outputs(run, &tracked, &report.spilled).await.unwrap_or_else(|error| {
             tracing::warn!(?error, "the failed notebook could not be uploaded to MLflow");
         });
@@ -235,13 +235,10 @@ async fn keep_notebook(run: &Run, notebook: &NotebookFile) -> Result<(), PhaseEr
 }
 
 /// What an outcome means for the pipeline.
-fn judge(run: &Run, contract: &Contract, report: &RunReport) -> Result<(), PhaseError> {
+fn judge(run: &Run, report: &RunReport) -> Result<(), PhaseError> {
     match &report.outcome {
         Outcome::Succeeded => Ok(()),
         Outcome::Cancelled { .. } => Err(run.stop_error()),
-        Outcome::RunTimeout { .. } if contract.timeout_seconds.is_some() => {
-            Err(PhaseError::Fail(format!("{} (TIMEOUT_SECONDS in the config cell)", report.outcome)))
-        }
         outcome => Err(PhaseError::fail(outcome)),
     }
     .map_err(|error| if run.stopped() == Some(Stop::Lost) { PhaseError::Abandoned } else { error })

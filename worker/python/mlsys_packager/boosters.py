@@ -9,7 +9,7 @@ from .trees import Tree, running_sums_in_float, sums_in_double
 
 # Objectives whose trees predict a logarithm, as LightGBM and XGBoost write them.
 LOGARITHMIC = ("poisson", "gamma", "tweedie", "count:poisson", "reg:gamma", "reg:tweedie")
-# The bits of LightGBM's `decision_type`; the missing type is in the two above.
+# LightGBM's `decision_type`: two bits, and the kind of missing values above them.
 CATEGORICAL, DEFAULT_LEFT, MISSING_SHIFT = 1, 2, 2
 ZERO_IS_MISSING, NAN_IS_MISSING = 1, 2
 

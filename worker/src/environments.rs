@@ -141,15 +141,11 @@ impl Environments {
         }
         tokio::fs::create_dir_all(&self.directory).await?;
         let scratch = tempfile::tempdir_in(&self.directory)?;
-        let file = match &needs.file {
-            // Where it lies: it may name other files, relative to itself.
-            Some(file) => file.clone(),
-            None => {
-                let file = scratch.path().join("requirements.txt");
-                tokio::fs::write(&file, &needs.text).await?;
-                file
-            }
-        };
+        // A file is read where it lies: it may name others, relative to itself.
+        let file = needs.file.clone().unwrap_or_else(|| scratch.path().join("requirements.txt"));
+        if needs.file.is_none() {
+            tokio::fs::write(&file, &needs.text).await?;
+        }
         let built = scratch.path().join("environment");
         let interpreter = needs.python.clone().unwrap_or_else(|| self.platform.display().to_string());
         let mut create = Command::new(&self.uv);

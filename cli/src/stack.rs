@@ -23,6 +23,8 @@ use crate::{
 const MLFLOW_READY: Duration = Duration::from_mins(3);
 /// How often MLflow is started again.
 const MLFLOW_RESTARTS: u32 = 10;
+/// How long to wait before that.
+const MLFLOW_PAUSE: Duration = Duration::from_secs(1);
 /// How long the parts may take to end once they are to stop.
 const STOP_LIMIT: Duration = Duration::from_secs(30);
 /// How many predictions one model may have in hand; more are turned away at once.
@@ -129,8 +131,14 @@ impl Stack {
             }
             // Pipelines wait for it, and predictions don't need it.
             tracing::error!(%error, "MLflow ended by itself and is started again");
+            // Its port may take a moment to be free.
+            tokio::time::sleep(MLFLOW_PAUSE).await;
             if let Some(tracking) = &mut self.mlflow {
-                tracking.server = mlflow::Server::start(tracking.config.clone()).await?;
+                match mlflow::Server::start(tracking.config.clone()).await {
+                    Ok(server) => tracking.server = server,
+                    // The old one has still ended, so the next round tries again.
+                    Err(error) => tracing::error!(%error, "MLflow could not be started yet"),
+                }
             }
         }
         Ok(())

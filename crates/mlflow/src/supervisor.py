@@ -4,13 +4,24 @@ Standard input is the leash: the line "stop" asks the command to end; the end of
 process at its other end is killed, kills the whole group at once.
 """
 
+import ctypes
 import os
 import signal
 import subprocess
 import sys
 import threading
 
-command = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, start_new_session=True)
+PR_SET_PDEATHSIG = 1  # prctl(2)
+libc = ctypes.CDLL(None)
+
+
+def end_with_us():
+    """Has the system kill the command when this process is killed, and nobody holds the leash any more."""
+    if hasattr(libc, "prctl"):
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+command = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=end_with_us)
 
 
 def signal_group(number):

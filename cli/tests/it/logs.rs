@@ -21,7 +21,8 @@ async fn three_followers_have_every_line_once_however_they_join() {
     let early = mlsys.follow(id, 0, usize::MAX);
     let late = async {
         mlsys.until(id, Duration::from_mins(1), |pipeline| pipeline.phases[2].started_at.is_some()).await;
-        tokio::time::sleep(Duration::from_secs(20)).await;
+        // Late: when a third of the lines are there.
+        mlsys.follow(id, 0, 1200).await;
         mlsys.follow(id, 0, usize::MAX).await
     };
     let cut_off = async {

@@ -22,4 +22,6 @@ pub use manifest::{
 };
 pub use pipeline::{Phase, PhaseRecord, PhaseStatus, PipelineRecord, PipelineStatus};
 pub use problem::Problem;
-pub use serving::{Environment, LoadRequest, LoadedModel, UnloadRequest};
+pub use serving::{
+    Desired, DesiredModel, Environment, LoadRequest, LoadedModel, ServedModel, ServedState, ServerReport, UnloadRequest,
+};

@@ -64,6 +64,71 @@ pub struct LoadRequest {
     pub sha256: String,
     /// Where the version is to be served.
     pub environment: Environment,
+    /// The deployment's number, which grows with every change of what is deployed. A server refuses one that is older than
+    /// what it has for the model in this environment: a late call of a worker that was thought dead changes nothing.
+    #[serde(default)]
+    pub generation: u64,
+}
+
+/// What the backend says is deployed: one place of the list that a model-server brings itself in line with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DesiredModel {
+    /// The model's name.
+    pub model_name: ModelName,
+    /// What is to be served, and where.
+    #[serde(flatten)]
+    pub load: LoadRequest,
+}
+
+/// Everything that is deployed. The answer to a [`ServerReport`], with an `ETag`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Desired {
+    /// The greatest generation ever given to a change that this list has seen, removals included. It never goes down. A place
+    /// that is not in the list is taken out of service only where its own generation is not greater than this; and a list
+    /// with a smaller number than one seen before, which another backend may still answer, is passed over.
+    #[serde(default)]
+    pub change: u64,
+    /// Each model in each environment.
+    pub models: Vec<DesiredModel>,
+}
+
+/// `POST /internal/model-servers`: what a model-server serves, and where it can be reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerReport {
+    /// The server's base address, as other processes reach it.
+    pub address: String,
+    /// Each model in each environment that it serves, or is to serve and cannot.
+    pub models: Vec<ServedModel>,
+}
+
+/// One place of a [`ServerReport`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServedModel {
+    /// The model's name.
+    pub model_name: ModelName,
+    /// Where it is served.
+    pub environment: Environment,
+    /// The registry version.
+    pub version: u64,
+    /// The number of the deployment that asked for it.
+    pub generation: u64,
+    /// How far it is.
+    pub state: ServedState,
+}
+
+/// How far a model-server is with a model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum ServedState {
+    /// It answers predictions.
+    Ready,
+    /// It is being fetched, proven or warmed up; what was there before goes on serving.
+    Loading,
+    /// It could not be loaded, and is tried again later; what was there before goes on serving.
+    Failed {
+        /// Why.
+        detail: String,
+    },
 }
 
 /// `POST /internal/unload/{name}`.
@@ -71,6 +136,9 @@ pub struct LoadRequest {
 pub struct UnloadRequest {
     /// Where the model is to be taken out of service.
     pub environment: Environment,
+    /// The number of the change that took it out of service; without one, only what has no number itself is.
+    #[serde(default)]
+    pub generation: u64,
 }
 
 /// A served model, as `GET /models` lists it and a load answers.

@@ -4,15 +4,21 @@
 
 mod bearer;
 mod env;
+pub mod health;
 mod problem;
 mod request;
 mod serve;
 mod shutdown;
+mod start;
 pub mod telemetry;
 
 pub use bearer::{check_bearer, protect};
-pub use env::{Check, EnvFileError, Secret, Setting, SettingError, Settings, SettingsError};
+pub use env::{
+    CONNECTION_SETTINGS, Check, Connections, EnvFileError, Secret, Setting, SettingError, Settings, SettingsError,
+    required_secret,
+};
 pub use problem::ApiError;
 pub use request::{REQUEST_ID, layers};
 pub use serve::serve;
 pub use shutdown::Shutdown;
+pub use start::when_up;

@@ -7,7 +7,7 @@ use std::{
 
 use axum::{
     Router,
-    extract::Request,
+    extract::{MatchedPath, Request},
     http::{HeaderName, HeaderValue, StatusCode},
     middleware::{self, Next},
     response::{IntoResponse, Response},
@@ -16,7 +16,10 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tracing::{Instrument, Span};
 use uuid::Uuid;
 
-use crate::{ApiError, problem};
+use crate::{
+    ApiError, problem,
+    telemetry::{self, metrics},
+};
 
 /// The header that names a request, taken over from the client or given by us.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -24,6 +27,11 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The last resort against handlers that never end. Routes that must answer sooner have limits of their own; a
 /// WebSocket's handler ends with the upgrade, so its conversation is not limited.
 const HANDLER_LIMIT: Duration = Duration::from_mins(15);
+
+/// What is asked so often, by machines, that a trace of each would hide the others.
+const PROBES: [&str; 3] = ["/health", "/ready", "/metrics"];
+/// The route of requests that no route matches.
+const UNMATCHED: &str = "unmatched";
 
 tokio::task_local! {
     static CURRENT: HeaderValue;
@@ -34,22 +42,22 @@ pub(crate) fn current_id() -> String {
     CURRENT.try_with(|id| id.to_str().unwrap_or_default().to_owned()).unwrap_or_default()
 }
 
-/// Gives a router what all ours have: a request id (kept or new, and answered), a span per request, problem+json for
-/// every error that has no body of its own kind (unknown paths and methods, rejected input, panics), and a time limit.
+/// Gives a router what all ours have: a request id (kept or new, and answered), a span per request, in the trace that a
+/// `traceparent` names, problem+json for every error that has no body of its own kind (unknown paths and methods, rejected
+/// input, panics), a time limit, and numbers by route.
 pub fn layers(router: Router) -> Router {
+    metrics::recorder();
     router.layer(CatchPanicLayer::custom(answer_panic)).layer(middleware::from_fn(surround))
 }
 
 async fn surround(request: Request, next: Next) -> Response {
+    let started = Instant::now();
     let id = request_id(&request);
-    let span = tracing::info_span!(
-        "request",
-        http.method = %request.method(),
-        http.path = request.uri().path(),
-        request.id = id.to_str().unwrap_or_default(),
-    );
+    let (method, matched) = (request.method().clone(), request.extensions().get::<MatchedPath>().cloned());
+    let route = matched.as_ref().map_or(UNMATCHED, MatchedPath::as_str);
+    let span = span(&request, route, &id);
+    telemetry::receive_trace(&span, request.headers());
     let handled = async {
-        let started = Instant::now();
         let response = match tokio::time::timeout(HANDLER_LIMIT, next.run(request)).await {
             Ok(response) => problem::normalize(response).await,
             Err(_) => ApiError::new(StatusCode::GATEWAY_TIMEOUT, "timeout", "the request took too long").into_response(),
@@ -57,9 +65,31 @@ async fn surround(request: Request, next: Next) -> Response {
         log(&response, started.elapsed());
         response
     };
-    let mut response = CURRENT.scope(id.clone(), handled.instrument(span)).await;
+    let mut response = CURRENT.scope(id.clone(), handled.instrument(span.clone())).await;
+    if telemetry::exporting() {
+        telemetry::mark_answered(&span, response.status().as_u16());
+    }
+    metrics::http_request(route, &method, response.status().as_u16(), started.elapsed());
     response.headers_mut().insert(REQUEST_ID, id);
     response
+}
+
+fn span(request: &Request, route: &str, id: &HeaderValue) -> Span {
+    let (method, id) = (request.method(), id.to_str().unwrap_or_default());
+    if PROBES.contains(&route) {
+        return tracing::debug_span!("probe", url.path = route, request.id = id);
+    }
+    let exported = telemetry::exporting();
+    tracing::info_span!(
+        "request",
+        otel.kind = exported.then_some("server"),
+        otel.name = exported.then(|| format!("{method} {route}")),
+        http.request.method = %method,
+        http.route = exported.then_some(route),
+        url.path = request.uri().path(),
+        request.id = id,
+        trace_id = tracing::field::Empty,
+    )
 }
 
 /// The client's id when it is short and visible ASCII (it goes into logs), else a new one.

@@ -1,0 +1,132 @@
+//! The outside servers that the backend and the workers share, and the secrets between mlsys's own processes.
+
+use std::path::{Path, PathBuf};
+
+use crate::{Check, Secret, Setting, Settings};
+
+const fn setting(name: &'static str, default: &'static str, help: &'static str) -> Setting {
+    Setting { name, default, help, secret: false }
+}
+
+const fn secret(name: &'static str, help: &'static str) -> Setting {
+    Setting { name, default: "", help, secret: true }
+}
+
+/// What can be set, in the order the documentation shows.
+pub const CONNECTION_SETTINGS: &[Setting] = &[
+    setting("MLSYS_HOME", ".mlsys", "Where a process keeps its files: databases, git remotes, artifacts, environments"),
+    secret("DATABASE_URL", "postgres://USER:PASSWORD@HOST/DATABASE or sqlite:///PATH; unset: mlsys.db under MLSYS_HOME"),
+    secret("REDIS_URL", "redis://HOST:6379, for jobs and live logs; unset: a queue in a file under MLSYS_HOME"),
+    setting("MLFLOW_TRACKING_URI", "", "An MLflow server of your own; unset: `mlsys up` starts one"),
+    secret("GITHUB_TOKEN", "Reads repositories on GitHub; needed for private ones"),
+    setting("GITHUB_API_URL", "https://api.github.com", "GitHub's API; for GitHub Enterprise https://HOST/api/v3"),
+    secret("INTERNAL_TOKEN", "What the processes show each other; `mlsys up` generates one when it is unset"),
+];
+
+/// Values that someone forgot to replace.
+const PLACEHOLDERS: [&str; 5] = ["changeme", "change-me", "default", "password", "insecure"];
+
+/// Where a process finds the others. Shown without its secrets.
+#[derive(Debug, Clone)]
+pub struct Connections {
+    /// Where the process keeps its files; absolute.
+    pub home: PathBuf,
+    /// The database's address. It may hold a password.
+    pub database_url: Secret,
+    /// The queue's address. It may hold a password.
+    pub queue_url: Secret,
+    /// Redis, if there is one: live logs go through it.
+    pub redis_url: Option<Secret>,
+    /// MLflow's base address.
+    pub mlflow_url: String,
+    /// GitHub's API.
+    pub github_api_url: String,
+    /// Reads repositories.
+    pub github_token: Option<Secret>,
+    /// What the processes show each other.
+    pub internal_token: Secret,
+}
+
+impl Connections {
+    /// Reads them for a process of its own, which generates no secret: an unset or forgotten one is refused.
+    pub fn read(settings: &Settings, check: &mut Check) -> Self {
+        let home = home(settings, check);
+        let file = |name: &str| Secret::new(format!("sqlite://{}", home.join(name).display()));
+        let redis_url = settings.secret("REDIS_URL");
+        let connections = Self {
+            database_url: settings.secret("DATABASE_URL").unwrap_or_else(|| file("mlsys.db")),
+            queue_url: redis_url.clone().unwrap_or_else(|| file("queue.db")),
+            redis_url,
+            mlflow_url: check.take(settings.require("MLFLOW_TRACKING_URI")).unwrap_or_default(),
+            github_api_url: settings.get("GITHUB_API_URL").unwrap_or("https://api.github.com").to_owned(),
+            github_token: settings.secret("GITHUB_TOKEN"),
+            internal_token: required_secret(settings, check, "INTERNAL_TOKEN"),
+            home,
+        };
+        let schemes = |url: &Secret, known: &[&str]| known.iter().any(|scheme| url.expose().starts_with(scheme));
+        if !schemes(&connections.database_url, &["postgres://", "postgresql://", "sqlite://"]) {
+            check.refuse("DATABASE_URL", "must begin with postgres:// or sqlite://");
+        }
+        if connections.redis_url.as_ref().is_some_and(|url| !schemes(url, &["redis://", "rediss://"])) {
+            check.refuse("REDIS_URL", "must begin with redis:// or rediss://");
+        }
+        for (name, url) in
+            [("MLFLOW_TRACKING_URI", &connections.mlflow_url), ("GITHUB_API_URL", &connections.github_api_url)]
+        {
+            if !url.is_empty() && !url.starts_with("http://") && !url.starts_with("https://") {
+                check.refuse(name, "must be an http(s) address");
+            }
+        }
+        connections
+    }
+}
+
+/// `MLSYS_HOME` as an absolute path.
+fn home(settings: &Settings, check: &mut Check) -> PathBuf {
+    let given = Path::new(settings.get("MLSYS_HOME").unwrap_or(".mlsys"));
+    std::path::absolute(given).unwrap_or_else(|error| {
+        check.refuse("MLSYS_HOME", error.to_string());
+        given.to_owned()
+    })
+}
+
+/// A secret that must be set, and not to what a template had in its place.
+pub fn required_secret(settings: &Settings, check: &mut Check, name: &str) -> Secret {
+    let secret = settings.secret(name).unwrap_or_else(|| Secret::new(""));
+    if secret.expose().is_empty() {
+        check.refuse(name, "must be set, to the same value for all processes; `openssl rand -hex 32` makes one");
+    } else if PLACEHOLDERS.contains(&secret.expose().to_lowercase().as_str()) {
+        check.refuse(name, "is a placeholder: `openssl rand -hex 32` makes a secret");
+    }
+    secret
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)]) -> (Connections, Vec<String>) {
+        let settings = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let mut check = Check::default();
+        let connections = Connections::read(&settings, &mut check);
+        let names = check.finish().err().map(|errors| errors.0.into_iter().map(|error| error.name).collect());
+        (connections, names.unwrap_or_default())
+    }
+
+    #[test]
+    fn an_unset_or_forgotten_secret_is_refused() {
+        let given = [("MLFLOW_TRACKING_URI", "http://mlflow:5000")];
+        assert_eq!(read(&given).1, ["INTERNAL_TOKEN"]);
+        assert_eq!(read(&[given[0], ("INTERNAL_TOKEN", "ChangeMe")]).1, ["INTERNAL_TOKEN"]);
+        assert_eq!(read(&[given[0], ("INTERNAL_TOKEN", "af31c0")]).1, [""; 0]);
+    }
+
+    #[test]
+    fn addresses_of_the_wrong_kind_are_named_without_their_passwords() {
+        let given = [("DATABASE_URL", "mysql://u:hunter2@h/d"), ("REDIS_URL", "h:6379"), ("MLFLOW_TRACKING_URI", "mlflow")];
+        let (connections, mut names) = read(&given);
+        names.sort_unstable();
+        assert_eq!(names, ["DATABASE_URL", "INTERNAL_TOKEN", "MLFLOW_TRACKING_URI", "REDIS_URL"]);
+        assert!(!format!("{connections:?}").contains("hunter2"));
+    }
+}

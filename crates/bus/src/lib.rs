@@ -1,12 +1,14 @@
-//! What travels between our processes: jobs, and the news that a log grew.
+//! What travels between our processes: jobs, and the lines of logs that somebody follows.
 //!
-//! Nothing here is truth. A job carries an identifier and a wake-up carries a number; both may come twice, and the
-//! store says what they mean. What gets lost on the way is sent again by the worker's sweep.
+//! Nothing here is truth. A job is a ticket that says "there is work", and a batch of lines is in the store before it is
+//! here; both may get lost or come twice. Each has two back-ends, one for a single process and one on Redis, and the same
+//! tests pass on both.
 
+mod connection;
 mod error;
 mod logs;
 mod queue;
 
 pub use error::BusError;
-pub use logs::LogHub;
+pub use logs::{LogBatch, LogFeed, LogHub, News};
 pub use queue::Queue;

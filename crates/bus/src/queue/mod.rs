@@ -1,0 +1,109 @@
+//! The job queue, in an SQLite file of its own or on Redis.
+
+mod redis;
+mod sqlite;
+mod worker;
+
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use contract::Job;
+use futures_util::future::BoxFuture;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use self::{redis::RedisQueue, sqlite::SqliteQueue, worker::Crew};
+use crate::BusError;
+
+/// How long `check` waits.
+const CHECK: Duration = Duration::from_secs(2);
+/// How often an idle worker looks for a job.
+const POLL: Duration = Duration::from_millis(50);
+
+/// A queue of jobs. Clones share it.
+///
+/// A job is handed to one worker, or again to another when the first died; sending it twice hands it out twice.
+/// Who may work on what is not decided here but by the store's leases.
+#[derive(Debug, Clone)]
+pub struct Queue {
+    on: On,
+}
+
+#[derive(Debug, Clone)]
+enum On {
+    Sqlite(SqliteQueue),
+    Redis(RedisQueue),
+}
+
+impl Queue {
+    /// Opens the queue at `sqlite:///path/of/the/file`, which is created where it is missing (its directory must exist), or
+    /// at `redis://…` or `rediss://…`, which must answer.
+    pub async fn open(url: &str) -> Result<Self, BusError> {
+        let on = match url.split_once("://") {
+            Some(("sqlite", path)) => On::Sqlite(SqliteQueue::open(Path::new(path)).await?),
+            Some(("redis" | "rediss", _)) => On::Redis(RedisQueue::open(url).await?),
+            _ => return Err(BusError::Url("it starts with sqlite://, redis:// or rediss://".to_owned())),
+        };
+        Ok(Self { on })
+    }
+
+    /// Hands jobs over, all or (when it fails) perhaps some of them. When this answers `Ok`, workers will get them, after a
+    /// restart too. Fails within about 3 s.
+    pub async fn send_all(&self, jobs: &[Job]) -> Result<(), BusError> {
+        if jobs.is_empty() {
+            return Ok(());
+        }
+        match &self.on {
+            On::Sqlite(queue) => queue.send_all(jobs).await,
+            On::Redis(queue) => queue.send_all(jobs).await,
+        }
+    }
+
+    /// How many jobs are not yet with a worker.
+    pub async fn waiting(&self) -> Result<u64, BusError> {
+        match &self.on {
+            On::Sqlite(queue) => queue.waiting().await,
+            On::Redis(queue) => queue.waiting().await,
+        }
+    }
+
+    /// Whether the queue answers; within 2 s.
+    pub async fn check(&self) -> Result<(), BusError> {
+        let answer = async {
+            match &self.on {
+                On::Sqlite(queue) => queue.check().await,
+                On::Redis(queue) => queue.check().await,
+            }
+        };
+        timeout(CHECK, answer).await.map_err(BusError::unavailable)?
+    }
+
+    /// Works on jobs, at most `concurrency` at a time, until cancelled; then takes no more and waits for the handlers that
+    /// run. A queue that fails is tried again, for as long as it takes, while the running handlers go on. A handler that
+    /// panics has done its job as far as the queue is concerned.
+    pub async fn work<H>(
+        &self,
+        name: &str,
+        concurrency: usize,
+        cancel: CancellationToken,
+        handler: H,
+    ) -> Result<(), BusError>
+    where
+        H: Fn(Job) -> BoxFuture<'static, ()> + Send + Sync + Clone + 'static,
+    {
+        let crew = Crew::new(concurrency, cancel, handler);
+        let mut wait = worker::RESTART.0;
+        while !crew.cancel.is_cancelled() {
+            let (name, started) = (worker::unique(name), Instant::now());
+            let ended = match &self.on {
+                On::Sqlite(queue) => queue.work_once(&name, &crew).await,
+                On::Redis(queue) => queue.work_once(&name, &crew).await,
+            };
+            wait = crew.pause(ended, started.elapsed(), wait).await;
+        }
+        crew.finish().await;
+        Ok(())
+    }
+}

@@ -1,84 +1,216 @@
-//! The database: how it is opened, and who may write.
+//! The database: how it is opened, who may write, and how long anybody waits for it.
 
-use std::time::Duration;
+use std::{future::Future, time::Duration};
 
 use sqlx::{
-    Any, AnyConnection, AnyPool, Connection, Transaction,
-    any::{AnyPoolOptions, install_default_drivers},
+    Any, AnyConnection, AnyPool, AssertSqlSafe, Connection, Row,
+    any::{AnyArguments, AnyPoolOptions, AnyRow, install_default_drivers},
+    pool::PoolConnection,
 };
 
-use crate::StoreError;
+use crate::{StoreError, dialect::Dialect};
 
-/// How many readers work at once. Writers never block them.
+/// How many connections a process has to PostgreSQL.
+const CONNECTIONS: u32 = 16;
+
+/// How many readers work at once on SQLite. Writers never block them.
 const READERS: u32 = 4;
 
-/// How long an operation waits for a free connection.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// How long an operation waits for a free connection, and then for the answer to each of its statements.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
 
-/// The store. Clones share their connections.
+/// How long another process may take to make a new SQLite file ready.
+const START: Duration = Duration::from_secs(15);
+
+/// After how long a connection is tried before it is used.
+const RESTED: Duration = Duration::from_millis(500);
+
+/// A statement with its values.
+pub(crate) type Query<'q> = sqlx::query::Query<'q, Any, AnyArguments>;
+
+/// The connections. Clones share them.
 #[derive(Debug, Clone)]
-pub struct Store {
+pub(crate) struct Database {
     writer: AnyPool,
     reader: AnyPool,
+    pub(crate) dialect: Dialect,
 }
 
-/// An open write.
-pub(crate) type Write = Transaction<'static, Any>;
-
-impl Store {
-    /// Opens the database at `sqlite:///path/to/file`, creates the file where it is missing (its directory must
-    /// exist) and brings its tables up to date.
-    pub async fn open(database_url: &str) -> Result<Self, StoreError> {
+impl Database {
+    /// Opens the database and brings its tables up to date, also when other processes do the same at this moment.
+    pub(crate) async fn open(url: &str) -> Result<Self, StoreError> {
         install_default_drivers();
-        let separator = if database_url.contains('?') { '&' } else { '?' };
-        let url = format!("{database_url}{separator}mode=rwc");
-        // By a connection of its own: a pool would try a file that is no database again and again.
-        let mut first = AnyConnection::connect(&url).await?;
-        configure(&mut first).await?;
-        sqlx::migrate!().run(&mut first).await?;
-        first.close().await?;
-        // SQLite has one writer at a time. A pool of one makes writers queue here, in order and without errors,
-        // instead of in the file's lock.
-        let writer = pool(1).connect(&url).await?;
-        let reader = pool(READERS).connect(&url).await?;
-        Ok(Self { writer, reader })
+        let dialect = Dialect::of(url)?;
+        match dialect {
+            Dialect::Postgres => {
+                // By a connection of its own: a pool would try a server that refuses us again and again.
+                in_time(async {
+                    let mut first = AnyConnection::connect(url).await?;
+                    configure(dialect, &mut first).await?;
+                    // It takes a lock: of many processes one makes the tables.
+                    sqlx::migrate!().run_direct(None, &mut first, false).await.map_err(StoreError::from)?;
+                    Ok::<_, StoreError>(first.close().await?)
+                })
+                .await?;
+                let pool = pool(dialect, CONNECTIONS).connect_lazy(url)?;
+                Ok(Self { writer: pool.clone(), reader: pool, dialect })
+            }
+            Dialect::Sqlite => {
+                let separator = if url.contains('?') { '&' } else { '?' };
+                let url = format!("{url}{separator}mode=rwc");
+                prepare_file(&url).await?;
+                // SQLite has one writer at a time. A pool of one makes writers queue here, in order and without
+                // errors, instead of in the file's lock.
+                let writer = pool(dialect, 1).connect(&url).await?;
+                let reader = pool(dialect, READERS).connect(&url).await?;
+                Ok(Self { writer, reader, dialect })
+            }
+        }
     }
 
     /// Begins a write. Dropped without a commit, it leaves no trace.
     pub(crate) async fn write(&self) -> Result<Write, StoreError> {
-        // The lock is taken at once: a write that began as a read could not wait for another process's write.
-        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+        let mut loan = Loan::of(&self.writer).await?;
+        let begin = sqlx::raw_sql(AssertSqlSafe(self.dialect.begin()));
+        let rows: Vec<AnyRow> = in_time(begin.fetch_all(&mut *loan.connection)).await?;
+        let now = rows.first().ok_or(sqlx::Error::RowNotFound)?.try_get("now")?;
+        Ok(Write { loan, dialect: self.dialect, now })
     }
 
-    /// Where reads go: each statement sees one moment.
-    pub(crate) fn reader(&self) -> &AnyPool {
-        &self.reader
+    /// All rows of a read. Each statement sees one moment.
+    pub(crate) async fn all(&self, query: Query<'_>) -> Result<Vec<AnyRow>, StoreError> {
+        let mut loan = Loan::of(&self.reader).await?;
+        let rows = in_time(query.fetch_all(&mut *loan.connection)).await?;
+        loan.sound = true;
+        Ok(rows)
     }
 
-    /// Waits for running operations and closes the files. Every later operation fails.
-    pub async fn close(&self) {
+    /// The row of a read, if there is one.
+    pub(crate) async fn optional(&self, query: Query<'_>) -> Result<Option<AnyRow>, StoreError> {
+        Ok(self.all(query).await?.pop())
+    }
+
+    /// Waits for running operations and closes the connections. Every later operation fails.
+    pub(crate) async fn close(&self) {
         self.reader.close().await;
         self.writer.close().await;
     }
 }
 
-fn pool(size: u32) -> AnyPoolOptions {
+/// An open write. All its changes have one time: `now`.
+pub(crate) struct Write {
+    loan: Loan,
+    pub(crate) dialect: Dialect,
+    pub(crate) now: i64,
+}
+
+impl Write {
+    /// Makes a change; answers how many rows it touched.
+    pub(crate) async fn run(&mut self, query: Query<'_>) -> Result<u64, StoreError> {
+        Ok(in_time(query.execute(&mut *self.loan.connection)).await?.rows_affected())
+    }
+
+    /// All rows that a statement answers.
+    pub(crate) async fn all(&mut self, query: Query<'_>) -> Result<Vec<AnyRow>, StoreError> {
+        in_time(query.fetch_all(&mut *self.loan.connection)).await
+    }
+
+    /// The row that a statement answers, if there is one.
+    pub(crate) async fn optional(&mut self, query: Query<'_>) -> Result<Option<AnyRow>, StoreError> {
+        Ok(self.all(query).await?.pop())
+    }
+
+    /// The row that a statement answers. [`StoreError::NotFound`] without one.
+    pub(crate) async fn one(&mut self, query: Query<'_>) -> Result<AnyRow, StoreError> {
+        self.optional(query).await?.ok_or(StoreError::NotFound)
+    }
+
+    /// Makes the write durable. If this fails as [`StoreError::Unavailable`], it may have been made all the same.
+    pub(crate) async fn commit(self) -> Result<(), StoreError> {
+        self.end("COMMIT").await
+    }
+
+    /// Undoes the write and keeps the connection.
+    pub(crate) async fn undo(self) -> Result<(), StoreError> {
+        self.end("ROLLBACK").await
+    }
+
+    async fn end(mut self, how: &'static str) -> Result<(), StoreError> {
+        in_time(sqlx::raw_sql(how).execute(&mut *self.loan.connection)).await?;
+        self.loan.sound = true;
+        Ok(())
+    }
+}
+
+/// A connection on loan. It goes back to the pool only if the operation came to its end: one that was cut off may be in
+/// the middle of an answer or of a transaction, or have nobody at its other end, and is closed.
+struct Loan {
+    connection: PoolConnection<Any>,
+    sound: bool,
+}
+
+impl Loan {
+    async fn of(pool: &AnyPool) -> Result<Self, StoreError> {
+        Ok(Self { connection: pool.acquire().await?, sound: false })
+    }
+}
+
+impl Drop for Loan {
+    fn drop(&mut self) {
+        if !self.sound {
+            self.connection.close_on_drop();
+        }
+    }
+}
+
+fn pool(dialect: Dialect, size: u32) -> AnyPoolOptions {
     AnyPoolOptions::new()
         .max_connections(size)
         .acquire_timeout(PATIENCE)
-        .after_connect(|connection, _| Box::pin(configure(connection)))
+        // A connection was sound when it came back. One that rested since may have lost its other end.
+        .test_before_acquire(false)
+        .before_acquire(|connection, metadata| {
+            Box::pin(async move {
+                if metadata.idle_for > RESTED {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
+        .after_connect(move |connection, _| Box::pin(configure(dialect, connection)))
 }
 
-async fn configure(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
-    // The time-out first: switching to the write-ahead log may itself have to wait for another process.
-    for pragma in [
-        "PRAGMA busy_timeout = 10000",
-        "PRAGMA journal_mode = WAL",
-        // A commit returns after its fsync: what was acknowledged survives a power cut.
-        "PRAGMA synchronous = FULL",
-        "PRAGMA foreign_keys = ON",
-    ] {
-        sqlx::query(pragma).execute(&mut *connection).await?;
-    }
+async fn configure(dialect: Dialect, connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql(dialect.settings()).execute(connection).await?;
     Ok(())
+}
+
+/// Makes the file and its tables. Others may be doing so at this moment: not every step of SQLite waits for them.
+async fn prepare_file(url: &str) -> Result<(), StoreError> {
+    let deadline = tokio::time::Instant::now() + START;
+    loop {
+        match migrate_file(url).await {
+            Err(StoreError::Unavailable(_)) if tokio::time::Instant::now() < deadline => {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            done => return done,
+        }
+    }
+}
+
+async fn migrate_file(url: &str) -> Result<(), StoreError> {
+    let mut first = AnyConnection::connect(url).await?;
+    configure(Dialect::Sqlite, &mut first).await?;
+    let mut write = first.begin_with("BEGIN IMMEDIATE").await?;
+    sqlx::migrate!().run_direct(None, &mut *write, false).await?;
+    write.commit().await?;
+    Ok(first.close().await?)
+}
+
+/// The answer of the database, if it comes in time.
+async fn in_time<T, E: Into<StoreError>>(answer: impl Future<Output = Result<T, E>>) -> Result<T, StoreError> {
+    match tokio::time::timeout(PATIENCE, answer).await {
+        Ok(answer) => answer.map_err(Into::into),
+        Err(_) => Err(StoreError::unavailable("no answer in time")),
+    }
 }

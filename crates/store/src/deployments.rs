@@ -1,12 +1,17 @@
-//! What is deployed where.
+//! What is deployed where, and was.
+//!
+//! Every change has a number, its generation, that grows over the whole database: changes become visible in the order
+//! of their numbers, so whoever saw a greater one never has to look at a smaller one again.
 
 use std::collections::BTreeMap;
 
 use contract::{Environment, ModelName, PipelineId};
 use jiff::Timestamp;
+use sqlx::any::AnyRow;
 
 use crate::{
     Lease, Store, StoreError,
+    database::Write,
     fields::{Fields, json},
 };
 
@@ -19,7 +24,7 @@ pub struct Deployment {
     pub environment: Environment,
     /// The registry version.
     pub version: u64,
-    /// The pipeline that deployed it.
+    /// The pipeline that made the version.
     pub pipeline_id: PipelineId,
     /// The folder that holds the version's files.
     pub uri: String,
@@ -27,61 +32,219 @@ pub struct Deployment {
     pub sha256: String,
     /// The metrics its gates read; `None` for what is no number in JSON.
     pub metrics: BTreeMap<String, Option<f64>>,
-    /// When it was swapped in.
+    /// When it became the current one.
     pub deployed_at: Timestamp,
+    /// The number of this deployment.
+    pub generation: u64,
+}
+
+/// A version to deploy, made by the pipeline that is leased.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewDeployment {
+    /// The model.
+    pub model: ModelName,
+    /// Where to deploy it.
+    pub environment: Environment,
+    /// The registry version.
+    pub version: u64,
+    /// The folder that holds the version's files.
+    pub uri: String,
+    /// SHA-256 of that folder's `metadata.json`, in hex.
+    pub sha256: String,
+    /// The metrics its gates read; `None` for what is no number in JSON.
+    pub metrics: BTreeMap<String, Option<f64>>,
+}
+
+/// What became of a deployment.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Begun {
+    /// It is the current one.
+    Current {
+        /// Its number.
+        generation: u64,
+        /// What it took the place of.
+        former: Option<Deployment>,
+    },
+    /// A pipeline created later has deployed already, and nothing changed: deploys never go backwards.
+    Newer {
+        /// What is deployed.
+        version: u64,
+    },
+}
+
+/// What is deployed at a place.
+macro_rules! select_current {
+    ($rest:literal) => {
+        concat!(
+            "SELECT h.generation, h.former, h.model_name, h.environment, h.version, h.pipeline_id, h.uri, h.sha256, h.metrics,
+                 h.deployed_at FROM deployments d JOIN deployment_history h ON h.generation = d.generation ",
+            $rest
+        )
+    };
 }
 
 impl Store {
     /// The current deployment of a model in an environment.
     pub async fn deployment(&self, model: &ModelName, environment: &Environment) -> Result<Option<Deployment>, StoreError> {
-        let row = sqlx::query(
-            "SELECT version, pipeline_id, uri, sha256, metrics, deployed_at FROM deployments
-             WHERE model_name = $1 AND environment = $2",
-        )
-        .bind(model.as_str())
-        .bind(environment.as_str())
-        .fetch_optional(self.reader())
-        .await?;
-        row.map(|row| {
-            let fields = Fields(&row);
-            Ok(Deployment {
-                model: model.clone(),
-                environment: environment.clone(),
-                version: fields.count("version")?,
-                pipeline_id: fields.parsed("pipeline_id")?,
-                uri: fields.get("uri")?,
-                sha256: fields.get("sha256")?,
-                metrics: fields.metrics("metrics")?,
-                deployed_at: fields.time("deployed_at")?,
-            })
-        })
-        .transpose()
+        let query = sqlx::query(select_current!("WHERE d.model_name = $1 AND d.environment = $2"));
+        let row = self.database.optional(query.bind(model.as_str()).bind(environment.as_str())).await?;
+        row.as_ref().map(deployment).transpose()
     }
 
-    /// Makes a deployment the current one. `false`, and nothing changes, if the current one comes from a pipeline
-    /// created later: deploys never go backwards.
-    pub async fn record_deployment(&self, lease: &Lease, deployment: Deployment) -> Result<bool, StoreError> {
-        let mut write = self.fenced(lease).await?;
-        let changed = sqlx::query(
-            "INSERT INTO deployments (model_name, environment, version, pipeline_id, uri, sha256, metrics, deployed_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-             ON CONFLICT (model_name, environment) DO UPDATE SET version = excluded.version,
-                 pipeline_id = excluded.pipeline_id, uri = excluded.uri, sha256 = excluded.sha256,
-                 metrics = excluded.metrics, deployed_at = excluded.deployed_at
-             WHERE deployments.pipeline_id <= excluded.pipeline_id",
-        )
-        .bind(deployment.model.as_str())
-        .bind(deployment.environment.as_str())
-        .bind(deployment.version.cast_signed())
-        .bind(deployment.pipeline_id.to_string())
-        .bind(&deployment.uri)
-        .bind(&deployment.sha256)
-        .bind(json(&deployment.metrics)?)
-        .bind(deployment.deployed_at.as_millisecond())
-        .execute(&mut *write)
-        .await?
-        .rows_affected();
-        write.commit().await?;
-        Ok(changed == 1)
+    /// All that is deployed, by model and environment, and the number of the latest change, be it a removal; 0 before
+    /// the first.
+    pub async fn desired(&self) -> Result<(u64, Vec<Deployment>), StoreError> {
+        // One statement: the number belongs to what it is the number of.
+        let query = sqlx::query(
+            "SELECT c.latest, h.generation, h.former, h.model_name, h.environment, h.version, h.pipeline_id, h.uri,
+                 h.sha256, h.metrics, h.deployed_at
+             FROM deployment_changes c LEFT JOIN deployments d ON 1 = 1
+                 LEFT JOIN deployment_history h ON h.generation = d.generation
+             ORDER BY h.model_name, h.environment",
+        );
+        let rows = self.database.all(query).await?;
+        let latest = rows.first().map_or(Ok(0), |row| Fields(row).count("latest"))?;
+        let mut deployed = Vec::with_capacity(rows.len());
+        for row in &rows {
+            if Fields(row).get::<Option<i64>>("generation")?.is_some() {
+                deployed.push(deployment(row)?);
+            }
+        }
+        Ok((latest, deployed))
     }
+
+    /// Makes a version of the leased pipeline the current one, unless one of a pipeline created later is.
+    ///
+    /// The same version of the same pipeline again, after a crash, is still the same deployment: it has the same
+    /// generation, so that servers that loaded it have nothing to do. Another version of the same pipeline is a new
+    /// one, which took the place of the same former one.
+    pub async fn begin_deployment(&self, lease: &Lease, new: NewDeployment) -> Result<Begun, StoreError> {
+        let mut write = self.fenced(lease).await?;
+        let generation = next_generation(&mut write).await?;
+        let query = sqlx::query(select_current!("WHERE d.model_name = $1 AND d.environment = $2"));
+        let row = write.optional(query.bind(new.model.as_str()).bind(new.environment.as_str())).await?;
+        let mut former = None;
+        if let Some(row) = &row {
+            let current = deployment(row)?;
+            if current.pipeline_id > lease.pipeline_id {
+                write.undo().await?;
+                return Ok(Begun::Newer { version: current.version });
+            }
+            former = Some(current.generation.cast_signed());
+            if current.pipeline_id == lease.pipeline_id {
+                former = Fields(row).get("former")?;
+                if (current.version, &current.uri, &current.sha256) == (new.version, &new.uri, &new.sha256) {
+                    let former = of_history(&mut write, former).await?;
+                    write.undo().await?;
+                    return Ok(Begun::Current { generation: current.generation, former });
+                }
+            }
+            end(&mut write, current.generation, "replaced").await?;
+        }
+        let deployment = Deployment {
+            model: new.model,
+            environment: new.environment,
+            version: new.version,
+            pipeline_id: lease.pipeline_id,
+            uri: new.uri,
+            sha256: new.sha256,
+            metrics: new.metrics,
+            deployed_at: Timestamp::UNIX_EPOCH,
+            generation,
+        };
+        put(&mut write, &deployment, former).await?;
+        let former = of_history(&mut write, former).await?;
+        write.commit().await?;
+        Ok(Begun::Current { generation, former })
+    }
+
+    /// Takes the leased pipeline's deployment back, for what it took the place of, under a new generation; without such,
+    /// nothing is deployed there any more. `false`, and nothing changes, if it is not the current one.
+    pub async fn revert_deployment(&self, lease: &Lease, generation: u64) -> Result<bool, StoreError> {
+        let mut write = self.fenced(lease).await?;
+        let next = next_generation(&mut write).await?;
+        let query = sqlx::query(select_current!("WHERE d.generation = $1 AND h.pipeline_id = $2"));
+        let query = query.bind(generation.cast_signed()).bind(lease.pipeline_id.to_string());
+        let Some(row) = write.optional(query).await? else {
+            write.undo().await?;
+            return Ok(false);
+        };
+        end(&mut write, generation, "reverted").await?;
+        if let Some(former) = of_history(&mut write, Fields(&row).get("former")?).await? {
+            put(&mut write, &Deployment { generation: next, ..former }, None).await?;
+        } else {
+            let remove = sqlx::query("DELETE FROM deployments WHERE generation = $1");
+            write.run(remove.bind(generation.cast_signed())).await?;
+        }
+        write.commit().await?;
+        Ok(true)
+    }
+}
+
+/// The number of the change in hand. All other changes wait for its end.
+async fn next_generation(write: &mut Write) -> Result<u64, StoreError> {
+    let next = sqlx::query("UPDATE deployment_changes SET latest = latest + 1 RETURNING latest");
+    Fields(&write.one(next).await?).count("latest")
+}
+
+/// A deployment there was.
+async fn of_history(write: &mut Write, generation: Option<i64>) -> Result<Option<Deployment>, StoreError> {
+    let Some(generation) = generation else { return Ok(None) };
+    let query = sqlx::query(
+        "SELECT generation, model_name, environment, version, pipeline_id, uri, sha256, metrics, deployed_at
+         FROM deployment_history WHERE generation = $1",
+    );
+    Ok(Some(deployment(&write.one(query.bind(generation)).await?)?))
+}
+
+/// Notes that a deployment is not the current one any more.
+async fn end(write: &mut Write, generation: u64, how: &str) -> Result<(), StoreError> {
+    let end = sqlx::query("UPDATE deployment_history SET ended_at = $2, ended_by = $3 WHERE generation = $1");
+    write.run(end.bind(generation.cast_signed()).bind(write.now).bind(how)).await?;
+    Ok(())
+}
+
+/// Makes a deployment the current one, from now on.
+async fn put(write: &mut Write, new: &Deployment, former: Option<i64>) -> Result<(), StoreError> {
+    let history = sqlx::query(
+        "INSERT INTO deployment_history (generation, former, model_name, environment, version, pipeline_id, uri, sha256,
+             metrics, deployed_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+    )
+    .bind(new.generation.cast_signed())
+    .bind(former)
+    .bind(new.model.as_str())
+    .bind(new.environment.as_str())
+    .bind(new.version.cast_signed())
+    .bind(new.pipeline_id.to_string())
+    .bind(&new.uri)
+    .bind(&new.sha256)
+    .bind(json(&new.metrics)?)
+    .bind(write.now);
+    write.run(history).await?;
+    let current = sqlx::query(
+        "INSERT INTO deployments (model_name, environment, version, generation) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (model_name, environment) DO UPDATE SET version = excluded.version, generation = excluded.generation",
+    )
+    .bind(new.model.as_str())
+    .bind(new.environment.as_str())
+    .bind(new.version.cast_signed())
+    .bind(new.generation.cast_signed());
+    write.run(current).await?;
+    Ok(())
+}
+
+fn deployment(row: &AnyRow) -> Result<Deployment, StoreError> {
+    let fields = Fields(row);
+    Ok(Deployment {
+        model: fields.parsed("model_name")?,
+        environment: fields.parsed("environment")?,
+        version: fields.count("version")?,
+        pipeline_id: fields.parsed("pipeline_id")?,
+        uri: fields.get("uri")?,
+        sha256: fields.get("sha256")?,
+        metrics: fields.metrics("metrics")?,
+        deployed_at: fields.time("deployed_at")?,
+        generation: fields.count("generation")?,
+    })
 }

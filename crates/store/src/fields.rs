@@ -9,14 +9,14 @@ use sqlx::{Any, Decode, Row, Type, any::AnyRow};
 
 use crate::StoreError;
 
-/// Now, in milliseconds since 1970.
-pub(crate) fn now() -> i64 {
-    Timestamp::now().as_millisecond()
-}
-
 /// A duration in milliseconds.
 pub(crate) fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Text of foreign origin: PostgreSQL has no form for the character 0.
+pub(crate) fn text(text: &str) -> String {
+    text.replace('\0', "\u{FFFD}")
 }
 
 /// A value as JSON text.

@@ -1,41 +1,58 @@
 //! Durable truth: repositories, deliveries, pipelines, leases, logs, versions and deployments, in SQL.
 //!
-//! One SQL text serves SQLite and PostgreSQL. Only the store knows that there is SQL. Every operation is one
-//! transaction: it happened whole when its future answers `Ok`, and it survives a power cut from then on.
+//! One SQL text serves SQLite and PostgreSQL, and one database serves many processes. Only the store knows that there
+//! is SQL. Every operation is one transaction: it happened whole when its future answers `Ok`, and it survives a power
+//! cut from then on. All times are by the database's clock. No operation waits longer for the database than some
+//! seconds: then it is [`StoreError::Unavailable`], and works again when the database does.
 //! Nothing is decided here that needs more than the rows: which phase comes next, or whether a gate passes, is
 //! the business of `pipeline`.
 //!
 //! | module | keeps |
 //! |---|---|
-//! | `database` | the file, its two pools, the migrations |
+//! | `store` | the store: its database and who writes deliveries to it |
+//! | `database` | connections, writes, time-outs, the migrations |
+//! | `dialect` | where SQLite and PostgreSQL differ |
 //! | `repos` | which repositories push here |
 //! | `deliveries` | webhook deliveries, and what each of them started |
-//! | `pipelines` | pipelines and their queue marks |
+//! | `intake` | deliveries that arrive at the same time, in one transaction |
+//! | `batch`, `plan` | what such a transaction finds, and what it changes |
+//! | `pipelines` | pipelines |
 //! | `phases` | the phases of a pipeline and their checkpoints |
+//! | `take` | whose turn it is |
 //! | `leases` | which worker holds a pipeline; the fence that keeps a dead one from writing |
+//! | `jobs` | which pipelines the queue is to be told of |
 //! | `logs` | log lines |
 //! | `notebooks` | executed notebooks |
 //! | `versions` | what was registered |
-//! | `deployments` | what is deployed where |
+//! | `deployments` | what is deployed where, and was |
+//! | `model_servers` | which model-servers there are, and what they serve |
 
+mod batch;
 mod database;
 mod deliveries;
 mod deployments;
+mod dialect;
 mod error;
 mod fields;
+mod intake;
+mod jobs;
 mod leases;
 mod logs;
+mod model_servers;
 mod notebooks;
 mod phases;
 mod pipelines;
+mod plan;
 mod repos;
+mod store;
+mod take;
 mod versions;
 
-pub use database::Store;
 pub use deliveries::{Accepted, NewDelivery, NewPipeline, PipelineRef};
-pub use deployments::Deployment;
-pub use error::StoreError;
+pub use deployments::{Begun, Deployment, NewDeployment};
+pub use error::{Outage, StoreError};
 pub use leases::{Lease, LeaseState};
 pub use pipelines::{Description, Filter};
-pub use repos::Repo;
+pub use repos::{Repo, RepoChange};
+pub use store::Store;
 pub use versions::{ModelSummary, NewVersion, VersionRecord};

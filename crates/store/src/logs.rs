@@ -1,9 +1,12 @@
 //! Log lines, many to a row: a notebook may print a hundred thousand of them.
 
 use contract::{LogLine, PipelineId};
+use serde_json::value::RawValue;
+use sqlx::any::AnyRow;
 
 use crate::{
     Lease, Store, StoreError,
+    database::Query,
     fields::{Fields, json},
 };
 
@@ -16,53 +19,71 @@ impl Store {
         }
         let mut write = self.fenced(lease).await?;
         let numbers = (first_seq..).zip(lines);
-        if last_seq(&mut *write, lease.pipeline_id).await? + 1 != first_seq
+        if last_of(write.optional(last_batch(lease.pipeline_id)).await?.as_ref())? + 1 != first_seq
             || numbers.into_iter().any(|(seq, line)| line.seq != seq)
         {
             return Err(StoreError::Conflict);
         }
-        sqlx::query("INSERT INTO log_chunks (pipeline_id, first_seq, last_seq, lines) VALUES ($1, $2, $3, $4)")
+        let append = sqlx::query("INSERT INTO log_chunks (pipeline_id, first_seq, last_seq, lines) VALUES ($1, $2, $3, $4)")
             .bind(lease.pipeline_id.to_string())
             .bind(first_seq.cast_signed())
             .bind((first_seq + lines.len() as u64 - 1).cast_signed())
-            .bind(json(&lines)?)
-            .execute(&mut *write)
-            .await?;
-        Ok(write.commit().await?)
+            .bind(json(&lines)?);
+        write.run(append).await?;
+        write.commit().await
     }
 
     /// The number of a pipeline's last line; 0 before the first.
     pub async fn last_seq(&self, id: PipelineId) -> Result<u64, StoreError> {
-        last_seq(self.reader(), id).await
+        last_of(self.database.optional(last_batch(id)).await?.as_ref())
     }
 
     /// At most `limit` lines that follow number `after`, in order.
     pub async fn logs(&self, id: PipelineId, after: u64, limit: usize) -> Result<Vec<LogLine>, StoreError> {
+        let mut lines = Vec::new();
+        for row in self.batches(id, after, limit).await? {
+            let batch: Vec<LogLine> = Fields(&row).json("lines")?;
+            lines.extend(batch.into_iter().filter(|line| line.seq > after).take(limit - lines.len()));
+        }
+        Ok(lines)
+    }
+
+    /// The same lines, each as its number and its JSON text, which is that of [`contract::LogFrame::Line`]: for those who pass
+    /// it on as it is.
+    pub async fn log_frames(&self, id: PipelineId, after: u64, limit: usize) -> Result<Vec<(u64, String)>, StoreError> {
+        let mut frames = Vec::new();
+        for row in self.batches(id, after, limit).await? {
+            let (first, text): (u64, String) = (Fields(&row).count("first_seq")?, Fields(&row).get("lines")?);
+            // Cut where a line begins and ends, not read.
+            let batch: Vec<&RawValue> =
+                serde_json::from_str(&text).map_err(|error| StoreError::Corrupt(format!("column lines: {error}")))?;
+            let numbered = (first..).zip(batch).filter(|(seq, _)| *seq > after).take(limit - frames.len());
+            frames.extend(numbered.map(|(seq, line)| (seq, line.get().to_owned())));
+        }
+        Ok(frames)
+    }
+
+    /// The batches that hold the lines wanted.
+    async fn batches(&self, id: PipelineId, after: u64, limit: usize) -> Result<Vec<AnyRow>, StoreError> {
         let last = after.saturating_add(limit as u64).min(i64::MAX as u64);
         // Two look-ups in the index: the batch that holds the first line wanted, and those up to the last.
-        let rows = sqlx::query(
-            "SELECT lines FROM log_chunks WHERE pipeline_id = $1 AND first_seq <= $3 AND first_seq >=
+        let query = sqlx::query(
+            "SELECT first_seq, lines FROM log_chunks WHERE pipeline_id = $1 AND first_seq <= $3 AND first_seq >=
                  (SELECT MAX(first_seq) FROM log_chunks WHERE pipeline_id = $1 AND first_seq <= $2)
              ORDER BY first_seq",
         )
         .bind(id.to_string())
         .bind(after.saturating_add(1).min(i64::MAX as u64).cast_signed())
-        .bind(last.cast_signed())
-        .fetch_all(self.reader())
-        .await?;
-        let mut lines = Vec::new();
-        for row in &rows {
-            let chunk: Vec<LogLine> = Fields(row).json("lines")?;
-            lines.extend(chunk.into_iter().filter(|line| line.seq > after && line.seq <= last));
-        }
-        Ok(lines)
+        .bind(last.cast_signed());
+        self.database.all(query).await
     }
 }
 
-async fn last_seq(executor: impl sqlx::Executor<'_, Database = sqlx::Any>, id: PipelineId) -> Result<u64, StoreError> {
-    let row = sqlx::query("SELECT last_seq FROM log_chunks WHERE pipeline_id = $1 ORDER BY first_seq DESC LIMIT 1")
+fn last_batch<'q>(id: PipelineId) -> Query<'q> {
+    sqlx::query("SELECT last_seq FROM log_chunks WHERE pipeline_id = $1 ORDER BY first_seq DESC LIMIT 1")
         .bind(id.to_string())
-        .fetch_optional(executor)
-        .await?;
-    row.map_or(Ok(0), |row| Fields(&row).count("last_seq"))
+}
+
+fn last_of(batch: Option<&AnyRow>) -> Result<u64, StoreError> {
+    batch.map_or(Ok(0), |row| Fields(row).count("last_seq"))
 }

@@ -2,7 +2,10 @@
 
 use contract::PipelineId;
 
-use crate::{Lease, Store, StoreError};
+use crate::{
+    Lease, Store, StoreError,
+    fields::{self, Fields},
+};
 
 impl Store {
     /// Keeps a pipeline's notebook, in nbformat JSON, in place of the former one.
@@ -10,20 +13,18 @@ impl Store {
         let content =
             std::str::from_utf8(content).map_err(|_| StoreError::Corrupt("a notebook that is no UTF-8".to_owned()))?;
         let mut write = self.fenced(lease).await?;
-        sqlx::query(
+        let save = sqlx::query(
             "INSERT INTO notebooks (pipeline_id, content) VALUES ($1, $2)
              ON CONFLICT (pipeline_id) DO UPDATE SET content = excluded.content",
-        )
-        .bind(lease.pipeline_id.to_string())
-        .bind(content)
-        .execute(&mut *write)
-        .await?;
-        Ok(write.commit().await?)
+        );
+        write.run(save.bind(lease.pipeline_id.to_string()).bind(fields::text(content))).await?;
+        write.commit().await
     }
 
     /// A pipeline's notebook, once its execution has begun.
     pub async fn notebook(&self, id: PipelineId) -> Result<Option<String>, StoreError> {
-        let content = sqlx::query_scalar("SELECT content FROM notebooks WHERE pipeline_id = $1");
-        Ok(content.bind(id.to_string()).fetch_optional(self.reader()).await?)
+        let query = sqlx::query("SELECT content FROM notebooks WHERE pipeline_id = $1");
+        let row = self.database.optional(query.bind(id.to_string())).await?;
+        row.map(|row| Fields(&row).get("content")).transpose()
     }
 }

@@ -4,10 +4,7 @@ use contract::RepoName;
 use jiff::Timestamp;
 use sqlx::any::AnyRow;
 
-use crate::{
-    Store, StoreError,
-    fields::{Fields, now},
-};
+use crate::{Store, StoreError, fields::Fields};
 
 /// A registered repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,75 +17,104 @@ pub struct Repo {
     pub branch: String,
     /// The notebooks that count: globs, separated by commas.
     pub notebook_glob: String,
+    /// Processors of the pod that a pipeline runs in, as a Kubernetes quantity; none: as the runner is set.
+    pub cpu: Option<String>,
+    /// Memory of that pod, as a Kubernetes quantity; none: as the runner is set.
+    pub memory: Option<String>,
     /// When it was registered.
     pub created_at: Timestamp,
+}
+
+/// What is to change of a repository. `None` leaves a setting as it is.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RepoChange<'a> {
+    /// The branches that count.
+    pub branch: Option<&'a str>,
+    /// The notebooks that count.
+    pub notebook_glob: Option<&'a str>,
+    /// Processors of a pipeline's pod.
+    pub cpu: Option<&'a str>,
+    /// Memory of a pipeline's pod.
+    pub memory: Option<&'a str>,
 }
 
 impl Store {
     /// Registers a repository. [`StoreError::Conflict`] if it already is.
     pub async fn add_repo(&self, full_name: &RepoName, branch: &str, notebook_glob: &str) -> Result<Repo, StoreError> {
-        let mut write = self.write().await?;
-        let row = sqlx::query(
+        loop {
+            match self.try_add_repo(full_name, branch, notebook_glob).await {
+                // Another process may have registered a repository with this number, not this one.
+                Err(StoreError::Conflict) if self.repo_by_name(full_name).await?.is_none() => {}
+                done => return done,
+            }
+        }
+    }
+
+    async fn try_add_repo(&self, full_name: &RepoName, branch: &str, notebook_glob: &str) -> Result<Repo, StoreError> {
+        let mut write = self.database.write().await?;
+        let change = sqlx::query(
             "INSERT INTO repos (id, full_name, branch, notebook_glob, created_at)
              VALUES ((SELECT COALESCE(MAX(id), 0) + 1 FROM repos), $1, $2, $3, $4)
-             RETURNING id, full_name, branch, notebook_glob, created_at",
+             RETURNING id, full_name, branch, notebook_glob, cpu, memory, created_at",
         )
         .bind(full_name.as_str())
         .bind(branch)
         .bind(notebook_glob)
-        .bind(now())
-        .fetch_one(&mut *write)
-        .await?;
+        .bind(write.now);
+        let row = write.one(change).await?;
         write.commit().await?;
         repo(&row)
     }
 
     /// All registered repositories, by name.
     pub async fn repos(&self) -> Result<Vec<Repo>, StoreError> {
-        let rows = sqlx::query("SELECT id, full_name, branch, notebook_glob, created_at FROM repos ORDER BY full_name")
-            .fetch_all(self.reader())
-            .await?;
+        let query = sqlx::query(
+            "SELECT id, full_name, branch, notebook_glob, cpu, memory, created_at FROM repos ORDER BY full_name",
+        );
+        let rows = self.database.all(query).await?;
         rows.iter().map(repo).collect()
     }
 
     /// A repository by its number.
     pub async fn repo(&self, id: i64) -> Result<Option<Repo>, StoreError> {
-        let row = sqlx::query("SELECT id, full_name, branch, notebook_glob, created_at FROM repos WHERE id = $1")
-            .bind(id)
-            .fetch_optional(self.reader())
-            .await?;
+        let query =
+            sqlx::query("SELECT id, full_name, branch, notebook_glob, cpu, memory, created_at FROM repos WHERE id = $1");
+        let row = self.database.optional(query.bind(id)).await?;
         row.as_ref().map(repo).transpose()
     }
 
     /// A repository by its name.
     pub async fn repo_by_name(&self, full_name: &RepoName) -> Result<Option<Repo>, StoreError> {
-        let row = sqlx::query("SELECT id, full_name, branch, notebook_glob, created_at FROM repos WHERE full_name = $1")
-            .bind(full_name.as_str())
-            .fetch_optional(self.reader())
-            .await?;
+        let query = sqlx::query(
+            "SELECT id, full_name, branch, notebook_glob, cpu, memory, created_at FROM repos WHERE full_name = $1",
+        );
+        let row = self.database.optional(query.bind(full_name.as_str())).await?;
         row.as_ref().map(repo).transpose()
     }
 
-    /// Changes which branches and notebooks count; `None` leaves a setting as it is.
-    pub async fn update_repo(&self, id: i64, branch: Option<&str>, notebook_glob: Option<&str>) -> Result<Repo, StoreError> {
-        let mut write = self.write().await?;
-        let row = sqlx::query(
-            "UPDATE repos SET branch = COALESCE($2, branch), notebook_glob = COALESCE($3, notebook_glob) WHERE id = $1
-             RETURNING id, full_name, branch, notebook_glob, created_at",
+    /// Changes a repository's settings.
+    pub async fn update_repo(&self, id: i64, change: RepoChange<'_>) -> Result<Repo, StoreError> {
+        let mut write = self.database.write().await?;
+        let change = sqlx::query(
+            "UPDATE repos SET branch = COALESCE($2, branch), notebook_glob = COALESCE($3, notebook_glob),
+                 cpu = COALESCE($4, cpu), memory = COALESCE($5, memory)
+             WHERE id = $1
+             RETURNING id, full_name, branch, notebook_glob, cpu, memory, created_at",
         )
         .bind(id)
-        .bind(branch)
-        .bind(notebook_glob)
-        .fetch_one(&mut *write)
-        .await?;
+        .bind(change.branch)
+        .bind(change.notebook_glob)
+        .bind(change.cpu)
+        .bind(change.memory);
+        let row = write.one(change).await?;
         write.commit().await?;
         repo(&row)
     }
 
     /// Forgets a repository. Its pipelines stay.
     pub async fn delete_repo(&self, id: i64) -> Result<(), StoreError> {
-        let mut write = self.write().await?;
-        let deleted = sqlx::query("DELETE FROM repos WHERE id = $1").bind(id).execute(&mut *write).await?.rows_affected();
+        let mut write = self.database.write().await?;
+        let deleted = write.run(sqlx::query("DELETE FROM repos WHERE id = $1").bind(id)).await?;
         write.commit().await?;
         if deleted == 0 { Err(StoreError::NotFound) } else { Ok(()) }
     }
@@ -101,6 +127,8 @@ fn repo(row: &AnyRow) -> Result<Repo, StoreError> {
         full_name: fields.parsed("full_name")?,
         branch: fields.get("branch")?,
         notebook_glob: fields.get("notebook_glob")?,
+        cpu: fields.get("cpu")?,
+        memory: fields.get("memory")?,
         created_at: fields.time("created_at")?,
     })
 }

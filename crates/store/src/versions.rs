@@ -7,10 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use sqlx::any::AnyRow;
 
-use crate::{
-    Lease, Store, StoreError,
-    fields::{Fields, now},
-};
+use crate::{Lease, Store, StoreError, fields::Fields};
 
 /// A version to record. What else is known of it is known of its pipeline.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,7 +76,7 @@ impl Store {
     /// Records a registered version. The same version again, after a crash, changes nothing.
     pub async fn record_version(&self, lease: &Lease, version: NewVersion) -> Result<(), StoreError> {
         let mut write = self.fenced(lease).await?;
-        sqlx::query(
+        let record = sqlx::query(
             "INSERT INTO versions (model_name, version, pipeline_id, flavour, uri, sha256, created_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (model_name, version) DO NOTHING",
         )
@@ -89,22 +86,20 @@ impl Store {
         .bind(flavour_word(version.flavour))
         .bind(&version.uri)
         .bind(&version.sha256)
-        .bind(now())
-        .execute(&mut *write)
-        .await?;
-        Ok(write.commit().await?)
+        .bind(write.now);
+        write.run(record).await?;
+        write.commit().await
     }
 
     /// All models that have a version, by name.
     pub async fn models(&self) -> Result<Vec<ModelSummary>, StoreError> {
-        let rows = sqlx::query(
+        let query = sqlx::query(
             "SELECT v.model_name, v.latest_version, v.versions, v.updated_at, d.environment, d.version FROM
                  (SELECT model_name, MAX(version) AS latest_version, COUNT(*) AS versions, MAX(created_at) AS updated_at
                   FROM versions GROUP BY model_name) v
              LEFT JOIN deployments d ON d.model_name = v.model_name ORDER BY v.model_name",
-        )
-        .fetch_all(self.reader())
-        .await?;
+        );
+        let rows = self.database.all(query).await?;
         // One row for each environment of a model, or one without any.
         let mut models: Vec<ModelSummary> = Vec::new();
         for row in &rows {
@@ -128,16 +123,14 @@ impl Store {
 
     /// A model's versions, newest first; none for an unknown model.
     pub async fn model_versions(&self, model: &ModelName) -> Result<Vec<VersionRecord>, StoreError> {
-        let rows = sqlx::query(
+        let query = sqlx::query(
             "SELECT v.version, v.pipeline_id, v.flavour, v.uri, v.sha256, v.created_at, p.declared_version, p.delivery_id,
                  p.repo, p.commit_sha, p.notebook_path, p.mlflow_run_id, p.metrics, d.environment
              FROM versions v JOIN pipelines p ON p.id = v.pipeline_id
              LEFT JOIN deployments d ON d.model_name = v.model_name AND d.version = v.version
              WHERE v.model_name = $1 ORDER BY v.version DESC, d.environment",
-        )
-        .bind(model.as_str())
-        .fetch_all(self.reader())
-        .await?;
+        );
+        let rows = self.database.all(query.bind(model.as_str())).await?;
         let mut versions: Vec<VersionRecord> = Vec::new();
         for row in &rows {
             if versions.last().map(|last| last.version) != Some(Fields(row).count("version")?) {

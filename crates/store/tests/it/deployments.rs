@@ -1,47 +1,115 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use contract::{Environment, Flavour, ModelName};
-use jiff::Timestamp;
-use store::{Deployment, Description, Lease, NewVersion};
+use store::{Begun, Description, Lease, NewDeployment, NewVersion, Store};
 
-use crate::World;
+use crate::{TTL, World};
 
 fn model() -> ModelName {
     "titanic".parse().unwrap()
 }
 
-fn deployment(lease: &Lease, version: u64) -> Deployment {
-    Deployment {
+fn deployment(version: u64) -> NewDeployment {
+    NewDeployment {
         model: model(),
         environment: Environment::dev(),
         version,
-        pipeline_id: lease.pipeline_id,
         uri: format!("file:///models/titanic/v{version}"),
         sha256: "ab".repeat(32),
         metrics: BTreeMap::from([("accuracy".to_owned(), Some(0.8)), ("loss".to_owned(), None)]),
-        deployed_at: Timestamp::from_second(1_800_000_000).unwrap(),
     }
 }
 
-#[tokio::test]
-async fn a_slow_older_pipeline_does_not_replace_a_newer_ones_model() {
-    let world = World::new().await;
-    let (older, newer) = (world.leased().await, world.leased().await);
-    let current = async || world.store.deployment(&model(), &Environment::dev()).await.unwrap();
-    assert_eq!(current().await, None);
-    assert!(world.store.record_deployment(&newer, deployment(&newer, 2)).await.unwrap());
-    assert!(!world.store.record_deployment(&older, deployment(&older, 3)).await.unwrap());
-    assert_eq!(current().await, Some(deployment(&newer, 2)));
-    assert!(world.store.record_deployment(&newer, deployment(&newer, 2)).await.unwrap(), "the same again is no step back");
-
-    let newest = world.leased().await;
-    assert!(world.store.record_deployment(&newest, deployment(&newest, 4)).await.unwrap());
-    assert_eq!(current().await, Some(deployment(&newest, 4)));
+async fn begin(store: &Store, lease: &Lease, version: u64) -> (u64, Option<u64>) {
+    match store.begin_deployment(lease, deployment(version)).await.unwrap() {
+        Begun::Current { generation, former } => (generation, former.map(|former| former.version)),
+        Begun::Newer { version } => panic!("{version} is newer"),
+    }
 }
 
-#[tokio::test]
-async fn versions_are_recorded_once_and_listed_with_their_lineage_and_environments() {
-    let world = World::new().await;
+/// The version and the generation that are deployed.
+async fn current(store: &Store) -> Option<(u64, u64)> {
+    let current = store.deployment(&model(), &Environment::dev()).await.unwrap();
+    current.map(|current| (current.version, current.generation))
+}
+
+async fn a_slow_older_pipeline_does_not_replace_a_newer_ones_model(world: World) {
+    let store = &world.store;
+    let (older, newer) = (world.leased().await, world.leased().await);
+    assert_eq!((current(store).await, store.desired().await.unwrap()), (None, (0, vec![])));
+    assert_eq!(begin(store, &newer, 2).await, (1, None));
+    let refused = store.begin_deployment(&older, deployment(3)).await.unwrap();
+    assert_eq!(refused, Begun::Newer { version: 2 });
+    assert_eq!(current(store).await, Some((2, 1)));
+
+    let newest = world.leased().await;
+    assert_eq!(begin(store, &newest, 4).await, (2, Some(2)));
+    let deployed = store.deployment(&model(), &Environment::dev()).await.unwrap().unwrap();
+    assert_eq!((deployed.pipeline_id, deployed.version), (newest.pipeline_id, 4));
+    assert_eq!((deployed.uri.clone(), deployed.metrics.clone()), (deployment(4).uri, deployment(4).metrics));
+    assert_eq!(store.desired().await.unwrap(), (2, vec![deployed]));
+}
+
+async fn a_pipeline_that_begins_again_after_a_crash_finds_its_deployment_and_what_it_replaced(world: World) {
+    let store = &world.store;
+    let (first, second) = (world.leased().await, world.leased().await);
+    begin(store, &first, 1).await;
+    assert_eq!(begin(store, &second, 2).await, (2, Some(1)));
+    let again = store.take_from(second.pipeline_id, "worker-a", "next", TTL).await.unwrap().unwrap();
+    assert_eq!(begin(store, &again, 2).await, (2, Some(1)));
+    assert_eq!(begin(store, &again, 3).await, (3, Some(1)), "another version is another deployment");
+    assert_eq!(store.desired().await.unwrap().0, 3);
+}
+
+async fn a_revert_puts_the_former_version_back_under_a_new_generation(world: World) {
+    let store = &world.store;
+    let (first, second) = (world.leased().await, world.leased().await);
+    begin(store, &first, 1).await;
+    let (generation, _) = begin(store, &second, 2).await;
+    assert!(!store.revert_deployment(&first, generation).await.unwrap(), "not its own");
+    assert!(store.revert_deployment(&second, generation).await.unwrap());
+    assert!(!store.revert_deployment(&second, generation).await.unwrap(), "it is over");
+    let back = store.deployment(&model(), &Environment::dev()).await.unwrap().unwrap();
+    assert_eq!((back.version, back.generation, back.pipeline_id), (1, 3, first.pipeline_id));
+    assert_eq!(store.desired().await.unwrap(), (3, vec![back]));
+    assert_eq!(begin(store, &second, 2).await, (4, Some(1)), "a second try is a deployment of its own");
+    assert_eq!(world.count("SELECT COUNT(*) FROM deployment_history").await, 4);
+    assert_eq!(world.count("SELECT COUNT(*) FROM deployment_history WHERE ended_by = 'reverted'").await, 1);
+    assert_eq!(world.count("SELECT COUNT(*) FROM deployment_history WHERE ended_by = 'replaced'").await, 2);
+}
+
+async fn a_revert_of_the_first_deployment_leaves_none_and_is_a_change_too(world: World) {
+    let (store, lease) = (&world.store, world.leased().await);
+    let (generation, former) = begin(store, &lease, 1).await;
+    assert_eq!(former, None);
+    assert!(store.revert_deployment(&lease, generation).await.unwrap());
+    assert_eq!((current(store).await, store.desired().await.unwrap()), (None, (2, vec![])));
+    assert_eq!(begin(store, &lease, 1).await, (3, None));
+}
+
+async fn deployments_of_many_workers_at_once_have_generations_of_their_own(world: World) {
+    let mut leases = Vec::new();
+    for _ in 0..12 {
+        leases.push(world.leased().await);
+    }
+    let begun = leases.iter().enumerate().map(|(number, lease)| {
+        let model = format!("model-{}", number % 3).parse().unwrap();
+        world.store.begin_deployment(lease, NewDeployment { model, ..deployment(number as u64 + 1) })
+    });
+    let begun = futures_util::future::join_all(begun).await;
+    let generations: BTreeSet<u64> = begun
+        .into_iter()
+        .filter_map(|begun| match begun.unwrap() {
+            Begun::Current { generation, .. } => Some(generation),
+            Begun::Newer { .. } => None,
+        })
+        .collect();
+    let (latest, deployed) = world.store.desired().await.unwrap();
+    assert_eq!(generations, (1..=latest).collect());
+    assert_eq!(deployed.iter().map(|deployed| deployed.version).collect::<Vec<_>>(), [10, 11, 12], "the newest of each");
+}
+
+async fn versions_are_recorded_once_and_listed_with_their_lineage_and_environments(world: World) {
     let (first, second) = (world.leased().await, world.leased().await);
     for (lease, number) in [(&first, 9), (&second, 10), (&first, 9)] {
         let version = NewVersion {
@@ -57,7 +125,7 @@ async fn versions_are_recorded_once_and_listed_with_their_lineage_and_environmen
     world.store.describe(&first, known).await.unwrap();
     for environment in ["dev", "staging"] {
         let environment = environment.parse().unwrap();
-        world.store.record_deployment(&first, Deployment { environment, ..deployment(&first, 9) }).await.unwrap();
+        world.store.begin_deployment(&first, NewDeployment { environment, ..deployment(9) }).await.unwrap();
     }
 
     let versions = world.store.model_versions(&model()).await.unwrap();
@@ -72,3 +140,12 @@ async fn versions_are_recorded_once_and_listed_with_their_lineage_and_environmen
     assert_eq!((models[0].name.clone(), models[0].latest_version, models[0].versions), (model(), 10, 2));
     assert_eq!(models[0].environments, BTreeMap::from([("dev".parse().unwrap(), 9), ("staging".parse().unwrap(), 9)]));
 }
+
+on_both![
+    a_slow_older_pipeline_does_not_replace_a_newer_ones_model,
+    a_pipeline_that_begins_again_after_a_crash_finds_its_deployment_and_what_it_replaced,
+    a_revert_puts_the_former_version_back_under_a_new_generation,
+    a_revert_of_the_first_deployment_leaves_none_and_is_a_change_too,
+    deployments_of_many_workers_at_once_have_generations_of_their_own,
+    versions_are_recorded_once_and_listed_with_their_lineage_and_environments,
+];

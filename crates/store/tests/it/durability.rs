@@ -4,11 +4,12 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::join_all;
 use store::{Accepted, Filter, NewDelivery, Store, StoreError};
 
-use crate::{open, pushed, url};
+use crate::{World, postgres, pushed, url};
 
-/// Names the directory, in the process that is to be killed.
+/// Names the database, in the process that is to be killed.
 const VICTIM: &str = "STORE_TEST_VICTIM";
 
 async fn accept(store: &Store, number: u64) -> Accepted {
@@ -17,76 +18,105 @@ async fn accept(store: &Store, number: u64) -> Accepted {
     store.accept_delivery(delivery, vec![pushed(number, &format!("{number}.ipynb"))]).await.unwrap()
 }
 
+/// Does nothing but in the process that the next test starts.
 #[tokio::test]
-#[ignore = "run by the next test, as a process of its own"]
 async fn victim() {
-    let Some(directory) = std::env::var_os(VICTIM) else { return };
-    let store = open(directory.as_ref()).await;
+    let Ok(url) = std::env::var(VICTIM) else { return };
+    let store = Store::open(&url).await.unwrap();
     for number in 1.. {
         accept(&store, number).await;
         writeln!(std::io::stdout(), "accepted {number}").unwrap();
     }
 }
 
-#[tokio::test]
-async fn what_was_acknowledged_before_a_kill_is_whole_and_nothing_is_half() {
-    let directory = tempfile::tempdir().unwrap();
+async fn what_was_acknowledged_before_a_kill_is_whole_and_nothing_is_half(world: World) {
+    let mut acknowledged = 0;
     for round in 1..=3u64 {
-        let directory = tempfile::tempdir_in(&directory).unwrap();
         let mut victim = Command::new(std::env::current_exe().unwrap())
-            .args(["durability::victim", "--exact", "--ignored", "--nocapture"])
-            .env(VICTIM, directory.path())
+            .args(["durability::victim", "--exact", "--nocapture"])
+            .env(VICTIM, &world.url)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let mut acknowledged = 0;
         for said in BufReader::new(victim.stdout.take().unwrap()).lines() {
             if let Some((_, number)) = said.unwrap().split_once("accepted ") {
                 acknowledged = number.parse().unwrap();
             }
-            if acknowledged == 7 * round {
+            if acknowledged >= 50 * round {
                 victim.kill().unwrap();
             }
         }
         victim.wait().unwrap();
 
-        let store = open(directory.path()).await;
+        let store = Store::open(&world.url).await.unwrap();
         let (pipelines, _) = store.pipelines(Filter { limit: 10_000, ..Filter::default() }).await.unwrap();
-        assert!(pipelines.len() as u64 >= acknowledged && acknowledged >= 7 * round);
+        assert!(pipelines.len() as u64 >= acknowledged && acknowledged >= 50 * round);
         assert!(pipelines.iter().all(|pipeline| pipeline.phases.len() == 5));
         for number in 1..=acknowledged {
             assert!(matches!(accept(&store, number).await, Accepted::Repeated(pipelines) if pipelines.len() == 1));
         }
         // The connection that died in the middle of a write left no lock behind.
-        accept(&store, 1_000_000).await;
+        accept(&store, 1_000_000 + round).await;
     }
 }
 
-#[tokio::test]
-async fn a_store_closed_and_opened_again_goes_on() {
-    let directory = tempfile::tempdir().unwrap();
-    let store = open(directory.path()).await;
-    accept(&store, 1).await;
-    store.close().await;
-    assert!(matches!(store.repos().await, Err(StoreError::Unavailable(_))));
-    let again = open(directory.path()).await;
+async fn a_store_closed_and_opened_again_goes_on(world: World) {
+    accept(&world.store, 1).await;
+    world.store.close().await;
+    assert!(matches!(world.store.repos().await, Err(StoreError::Unavailable(_))));
+    let again = Store::open(&world.url).await.unwrap();
     assert!(matches!(accept(&again, 1).await, Accepted::Repeated(_)));
 }
 
-#[tokio::test]
-async fn a_write_of_another_process_makes_ours_wait_and_not_fail() {
-    let directory = tempfile::tempdir().unwrap();
-    let (ours, theirs) = (open(directory.path()).await, open(directory.path()).await);
+async fn a_write_of_another_process_makes_ours_wait_and_not_fail(world: World) {
+    let theirs = Store::open(&world.url).await.unwrap();
     let work = |store: Store, parity: u64| async move {
         for number in 0..40 {
             accept(&store, 2 * number + parity).await;
         }
     };
-    tokio::join!(work(ours.clone(), 0), work(theirs, 1));
-    let (pipelines, _) = ours.pipelines(Filter { limit: 1000, ..Filter::default() }).await.unwrap();
+    tokio::join!(work(world.store.clone(), 0), work(theirs, 1));
+    let (pipelines, _) = world.store.pipelines(Filter { limit: 1000, ..Filter::default() }).await.unwrap();
     assert_eq!(pipelines.len(), 80);
 }
+
+/// Opens a new database from eight processes' worth of connections at once, and uses each.
+async fn open_at_once(url: &str) {
+    let opened = (0..8u64).map(|number| {
+        let url = url.to_owned();
+        tokio::spawn(async move {
+            let store = Store::open(&url).await.unwrap();
+            accept(&store, number).await;
+        })
+    });
+    for opened in join_all(opened).await {
+        opened.unwrap();
+    }
+    let store = Store::open(url).await.unwrap();
+    assert_eq!(store.pipelines(Filter { limit: 100, ..Filter::default() }).await.unwrap().0.len(), 8);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn eight_that_open_a_new_sqlite_file_at_once_all_succeed() {
+    for _ in 0..5 {
+        let directory = tempfile::tempdir().unwrap();
+        open_at_once(&url(directory.path())).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn eight_that_open_a_new_postgresql_database_at_once_all_succeed() {
+    for _ in 0..3 {
+        open_at_once(&postgres::shared().database().await).await;
+    }
+}
+
+on_both![
+    what_was_acknowledged_before_a_kill_is_whole_and_nothing_is_half,
+    a_store_closed_and_opened_again_goes_on,
+    a_write_of_another_process_makes_ours_wait_and_not_fail,
+];
 
 #[tokio::test]
 async fn a_file_that_is_no_database_is_refused_and_so_is_an_unknown_kind() {

@@ -2,16 +2,13 @@ use std::{collections::BTreeMap, time::Duration};
 
 use contract::{Flavour, Phase, PhaseStatus, PipelineStatus};
 use futures_util::future::join_all;
-use jiff::Timestamp;
-use store::{Deployment, Description, Lease, NewVersion, StoreError};
+use store::{Description, Lease, NewDeployment, NewVersion, StoreError};
 
 use crate::{TTL, World};
 
 const OVER: Duration = Duration::ZERO;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_many_workers_that_want_a_pipeline_one_gets_it() {
-    let world = World::new().await;
+async fn of_many_workers_that_want_a_pipeline_one_gets_it(world: World) {
     let id = world.pipeline().await;
     let takers = (0..32).map(|number| {
         let store = world.store.clone();
@@ -23,9 +20,7 @@ async fn of_many_workers_that_want_a_pipeline_one_gets_it() {
     assert_eq!(world.store.pipeline(id).await.unwrap().status, PipelineStatus::Running);
 }
 
-#[tokio::test]
-async fn a_lease_that_ran_out_is_taken_over_and_its_holder_can_write_nothing_any_more() {
-    let world = World::new().await;
+async fn a_lease_that_ran_out_is_taken_over_and_its_holder_can_write_nothing_any_more(world: World) {
     let (store, id) = (&world.store, world.pipeline().await);
     let dead = store.take_lease(id, "dead", OVER).await.unwrap().unwrap();
     let next = store.take_lease(id, "next", TTL).await.unwrap().unwrap();
@@ -35,9 +30,7 @@ async fn a_lease_that_ran_out_is_taken_over_and_its_holder_can_write_nothing_any
     store.renew_lease(&next, TTL).await.unwrap();
 }
 
-#[tokio::test]
-async fn nothing_is_written_with_a_lease_after_its_pipeline_ended() {
-    let world = World::new().await;
+async fn nothing_is_written_with_a_lease_after_its_pipeline_ended(world: World) {
     let lease = world.leased().await;
     world.store.finish_pipeline(&lease, PipelineStatus::Succeeded, true, None).await.unwrap();
     everything_bounces(&world, &lease).await;
@@ -55,15 +48,13 @@ async fn everything_bounces(world: &World, lease: &Lease) {
         uri: "file:///v1".to_owned(),
         sha256: "00".to_owned(),
     };
-    let deployment = Deployment {
+    let deployment = NewDeployment {
         model,
         environment: contract::Environment::dev(),
         version: 1,
-        pipeline_id: lease.pipeline_id,
         uri: "file:///v1".to_owned(),
         sha256: "00".to_owned(),
         metrics: BTreeMap::new(),
-        deployed_at: Timestamp::now(),
     };
     let failures = [
         store.renew_lease(lease, TTL).await.err(),
@@ -74,7 +65,8 @@ async fn everything_bounces(world: &World, lease: &Lease) {
         store.append_logs(lease, 1, &[crate::logs::line(1)]).await.err(),
         store.save_notebook(lease, b"{}").await.err(),
         store.record_version(lease, version).await.err(),
-        store.record_deployment(lease, deployment).await.err(),
+        store.begin_deployment(lease, deployment).await.err(),
+        store.revert_deployment(lease, 1).await.err(),
         store.finish_pipeline(lease, PipelineStatus::Failed, false, None).await.err(),
     ];
     for (number, failure) in failures.into_iter().enumerate() {
@@ -83,9 +75,7 @@ async fn everything_bounces(world: &World, lease: &Lease) {
     assert_eq!(store.pipeline(lease.pipeline_id).await.unwrap(), before);
 }
 
-#[tokio::test]
-async fn a_lease_given_back_is_free_at_once_and_counts_as_no_loss() {
-    let world = World::new().await;
+async fn a_lease_given_back_is_free_at_once_and_counts_as_no_loss(world: World) {
     let lease = world.leased().await;
     world.store.mark_sent(&[lease.pipeline_id]).await.unwrap();
     world.store.release_lease(&lease).await.unwrap();
@@ -94,9 +84,7 @@ async fn a_lease_given_back_is_free_at_once_and_counts_as_no_loss() {
     assert_eq!((next.token, next.takeovers), (2, 0));
 }
 
-#[tokio::test]
-async fn a_new_process_ends_the_leases_of_its_dead_predecessor() {
-    let world = World::new().await;
+async fn a_new_process_ends_the_leases_of_its_dead_predecessor(world: World) {
     let lease = world.leased().await;
     let queued = world.pipeline().await;
     world.store.mark_sent(&[lease.pipeline_id, queued]).await.unwrap();
@@ -106,11 +94,56 @@ async fn a_new_process_ends_the_leases_of_its_dead_predecessor() {
     assert_eq!((next.token, next.takeovers), (2, 1));
 }
 
-#[tokio::test]
-async fn a_worker_hears_of_a_cancel_when_it_renews_its_lease() {
-    let world = World::new().await;
+async fn a_worker_hears_of_a_cancel_when_it_renews_its_lease(world: World) {
     let lease = world.leased().await;
     assert!(!world.store.renew_lease(&lease, TTL).await.unwrap().cancel_requested);
     assert_eq!(world.store.request_cancel(lease.pipeline_id).await.unwrap(), PipelineStatus::Running);
     assert!(world.store.renew_lease(&lease, TTL).await.unwrap().cancel_requested);
 }
+
+async fn a_lease_made_over_goes_on_under_the_new_name_even_when_its_time_is_over_and_is_no_loss(world: World) {
+    let (store, id) = (&world.store, world.pipeline().await);
+    let worker = store.take_lease(id, "worker", OVER).await.unwrap().unwrap();
+    assert_eq!(store.adopt_lease(id, worker.token + 1, "pod", TTL).await.unwrap(), None);
+    let pod = store.adopt_lease(id, worker.token, "pod", TTL).await.unwrap().unwrap();
+    assert_eq!((pod.token, pod.takeovers, pod.owner.as_str()), (2, 0, "pod"));
+    everything_bounces(&world, &worker).await;
+    assert_eq!(store.adopt_lease(id, worker.token, "second pod", TTL).await.unwrap(), None);
+    store.renew_lease(&pod, OVER).await.unwrap();
+
+    let other = store.take_lease(id, "other", TTL).await.unwrap().unwrap();
+    assert_eq!(store.adopt_lease(id, pod.token, "late pod", TTL).await.unwrap(), None);
+    store.release_lease(&other).await.unwrap();
+    assert_eq!(store.adopt_lease(id, other.token, "pod of one that gave up", TTL).await.unwrap(), None);
+}
+
+async fn a_lease_is_taken_at_once_from_a_holder_that_is_known_to_be_gone(world: World) {
+    let (store, lease) = (&world.store, world.leased().await);
+    assert_eq!(store.take_from(lease.pipeline_id, "worker-b", "next", TTL).await.unwrap(), None);
+    let next = store.take_from(lease.pipeline_id, "worker-a", "next", TTL).await.unwrap().unwrap();
+    assert_eq!((next.token, next.takeovers), (2, 1));
+    assert_eq!(store.take_from(lease.pipeline_id, "worker-a", "late", TTL).await.unwrap(), None);
+    everything_bounces(&world, &lease).await;
+    store.renew_lease(&next, TTL).await.unwrap();
+}
+
+async fn of_one_notebook_on_one_branch_only_one_pipeline_can_be_taken(world: World) {
+    let store = &world.store;
+    let (first, second) = (world.by_hand("a.ipynb").await, world.by_hand("a.ipynb").await);
+    let lease = store.take_lease(first, "w", OVER).await.unwrap().unwrap();
+    assert_eq!(store.take_lease(second, "x", TTL).await.unwrap(), None, "though its lease ran out");
+    store.finish_pipeline(&lease, PipelineStatus::Succeeded, false, None).await.unwrap();
+    assert!(store.take_lease(second, "x", TTL).await.unwrap().is_some());
+}
+
+on_both![
+    a_lease_made_over_goes_on_under_the_new_name_even_when_its_time_is_over_and_is_no_loss,
+    a_lease_is_taken_at_once_from_a_holder_that_is_known_to_be_gone,
+    of_one_notebook_on_one_branch_only_one_pipeline_can_be_taken,
+    of_many_workers_that_want_a_pipeline_one_gets_it,
+    a_lease_that_ran_out_is_taken_over_and_its_holder_can_write_nothing_any_more,
+    nothing_is_written_with_a_lease_after_its_pipeline_ended,
+    a_lease_given_back_is_free_at_once_and_counts_as_no_loss,
+    a_new_process_ends_the_leases_of_its_dead_predecessor,
+    a_worker_hears_of_a_cancel_when_it_renews_its_lease,
+];

@@ -1,4 +1,4 @@
-use contract::{LogLine, Phase, Stream};
+use contract::{LogFrame, LogLine, Phase, Stream};
 use jiff::Timestamp;
 use proptest::prelude::*;
 use serde_json::json;
@@ -22,9 +22,7 @@ fn lines(first: u64, count: u64) -> Vec<LogLine> {
     (first..first + count).map(line).collect()
 }
 
-#[tokio::test]
-async fn lines_that_do_not_continue_the_log_are_refused() {
-    let world = World::new().await;
+async fn lines_that_do_not_continue_the_log_are_refused(world: World) {
     let (store, lease) = (&world.store, world.leased().await);
     assert_eq!(store.last_seq(lease.pipeline_id).await.unwrap(), 0);
     store.append_logs(&lease, 1, &[]).await.unwrap();
@@ -38,6 +36,25 @@ async fn lines_that_do_not_continue_the_log_are_refused() {
     assert_eq!(store.logs(lease.pipeline_id, u64::MAX, usize::MAX).await.unwrap(), []);
 }
 
+async fn frames_are_the_lines_json_text_as_the_contract_has_it(world: World) {
+    let (store, lease) = (&world.store, world.leased().await);
+    for (first, count) in [(1, 3), (4, 1), (5, 40)] {
+        store.append_logs(&lease, first, &lines(first, count)).await.unwrap();
+    }
+    for (after, limit) in [(0, usize::MAX), (0, 2), (2, 3), (3, 1), (40, 100), (44, 5), (u64::MAX, 5), (7, 0)] {
+        let expected: Vec<(u64, String)> = store
+            .logs(lease.pipeline_id, after, limit)
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|line| (line.seq, serde_json::to_string(&LogFrame::Line(line)).unwrap()))
+            .collect();
+        assert_eq!(store.log_frames(lease.pipeline_id, after, limit).await.unwrap(), expected, "{after} {limit}");
+    }
+}
+
+on_both![lines_that_do_not_continue_the_log_are_refused, frames_are_the_lines_json_text_as_the_contract_has_it,];
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
     #[test]
@@ -48,7 +65,7 @@ proptest! {
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let world = World::new().await;
+            let world = World::sqlite().await;
             let (store, lease) = (&world.store, world.leased().await);
             let mut last = 0;
             for count in chunks {

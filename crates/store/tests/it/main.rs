@@ -1,15 +1,43 @@
-//! The store through its public face, over a real database file.
+//! The store through its public face, over a real database: the same tests on SQLite and on PostgreSQL.
 #![expect(clippy::unwrap_used, reason = "tests")]
+
+/// Each test as one on a new SQLite file and one on a new PostgreSQL database.
+macro_rules! on_both {
+    ($($name:ident),+ $(,)?) => {
+        mod on_sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn $name() {
+                super::$name(crate::World::sqlite().await).await;
+            })+
+        }
+        mod on_postgresql {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn $name() {
+                super::$name(crate::World::postgresql().await).await;
+            })+
+        }
+    };
+}
 
 mod deliveries;
 mod deployments;
 mod durability;
+mod jobs;
 mod leases;
 mod logs;
+mod model_servers;
+mod outages;
 mod pipelines;
+mod postgres;
 mod repos;
+mod take;
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
 use contract::PipelineId;
 use store::{Lease, NewPipeline, Store};
@@ -20,18 +48,36 @@ const TTL: Duration = Duration::from_mins(10);
 
 struct World {
     store: Store,
-    directory: TempDir,
+    url: String,
+    _directory: Option<TempDir>,
 }
 
 impl World {
-    async fn new() -> Self {
+    async fn sqlite() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        Self { store: open(directory.path()).await, directory }
+        let url = url(directory.path());
+        Self { store: Store::open(&url).await.unwrap(), url, _directory: Some(directory) }
     }
 
-    /// A queued pipeline of its own commit, by hand.
+    async fn postgresql() -> Self {
+        let url = postgres::shared().database().await;
+        Self { store: Store::open(&url).await.unwrap(), url, _directory: None }
+    }
+
+    fn is_postgresql(&self) -> bool {
+        self.url.starts_with("postgres")
+    }
+
+    /// A queued pipeline of a notebook of its own, by hand.
     async fn pipeline(&self) -> PipelineId {
-        self.store.create_pipeline(NewPipeline { manual: true, ..pushed(1, "model.ipynb") }).await.unwrap()
+        static NUMBER: AtomicU64 = AtomicU64::new(1);
+        let notebook = format!("model-{}.ipynb", NUMBER.fetch_add(1, Ordering::Relaxed));
+        self.by_hand(&notebook).await
+    }
+
+    /// A queued pipeline of this notebook, by hand.
+    async fn by_hand(&self, notebook: &str) -> PipelineId {
+        self.store.create_pipeline(NewPipeline { manual: true, ..pushed(1, notebook) }).await.unwrap()
     }
 
     /// A pipeline in a worker's hands.
@@ -42,18 +88,22 @@ impl World {
 
     /// Changes rows behind the store's back, as time or another program would.
     async fn tamper(&self, sql: &'static str) {
-        let pool = sqlx::AnyPool::connect(&url(self.directory.path())).await.unwrap();
-        sqlx::query(sql).execute(&pool).await.unwrap();
+        let pool = sqlx::AnyPool::connect(&self.url).await.unwrap();
+        sqlx::raw_sql(sql).execute(&pool).await.unwrap();
         pool.close().await;
+    }
+
+    /// A number that the database tells.
+    async fn count(&self, sql: &'static str) -> i64 {
+        let pool = sqlx::AnyPool::connect(&self.url).await.unwrap();
+        let count = sqlx::query_scalar(sql).fetch_one(&pool).await.unwrap();
+        pool.close().await;
+        count
     }
 }
 
 fn url(directory: &Path) -> String {
     format!("sqlite://{}", directory.join("store.db").display())
-}
-
-async fn open(directory: &Path) -> Store {
-    Store::open(&url(directory)).await.unwrap()
 }
 
 /// A push of the commit with this number.
@@ -65,6 +115,7 @@ fn pushed(commit: u64, notebook_path: &str) -> NewPipeline {
         notebook_path: notebook_path.to_owned(),
         parameters: BTreeMap::new(),
         delivery_id: None,
+        traceparent: None,
         manual: false,
     }
 }

@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use contract::{
     Phase,
@@ -8,11 +8,9 @@ use contract::{
 use serde_json::json;
 use store::{Description, Filter, NewPipeline, StoreError};
 
-use crate::{TTL, World, pushed};
+use crate::{World, pushed};
 
-#[tokio::test]
-async fn phases_keep_times_attempts_errors_and_checkpoints() {
-    let world = World::new().await;
+async fn phases_keep_times_attempts_errors_and_checkpoints(world: World) {
     let (store, lease) = (&world.store, world.leased().await);
     assert_eq!(store.start_phase(&lease, Phase::Download).await.unwrap(), 1);
     assert_eq!(store.start_phase(&lease, Phase::Download).await.unwrap(), 2);
@@ -33,9 +31,7 @@ async fn phases_keep_times_attempts_errors_and_checkpoints() {
     assert_eq!(store.checkpoint(lease.pipeline_id, Phase::Validate).await.unwrap(), None);
 }
 
-#[tokio::test]
-async fn a_notebook_is_kept_as_it_was_saved_last() {
-    let world = World::new().await;
+async fn a_notebook_is_kept_as_it_was_saved_last(world: World) {
     let (store, lease) = (&world.store, world.leased().await);
     assert_eq!(store.notebook(lease.pipeline_id).await.unwrap(), None);
     for content in [r#"{"cells":[]}"#, r#"{"cells":["é"]}"#] {
@@ -44,9 +40,7 @@ async fn a_notebook_is_kept_as_it_was_saved_last() {
     }
 }
 
-#[tokio::test]
-async fn a_phase_still_running_when_the_pipeline_ends_has_failed() {
-    let world = World::new().await;
+async fn a_phase_still_running_when_the_pipeline_ends_has_failed(world: World) {
     let lease = world.leased().await;
     world.store.start_phase(&lease, Phase::Download).await.unwrap();
     world.store.finish_pipeline(&lease, PipelineStatus::Cancelled, false, None).await.unwrap();
@@ -55,9 +49,7 @@ async fn a_phase_still_running_when_the_pipeline_ends_has_failed() {
     assert!(phase.finished_at.is_some());
 }
 
-#[tokio::test]
-async fn a_retry_goes_on_from_the_phase_that_failed() {
-    let world = World::new().await;
+async fn a_retry_goes_on_from_the_phase_that_failed(world: World) {
     let (store, lease) = (&world.store, world.leased().await);
     store.start_phase(&lease, Phase::Download).await.unwrap();
     store.finish_phase(&lease, Phase::Download, Succeeded, None, Some(&json!(1))).await.unwrap();
@@ -77,9 +69,7 @@ async fn a_retry_goes_on_from_the_phase_that_failed() {
     assert!(matches!(store.retry(PipelineId::generate()).await, Err(StoreError::NotFound)));
 }
 
-#[tokio::test]
-async fn a_queued_pipeline_is_cancelled_at_once_and_an_ended_one_cannot_be() {
-    let world = World::new().await;
+async fn a_queued_pipeline_is_cancelled_at_once_and_an_ended_one_cannot_be(world: World) {
     let id = world.pipeline().await;
     assert_eq!(world.store.request_cancel(id).await.unwrap(), PipelineStatus::Cancelled);
     let pipeline = world.store.pipeline(id).await.unwrap();
@@ -90,27 +80,7 @@ async fn a_queued_pipeline_is_cancelled_at_once_and_an_ended_one_cannot_be() {
     assert_eq!(world.store.unsent_jobs(10).await.unwrap(), []);
 }
 
-#[tokio::test]
-async fn a_job_is_due_until_it_is_sent_again_after_thirty_seconds_and_when_its_worker_is_lost() {
-    let world = World::new().await;
-    let (store, id) = (&world.store, world.pipeline().await);
-    assert_eq!(store.unsent_jobs(10).await.unwrap(), [id]);
-    store.mark_sent(&[id]).await.unwrap();
-    assert_eq!(store.unsent_jobs(10).await.unwrap(), []);
-    world.tamper("UPDATE pipelines SET job_sent_at = job_sent_at - 30000").await;
-    assert_eq!(store.unsent_jobs(10).await.unwrap(), [id]);
-
-    let lease = store.take_lease(id, "w", TTL).await.unwrap().unwrap();
-    assert_eq!(store.unsent_jobs(10).await.unwrap(), []);
-    store.renew_lease(&lease, Duration::ZERO).await.unwrap();
-    assert_eq!(store.unsent_jobs(10).await.unwrap(), [id]);
-    store.take_lease(id, "next", TTL).await.unwrap().unwrap();
-    assert_eq!(store.unsent_jobs(10).await.unwrap(), []);
-}
-
-#[tokio::test]
-async fn what_becomes_known_adds_to_what_is_known_and_numbers_that_json_lacks_are_none() {
-    let world = World::new().await;
+async fn what_becomes_known_adds_to_what_is_known_and_numbers_that_json_lacks_are_none(world: World) {
     let (store, lease) = (&world.store, world.leased().await);
     let model = "titanic".parse().unwrap();
     let known = Description { model_name: Some(model), declared_version: Some("1.0".to_owned()), ..Description::default() };
@@ -127,9 +97,7 @@ async fn what_becomes_known_adds_to_what_is_known_and_numbers_that_json_lacks_ar
     assert_eq!(pipeline.metrics, BTreeMap::from(expected.map(|(name, value)| (name.to_owned(), value))));
 }
 
-#[tokio::test]
-async fn pipelines_are_listed_newest_first_page_by_page_and_filtered() {
-    let world = World::new().await;
+async fn pipelines_are_listed_newest_first_page_by_page_and_filtered(world: World) {
     let mut ids = Vec::new();
     for commit in 0..7 {
         let branch = if commit % 2 == 0 { "main" } else { "dev" }.to_owned();
@@ -161,11 +129,45 @@ async fn pipelines_are_listed_newest_first_page_by_page_and_filtered() {
     assert_eq!(list(Filter { model: Some("titanic".parse().unwrap()), ..Filter::default() }).await, 0);
 }
 
-#[tokio::test]
-async fn a_value_that_is_not_what_it_should_be_is_reported_as_corrupt() {
-    let world = World::new().await;
+async fn a_value_that_is_not_what_it_should_be_is_reported_as_corrupt(world: World) {
     let id = world.pipeline().await;
     world.tamper("UPDATE pipelines SET status = 'dancing'").await;
     let error = world.store.pipeline(id).await.unwrap_err();
     assert!(matches!(&error, StoreError::Corrupt(why) if why.contains("status") && why.contains("dancing")), "{error}");
 }
+
+async fn a_pipeline_keeps_the_trace_of_the_delivery_that_asked_for_it(world: World) {
+    let store = &world.store;
+    let traceparent = Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned());
+    let id = store.create_pipeline(NewPipeline { traceparent: traceparent.clone(), ..pushed(1, "a.ipynb") }).await.unwrap();
+    assert_eq!(store.pipeline_traceparent(id).await.unwrap(), traceparent);
+    assert_eq!(store.pipeline_traceparent(world.pipeline().await).await.unwrap(), None);
+    assert!(matches!(store.pipeline_traceparent(PipelineId::generate()).await, Err(StoreError::NotFound)));
+}
+
+async fn what_a_notebook_says_may_hold_any_character(world: World) {
+    let (store, lease) = (&world.store, world.leased().await);
+    store.start_phase(&lease, Phase::Execute).await.unwrap();
+    store
+        .finish_phase(&lease, Phase::Execute, Failed, Some("bad \0 byte \u{1F6A2}"), Some(&json!({"\0": "\0"})))
+        .await
+        .unwrap();
+    store.finish_pipeline(&lease, PipelineStatus::Failed, false, Some("bad \0 byte")).await.unwrap();
+    let pipeline = store.pipeline(lease.pipeline_id).await.unwrap();
+    assert_eq!(pipeline.reason.as_deref(), Some("bad \u{FFFD} byte"));
+    assert_eq!(pipeline.phases[2].error.as_deref(), Some("bad \u{FFFD} byte \u{1F6A2}"));
+    assert_eq!(store.checkpoint(lease.pipeline_id, Phase::Execute).await.unwrap(), Some(json!({"\0": "\0"})));
+}
+
+on_both![
+    a_pipeline_keeps_the_trace_of_the_delivery_that_asked_for_it,
+    what_a_notebook_says_may_hold_any_character,
+    phases_keep_times_attempts_errors_and_checkpoints,
+    a_notebook_is_kept_as_it_was_saved_last,
+    a_phase_still_running_when_the_pipeline_ends_has_failed,
+    a_retry_goes_on_from_the_phase_that_failed,
+    a_queued_pipeline_is_cancelled_at_once_and_an_ended_one_cannot_be,
+    what_becomes_known_adds_to_what_is_known_and_numbers_that_json_lacks_are_none,
+    pipelines_are_listed_newest_first_page_by_page_and_filtered,
+    a_value_that_is_not_what_it_should_be_is_reported_as_corrupt,
+];

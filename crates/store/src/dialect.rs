@@ -1,0 +1,107 @@
+//! Where SQLite and PostgreSQL differ. All other SQL is the same for both.
+
+use std::fmt::Write as _;
+
+use crate::StoreError;
+
+/// Which of the two a database is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    Sqlite,
+    Postgres,
+}
+
+impl Dialect {
+    /// The kind of database that a URL names.
+    pub(crate) fn of(url: &str) -> Result<Self, StoreError> {
+        match url.split_once(':').map(|(scheme, _)| scheme) {
+            Some("sqlite") => Ok(Self::Sqlite),
+            Some("postgres" | "postgresql") => Ok(Self::Postgres),
+            _ => Err(StoreError::Corrupt("the database's URL must begin with sqlite: or postgres:".to_owned())),
+        }
+    }
+
+    /// What every connection is told first.
+    pub(crate) fn settings(self) -> &'static str {
+        match self {
+            // The time-out first: switching to the write-ahead log may itself have to wait for another process.
+            // With `synchronous = FULL` a commit returns after its fsync: what was acknowledged survives a power cut.
+            // The log grows to 32 MiB before it is copied into the file: then most pages are copied once for many commits.
+            Self::Sqlite => {
+                "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+                 PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 8000; PRAGMA cache_size = -16000"
+            }
+            // A process that was paused must not hold its locks for ever, nor a connection whose other end is gone.
+            // Every statement here is made for an index and touches few rows, however large its tables are; the server
+            // may know too little of tables that grow fast to see that, and would read them whole.
+            Self::Postgres => {
+                "SET application_name = 'mlsys'; SET statement_timeout = '12s'; SET lock_timeout = '10s'; \
+                 SET idle_in_transaction_session_timeout = '12s'; SET tcp_keepalives_idle = 10; \
+                 SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3; SET plan_cache_mode = force_custom_plan; \
+                 SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; \
+                 SET enable_bitmapscan = off; SET enable_material = off; SET jit = off"
+            }
+        }
+    }
+
+    /// Begins a write, and answers the moment as `now`.
+    pub(crate) fn begin(self) -> String {
+        let begin = match self {
+            // The lock is taken at once: a write that began as a read could not wait for another process's write.
+            Self::Sqlite => "BEGIN IMMEDIATE",
+            Self::Postgres => "BEGIN ISOLATION LEVEL READ COMMITTED",
+        };
+        format!("{begin}; SELECT {} AS now", self.clock())
+    }
+
+    /// The database's clock, in milliseconds since 1970.
+    pub(crate) fn clock(self) -> &'static str {
+        match self {
+            Self::Sqlite => "CAST(ROUND((julianday('now') - 2440587.5) * 86400000.0) AS BIGINT)",
+            Self::Postgres => "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
+        }
+    }
+
+    /// Ends a `SELECT` whose row is to stay as it is until the end of the write. SQLite has one writer anyway.
+    pub(crate) fn locked(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => " FOR UPDATE",
+        }
+    }
+
+    /// Ends a `SELECT` of rows `c` that nobody else has locked, and locks them.
+    pub(crate) fn unlocked(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => " FOR UPDATE OF c SKIP LOCKED",
+        }
+    }
+
+    /// Whether a column is one of the words of the JSON list `parameter`: for any number of them one statement, which finds
+    /// each by the column's index.
+    pub(crate) fn among(self, column: &str, parameter: &str) -> String {
+        match self {
+            Self::Sqlite => format!("{column} IN (SELECT value FROM json_each({parameter}))"),
+            Self::Postgres => format!("{column} = ANY (ARRAY(SELECT json_array_elements_text(CAST({parameter} AS json))))"),
+        }
+    }
+
+    /// The objects of the JSON list `parameter` as the rows of a table `n` with these columns: any number of rows by
+    /// one statement, whose text does not depend on how many they are.
+    pub(crate) fn rows(self, parameter: &str, columns: &[(&str, &str)]) -> String {
+        let mut list = String::new();
+        for (place, (name, kind)) in columns.iter().enumerate() {
+            let comma = if place == 0 { "" } else { ", " };
+            // Writing to a string cannot fail.
+            let _ = match self {
+                Self::Sqlite => write!(list, "{comma}value ->> '$.{name}' AS {name}"),
+                Self::Postgres => write!(list, "{comma}{name} {kind}"),
+            };
+        }
+        match self {
+            Self::Sqlite => format!("(SELECT {list} FROM json_each({parameter})) AS n"),
+            Self::Postgres => format!("json_to_recordset(CAST({parameter} AS json)) AS n({list})"),
+        }
+    }
+}

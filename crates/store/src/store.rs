@@ -1,0 +1,24 @@
+//! The store, as a process holds it.
+
+use crate::{StoreError, database::Database, intake::Intake};
+
+/// The store. Clones share their connections. It belongs to the runtime that it was opened on.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pub(crate) database: Database,
+    pub(crate) intake: Intake,
+}
+
+impl Store {
+    /// Opens the database at `sqlite:///path/to/file`, creating the file where it is missing (its directory must exist),
+    /// or at `postgres://user:password@host:port/name`, and brings its tables up to date.
+    pub async fn open(database_url: &str) -> Result<Self, StoreError> {
+        let database = Database::open(database_url).await?;
+        Ok(Self { intake: Intake::start(&database), database })
+    }
+
+    /// Waits for running operations and closes the connections. Every later operation fails.
+    pub async fn close(&self) {
+        self.database.close().await;
+    }
+}

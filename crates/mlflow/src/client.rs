@@ -70,6 +70,11 @@ impl Client {
         self.json(self.request(Method::PATCH, &api(path)).json(body)).await
     }
 
+    /// `DELETE /api/2.0/mlflow/{path}`, with a body.
+    pub(crate) async fn delete<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, MlflowError> {
+        self.json(self.request(Method::DELETE, &api(path)).json(body)).await
+    }
+
     /// The upload of a file to a path of the server. The body is still to be set.
     pub(crate) fn upload(&self, path: &str) -> RequestBuilder {
         self.request(Method::PUT, path).timeout(self.timeouts.upload)

@@ -39,16 +39,18 @@ impl Client {
         }
     }
 
-    /// The newest version that this run made, if it made any. Neither name nor run may contain quotes.
-    pub async fn find_version_by_run(&self, name: &str, run_id: &str) -> Result<Option<u64>, MlflowError> {
+    /// The versions of a model that a run made, ascending. Neither name nor run may contain quotes.
+    pub async fn find_versions_by_run(&self, name: &str, run_id: &str) -> Result<Vec<u64>, MlflowError> {
         let filter = format!("name = '{name}' AND run_id = '{run_id}'");
         let query = [("filter", filter.as_str()), ("max_results", "100")];
         let found: Many = self.get("model-versions/search", &query).await?;
-        Ok(found.model_versions.iter().map(Version::number).collect::<Result<Vec<_>, _>>()?.into_iter().max())
+        let mut versions = found.model_versions.iter().map(Version::number).collect::<Result<Vec<_>, _>>()?;
+        versions.sort_unstable();
+        Ok(versions)
     }
 
     /// Registers a logged model as the next version. Each call makes a new one: look first with
-    /// [`find_version_by_run`](Self::find_version_by_run).
+    /// [`find_versions_by_run`](Self::find_versions_by_run).
     pub async fn create_version(
         &self,
         name: &str,
@@ -64,6 +66,15 @@ impl Client {
             "tags": runs::pairs(tags),
         });
         self.post::<One>("model-versions/create", &body).await?.model_version.number()
+    }
+
+    /// Takes a version back. One that is not there is no error.
+    pub async fn delete_version(&self, name: &str, version: u64) -> Result<(), MlflowError> {
+        let body = json!({ "name": name, "version": version.to_string() });
+        match self.delete::<IgnoredAny>("model-versions/delete", &body).await {
+            Ok(_) | Err(MlflowError::NotFound) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Points an alias at a version.

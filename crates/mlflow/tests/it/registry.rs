@@ -40,10 +40,10 @@ async fn a_model_is_uploaded_registered_as_the_next_version_and_found_by_its_run
         let model = LoggedModel { experiment_id, run_id, name: "model", directory: directory.path() };
         let model_id = client.upload_model(model).await.unwrap();
         assert!(model_id.starts_with("m-"));
-        assert_eq!(client.find_version_by_run(name, run_id).await.unwrap(), None);
+        assert_eq!(client.find_versions_by_run(name, run_id).await.unwrap(), [0; 0]);
         let tags = BTreeMap::from([("mlsys.commit".to_owned(), "0123".to_owned())]);
         assert_eq!(client.create_version(name, &model_id, run_id, &tags).await.unwrap(), version);
-        assert_eq!(client.find_version_by_run(name, run_id).await.unwrap(), Some(version));
+        assert_eq!(client.find_versions_by_run(name, run_id).await.unwrap(), [version]);
         client.set_alias(name, "dev", version).await.unwrap();
         assert_eq!(client.get_alias(name, "dev").await.unwrap(), Some(version));
     }
@@ -51,6 +51,9 @@ async fn a_model_is_uploaded_registered_as_the_next_version_and_found_by_its_run
     assert_eq!(client.get_alias(name, "dev").await.unwrap(), Some(1));
 
     loads_with_mlflow_itself(&format!("models:/{name}@dev"));
+    for _again in 0..2 {
+        client.delete_version(name, 2).await.unwrap();
+    }
 }
 
 fn loads_with_mlflow_itself(model: &str) {

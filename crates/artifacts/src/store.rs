@@ -6,7 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use contract::{Environment, MANIFEST_FILE, ModelName};
+use contract::{Environment, MANIFEST_FILE, ModelName, PipelineId};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     Error,
@@ -16,7 +17,7 @@ use crate::{
 };
 
 /// Where a version was put.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VersionLocation {
     /// The version's folder, `file://…/{model}/v{N}`.
     pub uri: String,
@@ -62,10 +63,39 @@ impl Store {
         files: &[&str],
     ) -> Result<VersionLocation, Error> {
         let target = self.root.join(keys::model_folder(environment, model)).join(keys::version_folder(version));
-        let named = files.iter().map(|name| (*name).to_owned()).collect();
-        let from = from.to_owned();
-        blocking(move || put(&target, &from, &named)).await
+        put_files(target, from, files).await
     }
+
+    /// Keeps a packaged model until it is registered, for whichever machine does that. `run` names the execution that
+    /// made it. Otherwise as [`Store::put_version`].
+    pub async fn keep_package(
+        &self,
+        pipeline: PipelineId,
+        run: &str,
+        from: &Path,
+        files: &[&str],
+    ) -> Result<VersionLocation, Error> {
+        if !keys::is_file_name(run) {
+            return Err(Error::Refused { uri: run.to_owned(), reason: "no name of a run" });
+        }
+        put_files(self.root.join(keys::packages(pipeline)).join(run), from, files).await
+    }
+
+    /// Removes a pipeline's packages, if there are any.
+    pub async fn remove_packages(&self, pipeline: PipelineId) -> Result<(), Error> {
+        let folder = self.root.join(keys::packages(pipeline));
+        blocking(move || match fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io(&folder)(error)),
+            _ => Ok(()),
+        })
+        .await
+    }
+}
+
+async fn put_files(target: PathBuf, from: &Path, files: &[&str]) -> Result<VersionLocation, Error> {
+    let named = files.iter().map(|name| (*name).to_owned()).collect();
+    let from = from.to_owned();
+    blocking(move || put(&target, &from, &named)).await
 }
 
 fn put(target: &Path, from: &Path, named: &BTreeSet<String>) -> Result<VersionLocation, Error> {

@@ -1,7 +1,7 @@
 //! The server's settings.
 
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -25,6 +25,10 @@ pub struct Config {
     pub python: PathBuf,
     /// Holds the other environments: `{id}/bin/python`.
     pub environments_directory: PathBuf,
+    /// Where the backend is asked what is deployed, e.g. `http://127.0.0.1:8000`; `None` to serve only what calls ask for.
+    pub backend_url: Option<String>,
+    /// The server's own address, as the backend and the workers reach it, e.g. `http://10.0.0.7:8001`.
+    pub advertise: String,
     /// What `/internal` routes ask for.
     pub internal_token: Secret,
     /// How many requests one model computes at the same time.
@@ -38,6 +42,12 @@ pub struct Config {
 /// Every setting of the program.
 pub const SETTINGS: &[Setting] = &[
     setting("MODEL_SERVER_LISTEN", "127.0.0.1:8001", "address the model-server listens on"),
+    setting("BACKEND_URL", "", "the backend, which says what is deployed; unset: only calls do"),
+    setting(
+        "MODEL_SERVER_ADVERTISE",
+        "http://$MODEL_SERVER_LISTEN",
+        "the model-server's address as others reach it; where POD_IP is set, that with the port of MODEL_SERVER_LISTEN",
+    ),
     setting("MLSYS_HOME", ".mlsys", "folder of everything that mlsys keeps"),
     setting("MODEL_SERVER_STATE", "$MLSYS_HOME/model-server", "folder of the model-server's copies of models"),
     setting("MLSYS_ARTIFACTS", "$MLSYS_HOME/artifacts", "folder that all model artifacts lie within"),
@@ -67,8 +77,12 @@ impl Config {
         let path = |name: &str, default: &str| settings.get(name).map_or_else(|| home.join(default), PathBuf::from);
         let python = path("MLSYS_PYTHON", "python/bin/python");
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let listen = check.or(settings.parse("MODEL_SERVER_LISTEN"), SocketAddr::from(([127, 0, 0, 1], 8001)));
+        let backend_url = address(settings, "BACKEND_URL", &mut check);
         let config = Self {
-            listen: check.or(settings.parse("MODEL_SERVER_LISTEN"), SocketAddr::from(([127, 0, 0, 1], 8001))),
+            listen,
+            advertise: advertise(settings, (listen, backend_url.is_some()), &mut check),
+            backend_url,
             state_directory: path("MODEL_SERVER_STATE", "model-server"),
             artifact_root: path("MLSYS_ARTIFACTS", "artifacts"),
             onnxruntime_library: library(settings, &python, &mut check).await,
@@ -81,6 +95,27 @@ impl Config {
         };
         check.finish().map(|()| config)
     }
+}
+
+/// An http(s) address, if it is set.
+fn address(settings: &Settings, name: &str, check: &mut Check) -> Option<String> {
+    let url = settings.get(name)?.trim_end_matches('/');
+    if !url.starts_with("http://") && !url.starts_with("https://") {
+        check.refuse(name, "must be an http(s) address");
+    }
+    Some(url.to_owned())
+}
+
+/// Where others reach the server. Only a server that `must` be reached has to know.
+fn advertise(settings: &Settings, (listen, must): (SocketAddr, bool), check: &mut Check) -> String {
+    let pod = check.take(settings.parse::<IpAddr>("POD_IP")).flatten();
+    address(settings, "MODEL_SERVER_ADVERTISE", check).unwrap_or_else(|| {
+        let own = pod.map_or(listen, |ip| SocketAddr::new(ip, listen.port()));
+        if must && own.ip().is_unspecified() {
+            check.refuse("MODEL_SERVER_ADVERTISE", "must be set: MODEL_SERVER_LISTEN is no address that others could use");
+        }
+        format!("http://{own}")
+    })
 }
 
 async fn library(settings: &Settings, python: &Path, check: &mut Check) -> PathBuf {
@@ -106,5 +141,26 @@ mod tests {
         names.sort_unstable();
         assert_eq!(names, ["INTERNAL_TOKEN", "MODEL_SERVER_LISTEN", "MODEL_SERVER_QUEUE", "ONNXRUNTIME_LIBRARY"]);
         assert!(names.iter().all(|name| SETTINGS.iter().any(|setting| setting.name == *name)));
+    }
+    #[test]
+    fn a_server_that_is_to_be_found_says_where() {
+        let listen = |text: &str| text.parse().expect("an address");
+        for (pairs, own, expected) in [
+            (&[][..], "127.0.0.1:8001", Ok("http://127.0.0.1:8001")),
+            (&[("POD_IP", "10.1.2.3")], "0.0.0.0:9001", Ok("http://10.1.2.3:9001")),
+            (&[("POD_IP", "fd00::7")], "[::]:9001", Ok("http://[fd00::7]:9001")),
+            (&[("POD_IP", "10.1.2.3"), ("MODEL_SERVER_ADVERTISE", "https://m/")], "0.0.0.0:9001", Ok("https://m")),
+            (&[], "0.0.0.0:9001", Err("MODEL_SERVER_ADVERTISE")),
+            (&[("POD_IP", "here")], "127.0.0.1:9001", Err("POD_IP")),
+            (&[("MODEL_SERVER_ADVERTISE", "m:9001")], "127.0.0.1:9001", Err("MODEL_SERVER_ADVERTISE")),
+        ] {
+            let settings: Settings = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            let mut check = Check::default();
+            let told = advertise(&settings, (listen(own), true), &mut check);
+            match (check.finish(), expected) {
+                (Ok(()), expected) => assert_eq!(Ok(told.as_str()), expected),
+                (Err(SettingsError(errors)), expected) => assert_eq!(Err(errors[0].name.as_str()), expected, "{pairs:?}"),
+            }
+        }
     }
 }

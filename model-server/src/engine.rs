@@ -6,6 +6,7 @@ use crate::{
     batch::Batch,
     error::PredictError,
     flavours::{onnx::OnnxEngine, python::PythonEngine},
+    meter::Spent,
 };
 
 /// A running model.
@@ -16,8 +17,8 @@ pub(crate) enum Engine {
 }
 
 impl Engine {
-    /// Computes the predictions for some rows.
-    pub(crate) async fn predict(&self, batch: Batch) -> Result<Output, PredictError> {
+    /// Computes the predictions for some rows, and says how long that took.
+    pub(crate) async fn predict(&self, batch: Batch) -> Result<(Output, Spent), PredictError> {
         match self {
             Self::Onnx(engine) => engine.predict(batch).await,
             Self::Python(engine) => engine.predict(&batch).await,

@@ -24,6 +24,9 @@ pub enum StartError {
         /// What went wrong.
         reason: String,
     },
+    /// There can be no connection to the backend.
+    #[error("the backend's client: {0}")]
+    Client(#[from] reqwest::Error),
     /// The state directory cannot be used.
     #[error("{}: {source}", path.display())]
     State {
@@ -60,21 +63,30 @@ pub(crate) enum PredictError {
     Failed(String),
 }
 
+impl PredictError {
+    /// The HTTP status.
+    pub(crate) fn status(&self) -> StatusCode {
+        match self {
+            Self::BadInput(_) => StatusCode::BAD_REQUEST,
+            Self::Overloaded => StatusCode::TOO_MANY_REQUESTS,
+            Self::Restarting => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TimedOut => StatusCode::GATEWAY_TIMEOUT,
+            Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
 impl From<PredictError> for ApiError {
     fn from(error: PredictError) -> Self {
-        let detail = error.to_string();
+        let (status, detail) = (error.status(), error.to_string());
         match error {
-            PredictError::BadInput(_) => Self::new(StatusCode::BAD_REQUEST, "bad_input", detail),
-            PredictError::Overloaded => retry(Self::new(StatusCode::TOO_MANY_REQUESTS, "overloaded", detail)),
-            PredictError::Restarting => retry(Self::new(StatusCode::SERVICE_UNAVAILABLE, "model_restarting", detail)),
-            PredictError::TimedOut => Self::new(StatusCode::GATEWAY_TIMEOUT, "prediction_timeout", detail),
+            PredictError::BadInput(_) => Self::new(status, "bad_input", detail),
+            PredictError::Overloaded => retry(Self::new(status, "overloaded", detail)),
+            PredictError::Restarting => retry(Self::new(status, "model_restarting", detail)),
+            PredictError::TimedOut => Self::new(status, "prediction_timeout", detail),
             PredictError::Failed(reason) => {
                 tracing::error!(reason, "a prediction failed");
-                Self::new(
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    "prediction_failed",
-                    "the model failed on these rows; the server's log has the reason",
-                )
+                Self::new(status, "prediction_failed", "the model failed on these rows; the server's log has the reason")
             }
         }
     }
@@ -108,6 +120,12 @@ pub(crate) enum LoadError {
     /// It is not served there.
     #[error("the model is not served in that environment")]
     NotServed,
+    /// A newer deployment was here before.
+    #[error("generation {known} of this model was here before")]
+    Stale {
+        /// The newest generation that is known of the place.
+        known: u64,
+    },
     /// The server cannot remember what is deployed.
     #[error("{0}")]
     State(#[from] io::Error),
@@ -130,6 +148,7 @@ impl LoadError {
             Self::NoEnvironment(_) => (unusable, "environment_missing"),
             Self::NotStarted(_) => (unusable, "model_not_started"),
             Self::Disproved(_) => (unusable, "smoke_test_failed"),
+            Self::Stale { .. } => (StatusCode::CONFLICT, "stale_generation"),
             Self::NotServed => (StatusCode::NOT_FOUND, "model_not_found"),
             Self::Artifact(Artifact::Conflict { .. } | Artifact::Io { .. }) | Self::State(_) | Self::Lost => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "storage_failed")

@@ -12,13 +12,17 @@ use std::{
 
 use contract::{LoadRequest, LoadedModel, ModelName, is_sha256};
 use jiff::Timestamp;
-use tokio::{sync::Semaphore, task::JoinSet};
+use tokio::{
+    sync::{Notify, Semaphore},
+    task::JoinSet,
+};
 use tracing::Instrument;
 
 use crate::{
     deployed::{Deployed, Place},
     error::LoadError,
-    registry::{Absence, Deployment, Registry},
+    registry::{Deployment, Registry},
+    targets::{Progress, Targets, same},
     workshop::{Source, Workshop},
 };
 
@@ -35,72 +39,103 @@ pub(crate) struct Loader {
     deployed: Deployed,
     /// Whether everything deployed was brought back, or found that it cannot be.
     restored: AtomicBool,
+    /// Whenever a load or an unload begins or ends.
+    pub(crate) changed: Notify,
     /// One load or unload of a name at a time.
     turns: Mutex<HashMap<ModelName, Arc<tokio::sync::Mutex<()>>>>,
     slots: Semaphore,
 }
 
 impl Loader {
-    /// A loader that has not brought anything back yet.
-    pub(crate) fn new(workshop: Workshop, models: PathBuf, deployed: Deployed) -> Self {
+    /// A loader that has not brought anything back yet. What is deployed is on its way from now on.
+    pub(crate) async fn new(workshop: Workshop, models: PathBuf, deployed: Deployed) -> Self {
         Self {
             workshop,
             models,
-            registry: Registry::default(),
+            registry: Registry::new(Targets::remembered(deployed.all().await)),
             deployed,
             restored: AtomicBool::new(false),
+            changed: Notify::new(),
             turns: Mutex::default(),
             slots: Semaphore::new(AT_ONCE),
         }
     }
 
-    /// Puts a version into service. It goes on even when whoever asked has gone.
+    /// Puts a version into service, unless it is already. It goes on even when whoever asked has gone.
     pub(crate) async fn load(self: &Arc<Self>, name: ModelName, request: LoadRequest) -> Result<LoadedModel, LoadError> {
         let place = (name, request.environment.clone());
-        let (loader, here) = (Arc::clone(self), place.clone());
-        let work = async move {
-            let turn = loader.turn(&here.0);
-            let _turn = turn.lock().await;
-            let before = loader.registry.set_absence(&here, Some(Absence::Loading));
-            let done = loader.deploy(&here, request).await;
-            if done.is_err() {
-                loader.registry.set_absence(&here, before);
-            }
-            done
-        };
+        // What is stale need not wait for its turn to be refused.
+        self.registry.targets.check(&place, &request)?;
+        let (loader, here, wanted) = (Arc::clone(self), place.clone(), request.clone());
+        let work = async move { loader.load_in_turn(&here, &wanted).await };
         let Ok(done) = tokio::spawn(work.in_current_span()).await else {
-            self.registry.set_absence(&place, None);
+            self.registry.targets.settle(&place, &request, failed(&LoadError::Lost));
             return Err(LoadError::Lost);
         };
         done
     }
 
-    async fn deploy(&self, place: &Place, request: LoadRequest) -> Result<LoadedModel, LoadError> {
-        let deployment = self.obtain(place, &request, Source::Address).await?;
-        self.deployed.set(place.clone(), Some(request)).await?;
+    async fn load_in_turn(&self, place: &Place, request: &LoadRequest) -> Result<LoadedModel, LoadError> {
+        let turn = self.turn(&place.0);
+        let _turn = turn.lock().await;
+        let targets = &self.registry.targets;
+        let before = targets.raise(place, request)?;
+        let ready =
+            before.as_ref().is_some_and(|target| same(&target.request, request) && target.progress == Progress::Ready);
+        if ready && let Some(deployment) = self.registry.at(place) {
+            return Ok(LoadedModel::clone(&deployment.info));
+        }
+        self.changed.notify_one();
+        let done = self.deploy(place, request).await;
+        match &done {
+            Ok(_) => targets.settle(place, request, Progress::Ready),
+            // Nobody else will ask for it again.
+            Err(_) if request.generation == 0 => targets.restore(place, request, before),
+            Err(error) => targets.settle(place, request, failed(error)),
+        }
+        self.changed.notify_one();
+        done
+    }
+
+    async fn deploy(&self, place: &Place, request: &LoadRequest) -> Result<LoadedModel, LoadError> {
+        let deployment = self.obtain(place, request, Source::Address).await?;
+        if self.slots.is_closed() {
+            // Nobody would end its process.
+            return Err(LoadError::Lost);
+        }
+        self.deployed.set(place.clone(), Some(request.clone())).await?;
         self.registry.put(&deployment);
         self.sweep(&place.0).await;
         let info = LoadedModel::clone(&deployment.info);
-        tracing::info!(model.name = %info.model_name, model.version = info.model_version, environment = %info.environment, "loaded");
+        tracing::info!(
+            model.name = %info.model_name, model.version = info.model_version, environment = %info.environment,
+            generation = request.generation, "loaded"
+        );
         Ok(info)
     }
 
-    /// Takes a place's model out of service.
-    pub(crate) async fn unload(&self, place: Place) -> Result<(), LoadError> {
-        let turn = self.turn(&place.0);
-        let _turn = turn.lock().await;
-        self.deployed.set(place.clone(), None).await?.ok_or(LoadError::NotServed)?;
-        self.registry.remove(&place);
-        self.sweep(&place.0).await;
-        tracing::info!(model.name = %place.0, environment = %place.1, "unloaded");
-        Ok(())
+    /// Takes a place's model out of service, unless it is newer than this generation. It goes on even when whoever asked
+    /// has gone.
+    pub(crate) async fn unload(self: &Arc<Self>, place: Place, generation: u64) -> Result<(), LoadError> {
+        let loader = Arc::clone(self);
+        let work = async move { loader.unload_in_turn(place, generation).await };
+        tokio::spawn(work.in_current_span()).await.unwrap_or(Err(LoadError::Lost))
     }
 
-    /// Says that everything deployed is on its way, before the first request can ask.
-    pub(crate) async fn announce(&self) {
-        for place in self.deployed.all().await.into_keys() {
-            self.registry.set_absence(&place, Some(Absence::Loading));
+    async fn unload_in_turn(&self, place: Place, generation: u64) -> Result<(), LoadError> {
+        let turn = self.turn(&place.0);
+        let _turn = turn.lock().await;
+        self.registry.targets.check_unload(&place, generation)?;
+        let remembered = self.deployed.set(place.clone(), None).await?.is_some();
+        self.registry.remove(&place);
+        let wanted = self.registry.targets.remove(&place, generation);
+        self.changed.notify_one();
+        self.sweep(&place.0).await;
+        if !remembered && !wanted {
+            return Err(LoadError::NotServed);
         }
+        tracing::info!(model.name = %place.0, environment = %place.1, "unloaded");
+        Ok(())
     }
 
     /// Brings back everything deployed. A model that cannot be is reported and does not stop the others.
@@ -111,6 +146,7 @@ impl Loader {
         }
         while models.join_next().await.is_some() {}
         self.restored.store(true, Ordering::Release);
+        self.changed.notify_one();
     }
 
     async fn bring_back(self: Arc<Self>, place: Place, request: LoadRequest) {
@@ -118,21 +154,25 @@ impl Loader {
         let _turn = turn.lock().await;
         // A newer load or an unload may have come first.
         let wanted = self.deployed.get(&place).await.as_ref() == Some(&request);
-        if !wanted || self.registry.of(&place.0).iter().any(|other| other.info.environment == place.1) {
+        if !wanted || self.registry.at(&place).is_some() {
             return;
         }
-        match self.obtain(&place, &request, Source::Copy).await {
-            Ok(deployment) => self.registry.put(&deployment),
+        let progress = match self.obtain(&place, &request, Source::Copy).await {
+            Ok(deployment) => {
+                self.registry.put(&deployment);
+                Progress::Ready
+            }
             Err(error) => {
                 tracing::error!(model.name = %place.0, environment = %place.1, %error, "a model could not be brought back");
-                let (code, detail) = (error.kind().1, error.to_string());
-                self.registry.set_absence(&place, Some(Absence::Failed { code, detail }));
+                failed(&error)
             }
-        }
+        };
+        self.registry.targets.settle(&place, &request, progress);
     }
 
     /// Takes every model out of service and waits for their processes to end. What is deployed stays remembered.
     pub(crate) async fn close(&self) {
+        self.slots.close();
         self.registry.clear();
         self.workshop.close().await;
     }
@@ -184,7 +224,12 @@ impl Loader {
         let kept: BTreeSet<_> = requests.filter_map(|request| self.folder(name, request).ok()).collect();
         let models = self.models.join(name.as_str());
         let swept = tokio::task::spawn_blocking(move || -> io::Result<()> {
-            for entry in std::fs::read_dir(models)? {
+            let entries = match std::fs::read_dir(models) {
+                // No version ever came as far as a copy.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+                entries => entries?,
+            };
+            for entry in entries {
                 let path = entry?.path();
                 if !kept.contains(&path) {
                     std::fs::remove_dir_all(path)?;
@@ -196,4 +241,8 @@ impl Loader {
             tracing::warn!(model.name = %name, %error, "old copies could not be removed");
         }
     }
+}
+
+fn failed(error: &LoadError) -> Progress {
+    Progress::Failed { code: error.kind().1, detail: error.to_string() }
 }

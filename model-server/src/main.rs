@@ -7,13 +7,12 @@ use tokio::net::TcpListener;
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    telemetry::init("info,ort=warn");
+    let _telemetry = telemetry::init("model-server", "info,ort=warn");
     let config = Config::from_settings(&Settings::load(".env")?).await?;
     tracing::info!(?config, "starting");
     let shutdown = Shutdown::on_signals()?;
-    let listen = config.listen;
+    let listener = TcpListener::bind(config.listen).await?;
     let server = ModelServer::start(config).await?;
-    let listener = TcpListener::bind(listen).await?;
     tracing::info!(address = %listener.local_addr()?, "listening");
     let ended = serve(listener, server.router(), shutdown).await;
     server.shutdown().await;

@@ -1,8 +1,8 @@
 //! A loaded version: from a body to an answer.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
-use axum::body::Bytes;
+use axum::{body::Bytes, http::StatusCode};
 use contract::ModelManifest;
 use tokio::sync::Semaphore;
 
@@ -11,6 +11,7 @@ use crate::{
     decode::decode,
     engine::{Engine, Output},
     error::PredictError,
+    meter::{Meter, Spent},
     schema::Schema,
 };
 
@@ -27,6 +28,7 @@ pub(crate) struct Model {
     schema: Arc<Schema>,
     engine: Engine,
     answer: Answer,
+    meter: Meter,
     /// A permit for each request that may be in hand.
     admission: Semaphore,
 }
@@ -40,19 +42,35 @@ impl Model {
         engine: Engine,
         queue: usize,
     ) -> Self {
-        let answer = Answer::new(&manifest, version);
-        Self { version, sha256, manifest, schema, engine, answer, admission: Semaphore::new(queue) }
+        let (answer, meter) = (Answer::new(&manifest, version), Meter::new(&manifest.model_name, version));
+        Self { version, sha256, manifest, schema, engine, answer, meter, admission: Semaphore::new(queue) }
     }
 
-    /// The answer to a request's body, as JSON.
+    /// The answer to a request's body, as JSON. It is counted and measured.
     pub(crate) async fn predict(self: &Arc<Self>, body: Bytes) -> Result<Vec<u8>, PredictError> {
+        let started = Instant::now();
+        let (answer, rows, spent) =
+            self.answer(body).await.inspect_err(|error| self.meter.ended(started, error.status()))?;
+        self.meter.computed(rows, spent);
+        self.meter.ended(started, StatusCode::OK);
+        Ok(answer)
+    }
+
+    /// The answer to the model's own example, before anyone may ask it.
+    pub(crate) async fn rehearse(self: &Arc<Self>, example: Bytes) -> Result<Vec<u8>, PredictError> {
+        Ok(self.answer(example).await?.0)
+    }
+
+    /// An answer, how many rows it is for, and how long the engine took.
+    async fn answer(self: &Arc<Self>, body: Bytes) -> Result<(Vec<u8>, usize, Spent), PredictError> {
         let _permit = self.admission.try_acquire().map_err(|_| PredictError::Overloaded)?;
         let long = body.len() > LONG_BODY;
         let model = Arc::clone(self);
         let batch = offload(long, move || decode(&model.schema, &body)).await?.map_err(PredictError::BadInput)?;
-        let output = self.engine.predict(batch).await?;
+        let rows = batch.rows();
+        let (output, spent) = self.engine.predict(batch).await?;
         let model = Arc::clone(self);
-        offload(long, move || model.write(&output)).await?
+        Ok((offload(long, move || model.write(&output)).await??, rows, spent))
     }
 
     fn write(&self, output: &Output) -> Result<Vec<u8>, PredictError> {

@@ -1,16 +1,18 @@
 //! Which model answers for a name: read by every request, changed by swapping the whole map.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{collections::HashMap, sync::Arc};
 
 use arc_swap::ArcSwap;
 use axum::http::{HeaderValue, StatusCode, header};
 use contract::{Environment, LoadedModel, ModelName};
 use service::ApiError;
 
-use crate::{deployed::Place, model::Model};
+use crate::{
+    deployed::Place,
+    meter,
+    model::Model,
+    targets::{Progress, Targets},
+};
 
 /// A model in an environment.
 #[derive(Debug, Clone)]
@@ -19,24 +21,20 @@ pub(crate) struct Deployment {
     pub(crate) model: Arc<Model>,
 }
 
-/// Why a model that should be served is not.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Absence {
-    /// It is on its way.
-    Loading,
-    /// It could not be brought back after a restart.
-    Failed { code: &'static str, detail: String },
-}
-
 /// What is served.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Registry {
     served: ArcSwap<HashMap<ModelName, Vec<Deployment>>>,
-    /// Looked at only when nothing is served.
-    absent: Mutex<BTreeMap<Place, Absence>>,
+    /// What is meant to be served. Requests look here only when there is nothing for them.
+    pub(crate) targets: Targets,
 }
 
 impl Registry {
+    /// Serves nothing yet.
+    pub(crate) fn new(targets: Targets) -> Self {
+        Self { served: ArcSwap::default(), targets }
+    }
+
     /// The model that answers: of the version and in the environment asked for, else in the highest one.
     pub(crate) fn find(
         &self,
@@ -56,15 +54,15 @@ impl Registry {
     }
 
     fn explain(&self, name: &ModelName, environment: Option<&Environment>, served: bool) -> ApiError {
-        let absent = self.absent();
+        let targets = self.targets.all();
         let here = |place: &Place| place.0 == *name && environment.is_none_or(|environment| place.1 == *environment);
-        let reasons: Vec<_> = absent.iter().filter(|(place, _)| here(place)).map(|(_, absence)| absence).collect();
-        if reasons.contains(&&Absence::Loading) {
+        let mut here = targets.iter().filter(|(place, _)| here(place));
+        if here.clone().any(|(_, target)| matches!(target.progress, Progress::Waiting | Progress::Loading)) {
             return ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "model_loading", "the model is loading; try again")
                 .with_header(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
-        if !reasons.is_empty() {
-            let detail = "the model could not be brought back after a restart; GET /ready has the reason";
+        if here.any(|(place, target)| matches!(target.progress, Progress::Failed { .. }) && self.at(place).is_none()) {
+            let detail = "the model could not be loaded; GET /ready has the reason";
             return ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "model_unavailable", detail);
         }
         if served {
@@ -92,6 +90,12 @@ impl Registry {
         self.served.load().get(name).cloned().unwrap_or_default()
     }
 
+    /// What is served at a place.
+    pub(crate) fn at(&self, (name, environment): &Place) -> Option<Deployment> {
+        let served = self.served.load();
+        served.get(name)?.iter().find(|deployment| deployment.info.environment == *environment).cloned()
+    }
+
     /// Puts a model into its place. Requests in hand end with the model they began with, which then goes.
     pub(crate) fn put(&self, deployment: &Deployment) {
         let LoadedModel { model_name, environment, .. } = &*deployment.info;
@@ -100,38 +104,22 @@ impl Registry {
             deployments.push(deployment.clone());
             deployments.sort_by_key(|deployment| rank(&deployment.info.environment));
         });
-        self.absent().remove(&(model_name.clone(), environment.clone()));
     }
 
     /// Takes a place's model out of service.
     pub(crate) fn remove(&self, (name, environment): &Place) {
         self.change(name, |deployments| deployments.retain(|other| other.info.environment != *environment));
-        self.absent().remove(&(name.clone(), environment.clone()));
     }
 
     /// Takes everything out of service.
     pub(crate) fn clear(&self) {
+        meter::show(&self.all(), &[]);
         self.served.store(Arc::default());
     }
 
-    /// Says why a place has no model, or takes that back. Gives what was said before.
-    pub(crate) fn set_absence(&self, place: &Place, absence: Option<Absence>) -> Option<Absence> {
-        match absence {
-            Some(absence) => self.absent().insert(place.clone(), absence),
-            None => self.absent().remove(place),
-        }
-    }
-
-    /// The places that have no model though they should.
-    pub(crate) fn absences(&self) -> BTreeMap<Place, Absence> {
-        self.absent().clone()
-    }
-
-    fn absent(&self) -> MutexGuard<'_, BTreeMap<Place, Absence>> {
-        self.absent.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
+    /// Changes of one name come one at a time.
     fn change(&self, name: &ModelName, change: impl Fn(&mut Vec<Deployment>)) {
+        let before = self.of(name);
         self.served.rcu(|served| {
             let mut next = HashMap::clone(served);
             let deployments = next.entry(name.clone()).or_default();
@@ -141,6 +129,7 @@ impl Registry {
             }
             next
         });
+        meter::show(&before, &self.of(name));
     }
 }
 

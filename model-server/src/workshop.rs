@@ -80,7 +80,7 @@ impl Workshop {
         };
         let identity = (request.version, request.sha256.clone());
         let model = Arc::new(Model::new(identity, manifest, schema, engine, self.config.queue));
-        let answer = model.predict(example).await.map_err(|error| LoadError::Disproved(error.to_string()))?;
+        let answer = model.rehearse(example).await.map_err(|error| LoadError::Disproved(error.to_string()))?;
         proof::check(&model.manifest, &answer).map_err(LoadError::Disproved)?;
         Ok(model)
     }

@@ -1,29 +1,22 @@
-//! Whether the process is up, and whether it can serve what is deployed.
+//! Whether the server can serve what is deployed.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use axum::{Json, extract::State, http::StatusCode};
 use contract::{Environment, ModelName};
 use serde::Serialize;
 
-use crate::{loader::Loader, registry::Absence};
-
-#[derive(Serialize)]
-pub(super) struct Health {
-    status: &'static str,
-}
-
-/// `GET /health`: the process is up.
-pub(super) async fn health() -> Json<Health> {
-    Json(Health { status: "ok" })
-}
+use crate::{loader::Loader, targets::Progress};
 
 #[derive(Serialize)]
 pub(super) struct Ready {
     status: &'static str,
     /// How many models are served.
     models: usize,
-    /// Those that could not be brought back after a restart.
+    /// Those that should be served, or served in another version, and cannot be.
     failed: Vec<Failed>,
 }
 
@@ -35,13 +28,23 @@ struct Failed {
     detail: String,
 }
 
-/// `GET /ready`: 503 until everything deployed was brought back or was found that it cannot be.
-pub(super) async fn ready(State(loader): State<Arc<Loader>>) -> (StatusCode, Json<Ready>) {
-    let failed = loader.registry.absences().into_iter().filter_map(|((model_name, environment), absence)| match absence {
-        Absence::Failed { code, detail } => Some(Failed { model_name, environment, code, detail }),
-        Absence::Loading => None,
-    });
-    let (code, status) =
-        if loader.is_restored() { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "restoring") };
+/// `GET /ready`: 503 until everything deployed was brought back, and what the backend says was followed once; or it was
+/// found that it cannot be.
+pub(super) async fn ready(
+    State(loader): State<Arc<Loader>>,
+    State(caught_up): State<Arc<AtomicBool>>,
+) -> (StatusCode, Json<Ready>) {
+    let failed =
+        loader.registry.targets.all().into_iter().filter_map(|((model_name, environment), target)| match target.progress {
+            Progress::Failed { code, detail } => Some(Failed { model_name, environment, code, detail }),
+            Progress::Waiting | Progress::Loading | Progress::Ready => None,
+        });
+    let (code, status) = if !loader.is_restored() {
+        (StatusCode::SERVICE_UNAVAILABLE, "restoring")
+    } else if !caught_up.load(Ordering::Acquire) {
+        (StatusCode::SERVICE_UNAVAILABLE, "following")
+    } else {
+        (StatusCode::OK, "ready")
+    };
     (code, Json(Ready { status, models: loader.registry.all().len(), failed: failed.collect() }))
 }

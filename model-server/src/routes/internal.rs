@@ -26,8 +26,8 @@ pub(super) async fn load(
 pub(super) async fn unload(
     State(loader): State<Arc<Loader>>,
     Path(name): Path<String>,
-    Json(request): Json<UnloadRequest>,
+    Json(UnloadRequest { environment, generation }): Json<UnloadRequest>,
 ) -> Result<StatusCode, ApiError> {
-    loader.unload((model_name(name)?, request.environment)).await?;
+    loader.unload((model_name(name)?, environment), generation).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -163,14 +163,15 @@ async fn a_model_that_cannot_be_brought_back_is_reported_and_stops_no_other() {
 
 #[tokio::test]
 async fn a_model_on_its_way_back_is_loading_and_not_unknown() {
-    let place = Place::new();
+    let place = Place::gated();
     let server = place.serve_one("boosted").await;
     server.stop().await;
+    place.close_gate();
     let server = place.serve().await;
-    // Its process takes a second or so to start.
     assert_eq!(outcome(server.predict("boosted", "[]").await).await, (503, "model_loading".to_owned()));
     assert_eq!(server.get("/ready").await.status(), 503);
     assert_eq!(outcome(server.predict("unknown", "[]").await).await, (404, "model_not_found".to_owned()));
+    place.open_gate();
     server.until("/ready", 200).await;
     assert_eq!(server.predict("boosted", r#"[{"a":1,"b":2}]"#).await.status(), 200);
     server.stop().await;

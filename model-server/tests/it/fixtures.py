@@ -161,7 +161,9 @@ def prices():
     model = LinearRegression().fit(rows, rows @ [1.5, -2.0, 0.5] + 10)
     graph = to_onnx(model, initial_types=[("X", DoubleTensorType([None, 3]))])
     signature = {"kind": "tensor", "tensor": {"dtype": "float64", "shape": [-1, 3]}}
-    package("prices", model, signature, rows[:5], task="regression", graph=graph, twin=twin("matrix", "variable"))
+    # The second one for a test that counts what is asked of it.
+    for name in ("prices", "counted"):
+        package(name, model, signature, rows[:5], task="regression", graph=graph, twin=twin("matrix", "variable"))
 
 
 def truths():

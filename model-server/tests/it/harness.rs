@@ -1,6 +1,7 @@
 //! A server on a free port, and models to load into it.
 
 use std::{
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::OnceLock,
     time::Duration,
@@ -49,6 +50,8 @@ pub struct Place {
     store: Store,
     pub queue: usize,
     pub prediction_limit: Duration,
+    pub backend_url: Option<String>,
+    gated: bool,
 }
 
 impl Place {
@@ -57,7 +60,40 @@ impl Place {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path().join("artifacts").to_str().unwrap()).unwrap();
-        Self { folder, store, queue: 64, prediction_limit: Duration::from_secs(30) }
+        // Numbers are collected from here on.
+        drop(service::telemetry::metrics::routes::<()>());
+        Self { folder, store, queue: 64, prediction_limit: Duration::from_secs(30), backend_url: None, gated: false }
+    }
+
+    /// A place whose Python processes start only while its gate is open.
+    pub fn gated() -> Self {
+        let place = Self { gated: true, ..Self::new() };
+        place.open_gate();
+        let (python, gate) = (std::path::absolute(python()).unwrap(), place.gate());
+        let script = format!(
+            "#!/bin/sh\nwhile ! test -e '{}'; do sleep 0.02; done\nexec '{}' \"$@\"\n",
+            gate.display(),
+            python.display()
+        );
+        std::fs::write(place.gatekeeper(), script).unwrap();
+        std::fs::set_permissions(place.gatekeeper(), std::fs::Permissions::from_mode(0o755)).unwrap();
+        place
+    }
+
+    fn gate(&self) -> PathBuf {
+        self.folder.path().join("gate")
+    }
+
+    fn gatekeeper(&self) -> PathBuf {
+        self.folder.path().join("python")
+    }
+
+    pub fn open_gate(&self) {
+        std::fs::write(self.gate(), "").unwrap();
+    }
+
+    pub fn close_gate(&self) {
+        std::fs::remove_file(self.gate()).unwrap();
     }
 
     pub fn state(&self) -> PathBuf {
@@ -79,20 +115,22 @@ impl Place {
     }
 
     pub async fn serve(&self) -> Server {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
         let config = Config {
-            listen: ([127, 0, 0, 1], 0).into(),
+            listen: listener.local_addr().unwrap(),
+            backend_url: self.backend_url.clone(),
+            advertise: url.clone(),
             state_directory: self.state(),
             artifact_root: self.artifacts().to_owned(),
             onnxruntime_library: find_onnxruntime(&python()).await.unwrap(),
-            python: python(),
+            python: if self.gated { self.gatekeeper() } else { python() },
             environments_directory: self.folder.path().join("environments"),
             internal_token: Secret::new(TOKEN),
             threads: 2,
             queue: self.queue,
             prediction_limit: self.prediction_limit,
         };
-        let listener = TcpListener::bind(config.listen).await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
         let models = ModelServer::start(config).await.unwrap();
         let shutdown = Shutdown::new();
         let serving = tokio::spawn(serve(listener, models.router(), shutdown.clone()));
@@ -130,6 +168,14 @@ impl Server {
     pub async fn load(&self, model: &str, location: &VersionLocation, version: u64, environment: &str) -> Response {
         let request =
             json!({"version": version, "uri": location.uri, "sha256": location.sha256, "environment": environment});
+        self.post(&format!("/internal/load/{model}")).bearer_auth(TOKEN).json(&request).send().await.unwrap()
+    }
+
+    /// Asks for a load by a deployment.
+    pub async fn load_as(&self, model: &str, (location, version): (&VersionLocation, u64), generation: u64) -> Response {
+        let (uri, sha256) = (&location.uri, &location.sha256);
+        let request =
+            json!({"version": version, "uri": uri, "sha256": sha256, "environment": "dev", "generation": generation});
         self.post(&format!("/internal/load/{model}")).bearer_auth(TOKEN).json(&request).send().await.unwrap()
     }
 

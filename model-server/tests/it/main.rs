@@ -1,9 +1,13 @@
 //! The model-server through HTTP, over ONNX Runtime and Python processes as they are.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod backend_double;
 mod bodies;
 mod deploying;
+mod fencing;
+mod following;
 mod harness;
+mod metrics;
 mod predicting;
 mod python_flavour;
 mod swapping;

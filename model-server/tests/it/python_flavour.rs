@@ -71,11 +71,13 @@ async fn an_unloaded_models_process_ends() {
 
 #[tokio::test]
 async fn a_process_that_dies_is_started_again() {
-    let place = Place::new();
+    let place = Place::gated();
     let server = place.serve_one("moody").await;
     let before = process(&server).await;
+    place.close_gate();
     assert_eq!(outcome(server.predict("moody", command(-1)).await).await, (503, "model_restarting".to_owned()));
     assert_eq!(outcome(server.predict("moody", command(1)).await).await, (503, "model_restarting".to_owned()));
+    place.open_gate();
     until_back(&server).await;
     assert_ne!(process(&server).await, before);
     // Also when nobody is asking it anything.

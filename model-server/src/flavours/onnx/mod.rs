@@ -5,7 +5,11 @@ mod plan;
 mod pool;
 mod read;
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use contract::{ModelManifest, ONNX_FILE};
 use ort::{environment::Environment, logging::LogLevel, session::Session};
@@ -18,6 +22,7 @@ use crate::{
     batch::Batch,
     engine::Output,
     error::{LoadError, PredictError},
+    meter::Spent,
     schema::Schema,
 };
 
@@ -54,7 +59,7 @@ impl OnnxEngine {
         let mut fastest = Duration::MAX;
         for session in &mut opened {
             for _ in 0..WARM_UPS {
-                let started = std::time::Instant::now();
+                let started = Instant::now();
                 plan.run(session, example).map_err(|error| LoadError::NotStarted(error.to_string()))?;
                 fastest = fastest.min(started.elapsed());
             }
@@ -62,24 +67,31 @@ impl OnnxEngine {
         Ok(Self { pool: Pool::new(opened), plan: Arc::new(plan), pace: (example.rows(), fastest), limit })
     }
 
-    /// Computes the predictions for some rows.
-    pub(crate) async fn predict(&self, batch: Batch) -> Result<Output, PredictError> {
+    /// Computes the predictions for some rows, and says how long that took.
+    pub(crate) async fn predict(&self, batch: Batch) -> Result<(Output, Spent), PredictError> {
+        let asked = Instant::now();
         let mut lease = match Lease::now(&self.pool) {
             Some(lease) => lease,
             None => tokio::time::timeout(self.limit, Lease::wait(&self.pool)).await.map_err(|_| PredictError::TimedOut)?,
         };
         let (rows, took) = self.pace;
         if took.saturating_mul(u32::try_from(batch.rows().div_ceil(rows)).unwrap_or(u32::MAX)) <= INLINE {
-            return lease.run(|session| self.plan.run(session, &batch));
+            return compute(&mut lease, &self.plan, &batch, asked);
         }
         let plan = Arc::clone(&self.plan);
-        let work = tokio::task::spawn_blocking(move || lease.run(|session| plan.run(session, &batch)));
+        let work = tokio::task::spawn_blocking(move || compute(&mut lease, &plan, &batch, asked));
         match tokio::time::timeout(self.limit, work).await {
             Ok(Ok(done)) => done,
             Ok(Err(lost)) => Err(PredictError::Failed(lost.to_string())),
             Err(_) => Err(PredictError::TimedOut),
         }
     }
+}
+
+fn compute(lease: &mut Lease, plan: &Plan, batch: &Batch, asked: Instant) -> Result<(Output, Spent), PredictError> {
+    let began = Instant::now();
+    let output = lease.run(|session| plan.run(session, batch))?;
+    Ok((output, Spent { waiting: began - asked, computing: began.elapsed() }))
 }
 
 fn open(environment: &Environment, graph: &Path) -> ort::Result<Session> {

@@ -1,11 +1,14 @@
 //! Keeps one model's process going, and hands it one request after the other.
 
-use std::{pin::pin, time::Duration};
+use std::{
+    pin::pin,
+    time::{Duration, Instant},
+};
 
 use tokio::sync::{mpsc::Receiver, oneshot};
 
 use super::{Launch, child::Child, frame};
-use crate::{engine::Output, error::PredictError};
+use crate::{engine::Output, error::PredictError, meter::Spent};
 
 /// The shortest and the longest pause before a process that died again is started again.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(30));
@@ -14,7 +17,9 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from
 pub(super) struct Ask {
     /// As [`frame::request`] makes it.
     pub(super) request: Vec<u8>,
-    pub(super) reply: oneshot::Sender<Result<Output, PredictError>>,
+    /// When it began to wait.
+    pub(super) asked: Instant,
+    pub(super) reply: oneshot::Sender<Result<(Output, Spent), PredictError>>,
 }
 
 /// Serves requests until nobody can send any more; then the process is killed.
@@ -43,6 +48,7 @@ async fn serve(child: &mut Child, asks: &mut Receiver<Ask>, limit: Duration, dea
         if ask.reply.is_closed() {
             continue;
         }
+        let began = Instant::now();
         let (answered, fate) = match tokio::time::timeout(limit, child.ask(id, &ask.request)).await {
             Ok(Ok(frame)) => match frame::answer(&frame, id) {
                 Some(answered) => (answered, None),
@@ -51,8 +57,9 @@ async fn serve(child: &mut Child, asks: &mut Receiver<Ask>, limit: Duration, dea
             Ok(Err(error)) => (Err(PredictError::Restarting), Some(error.to_string())),
             Err(_) => (Err(PredictError::TimedOut), Some("it took too long".to_owned())),
         };
+        let spent = Spent { waiting: began - ask.asked, computing: began.elapsed() };
         // Nobody may be waiting any more, and that is fine.
-        let _ = ask.reply.send(answered);
+        let _ = ask.reply.send(answered.map(|output| (output, spent)));
         if fate.is_some() {
             return fate;
         }

@@ -9,7 +9,11 @@ mod child;
 mod driver;
 mod frame;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
@@ -19,6 +23,7 @@ use crate::{
     batch::Batch,
     engine::Output,
     error::{LoadError, PredictError},
+    meter::Spent,
     schema::Schema,
 };
 
@@ -62,11 +67,11 @@ impl PythonEngine {
         Ok(Self { schema, asks, limit })
     }
 
-    /// Computes the predictions for some rows.
-    pub(crate) async fn predict(&self, batch: &Batch) -> Result<Output, PredictError> {
+    /// Computes the predictions for some rows, and says how long that took.
+    pub(crate) async fn predict(&self, batch: &Batch) -> Result<(Output, Spent), PredictError> {
         let (reply, answer) = oneshot::channel();
         let request = frame::request(&self.schema, batch)?;
-        self.asks.try_send(Ask { request, reply }).map_err(|refused| match refused {
+        self.asks.try_send(Ask { request, asked: Instant::now(), reply }).map_err(|refused| match refused {
             mpsc::error::TrySendError::Full(_) => PredictError::Overloaded,
             mpsc::error::TrySendError::Closed(_) => PredictError::Restarting,
         })?;

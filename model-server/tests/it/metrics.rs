@@ -1,0 +1,34 @@
+//! What `/metrics` says.
+
+use crate::harness::{Place, Server};
+
+async fn numbers(server: &Server) -> Vec<String> {
+    let text = server.get("/metrics").await.text().await.unwrap();
+    text.lines().filter(|line| line.contains("\"counted\"")).map(ToOwned::to_owned).collect()
+}
+
+#[tokio::test]
+async fn predictions_are_counted_by_model_version_and_outcome() {
+    let place = Place::new();
+    let server = place.serve().await;
+    let location = place.put("counted", "counted", 3).await;
+    server.loads("counted", &location, 3, "prod").await;
+    server.answer("counted", r#"{"inputs":[[1,2,3],[4,5,6]]}"#).await;
+    server.answer("counted", r#"{"inputs":[[1,2,3]]}"#).await;
+    server.refusal("counted", "rubbish").await;
+
+    let lines = numbers(&server).await;
+    let has = |line: &str| assert!(lines.iter().any(|other| other == line), "{line} is not among {lines:#?}");
+    has(r#"mlsys_model_requests_total{model="counted",version="3",protocol="rest",code="200"} 2"#);
+    has(r#"mlsys_model_requests_total{model="counted",version="3",protocol="rest",code="400"} 1"#);
+    has(r#"mlsys_model_requests_total{model="counted",version="3",protocol="rest",code="503"} 0"#);
+    has(r#"mlsys_model_loaded_info{model="counted",version="3",environment="prod",flavour="onnx"} 1"#);
+    has(r#"mlsys_model_request_duration_seconds_count{model="counted"} 3"#);
+    has(r#"mlsys_model_queue_duration_seconds_count{model="counted"} 2"#);
+    has(r#"mlsys_model_compute_duration_seconds_count{model="counted"} 2"#);
+    has(r#"mlsys_model_batch_size_sum{model="counted"} 3"#);
+
+    assert_eq!(server.unload("counted", "prod").await.status(), 204);
+    let gone = r#"mlsys_model_loaded_info{model="counted",version="3",environment="prod",flavour="onnx"} 0"#;
+    assert!(numbers(&server).await.iter().any(|line| line == gone));
+}

@@ -10,28 +10,16 @@ use axum::{
 use bus::{LogHub, Queue};
 use contract::RepoName;
 use forge::Host;
-use service::Secret;
 use store::Store;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::{dispatch, routes};
+use crate::{Config, dispatch, repos::KnownRepos, routes, servers::Servers};
 
 /// The largest webhook delivery that GitHub sends, in bytes.
 pub const WEBHOOK_BODY_MAX: usize = 25 << 20;
 /// The largest body of a prediction that is passed on, in bytes; the model-server's own limit.
 const PREDICT_BODY_MAX: usize = 64 << 20;
-
-/// How the backend works.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// What GitHub and the local remote sign their deliveries with.
-    pub webhook_secret: Secret,
-    /// The model-server's base address.
-    pub model_server_url: String,
-    /// MLflow's base address, for the readiness check.
-    pub mlflow_url: String,
-}
 
 /// The outside things the backend works with.
 pub struct Adapters {
@@ -60,6 +48,8 @@ pub struct Parts {
     local: Host,
     github: Host,
     pub(crate) http: reqwest::Client,
+    pub(crate) servers: Servers,
+    pub(crate) known_repos: KnownRepos,
     /// Woken when there is a job to send.
     pub(crate) jobs: Notify,
     /// Cancelled when the process stops: followers of logs are let go.
@@ -89,7 +79,9 @@ impl Backend {
         let Adapters { store, queue, hub, local, github } = adapters;
         let http = reqwest::Client::builder().no_proxy().connect_timeout(Duration::from_secs(3)).build()?;
         let jobs = Notify::new();
-        Ok(Self(Arc::new(Parts { config, store, queue, hub, local, github, http, jobs, shutdown })))
+        let (servers, known_repos) = (Servers::new(config.model_server_url.clone()), KnownRepos::default());
+        let parts = Parts { config, store, queue, hub, local, github, http, servers, known_repos, jobs, shutdown };
+        Ok(Self(Arc::new(parts)))
     }
 
     /// Sends jobs until the process stops.
@@ -99,7 +91,7 @@ impl Backend {
 
     /// All routes.
     pub fn router(&self) -> Router {
-        use routes::{health, logs, models, notebook, pipelines, repos, webhook};
+        use routes::{health, internal, logs, models, notebook, pipelines, repos, webhook};
         let predict = post(models::predict).layer(DefaultBodyLimit::max(PREDICT_BODY_MAX));
         let routes = Router::new()
             .route("/webhook/github", post(webhook::github).layer(DefaultBodyLimit::max(WEBHOOK_BODY_MAX)))
@@ -117,9 +109,11 @@ impl Backend {
             .route("/api/models/{name}/versions", get(models::versions))
             .route("/api/models/{name}/predict", predict.clone())
             .route("/models/{name}/predict", predict)
-            .route("/health", get(health::alive))
+            .route("/health", get(service::health::alive))
             .route("/ready", get(health::ready))
-            .with_state(self.clone());
-        service::layers(routes)
+            .merge(service::telemetry::metrics::routes());
+        let internal = Router::new().route("/internal/model-servers", post(internal::report));
+        let routes = routes.merge(service::protect(internal, self.config.internal_token.clone()));
+        service::layers(routes.with_state(self.clone()))
     }
 }

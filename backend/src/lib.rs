@@ -2,14 +2,22 @@
 //!
 //! - [`Backend`]: what the process has; [`Backend::router`] are its routes.
 //! - `routes`: one file a resource.
-//! - `dispatch`: sends the jobs that the store says are to be sent.
+//! - `dispatch`: sends tickets for the pipelines that the store says wait for a worker.
+//! - `servers`: which model-servers there are, for passing predictions on.
+//! - [`run`]: the backend as a process of its own; `config`: its settings.
 //! - `error`: the one table that turns errors into problem+json.
 //!
 //! Architecture invariant: the backend never changes a pipeline that a worker holds; it asks for it.
 
 mod app;
+mod config;
 mod dispatch;
 mod error;
+mod process;
+mod repos;
 mod routes;
+mod servers;
 
-pub use app::{Adapters, Backend, Config, WEBHOOK_BODY_MAX};
+pub use app::{Adapters, Backend, WEBHOOK_BODY_MAX};
+pub use config::{Config, ProcessConfig, SETTINGS};
+pub use process::run;

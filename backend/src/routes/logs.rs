@@ -1,7 +1,8 @@
 //! A pipeline's log: stored, and followed over a WebSocket.
 //!
-//! A follower is served from the store at its own pace; the hub only says that there is more. So nobody misses or sees a
-//! line twice, however late or slow, and nobody slows the pipeline.
+//! A follower is served from the store until it has caught up, and from then on by the feed, whose lines are rendered once for
+//! all followers. Where the feed leaves a gap, the store fills it. So nobody misses or sees a line twice, however late or
+//! slow, and nobody slows the pipeline.
 
 use std::time::Duration;
 
@@ -9,10 +10,11 @@ use axum::{
     Json,
     extract::{
         Path, Query, State, WebSocketUpgrade,
-        ws::{CloseFrame, Message, WebSocket, close_code},
+        ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code},
     },
     response::Response,
 };
+use bus::{LogBatch, LogFeed, News};
 use contract::{LogEnd, LogFrame, LogLine, PipelineId, PipelineStatus};
 use futures_util::SinkExt;
 use serde::Deserialize;
@@ -74,29 +76,57 @@ pub(crate) async fn follow(
 struct Follower {
     socket: WebSocket,
     id: PipelineId,
+    /// The number of the last line sent.
     sent: u64,
+}
+
+/// Why a follower stopped listening to the feed.
+enum Pause {
+    /// There may be lines that the feed did not bring.
+    Gap,
+    /// The log ended; it may be opened again by a retry.
+    Ended,
+    /// The follower left, or the backend stops.
+    Over,
 }
 
 impl Follower {
     async fn run(&mut self, backend: &Backend) -> anyhow::Result<()> {
-        let mut news = backend.hub.subscribe(self.id);
+        let mut feed = backend.hub.subscribe(self.id);
         loop {
-            news.borrow_and_update();
             // The status is read before the lines: when it is final, the lines that follow are all there are.
             let status = backend.store.pipeline(self.id).await?.status;
-            while self.send_batch(backend).await? == BATCH {}
+            while self.send_stored(backend).await? == BATCH {}
             if status.is_final() {
                 return self.end(status).await;
             }
+            match self.listen(backend, &mut feed).await? {
+                Pause::Gap => {}
+                Pause::Ended => feed = backend.hub.subscribe(self.id),
+                Pause::Over => return Ok(()),
+            }
+        }
+    }
+
+    /// Passes on what the feed brings, for as long as it continues what was sent.
+    async fn listen(&mut self, backend: &Backend, feed: &mut LogFeed) -> anyhow::Result<Pause> {
+        loop {
             tokio::select! {
-                changed = news.changed() => if changed.is_err() {
-                    // The hub closed this log; it may be opened again by a retry.
-                    news = backend.hub.subscribe(self.id);
+                news = feed.next() => match news {
+                    News::Batch(batch) if batch.first_seq <= self.sent + 1 => self.send_live(&batch).await?,
+                    News::Batch(_) | News::Lagged => return Ok(Pause::Gap),
+                    News::Ended => return Ok(Pause::Ended),
                 },
-                () = tokio::time::sleep(KEEP_ALIVE) => self.send(Message::Ping(bytes::Bytes::new())).await?,
-                () = backend.shutdown.cancelled() => return self.close(close_code::RESTART, "mlsys is stopping").await,
+                () = tokio::time::sleep(KEEP_ALIVE) => {
+                    self.send(Message::Ping(bytes::Bytes::new())).await?;
+                    return Ok(Pause::Gap);
+                }
+                () = backend.shutdown.cancelled() => {
+                    self.close(close_code::RESTART, "this backend is stopping; another one goes on after the last line").await?;
+                    return Ok(Pause::Over);
+                }
                 message = self.socket.recv() => match message {
-                    Some(Ok(Message::Close(_))) | None => return Ok(()),
+                    Some(Ok(Message::Close(_))) | None => return Ok(Pause::Over),
                     Some(Ok(_)) => {}
                     Some(Err(error)) => return Err(error.into()),
                 },
@@ -104,18 +134,35 @@ impl Follower {
         }
     }
 
-    async fn send_batch(&mut self, backend: &Backend) -> anyhow::Result<usize> {
-        let lines = backend.store.logs(self.id, self.sent, BATCH).await?;
+    /// Sends the lines of a batch that were not sent yet.
+    async fn send_live(&mut self, batch: &LogBatch) -> anyhow::Result<()> {
+        let known = usize::try_from(self.sent + 1 - batch.first_seq)?;
+        for frame in batch.frames.iter().skip(known) {
+            self.feed(Utf8Bytes::try_from(frame.clone())?).await?;
+        }
+        self.sent = self.sent.max(batch.last_seq);
+        self.flush().await
+    }
+
+    async fn send_stored(&mut self, backend: &Backend) -> anyhow::Result<usize> {
+        let lines = backend.store.log_frames(self.id, self.sent, BATCH).await?;
         let count = lines.len();
-        for line in lines {
-            self.sent = line.seq;
-            let text = serde_json::to_string(&LogFrame::Line(line))?;
-            tokio::time::timeout(SEND_TIMEOUT, self.socket.feed(Message::Text(text.into()))).await??;
+        for (seq, frame) in lines {
+            self.sent = seq;
+            self.feed(frame.into()).await?;
         }
         if count > 0 {
-            tokio::time::timeout(SEND_TIMEOUT, self.socket.flush()).await??;
+            self.flush().await?;
         }
         Ok(count)
+    }
+
+    async fn feed(&mut self, frame: Utf8Bytes) -> anyhow::Result<()> {
+        Ok(tokio::time::timeout(SEND_TIMEOUT, self.socket.feed(Message::Text(frame))).await??)
+    }
+
+    async fn flush(&mut self) -> anyhow::Result<()> {
+        Ok(tokio::time::timeout(SEND_TIMEOUT, self.socket.flush()).await??)
     }
 
     async fn end(&mut self, end: PipelineStatus) -> anyhow::Result<()> {

@@ -1,6 +1,7 @@
 //! The routes, one file a resource.
 
 pub(crate) mod health;
+pub(crate) mod internal;
 pub(crate) mod logs;
 pub(crate) mod models;
 pub(crate) mod notebook;

@@ -58,21 +58,34 @@ pub(crate) async fn predict(
     body: Bytes,
 ) -> Result<Response, ApiError> {
     let name: ModelName = parse(&name)?;
-    let base = backend.config.model_server_url.trim_end_matches('/');
     let query = query.map_or(String::new(), |query| format!("?{query}"));
-    let mut call = backend.http.post(format!("{base}/predict/{name}{query}")).timeout(PREDICT_TIMEOUT).body(body);
-    for name in [CONTENT_TYPE.as_str(), "x-request-id"] {
-        if let Some(value) = headers.get(name) {
-            call = call.header(name, value);
+    let servers = backend.servers.in_turn(&backend.store).await.map_err(from_store)?;
+    let mut answer = None;
+    for base in servers {
+        let mut call =
+            backend.http.post(format!("{base}/predict/{name}{query}")).timeout(PREDICT_TIMEOUT).body(body.clone());
+        call = call.headers(service::telemetry::trace_headers());
+        for name in [CONTENT_TYPE.as_str(), "x-request-id"] {
+            if let Some(value) = headers.get(name) {
+                call = call.header(name, value);
+            }
+        }
+        match call.send().await {
+            Ok(found) => {
+                answer = Some(found);
+                break;
+            }
+            // It did not get the request, so another server may have it.
+            Err(error) if error.is_connect() => tracing::warn!(%error, server = base, "a model-server can't be reached"),
+            Err(error) => {
+                tracing::warn!(%error, server = base, "a model-server did not answer");
+                break;
+            }
         }
     }
-    let answer = call.send().await.map_err(|error| {
-        tracing::warn!(%error, "the model-server can't be reached");
-        ApiError::new(
-            StatusCode::BAD_GATEWAY,
-            "model_server_unavailable",
-            "the model-server can't be reached; try again shortly",
-        )
+    let answer = answer.ok_or_else(|| {
+        let detail = "no model-server can be reached; try again shortly";
+        ApiError::new(StatusCode::BAD_GATEWAY, "model_server_unavailable", detail)
     })?;
     let status = answer.status();
     let content_type = answer.headers().get(CONTENT_TYPE).cloned();

@@ -100,8 +100,16 @@ pub(crate) async fn create(
     }
     let NewRun { repo, commit, notebook_path, branch, parameters } = new;
     let branch = branch.unwrap_or_else(|| "main".to_owned());
-    let pipeline =
-        NewPipeline { repo, branch, commit_sha: commit, notebook_path, parameters, delivery_id: None, manual: true };
+    let pipeline = NewPipeline {
+        repo,
+        branch,
+        commit_sha: commit,
+        notebook_path,
+        parameters,
+        delivery_id: None,
+        manual: true,
+        traceparent: service::telemetry::current_traceparent(),
+    };
     let id = backend.store.create_pipeline(pipeline).await.map_err(from_store)?;
     backend.jobs.notify_one();
     Ok((StatusCode::ACCEPTED, Json(backend.store.pipeline(id).await.map_err(from_store)?)))

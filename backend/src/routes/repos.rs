@@ -9,7 +9,7 @@ use contract::RepoName;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use service::ApiError;
-use store::Repo;
+use store::{Repo, RepoChange};
 
 use crate::{
     Backend,
@@ -25,6 +25,9 @@ pub(crate) struct RepoView {
     /// Branches whose pushes run, as comma-separated globs.
     branch: String,
     notebook_glob: String,
+    /// What a pipeline's pod is given, where it runs in one.
+    cpu: Option<String>,
+    memory: Option<String>,
     created_at: Timestamp,
     webhook: Webhook,
 }
@@ -40,14 +43,14 @@ struct Webhook {
 
 impl From<Repo> for RepoView {
     fn from(repo: Repo) -> Self {
-        let Repo { id, full_name, branch, notebook_glob, created_at } = repo;
+        let Repo { id, full_name, branch, notebook_glob, cpu, memory, created_at } = repo;
         let webhook = Webhook {
             path: "/webhook/github",
             content_type: "application/json",
             events: ["push"],
             secret: "the value of GITHUB_WEBHOOK_SECRET",
         };
-        Self { id, full_name, branch, notebook_glob, created_at, webhook }
+        Self { id, full_name, branch, notebook_glob, cpu, memory, created_at, webhook }
     }
 }
 
@@ -74,6 +77,10 @@ fn all_notebooks() -> String {
 pub(crate) struct Change {
     branch: Option<String>,
     notebook_glob: Option<String>,
+    /// Processors of a pipeline's pod, as a Kubernetes quantity.
+    cpu: Option<String>,
+    /// Memory of a pipeline's pod, as a Kubernetes quantity.
+    memory: Option<String>,
 }
 
 /// `GET /api/repos`.
@@ -109,13 +116,23 @@ pub(crate) async fn change(
     change.notebook_glob.as_deref().map(check_glob).transpose()?;
     change.branch.as_deref().map(check_branch).transpose()?;
     let store = &backend.store;
-    let repo = store.update_repo(id, change.branch.as_deref(), change.notebook_glob.as_deref()).await.map_err(from_store)?;
+    change.cpu.as_deref().map(|cpu| check_quantity("cpu", cpu)).transpose()?;
+    change.memory.as_deref().map(|memory| check_quantity("memory", memory)).transpose()?;
+    let change = RepoChange {
+        branch: change.branch.as_deref(),
+        notebook_glob: change.notebook_glob.as_deref(),
+        cpu: change.cpu.as_deref(),
+        memory: change.memory.as_deref(),
+    };
+    let repo = store.update_repo(id, change).await.map_err(from_store)?;
+    backend.known_repos.forget();
     Ok(Json(repo.into()))
 }
 
 /// `DELETE /api/repos/{id}`: its pushes run nothing any more; its pipelines stay.
 pub(crate) async fn remove(State(backend): State<Backend>, Path(id): Path<i64>) -> Result<StatusCode, ApiError> {
     backend.store.delete_repo(id).await.map_err(from_store)?;
+    backend.known_repos.forget();
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -129,4 +146,16 @@ fn check_branch(branch: &str) -> Result<(), ApiError> {
         return Err(bad_request("bad_branch", "branch must name at least one branch, e.g. main or main,release/*"));
     }
     Ok(())
+}
+
+/// Source: Kubernetes's documentation of quantities, in the forms that people write.
+fn check_quantity(name: &str, quantity: &str) -> Result<(), ApiError> {
+    let end = quantity.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(quantity.len());
+    let (number, unit) = quantity.split_at(end);
+    let units: &[&str] = if name == "cpu" { &["", "m"] } else { &["", "k", "M", "G", "T", "Ki", "Mi", "Gi", "Ti"] };
+    if number.parse::<f64>().is_ok_and(|number| number > 0.0) && units.contains(&unit) {
+        return Ok(());
+    }
+    let example = if name == "cpu" { "2 or 500m" } else { "4Gi or 512Mi" };
+    Err(bad_request("bad_quantity", format!("{name} must be a Kubernetes quantity such as {example}")))
 }

@@ -1,6 +1,6 @@
 //! `POST /webhook/github`: a push becomes pipelines, durably, before the answer.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use axum::{
     Json,
@@ -12,7 +12,7 @@ use axum::{
 use contract::{FileChanges, RepoName};
 use forge::{Delivery, GitRef, Push};
 use serde_json::json;
-use service::ApiError;
+use service::{ApiError, telemetry};
 use sha2::{Digest, Sha256};
 use store::{Accepted, NewDelivery, NewPipeline, PipelineRef, Repo};
 
@@ -34,6 +34,19 @@ pub(crate) async fn github(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, ApiError> {
+    let answer = take(&backend, &headers, body).await;
+    let event = headers.get("x-github-event").and_then(|event| event.to_str().ok()).unwrap_or("none");
+    let outcome = match &answer {
+        Ok(response) if response.status() == StatusCode::ACCEPTED => "accepted",
+        Ok(_) => "ignored",
+        Err(error) if error.status().is_server_error() => "failed",
+        Err(_) => "refused",
+    };
+    telemetry::metrics::delivery(event, outcome);
+    answer
+}
+
+async fn take(backend: &Backend, headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<Response, ApiError> {
     let body = body.map_err(unreadable)?;
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     forge::verify(backend.config.webhook_secret.expose().as_bytes(), &body, text("x-hub-signature-256"))
@@ -50,7 +63,7 @@ pub(crate) async fn github(
         Delivery::Other { event, .. } => Ok(ignored(&format!("{event} events start nothing"))),
         Delivery::Push(push) => {
             let new = NewDelivery { delivery_id, event, repo: Some(&push.repo), body_sha256: &digest };
-            take_push(&backend, new, &push).await
+            take_push(backend, new, &push).await
         }
     }
 }
@@ -76,6 +89,7 @@ async fn take_push(backend: &Backend, delivery: NewDelivery<'_>, push: &Push) ->
     if notebooks.is_empty() {
         return Ok(ignored(&format!("no notebook that matches {} was added or changed", repo.notebook_glob)));
     }
+    let traceparent = telemetry::current_traceparent();
     let pipelines = notebooks
         .into_iter()
         .map(|notebook_path| NewPipeline {
@@ -86,6 +100,7 @@ async fn take_push(backend: &Backend, delivery: NewDelivery<'_>, push: &Push) ->
             parameters: BTreeMap::new(),
             delivery_id: Some(delivery.delivery_id.to_owned()),
             manual: false,
+            traceparent: traceparent.clone(),
         })
         .collect();
     let accepted = backend.store.accept_delivery(delivery, pipelines).await.map_err(from_store)?;
@@ -108,15 +123,15 @@ fn answer(backend: &Backend, accepted: Accepted) -> Response {
 }
 
 /// The repository's settings. A repository of the local remote is the user's own and needs no registration.
-async fn registered(backend: &Backend, name: &RepoName) -> Result<Option<Repo>, ApiError> {
-    let found = backend.store.repo_by_name(name).await.map_err(from_store)?;
+async fn registered(backend: &Backend, name: &RepoName) -> Result<Option<Arc<Repo>>, ApiError> {
+    let find = async || backend.known_repos.find(&backend.store, name).await.map_err(from_store);
+    let found = find().await?;
     if found.is_some() || !name.is_local() {
         return Ok(found);
     }
     match backend.store.add_repo(name, LOCAL_BRANCHES, ALL_NOTEBOOKS).await {
-        Ok(repo) => Ok(Some(repo)),
         // Two first pushes at once: the other one registered it.
-        Err(store::StoreError::Conflict) => backend.store.repo_by_name(name).await.map_err(from_store),
+        Ok(_) | Err(store::StoreError::Conflict) => find().await,
         Err(error) => Err(from_store(error)),
     }
 }

@@ -1,0 +1,78 @@
+//! The backend's settings.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use service::{Check, Connections, Secret, Setting, Settings, SettingsError, required_secret};
+
+/// What can be set beside [`service::CONNECTION_SETTINGS`], in the order the documentation shows.
+pub const SETTINGS: &[Setting] = &[
+    Setting {
+        name: "MLSYS_HOST",
+        default: "127.0.0.1",
+        help: "The address that the API, the worker's health and, in `mlsys up`, the model-server listen on",
+        secret: false,
+    },
+    Setting { name: "MLSYS_PORT", default: "8000", help: "The API's port; 0 takes a free one", secret: false },
+    Setting {
+        name: "GITHUB_WEBHOOK_SECRET",
+        default: "",
+        help: "What deliveries are signed with; `mlsys up` generates one when it is unset",
+        secret: true,
+    },
+    Setting {
+        name: "MODEL_SERVER_URL",
+        default: "",
+        help: "backend: where predictions are passed on to; unset: the model-servers that report, in turn",
+        secret: false,
+    },
+];
+
+/// How the backend works.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// What GitHub and the local remote sign their deliveries with.
+    pub webhook_secret: Secret,
+    /// What the model-servers show.
+    pub internal_token: Secret,
+    /// Where predictions are passed on to; none: the model-servers that report, in turn.
+    pub model_server_url: Option<String>,
+    /// MLflow's base address, for the readiness check.
+    pub mlflow_url: String,
+}
+
+/// A backend's process.
+#[derive(Debug, Clone)]
+pub struct ProcessConfig {
+    /// Where the API is served.
+    pub listen: SocketAddr,
+    /// The outside servers.
+    pub connections: Connections,
+    /// How the backend works.
+    pub backend: Config,
+}
+
+impl ProcessConfig {
+    /// Reads the settings; all that is wrong with them is said at once.
+    ///
+    /// # Errors
+    /// When a value can't be used, or one that must be set is not.
+    pub fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        let mut check = Check::default();
+        let connections = Connections::read(settings, &mut check);
+        let host = check.or(settings.parse("MLSYS_HOST"), IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let config = Self {
+            listen: SocketAddr::new(host, check.or(settings.parse("MLSYS_PORT"), 8000)),
+            backend: Config {
+                webhook_secret: required_secret(settings, &mut check, "GITHUB_WEBHOOK_SECRET"),
+                internal_token: connections.internal_token.clone(),
+                model_server_url: settings.get("MODEL_SERVER_URL").map(str::to_owned),
+                mlflow_url: connections.mlflow_url.clone(),
+            },
+            connections,
+        };
+        if config.backend.model_server_url.as_ref().is_some_and(|url| !url.starts_with("http")) {
+            check.refuse("MODEL_SERVER_URL", "must be an http(s) address");
+        }
+        check.finish().map(|()| config)
+    }
+}

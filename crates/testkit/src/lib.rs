@@ -1,14 +1,43 @@
-//! For the tests: a real `mlsys up` on free ports, git projects that push to it, notebooks built cell by cell.
+//! For the tests: mlsys as it really runs, in one process or in many, and the world around it.
 //!
-//! Nothing here is a double. What can't run on a test machine has its double beside the test that needs it.
+//! - [`Mlsys`]: a real `mlsys up` on free ports; [`Project`]: a git project that pushes to it.
+//! - [`Cluster`]: backends, workers and model-servers as processes over real servers, to be killed and paused.
+//! - [`Api`]: what a test asks of either.
+//! - [`Redis`], [`Postgres`], [`Mlflow`]: the real servers; [`Proxy`]: a network that fails; [`Program`]: any process.
+//! - [`GitHub`]: a double over real git repositories, with signed deliveries.
+//! - [`Books`]: what was acknowledged, held against what there is.
+//! - [`kubernetes`]: a double of Kubernetes that really runs its pods' programs.
+//! - [`Notebook`]: notebooks, built cell by cell.
 #![expect(clippy::missing_panics_doc, reason = "a test helper panics: that is how a test fails")]
 
+mod api;
+mod background;
+mod books;
+mod cluster;
+pub mod family;
+mod github;
+pub mod kubernetes;
 mod notebook;
+mod ports;
+mod program;
 mod project;
+mod proxy;
+mod servers;
+mod timeline;
 mod up;
 
+pub use api::Api;
+pub(crate) use background::background;
+pub use books::{Books, Entry, Outcome, Summary};
+pub use cluster::{Answer, Cluster, Links, Member, Size, shared_mlflow};
+pub use github::{GitHub, Push, Repository};
 pub use notebook::Notebook;
+pub use ports::free_port;
+pub use program::{Program, http_status, tail};
 pub use project::Project;
+pub use proxy::Proxy;
+pub use servers::{Fsync, Mlflow, Postgres, Redis};
+pub use timeline::Timeline;
 pub use up::{Mlsys, Options};
 
 use std::path::{Path, PathBuf};
@@ -24,6 +53,20 @@ pub fn python() -> PathBuf {
     let python = python.unwrap_or_else(|| workspace_root().join(".mlsys/python/bin/python"));
     assert!(python.exists(), "{} is missing: `make test` prepares it", python.display());
     python
+}
+
+/// A binary of the workspace: in `MLSYS_BINARIES`, or where this test's own was built.
+pub fn binary(name: &str) -> PathBuf {
+    let folder = std::env::var_os("MLSYS_BINARIES").map_or_else(
+        || {
+            let own = std::env::current_exe().expect("a test has a file");
+            own.ancestors().nth(2).expect("in deps").to_owned()
+        },
+        PathBuf::from,
+    );
+    let file = std::path::absolute(folder).expect("a folder").join(name);
+    assert!(file.is_file(), "{} is missing: `cargo build --workspace --bins` makes it", file.display());
+    file
 }
 
 /// Runs a Python program with arguments and answers its standard output; fails with its standard error.

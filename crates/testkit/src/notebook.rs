@@ -26,6 +26,21 @@ impl Notebook {
             .cell("mlops:export", "import joblib\njoblib.dump(model, MODEL_OUTPUT_PATH)")
     }
 
+    /// A notebook that keeps the contract and does next to nothing: it costs what every pipeline costs. Another label makes
+    /// another file.
+    pub fn tiny(model: &str, label: &str) -> Self {
+        Self::new()
+            .cell("mlops:config", &format!("MODEL_NAME = \"{model}\"\nVERSION = \"{label}\""))
+            .cell("mlops:data", "import numpy as np\nX, y = np.arange(20.0).reshape(10, 2), np.array([0, 1] * 5)")
+            .cell("mlops:preprocessing", "X = X * 1.0")
+            .cell(
+                "mlops:training",
+                "from sklearn.linear_model import LogisticRegression\nmodel = LogisticRegression().fit(X, y)",
+            )
+            .cell("mlops:evaluation", "accuracy = 0.9")
+            .cell("mlops:export", "import joblib\njoblib.dump(model, MODEL_OUTPUT_PATH)")
+    }
+
     /// A code cell with a tag; an empty tag is none.
     #[must_use]
     pub fn cell(mut self, tag: &str, source: &str) -> Self {

@@ -1,0 +1,98 @@
+//! The API's answers, each computed from the repository.
+
+use std::path::{Path as Folder, PathBuf};
+
+use axum::{
+    Json, Router,
+    extract::{Path, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+/// GitHub compares at most this many files.
+const MAX_COMPARED: usize = 300;
+
+/// Where the repositories lie, and the port the API answers on.
+#[derive(Clone)]
+struct Root(PathBuf, u16);
+
+/// An answer, or 404.
+type Answer = Result<Response, StatusCode>;
+
+pub(super) fn routes(root: PathBuf, port: u16) -> Router {
+    let repository = Router::new()
+        .route("/", get(one))
+        .route("/compare/{range}", get(compare))
+        .route("/git/trees/{commit}", get(tree))
+        .route("/tarball/{commit}", get(tarball))
+        // Archives have an address of their own, as at GitHub.
+        .route("/archive/{commit}", get(archive));
+    Router::new().nest("/api/repos/{owner}/{name}", repository).with_state(Root(root, port))
+}
+
+async fn one(State(root): State<Root>, Path((owner, name)): Path<(String, String)>) -> Answer {
+    let bare = super::bare(&root.0, &format!("{owner}/{name}"));
+    if !bare.is_dir() {
+        return Err(StatusCode::NOT_FOUND);
+    }
+    Ok(Json(json!({ "id": 1, "full_name": format!("{owner}/{name}"), "default_branch": "main" })).into_response())
+}
+
+async fn compare(State(root): State<Root>, Path((owner, name, range)): Path<(String, String, String)>) -> Answer {
+    let bare = super::bare(&root.0, &format!("{owner}/{name}"));
+    let (from, head) = range.split_once("...").ok_or(StatusCode::NOT_FOUND)?;
+    let merge_base = text(&bare, &["merge-base", from, head]).await?;
+    let merge_base = merge_base.trim_end();
+    let changes = text(&bare, &["diff", "-z", "--name-status", "--find-renames", merge_base, head]).await?;
+    let mut fields = changes.split_terminator('\0');
+    let mut files: Vec<Value> = Vec::new();
+    while let (Some(status), Some(path)) = (fields.next(), fields.next()) {
+        files.push(match &status[..1] {
+            "A" => json!({ "status": "added", "filename": path }),
+            "D" => json!({ "status": "removed", "filename": path }),
+            "R" => json!({ "status": "renamed", "previous_filename": path, "filename": fields.next() }),
+            _ => json!({ "status": "modified", "filename": path }),
+        });
+    }
+    files.truncate(MAX_COMPARED);
+    let answer = json!({ "status": "ahead", "merge_base_commit": { "sha": merge_base }, "files": files });
+    Ok(Json(answer).into_response())
+}
+
+async fn tree(State(root): State<Root>, Path((owner, name, commit)): Path<(String, String, String)>) -> Answer {
+    let bare = super::bare(&root.0, &format!("{owner}/{name}"));
+    let listing = text(&bare, &["ls-tree", "-r", "-t", "-z", &commit]).await?;
+    let entries = listing.split_terminator('\0').filter_map(|entry| {
+        let (facts, path) = entry.split_once('\t')?;
+        let mut facts = facts.split(' ');
+        Some(json!({ "mode": facts.next()?, "type": facts.next()?, "sha": facts.next()?, "path": path }))
+    });
+    let entries: Vec<_> = entries.collect();
+    Ok(Json(json!({ "sha": commit, "truncated": false, "tree": entries })).into_response())
+}
+
+async fn tarball(State(root): State<Root>, Path((owner, name, commit)): Path<(String, String, String)>) -> Answer {
+    let bare = super::bare(&root.0, &format!("{owner}/{name}"));
+    text(&bare, &["cat-file", "-e", &commit]).await?;
+    let address = format!("http://127.0.0.1:{}/api/repos/{owner}/{name}/archive/{commit}", root.1);
+    Ok((StatusCode::FOUND, [("location", address)]).into_response())
+}
+
+async fn archive(State(root): State<Root>, Path((owner, name, commit)): Path<(String, String, String)>) -> Answer {
+    let bare = super::bare(&root.0, &format!("{owner}/{name}"));
+    let prefix = format!("--prefix={owner}-{name}-1234567/");
+    Ok(git(&bare, &["archive", "--format=tar.gz", &prefix, &commit]).await?.into_response())
+}
+
+async fn text(bare: &Folder, arguments: &[&str]) -> Result<String, StatusCode> {
+    String::from_utf8(git(bare, arguments).await?).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+async fn git(bare: &Folder, arguments: &[&str]) -> Result<Vec<u8>, StatusCode> {
+    let answer = Command::new("git").arg("-C").arg(bare).args(arguments).kill_on_drop(true).output().await;
+    let answer = answer.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+    if answer.status.success() { Ok(answer.stdout) } else { Err(StatusCode::NOT_FOUND) }
+}

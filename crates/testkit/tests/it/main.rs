@@ -1,0 +1,5 @@
+//! The tools that other tests are made with.
+
+mod github;
+mod proxy;
+mod servers;

@@ -1,9 +1,13 @@
 //! Drives one pipeline from its last checkpoint to its end.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use contract::{Phase, PhaseStatus, PipelineId, PipelineStatus};
-use store::StoreError;
+use contract::{Phase, PhaseStatus, PipelineStatus};
+use service::telemetry;
+use store::{Lease, StoreError};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::Instrument;
 
@@ -11,15 +15,15 @@ use crate::{
     Worker,
     error::PhaseError,
     log::PipelineLog,
-    phases,
+    phases, pods,
     run::{Run, Stop},
 };
 
 /// How long a pipeline's last lines may take to be stored.
 const LOG_PATIENCE: Duration = Duration::from_secs(20);
 
-/// A pipeline that has lost more workers than this is given up: it may be what kills them.
-const MAX_TAKEOVERS: u32 = 10;
+/// A pipeline that loses more workers than this without ending another phase is given up: it may be what kills them.
+pub(crate) const MAX_TAKEOVERS: u32 = 3;
 
 /// How a pipeline ends.
 #[derive(Debug)]
@@ -38,36 +42,71 @@ pub(crate) enum Next {
     Finish(serde_json::Value, End),
 }
 
-/// Carries a pipeline as far as it goes. Every outcome is recorded in the store; nothing is returned, because the queue
-/// has nothing left to decide.
-pub(crate) async fn pipeline(worker: &Worker, id: PipelineId, shutdown: &CancellationToken) {
-    let span = tracing::info_span!("pipeline", pipeline.id = %id);
-    if let Err(error) = take(worker, id, shutdown).instrument(span).await {
-        // The row is untouched or still leased: the sweep sends the job again.
+/// Works on pipelines until there is none to take: a ticket only says that there is work, and the store says which
+/// pipeline is next. Every outcome is recorded in the store; nothing is returned, because the queue has nothing left to
+/// decide.
+pub(crate) async fn work_off(worker: &Worker, shutdown: &CancellationToken) {
+    while !shutdown.is_cancelled() {
+        match worker.store.take_next(&worker.config.name, worker.config.tuning.lease).await {
+            Ok(Some(lease)) => match &worker.pods {
+                Some(pods) => pods::pipeline(worker, pods, lease, shutdown).await,
+                None => pipeline(worker, lease, shutdown, None).await,
+            },
+            Ok(None) => return,
+            Err(error) => {
+                // The dispatcher sends another ticket when the store is back.
+                tracing::warn!(%error, "no pipeline could be taken");
+                return;
+            }
+        }
+    }
+}
+
+/// How a pipeline ends that is not to be carried on: its status, and the reason.
+pub(crate) type Fate = (PipelineStatus, String);
+
+/// Carries a pipeline as far as it goes, or ends it as its fate is.
+pub(crate) async fn pipeline(worker: &Worker, lease: Lease, shutdown: &CancellationToken, fate: Option<Fate>) {
+    let id = lease.pipeline_id;
+    let span = tracing::info_span!("pipeline", pipeline.id = %id, trace_id = tracing::field::Empty);
+    match worker.store.pipeline_traceparent(id).await {
+        Ok(Some(parent)) => telemetry::continue_trace(&span, &parent),
+        Ok(None) => {}
+        Err(error) => tracing::debug!(pipeline.id = %id, %error, "the pipeline's trace is not known"),
+    }
+    if let Err(error) = carry(worker, lease, shutdown, fate).instrument(span).await {
+        // The row is still leased: another worker goes on when the lease is over.
         tracing::error!(pipeline.id = %id, %error, "the pipeline could not be carried on");
     }
 }
 
-async fn take(worker: &Worker, id: PipelineId, shutdown: &CancellationToken) -> Result<(), StoreError> {
-    if shutdown.is_cancelled() {
-        return Ok(());
+async fn carry(worker: &Worker, lease: Lease, shutdown: &CancellationToken, fate: Option<Fate>) -> Result<(), StoreError> {
+    let record = worker.store.pipeline(lease.pipeline_id).await?;
+    if record.started_at.is_none() {
+        let waited = jiff::Timestamp::now().duration_since(record.created_at);
+        telemetry::metrics::pipeline_waited(waited.try_into().unwrap_or_default());
     }
-    let Some(lease) = worker.store.take_lease(id, &worker.config.name, worker.config.lease).await? else {
-        return Ok(());
-    };
-    let record = worker.store.pipeline(id).await?;
     let cancel = CancellationToken::new();
     let (log, writer, close) =
         PipelineLog::open(worker.store.clone(), worker.hub.clone(), lease.clone(), cancel.clone()).await?;
-    let run = Arc::new(Run::new(worker.clone(), record, lease, log, cancel));
+    let run = Arc::new(Run::new(worker.clone(), (record, lease), log, (cancel, shutdown.clone())));
 
     // The heartbeat has its own task: a phase that keeps this one busy must not cost the lease. It ends with this one,
     // also when this one panics: a lease that nobody works under must run out.
     let _heart = AbortOnDropHandle::new(tokio::spawn({
-        let (run, shutdown) = (run.clone(), shutdown.clone());
-        async move { run.heartbeat(&shutdown).await }
+        let run = run.clone();
+        async move { run.heartbeat().await }
     }));
-    let end = if run.lease.takeovers > MAX_TAKEOVERS { Ok(poisoned(&run)) } else { phases_to_end(&run).await };
+    let end = match fate {
+        Some(fate) => end_now(&run, fate).await,
+        None if run.lease.takeovers > MAX_TAKEOVERS => Ok(poisoned(&run)),
+        None => {
+            if run.lease.takeovers > 0 {
+                run.log.say(format!("{} goes on with this pipeline: the worker that had it was lost", worker.config.name));
+            }
+            phases_to_end(&run).await
+        }
+    };
     if end.is_ok() {
         run.log.flush(LOG_PATIENCE).await;
     }
@@ -80,27 +119,45 @@ async fn take(worker: &Worker, id: PipelineId, shutdown: &CancellationToken) -> 
         Err(error) => Err(error),
     };
     match finished {
-        Ok(()) => Ok(()),
         Err(StoreError::Fenced) if run.stopped() == Some(Stop::Shutdown) => Ok(()),
         Err(StoreError::Fenced) => {
+            telemetry::metrics::lease_lost();
             tracing::warn!("another worker has taken the pipeline over; this one's writes are refused");
+            run.remove_folder().await;
             Ok(())
         }
-        Err(error) => Err(error),
+        other => other,
     }
 }
 
 /// The end of a pipeline that takes its workers down with it.
 fn poisoned(run: &Run) -> End {
-    let reason = format!("given up: {} workers were lost while they had this pipeline", run.lease.takeovers);
+    let lost = run.lease.takeovers;
+    let reason =
+        format!("given up after {MAX_TAKEOVERS} take-overs: {lost} workers were lost in the same phase of this pipeline");
     run.log.error(reason.clone());
     End { status: PipelineStatus::Failed, deployed: false, reason: Some(reason) }
+}
+
+/// Ends the pipeline in the phase where it is.
+async fn end_now(run: &Run, (status, reason): Fate) -> Result<End, StoreError> {
+    let store = &run.worker.store;
+    let record = run.durably(|| store.pipeline(run.record.id)).await?;
+    let statuses: Vec<_> = record.phases.iter().map(|phase| (phase.name, phase.status)).collect();
+    let phase = pipeline::next_phase(&statuses).unwrap_or(Phase::Deploy);
+    run.log.enter(phase);
+    end_badly(run, phase, status, &reason).await
 }
 
 /// Runs the phases that are left. `Err` when the pipeline is not ours to end.
 async fn phases_to_end(run: &Arc<Run>) -> Result<End, StoreError> {
     loop {
-        let record = run.worker.store.pipeline(run.record.id).await?;
+        if run.shutdown.is_cancelled() {
+            run.stop(Stop::Shutdown);
+            return abandon(run).await;
+        }
+        let store = &run.worker.store;
+        let record = run.durably(|| store.pipeline(run.record.id)).await?;
         let statuses: Vec<_> = record.phases.iter().map(|phase| (phase.name, phase.status)).collect();
         let Some(phase) = pipeline::next_phase(&statuses) else {
             return phases::deploy::end_from_checkpoint(run).await;
@@ -111,16 +168,16 @@ async fn phases_to_end(run: &Arc<Run>) -> Result<End, StoreError> {
             return Ok(end);
         }
         let span = tracing::info_span!("phase", phase = %phase);
+        let started = Instant::now();
         let outcome = one_phase(run, phase).instrument(span).await;
+        telemetry::metrics::phase(phase.as_str(), started.elapsed());
         let error = match outcome {
             Ok(Next::Continue(checkpoint)) => {
-                let store = &run.worker.store;
-                store.finish_phase(&run.lease, phase, PhaseStatus::Succeeded, None, Some(&checkpoint)).await?;
+                run.end_phase(phase, PhaseStatus::Succeeded, None, Some(&checkpoint)).await?;
                 continue;
             }
             Ok(Next::Finish(checkpoint, end)) => {
-                let store = &run.worker.store;
-                store.finish_phase(&run.lease, phase, PhaseStatus::Succeeded, None, Some(&checkpoint)).await?;
+                run.end_phase(phase, PhaseStatus::Succeeded, None, Some(&checkpoint)).await?;
                 return Ok(end);
             }
             Err(error) => error,
@@ -128,7 +185,7 @@ async fn phases_to_end(run: &Arc<Run>) -> Result<End, StoreError> {
         return match error {
             PhaseError::Again(earlier) => {
                 run.log.say(format!("what the {earlier} phase left is no longer on this machine: it runs again"));
-                run.worker.store.finish_phase(&run.lease, earlier, PhaseStatus::Pending, None, None).await?;
+                run.end_phase(earlier, PhaseStatus::Pending, None, None).await?;
                 continue;
             }
             PhaseError::Abandoned => abandon(run).await,
@@ -156,12 +213,17 @@ async fn one_phase(run: &Arc<Run>, phase: Phase) -> Result<Next, PhaseError> {
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             () = run.cancel.cancelled() => return Err(run.stop_error()),
+            () = run.shutdown.cancelled() => {
+                run.stop(Stop::Shutdown);
+                return Err(run.stop_error());
+            }
         }
     }
 }
 
 async fn run_phase(run: &Arc<Run>, phase: Phase) -> Result<Next, PhaseError> {
-    let attempt = run.worker.store.start_phase(&run.lease, phase).await?;
+    let store = &run.worker.store;
+    let attempt = run.durably(|| store.start_phase(&run.lease, phase)).await?;
     match phase {
         Phase::Download => unless_stopped(run, phases::download::run(run)).await,
         Phase::Validate => unless_stopped(run, phases::validate::run(run)).await,
@@ -183,7 +245,8 @@ async fn unless_stopped(run: &Run, work: impl Future<Output = Result<Next, Phase
 /// The pipeline is another's, or will be: say so where it can be said, and let go.
 async fn abandon(run: &Run) -> Result<End, StoreError> {
     if run.stopped() == Some(Stop::Shutdown) {
-        run.log.say("mlsys is stopping; the pipeline goes on from its last checkpoint when it is back");
+        run.log
+            .say("this worker is stopping; the pipeline goes on from its last checkpoint elsewhere, or when mlsys is back");
         run.log.flush(LOG_PATIENCE).await;
         run.worker.store.release_lease(&run.lease).await?;
     }
@@ -193,22 +256,26 @@ async fn abandon(run: &Run) -> Result<End, StoreError> {
 async fn end_badly(run: &Run, phase: Phase, status: PipelineStatus, reason: &str) -> Result<End, StoreError> {
     tracing::info!(%phase, %status, reason, "the pipeline ended early");
     run.log.error(format!("{phase}: {reason}"));
-    run.worker.store.finish_phase(&run.lease, phase, PhaseStatus::Failed, Some(reason), None).await?;
-    let deployed = phases::deploy::is_deployed(run).await?;
+    run.end_phase(phase, PhaseStatus::Failed, Some(reason), None).await?;
+    let deployed = run.durably(|| phases::deploy::is_deployed(run)).await?;
     Ok(End { status, deployed, reason: Some(reason.to_owned()) })
 }
 
-/// Ends the MLflow run in the pipeline's true state, then the pipeline itself, then its folder.
+/// Ends the MLflow run in the pipeline's true state, then the pipeline itself, then what it kept for later phases.
 async fn finish(run: &Run, end: End) -> Result<(), StoreError> {
     let End { status, deployed, reason } = end;
     phases::execute::end_run(run, status).await;
-    run.worker.store.finish_pipeline(&run.lease, status, deployed, reason.as_deref()).await?;
+    let store = &run.worker.store;
+    run.durably(|| store.finish_pipeline(&run.lease, status, deployed, reason.as_deref())).await?;
     run.worker.hub.end(run.record.id);
+    telemetry::metrics::pipeline_ended(status.as_str());
     tracing::info!(%status, deployed, reason, "the pipeline ended");
-    if let Err(error) = tokio::fs::remove_dir_all(run.directory()).await
-        && error.kind() != std::io::ErrorKind::NotFound
+    run.remove_folder().await;
+    // A failed pipeline may be retried from the phase that failed, and then needs what the earlier ones left.
+    if status == PipelineStatus::Succeeded
+        && let Err(error) = run.worker.artifacts.remove_packages(run.record.id).await
     {
-        tracing::warn!(%error, "the working folder could not be removed");
+        tracing::warn!(%error, "the pipeline's package could not be removed");
     }
     Ok(())
 }

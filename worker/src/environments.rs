@@ -163,8 +163,11 @@ impl Environments {
             tracing::info!(said, "no ONNX libraries in this environment");
             quiet(install(&[]), &needs.base, say).await?.map_err(failed)?;
         }
-        tokio::fs::rename(&built, target).await?;
-        Ok(())
+        match tokio::fs::rename(&built, target).await {
+            // Another worker on this machine built the same.
+            Err(_) if tokio::fs::try_exists(target.join("bin/python")).await? => Ok(()),
+            renamed => Ok(renamed?),
+        }
     }
 }
 

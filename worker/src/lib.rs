@@ -3,21 +3,31 @@
 //! - [`Worker`]: what a worker process has; [`Worker::run`] works off the queue until shutdown.
 //! - `drive`: one pipeline under one lease; the only writer of a pipeline's status.
 //! - `phases`: one file a phase.
+//! - [`runner`]: runs a pipeline in a Kubernetes Job; `pods`: hands the lease to its pod and waits for its end.
+//! - `servers`: how a deployment reaches the model-servers.
+//! - [`process`]: the worker as a process of its own; `config`: its settings.
 //! - `log`: a pipeline's log, numbered and stored in batches.
 //! - [`environments`]: Python environments for notebooks that name their dependencies, cached by content.
 //! - [`packager`]: the Python that packages a model inside the kernel that trained it.
 //!
-//! Architecture invariant: the worker never listens on a socket and never loads a model or a pickle.
+//! Architecture invariant: the worker serves nothing but its health and its metrics, and never loads a model or a pickle.
 
 pub mod environments;
 pub mod packager;
+pub mod runner;
 
+mod config;
 mod drive;
 mod error;
+mod folder;
 mod log;
 pub mod metrics;
 mod phases;
+mod pods;
+pub mod process;
 mod run;
+mod servers;
 mod worker;
 
+pub use config::{ProcessConfig, Runner, SETTINGS, Tuning};
 pub use worker::{Adapters, Config, Hosts, Worker};

@@ -153,9 +153,8 @@ async fn write(log: PipelineLog, store: Store, hub: LogHub, lease: Lease, stop: 
                 lost.cancel();
                 return;
             }
-            let newest = batch.last().map_or(0, |line| line.seq);
-            log.0.stored.send_replace(newest);
-            hub.publish(lease.pipeline_id, newest);
+            log.0.stored.send_replace(batch.last().map_or(0, |line| line.seq));
+            hub.publish(lease.pipeline_id, batch);
         }
         if stopping && log.lock().lines.is_empty() {
             return;

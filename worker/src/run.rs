@@ -6,8 +6,10 @@ use std::{
     time::Duration,
 };
 
-use contract::{Phase, PipelineRecord};
+use contract::{Phase, PhaseStatus, PipelineRecord};
+use serde_json::Value;
 use store::{Lease, StoreError};
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::{Worker, error::PhaseError, log::PipelineLog};
@@ -23,6 +25,13 @@ pub(crate) enum Stop {
     Shutdown,
 }
 
+/// How long to wait before asking a store that is away again: doubled from the first to the last.
+const STORE_AWAY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+/// How long the store may be away before a pipeline in hand is let go.
+const STORE_PATIENCE: Duration = Duration::from_mins(10);
+/// How many leases may pass without a word from the store before a worker takes it that it is the one cut off.
+const LEASES_WITHOUT_WORD: u32 = 4;
+
 /// One pipeline in hand.
 pub(crate) struct Run {
     pub worker: Worker,
@@ -31,13 +40,20 @@ pub(crate) struct Run {
     pub log: PipelineLog,
     /// Cancelled when the pipeline has to stop, for whatever reason.
     pub cancel: CancellationToken,
+    /// Cancelled when this process is to stop: the phase in hand has some grace, and no other begins.
+    pub shutdown: CancellationToken,
     cause: OnceLock<Stop>,
 }
 
 impl Run {
     /// A pipeline in hand.
-    pub fn new(worker: Worker, record: PipelineRecord, lease: Lease, log: PipelineLog, cancel: CancellationToken) -> Self {
-        Self { worker, record, lease, log, cancel, cause: OnceLock::new() }
+    pub fn new(
+        worker: Worker,
+        (record, lease): (PipelineRecord, Lease),
+        log: PipelineLog,
+        (cancel, shutdown): (CancellationToken, CancellationToken),
+    ) -> Self {
+        Self { worker, record, lease, log, cancel, shutdown, cause: OnceLock::new() }
     }
 
     /// Stops the pipeline; the first cause counts.
@@ -59,9 +75,64 @@ impl Run {
         }
     }
 
+    /// Asks the store, again and again while it is away: what a phase has done must not be done twice because the store
+    /// could not hear of it at once.
+    pub async fn durably<T, F>(&self, mut ask: impl FnMut() -> F) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let (deadline, mut wait) = (Instant::now() + STORE_PATIENCE, STORE_AWAY.0);
+        loop {
+            let error = match ask().await {
+                Err(error @ StoreError::Unavailable(_)) if Instant::now() < deadline => error,
+                done => return done,
+            };
+            if self.stopped() == Some(Stop::Lost) {
+                return Err(error);
+            }
+            tracing::warn!(%error, "the store is away; it is asked again");
+            sleep(wait).await;
+            wait = (wait * 2).min(STORE_AWAY.1);
+        }
+    }
+
+    /// Ends a phase, durably.
+    pub async fn end_phase(
+        &self,
+        phase: Phase,
+        status: PhaseStatus,
+        error: Option<&str>,
+        checkpoint: Option<&Value>,
+    ) -> Result<(), StoreError> {
+        let store = &self.worker.store;
+        self.durably(|| store.finish_phase(&self.lease, phase, status, error, checkpoint)).await
+    }
+
+    /// Records what became known of the pipeline, durably.
+    pub async fn describe(&self, description: store::Description) -> Result<(), StoreError> {
+        let store = &self.worker.store;
+        self.durably(|| store.describe(&self.lease, description.clone())).await
+    }
+
+    /// Makes sure, right before something is changed outside of the store, that the pipeline is still ours: a worker that
+    /// was paused through its lease finds out here.
+    pub async fn ensure_held(&self) -> Result<(), StoreError> {
+        let (store, ttl) = (&self.worker.store, self.worker.config.tuning.lease);
+        self.durably(|| store.renew_lease(&self.lease, ttl)).await.map(drop)
+    }
+
+    /// Removes the working folder.
+    pub async fn remove_folder(&self) {
+        if let Err(error) = tokio::fs::remove_dir_all(self.directory()).await
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::warn!(%error, "the working folder could not be removed");
+        }
+    }
+
     /// The pipeline's working folder.
     pub fn directory(&self) -> PathBuf {
-        self.worker.config.work_directory.join(self.record.id.to_string())
+        self.worker.folder().join(self.record.id.to_string())
     }
 
     /// The repository at the pushed commit.
@@ -92,28 +163,36 @@ impl Run {
 
     /// What an earlier phase left for the later ones.
     pub async fn checkpoint<T: serde::de::DeserializeOwned>(&self, phase: Phase) -> Result<T, PhaseError> {
-        let value = self.worker.store.checkpoint(self.record.id, phase).await?;
+        let store = &self.worker.store;
+        let value = self.durably(|| store.checkpoint(self.record.id, phase)).await?;
         let value = value.ok_or_else(|| PhaseError::Fail(format!("the {phase} phase left no checkpoint")))?;
         serde_json::from_value(value).map_err(|error| PhaseError::Fail(format!("the {phase} phase's checkpoint: {error}")))
     }
 
     /// Keeps the lease alive and learns of cancellation, until dropped or the pipeline has to stop.
-    pub async fn heartbeat(&self, shutdown: &CancellationToken) {
-        let ttl = self.worker.config.lease;
-        let mut ticks = tokio::time::interval((ttl / 3).min(Duration::from_secs(1)));
-        let mut renewed = tokio::time::Instant::now();
+    pub async fn heartbeat(&self) {
+        let tuning = &self.worker.config.tuning;
+        let mut ticks = tokio::time::interval((tuning.lease / 3).min(Duration::from_secs(1)));
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut heard = Instant::now();
+        let out_of_grace = async {
+            self.shutdown.cancelled().await;
+            sleep(tuning.grace).await;
+        };
+        tokio::pin!(out_of_grace);
         loop {
             tokio::select! {
                 _ = ticks.tick() => {}
-                () = shutdown.cancelled() => return self.stop(Stop::Shutdown),
+                () = &mut out_of_grace => return self.stop(Stop::Shutdown),
             }
-            match self.worker.store.renew_lease(&self.lease, ttl).await {
+            match self.worker.store.renew_lease(&self.lease, tuning.lease).await {
                 Ok(state) if state.cancel_requested => self.stop(Stop::Cancelled),
-                Ok(_) => renewed = tokio::time::Instant::now(),
+                Ok(_) => heard = Instant::now(),
                 Err(StoreError::Fenced) => return self.stop(Stop::Lost),
+                // A store that is away is away for all: nobody else can take the pipeline, so its work goes on.
                 Err(error) => {
                     tracing::warn!(pipeline.id = %self.record.id, %error, "the lease could not be renewed yet");
-                    if renewed.elapsed() > ttl {
+                    if heard.elapsed() > tuning.lease * LEASES_WITHOUT_WORD {
                         return self.stop(Stop::Lost);
                     }
                 }

@@ -1,40 +1,31 @@
 //! What a worker process has, and its loop.
 
-use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
-use contract::{Job, ModelName, RepoName};
+use contract::{Job, PipelineId, RepoName};
 use forge::{GitHub, Host, LocalGit};
-use tokio::sync::Mutex;
-use tokio_util::sync::CancellationToken;
+use service::health::check;
+use store::StoreError;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
-use crate::{drive, environments::Environments};
+use crate::{Tuning, drive, environments::Environments, folder::WorkFolder, pods, runner::KubernetesRunner};
 
 /// How a worker works.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Names this worker in leases and in the queue; unique among those alive.
     pub name: String,
+    /// How pipelines are run.
+    pub tuning: Tuning,
     /// Where pipelines have their working folders.
     pub work_directory: PathBuf,
-    /// How many pipelines run at the same time.
-    pub concurrency: usize,
-    /// How long a silent worker keeps its pipeline.
-    pub lease: Duration,
-    /// A notebook's whole run, unless its `TIMEOUT_SECONDS` says otherwise.
-    pub run_timeout: Duration,
-    /// One cell; none: only the run's time-out counts.
-    pub cell_timeout: Option<Duration>,
-    /// A kernel and its children together, in bytes.
-    pub memory_limit: Option<u64>,
-    /// The gate of a notebook without `GATES`.
-    pub min_accuracy: f64,
-    /// Whether a model that passes its gates is deployed to `dev`.
-    pub auto_deploy: bool,
     /// MLflow, as a notebook reaches it.
     pub mlflow_url: String,
-    /// The model-server's base address.
-    pub model_server_url: String,
-    /// What the model-server's internal routes ask for.
+    /// What the model-servers' internal routes ask for.
     pub internal_token: service::Secret,
 }
 
@@ -72,8 +63,8 @@ pub struct Parts {
     pub(crate) kernels: Arc<kernel::Pool>,
     pub(crate) environments: Environments,
     pub(crate) http: reqwest::Client,
-    /// One deploy of a model at a time.
-    pub(crate) deploys: Mutex<HashMap<ModelName, Arc<Mutex<()>>>>,
+    pub(crate) pods: Option<KubernetesRunner>,
+    folder: WorkFolder,
 }
 
 impl std::ops::Deref for Worker {
@@ -99,48 +90,70 @@ pub struct Adapters {
     pub kernels: Arc<kernel::Pool>,
     /// Environments of notebooks that name their dependencies.
     pub environments: Environments,
+    /// Runs pipelines in pods; none: this process runs them.
+    pub pods: Option<KubernetesRunner>,
 }
 
 impl Worker {
     /// A worker over its adapters.
     ///
     /// # Errors
-    /// When no HTTP client can be built.
-    pub fn new(config: Config, adapters: Adapters) -> Result<Self, reqwest::Error> {
-        let Adapters { store, hub, hosts, mlflow, artifacts, kernels, environments } = adapters;
+    /// When no HTTP client can be built, or the working folder can't be used.
+    pub fn new(config: Config, adapters: Adapters) -> anyhow::Result<Self> {
+        let Adapters { store, hub, hosts, mlflow, artifacts, kernels, environments, pods } = adapters;
         let http = reqwest::Client::builder().no_proxy().connect_timeout(Duration::from_secs(5)).build()?;
-        let deploys = Mutex::default();
-        Ok(Self(Arc::new(Parts { config, store, hub, hosts, mlflow, artifacts, kernels, environments, http, deploys })))
+        let folder = WorkFolder::open(&config.work_directory)?;
+        let parts = Parts { config, store, hub, hosts, mlflow, artifacts, kernels, environments, http, pods, folder };
+        Ok(Self(Arc::new(parts)))
     }
 
-    /// Works off the queue until cancelled. Pipelines in hand are then given back: the next worker goes on from their
-    /// last checkpoint.
+    /// Works off the queue until cancelled. Phases in hand then have some grace, and their pipelines are given back: the
+    /// next worker goes on from their last checkpoint.
     ///
     /// # Errors
     /// When the queue can't be worked at all.
     pub async fn run(&self, queue: &bus::Queue, shutdown: CancellationToken) -> Result<(), bus::BusError> {
-        self.sweep_folders().await;
         let worker = self.clone();
         let token = shutdown.clone();
-        let handler = move |job: Job| -> futures_util::future::BoxFuture<'static, ()> {
+        let handler = move |_ticket: Job| -> futures_util::future::BoxFuture<'static, ()> {
             let (worker, token) = (worker.clone(), token.clone());
-            Box::pin(async move { drive::pipeline(&worker, job.pipeline_id, &token).await })
+            Box::pin(async move { drive::work_off(&worker, &token).await })
         };
-        queue.work(&self.config.name, self.config.concurrency, shutdown, handler).await
+        let working = queue.work(&self.config.name, self.config.tuning.concurrency, shutdown.clone(), handler);
+        match &self.pods {
+            Some(pods) => {
+                let _sweeping = AbortOnDropHandle::new(tokio::spawn(pods::sweep(self.clone(), pods.clone())));
+                working.await
+            }
+            None => working.await,
+        }
     }
 
-    /// Removes the folders of pipelines that ended while their worker died.
-    async fn sweep_folders(&self) {
-        let Ok(mut folders) = tokio::fs::read_dir(&self.config.work_directory).await else { return };
-        while let Ok(Some(folder)) = folders.next_entry().await {
-            let Some(id) = folder.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-            let ended = match self.store.pipeline(id).await {
-                Ok(pipeline) => pipeline.status.is_final(),
-                Err(error) => matches!(error, store::StoreError::NotFound),
-            };
-            if ended && let Err(error) = tokio::fs::remove_dir_all(folder.path()).await {
-                tracing::warn!(%error, pipeline.id = %id, "an old working folder could not be removed");
-            }
-        }
+    /// Carries one pipeline, whose lease was handed to this process under a number. `false` when the lease is somebody
+    /// else's by now.
+    ///
+    /// # Errors
+    /// When the store can't be asked.
+    pub async fn run_one(&self, id: PipelineId, token: i64, shutdown: &CancellationToken) -> Result<bool, StoreError> {
+        let Some(lease) = self.store.adopt_lease(id, token, &self.config.name, self.config.tuning.lease).await? else {
+            return Ok(false);
+        };
+        drive::pipeline(self, lease, shutdown, None).await;
+        Ok(true)
+    }
+
+    /// What it needs, and whether that answers.
+    pub async fn dependencies(&self, queue: &bus::Queue) -> [service::health::Dependency; 3] {
+        let (store, queue, mlflow) = tokio::join!(
+            check("store", self.store.repos()),
+            check("queue", queue.check()),
+            check("mlflow", self.mlflow.health())
+        );
+        [store, queue, mlflow]
+    }
+
+    /// This process's folder of working folders.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 }

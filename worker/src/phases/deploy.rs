@@ -1,21 +1,18 @@
 //! Lets the gates decide, and has a passing model loaded, warmed, smoke-tested and swapped in.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
-use contract::{Environment, LoadRequest, LoadedModel, Phase, PipelineStatus, Problem};
-use jiff::Timestamp;
+use contract::{Environment, LoadRequest, ModelName, Phase, PipelineStatus};
 use serde::{Deserialize, Serialize};
-use store::Deployment;
+use store::{Begun, Deployment, NewDeployment};
 
 use crate::{
     drive::{End, Next},
     error::PhaseError,
     phases::{execute, register, validate},
     run::Run,
+    servers::{self, RollOutError},
 };
-
-/// How long a model-server may take to load, warm up and smoke-test a model.
-const LOAD_TIMEOUT: Duration = Duration::from_mins(3);
 
 /// What the phase leaves behind.
 #[derive(Debug, Serialize, Deserialize)]
@@ -54,17 +51,17 @@ async fn deploy(run: &Run) -> Result<Checkpoint, PhaseError> {
     let model = &executed.manifest.model_name;
     let held = |reason: String| Ok(Checkpoint { deployed: false, reason });
 
-    let gate = run.worker.deploys.lock().await.entry(model.clone()).or_default().clone();
-    let _one_at_a_time = gate.lock().await;
     let dev = Environment::dev();
-    let current = run.worker.store.deployment(model, &dev).await?.filter(|current| current.pipeline_id != run.record.id);
+    let store = &run.worker.store;
+    let current = run.durably(|| store.deployment(model, &dev)).await?;
+    let current = current.filter(|current| current.pipeline_id != run.record.id);
     if let Some(newer) = current.as_ref().filter(|current| !pipeline::may_replace(Some(current.pipeline_id), run.record.id))
     {
-        return held(format!("not deployed: version {} comes from a newer push and stays in service", newer.version));
+        return Ok(not_newest(newer.version));
     }
     let champion = current.as_ref().map(champion_metrics);
     let metrics = executed.numbers();
-    let minimum = run.worker.config.min_accuracy;
+    let minimum = run.worker.config.tuning.min_accuracy;
     let decision = pipeline::decide(contract.gates.as_deref(), minimum, &metrics, champion.as_ref());
     for gate in &decision.gates {
         run.log.say(format!("gate {}: {}", if gate.passed { "passed" } else { "failed" }, gate.explanation));
@@ -73,7 +70,7 @@ async fn deploy(run: &Run) -> Result<Checkpoint, PhaseError> {
         let stays = current.map_or(String::new(), |current| format!("; version {} stays in service", current.version));
         return held(format!("not deployed: {}{stays}", decision.reason));
     }
-    if !run.worker.config.auto_deploy {
+    if !run.worker.config.tuning.auto_deploy {
         return held(format!("not deployed: {}; AUTO_DEPLOY_ON_SUCCESS is off", decision.reason));
     }
     if run.stopped().is_some() {
@@ -89,7 +86,7 @@ pub async fn is_deployed(run: &Run) -> Result<bool, store::StoreError> {
     Ok(current.is_some_and(|current| current.pipeline_id == run.record.id))
 }
 
-/// Loads the version and makes it the deployed one, in the store and as MLflow's alias.
+/// Makes the version the deployed one, in the store, on most model-servers, and as MLflow's alias.
 async fn swap_in(
     run: &Run,
     executed: &execute::Checkpoint,
@@ -97,46 +94,55 @@ async fn swap_in(
     metrics: &BTreeMap<String, f64>,
 ) -> Result<Checkpoint, PhaseError> {
     let (dev, model, version) = (Environment::dev(), &executed.manifest.model_name, registered.version);
-    let request =
-        LoadRequest { version, uri: registered.uri.clone(), sha256: registered.sha256.clone(), environment: dev.clone() };
-    let loaded = load(run, model.as_str(), &request).await?;
-    let deployment = Deployment {
+    let store = &run.worker.store;
+    let new = NewDeployment {
         model: model.clone(),
         environment: dev.clone(),
         version,
-        pipeline_id: run.record.id,
         uri: registered.uri.clone(),
         sha256: registered.sha256.clone(),
         metrics: metrics.iter().map(|(name, value)| (name.clone(), Some(*value))).collect(),
-        deployed_at: Timestamp::now(),
     };
-    run.worker.store.record_deployment(&run.lease, deployment).await?;
-    run.worker.mlflow.set_alias(model.as_str(), dev.as_str(), version).await?;
-    let flavour = match loaded.flavour {
+    let generation = match run.durably(|| store.begin_deployment(&run.lease, new.clone())).await? {
+        Begun::Current { generation, .. } => generation,
+        Begun::Newer { version } => return Ok(not_newest(version)),
+    };
+    let (uri, sha256) = (registered.uri.clone(), registered.sha256.clone());
+    let request = LoadRequest { version, uri, sha256, environment: dev.clone(), generation };
+    let reached = match servers::roll_out(&run.worker, model, &request).await {
+        Ok(reached) => reached,
+        // The model is at fault, not a server: what was there before is deployed again.
+        Err(RollOutError::Refused(detail)) => {
+            run.durably(|| store.revert_deployment(&run.lease, generation)).await?;
+            return Err(PhaseError::Fail(format!("the model-servers did not load the model: {detail}")));
+        }
+        // It stays deployed: a server that comes back loads it by itself, and the next try finds it there.
+        Err(error) => return Err(PhaseError::retry(error)),
+    };
+    set_alias(run, model, &dev).await?;
+    let flavour = match executed.manifest.flavour {
         contract::Flavour::Onnx => "ONNX",
         contract::Flavour::Python => "its own Python library",
     };
-    Ok(Checkpoint { deployed: true, reason: format!("{model} version {version} serves in {dev} ({flavour})") })
+    Ok(Checkpoint { deployed: true, reason: format!("{model} version {version} serves in {dev} ({flavour}){reached}") })
 }
 
-async fn load(run: &Run, model: &str, request: &LoadRequest) -> Result<LoadedModel, PhaseError> {
-    let config = &run.worker.config;
-    let url = format!("{}/internal/load/{model}", config.model_server_url.trim_end_matches('/'));
-    let call = run.worker.http.post(url).bearer_auth(config.internal_token.expose()).json(request).timeout(LOAD_TIMEOUT);
-    let answer = call
-        .send()
-        .await
-        .map_err(|error| PhaseError::Retry(anyhow::Error::new(error).context("the model-server can't be reached")))?;
-    let status = answer.status();
-    if status.is_success() {
-        return answer.json().await.map_err(PhaseError::retry);
+fn not_newest(version: u64) -> Checkpoint {
+    let reason = format!("not deployed: version {version} comes from a newer push and stays in service");
+    Checkpoint { deployed: false, reason }
+}
+
+/// Points MLflow's alias at what the store says is deployed. MLflow knows nothing of leases, so the store is asked again
+/// afterwards: a later deployment may have come between.
+async fn set_alias(run: &Run, model: &ModelName, environment: &Environment) -> Result<(), PhaseError> {
+    let store = &run.worker.store;
+    let mut set = None;
+    loop {
+        let current = run.durably(|| store.deployment(model, environment)).await?.map(|current| current.version);
+        let Some(version) = current.filter(|_| current != set) else { return Ok(()) };
+        run.worker.mlflow.set_alias(model.as_str(), environment.as_str(), version).await?;
+        set = current;
     }
-    let problem = answer.json::<Problem>().await.map_or_else(|_| status.to_string(), |problem| problem.detail);
-    let text = format!("the model-server did not load the model: {problem}");
-    if status.is_server_error() || status == reqwest::StatusCode::TOO_MANY_REQUESTS {
-        return Err(PhaseError::Retry(anyhow::anyhow!(text)));
-    }
-    Err(PhaseError::Fail(text))
 }
 
 fn champion_metrics(current: &Deployment) -> BTreeMap<String, f64> {

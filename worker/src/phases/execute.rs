@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use contract::{ModelManifest, Phase, PipelineStatus, Stream};
+use contract::{MANIFEST_FILE, MODEL_FILE, ModelManifest, ONNX_FILE, Phase, PipelineStatus, Stream};
 use kernel::{AfterCell, EventSink, KernelError, KernelSpec, NotebookFile, Outcome, RunReport, RunRequest};
 use pipeline::Contract;
 use serde::{Deserialize, Serialize};
@@ -35,8 +35,8 @@ pub struct Checkpoint {
     pub metrics: BTreeMap<String, Value>,
     /// The packaged model.
     pub manifest: ModelManifest,
-    /// Names of the cut outputs' whole texts.
-    pub spilled: Vec<std::path::PathBuf>,
+    /// Where the package is kept until it is registered: another machine may have to do that.
+    pub package: artifacts::VersionLocation,
 }
 
 impl Checkpoint {
@@ -61,21 +61,33 @@ pub async fn run(run: &Arc<Run>, attempt: u32) -> Result<Next, PhaseError> {
     keep_notebook(run, &report.notebook).await?;
     say_usage(run, &report);
     if let Err(error) = judge(run, &report) {
-        tracking::upload_outputs(run, &tracked, &report.spilled).await.unwrap_or_else(|error| {
-            tracing::warn!(?error, "the failed notebook could not be uploaded to MLflow");
-        });
+        if run.stopped() != Some(Stop::Lost) {
+            tracking::upload_outputs(run, &tracked, &report.spilled).await.unwrap_or_else(|error| {
+                tracing::warn!(?error, "the failed notebook could not be uploaded to MLflow");
+            });
+        }
         return Err(error);
     }
     let manifest = packaged(run, report.after_cell)?;
+    run.ensure_held().await?;
+    tracking::upload_outputs(run, &tracked, &report.spilled).await?;
+    let files = package_files(&manifest);
+    let package = run.worker.artifacts.keep_package(run.record.id, &tracked.run_id, &run.package(), &files).await?;
     let logged = run.worker.mlflow.get_run(&tracked.run_id).await?.metrics;
     let logged = logged.into_iter().map(|metric| (metric.key, metric.value));
     let metrics = metrics::collect(logged, &report.scraps, &report.variables);
     say_metrics(run, &metrics);
     let description = store::Description { metrics: Some(metrics.clone()), ..store::Description::default() };
-    run.worker.store.describe(&run.lease, description).await?;
+    run.describe(description).await?;
     let metrics = metrics.into_iter().map(|(name, value)| (name, metrics::to_json(value))).collect();
-    let checkpoint = Checkpoint { run: tracked, metrics, manifest, spilled: report.spilled };
+    let checkpoint = Checkpoint { run: tracked, metrics, manifest, package };
     Ok(Next::Continue(serde_json::to_value(checkpoint).map_err(PhaseError::fail)?))
+}
+
+/// The files of a packaged model that a version consists of.
+pub fn package_files(manifest: &ModelManifest) -> Vec<&'static str> {
+    let twin = manifest.onnx.is_some().then_some(ONNX_FILE);
+    [MODEL_FILE, MANIFEST_FILE].into_iter().chain(twin).collect()
 }
 
 /// Ends the pipeline's MLflow run in the pipeline's true state: a kernel that exits has marked it finished.
@@ -113,7 +125,8 @@ async fn execute(
         if environment.id.is_none() {
             return run.worker.kernels.take().await;
         }
-        let spec = KernelSpec { python: environment.python.clone(), memory_limit: config.memory_limit, preload: Vec::new() };
+        let spec =
+            KernelSpec { python: environment.python.clone(), memory_limit: config.tuning.memory_limit, preload: Vec::new() };
         kernel::Kernel::start(&spec).await
     };
     let kernel = tokio::select! {
@@ -183,8 +196,8 @@ async fn request(
         environment: environment.into(),
         injected: injected.into_iter().map(text).collect(),
         parameters: record.parameters.clone(),
-        cell_timeout: config.cell_timeout,
-        run_timeout: contract.timeout_seconds.map_or(config.run_timeout, Duration::from_secs),
+        cell_timeout: config.tuning.cell_timeout,
+        run_timeout: contract.timeout_seconds.map_or(config.tuning.run_timeout, Duration::from_secs),
         input_path: record.notebook_path.clone(),
         output_path: record.notebook_path.clone(),
         spill_directory: output.join("outputs"),
@@ -231,11 +244,15 @@ fn save_snapshots(run: &Arc<Run>) -> (watch::Sender<Vec<u8>>, tokio::task::JoinH
 async fn keep_notebook(run: &Run, notebook: &NotebookFile) -> Result<(), PhaseError> {
     let bytes = notebook.to_json();
     tokio::fs::write(run.executed_notebook(), &bytes).await?;
-    Ok(run.worker.store.save_notebook(&run.lease, &bytes).await?)
+    let store = &run.worker.store;
+    Ok(run.durably(|| store.save_notebook(&run.lease, &bytes)).await?)
 }
 
 /// What an outcome means for the pipeline.
 fn judge(run: &Run, report: &RunReport) -> Result<(), PhaseError> {
+    if matches!(report.outcome, Outcome::Died { .. } | Outcome::OutOfMemory { .. }) {
+        service::telemetry::metrics::kernel_restarted();
+    }
     match &report.outcome {
         Outcome::Succeeded => Ok(()),
         Outcome::Cancelled { .. } => Err(run.stop_error()),

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use contract::{Environment, MANIFEST_FILE, MODEL_FILE, ONNX_FILE, Phase};
+use contract::{Environment, Phase};
 use mlflow::LoggedModel;
 use serde::{Deserialize, Serialize};
+use store::StoreError;
 
 use crate::{
     drive::Next,
@@ -28,11 +29,9 @@ pub struct Checkpoint {
 pub async fn run(run: &Run) -> Result<Next, PhaseError> {
     let contract = validate::contract(run).await?;
     let executed = execute::checkpoint(run).await?;
-    if !tokio::fs::try_exists(run.package().join(MANIFEST_FILE)).await? {
-        return Err(PhaseError::Again(Phase::Execute));
-    }
+    fetch_package(run, &executed).await?;
+    run.ensure_held().await?;
     tracking::log_rest(run, &contract, &executed.run.run_id, &executed.numbers()).await?;
-    tracking::upload_outputs(run, &executed.run, &executed.spilled).await?;
     let version = version(run, &executed).await?;
     let location = put_files(run, &executed, version).await?;
     record(run, &executed, version, &location).await?;
@@ -41,12 +40,33 @@ pub async fn run(run: &Run) -> Result<Next, PhaseError> {
     Ok(Next::Continue(serde_json::to_value(checkpoint).map_err(PhaseError::fail)?))
 }
 
+/// Makes sure that the package is on this machine, and is the one that the execution left.
+async fn fetch_package(run: &Run, executed: &execute::Checkpoint) -> Result<(), PhaseError> {
+    let kept = &executed.package;
+    if artifacts::verify_version(&run.package(), &kept.sha256).await.is_ok() {
+        return Ok(());
+    }
+    let root = run.worker.artifacts.root();
+    match artifacts::fetch_version(&kept.uri, &kept.sha256, root, &run.package()).await {
+        Ok(_) => Ok(()),
+        Err(error @ artifacts::Error::Io { .. }) if tokio::fs::try_exists(root).await? => {
+            tracing::warn!(%error, "the package is gone");
+            Err(PhaseError::Again(Phase::Execute))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The run's version: the one that an interrupted attempt made, or a new one.
+///
+/// MLflow knows nothing of leases, so this asks the store right before each change there. A worker that was paused between
+/// the question and the change, and woke when another had made the version, takes its own back.
 async fn version(run: &Run, executed: &execute::Checkpoint) -> Result<u64, PhaseError> {
     let (mlflow, name) = (&run.worker.mlflow, executed.manifest.model_name.as_str());
     let (run_id, record) = (executed.run.run_id.as_str(), &run.record);
     mlflow.ensure_registered_model(name).await?;
-    if let Some(version) = mlflow.find_version_by_run(name, run_id).await? {
-        return Ok(version);
+    if let Some(version) = mlflow.find_versions_by_run(name, run_id).await?.first() {
+        return Ok(*version);
     }
     let directory = run.package();
     let experiment_id = &executed.run.experiment_id;
@@ -57,7 +77,31 @@ async fn version(run: &Run, executed: &execute::Checkpoint) -> Result<u64, Phase
         ("mlsys.declared_version".to_owned(), executed.manifest.declared_version.clone()),
     ]
     .into();
-    Ok(mlflow.create_version(name, &model_id, run_id, &tags).await?)
+    run.ensure_held().await?;
+    // A look right before: the answer to an earlier request may have been lost.
+    if let Some(version) = mlflow.find_versions_by_run(name, run_id).await?.first() {
+        return Ok(*version);
+    }
+    let version = mlflow.create_version(name, &model_id, run_id, &tags).await?;
+    match run.ensure_held().await {
+        Err(StoreError::Fenced) => take_back(run, name, run_id, version).await,
+        held => Ok(held.map(|()| version)?),
+    }
+}
+
+/// Takes back a version that came too late, unless the worker that has the pipeline now found and took it.
+async fn take_back(run: &Run, name: &str, run_id: &str, version: u64) -> Result<u64, PhaseError> {
+    let (mlflow, store) = (&run.worker.mlflow, &run.worker.store);
+    let recorded = run.durably(|| store.pipeline(run.record.id)).await?.registry_version;
+    let twin = match recorded {
+        Some(recorded) => recorded != version,
+        None => mlflow.find_versions_by_run(name, run_id).await?.len() > 1,
+    };
+    if twin {
+        tracing::warn!(model.name = name, model.version = version, "a version that was made too late is taken back");
+        mlflow.delete_version(name, version).await?;
+    }
+    Err(PhaseError::Abandoned)
 }
 
 async fn put_files(
@@ -65,10 +109,7 @@ async fn put_files(
     executed: &execute::Checkpoint,
     version: u64,
 ) -> Result<artifacts::VersionLocation, PhaseError> {
-    let mut files = vec![MODEL_FILE, MANIFEST_FILE];
-    if executed.manifest.onnx.is_some() {
-        files.push(ONNX_FILE);
-    }
+    let files = execute::package_files(&executed.manifest);
     let name = &executed.manifest.model_name;
     Ok(run.worker.artifacts.put_version(&Environment::dev(), name, version, &run.package(), &files).await?)
 }
@@ -81,7 +122,7 @@ async fn record(
 ) -> Result<(), PhaseError> {
     let store = &run.worker.store;
     let description = store::Description { registry_version: Some(version), ..store::Description::default() };
-    store.describe(&run.lease, description).await?;
+    run.describe(description).await?;
     let new = store::NewVersion {
         model: executed.manifest.model_name.clone(),
         version,
@@ -89,7 +130,7 @@ async fn record(
         sha256: location.sha256.clone(),
         uri: location.uri.clone(),
     };
-    Ok(store.record_version(&run.lease, new).await?)
+    Ok(run.durably(|| store.record_version(&run.lease, new.clone())).await?)
 }
 
 /// The checkpoint, for the later phases.

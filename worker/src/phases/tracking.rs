@@ -6,6 +6,7 @@ use contract::PipelineStatus;
 use jiff::Timestamp;
 use mlflow::{Batch, Metric, NewRun, RunStatus};
 use pipeline::Contract;
+use store::StoreError;
 
 use crate::{error::PhaseError, run::Run};
 
@@ -16,6 +17,7 @@ const PIPELINE_TAG: &str = "mlsys.pipeline_id";
 /// belong to an execution that did not happen.
 pub async fn open_run(run: &Run, contract: &Contract, attempt: u32) -> Result<mlflow::Run, PhaseError> {
     let (mlflow, record) = (&run.worker.mlflow, &run.record);
+    run.ensure_held().await?;
     let experiment_id = mlflow.experiment_id(record.repo.as_str()).await?;
     if attempt > 1 {
         for left in mlflow.find_runs(&experiment_id, (PIPELINE_TAG, &record.id.to_string())).await? {
@@ -39,8 +41,14 @@ pub async fn open_run(run: &Run, contract: &Contract, attempt: u32) -> Result<ml
     let name = format!("{} {} @ {}", contract.model_name, contract.version, record.commit_sha.short());
     let tracked = mlflow.create_run(NewRun { experiment_id, name, tags, start_time: Timestamp::now() }).await?;
     let description = store::Description { mlflow_run_id: Some(tracked.run_id.clone()), ..store::Description::default() };
-    run.worker.store.describe(&run.lease, description).await?;
-    Ok(tracked)
+    match run.describe(description).await {
+        // Paused through the lease: the pipeline's run is another's.
+        Err(StoreError::Fenced) => {
+            mlflow.delete_run(&tracked.run_id).await?;
+            Err(PhaseError::Abandoned)
+        }
+        described => Ok(described.map(|()| tracked)?),
+    }
 }
 
 /// Logs what the notebook did not log itself: its parameters, and metrics from glue and variables. A parameter that the
@@ -84,7 +92,9 @@ pub async fn upload_outputs(run: &Run, tracked: &mlflow::Run, spilled: &[PathBuf
 
 /// Ends the run as the pipeline ended.
 pub async fn end_run(run: &Run, status: PipelineStatus) -> Result<(), PhaseError> {
-    let Some(run_id) = run.worker.store.pipeline(run.record.id).await?.mlflow_run_id else { return Ok(()) };
+    let store = &run.worker.store;
+    let Some(run_id) = run.durably(|| store.pipeline(run.record.id)).await?.mlflow_run_id else { return Ok(()) };
+    run.ensure_held().await?;
     let status = match status {
         PipelineStatus::Failed => RunStatus::Failed,
         PipelineStatus::Cancelled => RunStatus::Killed,

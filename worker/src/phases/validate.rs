@@ -53,7 +53,7 @@ pub async fn run(run: &Run) -> Result<Next, PhaseError> {
                 declared_version: Some(contract.version.clone()),
                 ..store::Description::default()
             };
-            run.worker.store.describe(&run.lease, description).await?;
+            run.describe(description).await?;
             let checkpoint = Checkpoint::Contract(Box::new(contract));
             Ok(Next::Continue(serde_json::to_value(checkpoint).map_err(PhaseError::fail)?))
         }
@@ -62,7 +62,8 @@ pub async fn run(run: &Run) -> Result<Next, PhaseError> {
 
 /// The end of a pipeline whose worker died after it had seen that there is nothing to run.
 pub async fn end_if_untagged(run: &Run) -> Result<Option<End>, store::StoreError> {
-    let checkpoint = run.worker.store.checkpoint(run.record.id, Phase::Validate).await?;
+    let store = &run.worker.store;
+    let checkpoint = run.durably(|| store.checkpoint(run.record.id, Phase::Validate)).await?;
     let checkpoint = checkpoint.and_then(|value| serde_json::from_value(value).ok());
     Ok(matches!(checkpoint, Some(Checkpoint::Untagged)).then(|| skipped(UNTAGGED)))
 }

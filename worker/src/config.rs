@@ -1,0 +1,203 @@
+//! The worker's settings.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
+
+use service::{Check, Connections, Secret, Setting, Settings, SettingsError};
+
+use crate::runner::KubernetesConfig;
+
+/// How long a phase may go on once its worker is to stop, in seconds, unless set.
+const GRACE_SECONDS: u64 = 30;
+
+const fn setting(name: &'static str, default: &'static str, help: &'static str) -> Setting {
+    Setting { name, default, help, secret: false }
+}
+
+/// What can be set beside [`service::CONNECTION_SETTINGS`], in the order the documentation shows.
+pub const SETTINGS: &[Setting] = &[
+    setting("WORKER_PORT", "8002", "worker: the port of its /health, /ready and /metrics; 0 takes a free one"),
+    setting("WORKER_CONCURRENCY", "2", "How many pipelines run at the same time"),
+    setting("LEASE_SECONDS", "15", "How long a silent worker keeps its pipeline"),
+    setting("SHUTDOWN_GRACE_SECONDS", "30", "worker: how long a phase may go on after SIGTERM before it is handed back"),
+    setting("RUNNER_BACKEND", "local", "local: notebooks run on the worker; kubernetes: in one Job each"),
+    setting("AUTO_DEPLOY_ON_SUCCESS", "true", "Whether a model that passes its gates is deployed to dev"),
+    setting("MIN_ACCURACY_THRESHOLD", "0.70", "The gate of a notebook without GATES: accuracy must reach it"),
+    setting("KERNEL_POOL_SIZE", "1", "How many kernels are started ahead"),
+    setting("KERNEL_MEMORY_LIMIT_MB", "", "What a notebook may use of memory; unset: three quarters of this machine's"),
+    setting("RUN_TIMEOUT_SECONDS", "3600", "A notebook's whole run, unless its TIMEOUT_SECONDS says otherwise"),
+    setting("CELL_TIMEOUT_SECONDS", "", "One cell; unset: only the run's time-out counts"),
+    setting("MLSYS_ARTIFACTS", "", "The folder of all models, shared by all processes; unset: artifacts under MLSYS_HOME"),
+    setting(
+        "MLSYS_PYTHON",
+        "",
+        "A Python with what crates/kernel/python/requirements.in names; unset: python under MLSYS_HOME",
+    ),
+    setting("MLSYS_UV", "", "The uv that builds Python environments; unset: uv under MLSYS_HOME"),
+];
+
+/// How pipelines are run, wherever the worker runs.
+#[derive(Debug, Clone)]
+pub struct Tuning {
+    /// How many pipelines run at the same time.
+    pub concurrency: usize,
+    /// How long a silent worker keeps its pipeline.
+    pub lease: Duration,
+    /// How long a phase may go on once the worker is to stop.
+    pub grace: Duration,
+    /// Where notebooks run.
+    pub runner: Runner,
+    /// The gate of a notebook without `GATES`.
+    pub min_accuracy: f64,
+    /// Whether a model that passes its gates is deployed to `dev`.
+    pub auto_deploy: bool,
+    /// How many kernels are started ahead.
+    pub pool_size: usize,
+    /// A kernel and its children together, in bytes.
+    pub memory_limit: Option<u64>,
+    /// A notebook's whole run, unless its `TIMEOUT_SECONDS` says otherwise.
+    pub run_timeout: Duration,
+    /// One cell; none: only the run's time-out counts.
+    pub cell_timeout: Option<Duration>,
+}
+
+/// Where notebooks run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Runner {
+    /// On the worker.
+    Local,
+    /// In one Kubernetes Job each.
+    Kubernetes,
+}
+
+impl std::str::FromStr for Runner {
+    type Err = &'static str;
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        match word {
+            "local" => Ok(Self::Local),
+            "kubernetes" => Ok(Self::Kubernetes),
+            _ => Err("must be local or kubernetes"),
+        }
+    }
+}
+
+impl Tuning {
+    /// Reads them; what is wrong is kept in `check`.
+    pub fn read(settings: &Settings, check: &mut Check) -> Self {
+        let seconds =
+            |check: &mut Check, name: &str, default: u64| Duration::from_secs(check.or(settings.parse(name), default));
+        let memory: Option<u64> = check.take(settings.parse("KERNEL_MEMORY_LIMIT_MB")).flatten();
+        let cell: Option<u64> = check.take(settings.parse("CELL_TIMEOUT_SECONDS")).flatten();
+        let tuning = Self {
+            concurrency: check.or(settings.parse("WORKER_CONCURRENCY"), 2),
+            lease: seconds(check, "LEASE_SECONDS", 15),
+            grace: seconds(check, "SHUTDOWN_GRACE_SECONDS", GRACE_SECONDS),
+            runner: check.or(settings.parse("RUNNER_BACKEND"), Runner::Local),
+            min_accuracy: check.or(settings.parse("MIN_ACCURACY_THRESHOLD"), 0.70),
+            auto_deploy: check.or(settings.parse("AUTO_DEPLOY_ON_SUCCESS"), true),
+            pool_size: check.or(settings.parse("KERNEL_POOL_SIZE"), 1),
+            memory_limit: memory.map(|megabytes| megabytes << 20).or_else(three_quarters_of_memory),
+            run_timeout: seconds(check, "RUN_TIMEOUT_SECONDS", 3600),
+            cell_timeout: cell.map(Duration::from_secs),
+        };
+        if tuning.concurrency == 0 || tuning.concurrency > 256 {
+            check.refuse("WORKER_CONCURRENCY", "must be between 1 and 256");
+        }
+        if tuning.lease < Duration::from_secs(3) {
+            check.refuse("LEASE_SECONDS", "must be at least 3");
+        }
+        tuning
+    }
+}
+
+/// A worker's process.
+#[derive(Debug, Clone)]
+pub struct ProcessConfig {
+    /// Where `/health`, `/ready` and `/metrics` are served.
+    pub listen: SocketAddr,
+    /// The outside servers.
+    pub connections: Connections,
+    /// How pipelines are run.
+    pub tuning: Tuning,
+    /// The folder of all models.
+    pub artifacts: PathBuf,
+    /// The platform's Python interpreter.
+    pub python: PathBuf,
+    /// What builds other environments.
+    pub uv: PathBuf,
+    /// Where pipelines run in pods; none: this process runs them.
+    pub kubernetes: Option<KubernetesConfig>,
+}
+
+impl ProcessConfig {
+    /// Reads the settings; all that is wrong with them is said at once.
+    ///
+    /// # Errors
+    /// When a value can't be used, or one that must be set is not.
+    pub fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        let mut check = Check::default();
+        let connections = Connections::read(settings, &mut check);
+        let path =
+            |name: &str, default: &str| settings.get(name).map_or_else(|| connections.home.join(default), PathBuf::from);
+        let host = check.or(settings.parse("MLSYS_HOST"), IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let tuning = Tuning::read(settings, &mut check);
+        let config = Self {
+            listen: SocketAddr::new(host, check.or(settings.parse("WORKER_PORT"), 8002)),
+            kubernetes: (tuning.runner == Runner::Kubernetes).then(|| KubernetesConfig::read(settings, &mut check)),
+            tuning,
+            artifacts: path("MLSYS_ARTIFACTS", "artifacts"),
+            python: path("MLSYS_PYTHON", "python/bin/python"),
+            uv: path("MLSYS_UV", "uv/bin/uv"),
+            connections,
+        };
+        if !config.python.exists() {
+            let text = format!("{} is not there: `mlsys prepare` makes it under MLSYS_HOME", config.python.display());
+            check.refuse("MLSYS_PYTHON", text);
+        }
+        check.finish().map(|()| config)
+    }
+
+    /// The database's address.
+    pub fn database_url(&self) -> &Secret {
+        &self.connections.database_url
+    }
+}
+
+/// Three quarters of what this machine, or this container, has of memory, in bytes. Sources: `proc_meminfo(5)`, and the
+/// kernel's documentation of control groups, version 2 (`memory.max`) and 1 (`memory.limit_in_bytes`).
+fn three_quarters_of_memory() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
+    let kibibytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    let groups = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
+    let limits = groups.iter().filter_map(|file| std::fs::read_to_string(file).ok()?.trim().parse::<u64>().ok());
+    let total = limits.chain([kibibytes * 1024]).min()?;
+    Some(total / 4 * 3)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tuning(pairs: &[(&str, &str)]) -> (Tuning, Check) {
+        let settings = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let mut check = Check::default();
+        (Tuning::read(&settings, &mut check), check)
+    }
+
+    #[test]
+    fn the_documented_defaults_are_the_ones_in_force() {
+        let pairs: Vec<_> = SETTINGS.iter().map(|setting| (setting.name, setting.default)).collect();
+        assert_eq!(format!("{:?}", tuning(&pairs).0), format!("{:?}", tuning(&[]).0));
+    }
+
+    #[test]
+    fn everything_wrong_is_said_at_once() {
+        let wrong = [("WORKER_CONCURRENCY", "0"), ("LEASE_SECONDS", "1"), ("RUNNER_BACKEND", "docker")];
+        let error = tuning(&wrong).1.finish().expect_err("three are wrong").to_string();
+        assert!(wrong.iter().all(|(name, _)| error.contains(name)), "{error}");
+    }
+}

@@ -1,0 +1,145 @@
+//! Where Jobs run, and as what.
+
+use std::time::Duration;
+
+use service::{Check, Setting, Settings};
+
+use super::Resources;
+
+const fn setting(name: &'static str, default: &'static str, help: &'static str) -> Setting {
+    Setting { name, default, help, secret: false }
+}
+
+/// What can be set for `RUNNER_BACKEND=kubernetes`, in the order the documentation shows.
+pub const SETTINGS: &[Setting] = &[
+    setting("KUBERNETES_IMAGE", "", "The worker's image, which pipelines' pods run; must be set"),
+    setting("KUBERNETES_NAMESPACE", "", "Where pipelines' Jobs are made; unset: where the worker runs"),
+    setting("KUBERNETES_OWNER", "mlsys", "Names this installation on its Jobs; unique among those that share a namespace"),
+    setting("KUBERNETES_SERVICE_ACCOUNT", "default", "What pipelines' pods run as; they get no token of it"),
+    setting("KUBERNETES_CONFIG_MAP", "", "The ConfigMap that pipelines' pods have their settings from"),
+    setting("KUBERNETES_SECRET", "", "The Secret that pipelines' pods have their secrets from"),
+    setting("KUBERNETES_ARTIFACTS_CLAIM", "", "The claim of the volume of MLSYS_ARTIFACTS, mounted at that very path"),
+    setting("KUBERNETES_CPU", "1", "Processors of a pipeline's pod, unless its repository says otherwise"),
+    setting("KUBERNETES_MEMORY", "4Gi", "Memory of a pipeline's pod, unless its repository says otherwise"),
+    setting("KUBERNETES_PENDING_SECONDS", "600", "How long a pod may wait for a node or for its start"),
+    setting("KUBERNETES_API_URL", "", "The API server; unset: the cluster's own, or the kubeconfig's"),
+];
+
+/// Where Jobs run, and as what.
+#[derive(Debug, Clone)]
+pub struct KubernetesConfig {
+    /// The worker's image.
+    pub image: String,
+    /// Where Jobs are made; none: where the client's configuration says.
+    pub namespace: Option<String>,
+    /// Names this installation on its Jobs: a label's value.
+    pub owner: String,
+    /// What pods run as.
+    pub service_account: String,
+    /// Where pods have their settings from.
+    pub config_map: Option<String>,
+    /// Where pods have their secrets from.
+    pub secret: Option<String>,
+    /// The claim of the artifacts' volume, and the path it is mounted at.
+    pub artifacts: Option<(String, String)>,
+    /// What a pod is given, unless its repository says otherwise.
+    pub resources: Resources,
+    /// How long a pod may wait for a node, and then for its start.
+    pub pending: Duration,
+    /// What a pipeline may take beside its notebook's run: download, registration, deployment, and their retries.
+    pub beside_run: Duration,
+    /// How long a running pod may take to end by itself after a cancel, which it also hears of from the store.
+    pub cancel_grace: Duration,
+    /// How long a pod may take to end when it is told to: its kernel is interrupted, its log stored.
+    pub termination: Duration,
+    /// The API server; none: the cluster's own, or the kubeconfig's.
+    pub api_url: Option<String>,
+}
+
+impl KubernetesConfig {
+    /// Reads the settings; what is wrong with them is kept in `check`.
+    pub fn read(settings: &Settings, check: &mut Check) -> Self {
+        let text = |name: &str| settings.get(name).map(str::to_owned);
+        let named = |name: &str, default: &str| settings.get(name).unwrap_or(default).to_owned();
+        let path = text("MLSYS_ARTIFACTS").filter(|path| path.starts_with('/'));
+        let claim = text("KUBERNETES_ARTIFACTS_CLAIM");
+        if claim.is_some() && path.is_none() {
+            check.refuse("MLSYS_ARTIFACTS", "must be an absolute path, the same in every pod");
+        }
+        let owner = named("KUBERNETES_OWNER", "mlsys");
+        if !is_label(&owner) {
+            check.refuse("KUBERNETES_OWNER", "must be at most 63 letters, digits, '-', '_' or '.'");
+        }
+        Self {
+            image: check.take(settings.require("KUBERNETES_IMAGE")).unwrap_or_default(),
+            namespace: text("KUBERNETES_NAMESPACE"),
+            owner,
+            service_account: named("KUBERNETES_SERVICE_ACCOUNT", "default"),
+            config_map: text("KUBERNETES_CONFIG_MAP"),
+            secret: text("KUBERNETES_SECRET"),
+            artifacts: claim.zip(path),
+            resources: resources(&named("KUBERNETES_CPU", "1"), &named("KUBERNETES_MEMORY", "4Gi"), check),
+            pending: Duration::from_secs(check.or(settings.parse("KUBERNETES_PENDING_SECONDS"), 600)),
+            beside_run: Duration::from_mins(15),
+            cancel_grace: Duration::from_secs(10),
+            termination: Duration::from_secs(20),
+            api_url: text("KUBERNETES_API_URL"),
+        }
+    }
+}
+
+fn resources(cpu: &str, memory: &str, check: &mut Check) -> Resources {
+    Resources::new(cpu, memory).unwrap_or_else(|error| {
+        let name = match error {
+            super::ResourcesError::Cpu(_) => "KUBERNETES_CPU",
+            super::ResourcesError::Memory(_) => "KUBERNETES_MEMORY",
+        };
+        check.refuse(name, error.to_string());
+        Resources::smallest()
+    })
+}
+
+/// Source: the syntax of label values in Kubernetes's documentation.
+fn is_label(text: &str) -> bool {
+    let end = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+    let bytes = text.as_bytes();
+    bytes.len() <= 63
+        && end(bytes.first())
+        && end(bytes.last())
+        && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)]) -> (KubernetesConfig, Vec<String>) {
+        let settings: Settings = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let mut check = Check::default();
+        let config = KubernetesConfig::read(&settings, &mut check);
+        let wrong = check.finish().err().map(|errors| errors.0.into_iter().map(|error| error.name).collect());
+        (config, wrong.unwrap_or_default())
+    }
+
+    #[test]
+    fn an_image_is_all_that_must_be_set() {
+        let (config, wrong) = read(&[("KUBERNETES_IMAGE", "registry/mlsys-worker:1")]);
+        assert_eq!(wrong, [""; 0]);
+        assert_eq!(config.resources, Resources::new("1", "4Gi").expect("the defaults"));
+        assert_eq!(config.pending, Duration::from_mins(10));
+    }
+
+    #[test]
+    fn everything_wrong_is_said_at_once() {
+        let (_, mut wrong) = read(&[
+            ("KUBERNETES_OWNER", "-x"),
+            ("KUBERNETES_MEMORY", "lots"),
+            ("KUBERNETES_PENDING_SECONDS", "soon"),
+            ("KUBERNETES_ARTIFACTS_CLAIM", "mlsys-artifacts"),
+        ]);
+        wrong.sort_unstable();
+        let expected =
+            ["KUBERNETES_IMAGE", "KUBERNETES_MEMORY", "KUBERNETES_OWNER", "KUBERNETES_PENDING_SECONDS", "MLSYS_ARTIFACTS"];
+        assert_eq!(wrong, expected);
+    }
+}

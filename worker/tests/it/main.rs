@@ -1,0 +1,8 @@
+//! The Kubernetes runner against a double of Kubernetes that really runs its pods' programs.
+
+mod api;
+mod cancel;
+mod ends;
+mod outages;
+mod stage;
+mod sweep;

@@ -31,9 +31,6 @@ const STOP_LIMIT: Duration = Duration::from_secs(30);
 const PREDICTION_QUEUE: usize = 256;
 /// The longest a prediction may take.
 const PREDICTION_LIMIT: Duration = Duration::from_secs(30);
-/// What kernels of the pool import ahead.
-const PRELOAD: [&str; 2] = ["pandas", "sklearn"];
-
 /// A running stack.
 pub(crate) struct Stack {
     /// Where it can be reached.
@@ -210,17 +207,18 @@ impl Ground {
         let token = shutdown.token();
         let mut mlflow = self.start_mlflow(sockets.mlflow_port).await?;
         let store = store::Store::open(&format!("sqlite://{}", self.home.join("mlsys.db").display())).await?;
-        // This home's lock is ours, so whoever held these leases is dead.
+        // This home's lock is ours, so whoever held these leases is dead, and so are the model-servers of before.
         store.release_all_leases().await?;
-        let queue = bus::Queue::open_sqlite(&self.home.join("queue.db")).await?;
-        let hub = bus::LogHub::new();
-        let execution = self.settings.execution;
+        store.forget_servers().await?;
+        let queue = bus::Queue::open(&format!("sqlite://{}", self.home.join("queue.db").display())).await?;
+        let hub = bus::LogHub::in_memory();
+        let tuning = &self.settings.tuning;
         let spec = KernelSpec {
             python: self.python.clone(),
-            memory_limit: execution.memory_limit,
-            preload: PRELOAD.map(str::to_owned).to_vec(),
+            memory_limit: tuning.memory_limit,
+            preload: worker::process::PRELOAD.map(str::to_owned).to_vec(),
         };
-        let kernels = kernel::Pool::start(spec, self.settings.pool_size, token.clone());
+        let kernels = kernel::Pool::start(spec, tuning.pool_size, token.clone());
         let model_server = self.model_server(sockets.model_server.local_addr()?).await?;
         let local = LocalGit { root: self.home.git() };
         let github = GitHub::new(&self.settings.github_api_url, self.settings.github_token.as_ref().map(Secret::expose))?;
@@ -272,6 +270,8 @@ impl Ground {
             python,
             internal_token: self.internal_token.clone(),
             listen,
+            advertise: self.addresses.model_server.clone(),
+            backend_url: Some(self.addresses.api.clone()),
             threads: std::thread::available_parallelism().map_or(2, usize::from),
             queue: PREDICTION_QUEUE,
             prediction_limit: PREDICTION_LIMIT,
@@ -289,7 +289,8 @@ impl Ground {
     ) -> anyhow::Result<Backend> {
         let config = backend::Config {
             webhook_secret: self.webhook_secret.clone(),
-            model_server_url: self.addresses.model_server.clone(),
+            internal_token: self.internal_token.clone(),
+            model_server_url: Some(self.addresses.model_server.clone()),
             mlflow_url: self.addresses.mlflow.clone(),
         };
         let adapters = backend::Adapters {
@@ -309,19 +310,11 @@ impl Ground {
         hosts: worker::Hosts,
         kernels: Arc<kernel::Pool>,
     ) -> anyhow::Result<Worker> {
-        let settings = &self.settings;
         let config = worker::Config {
-            name: format!("worker-{}", uuid::Uuid::new_v4().simple()),
+            name: worker::process::name(),
+            tuning: self.settings.tuning.clone(),
             work_directory: self.home.join("work"),
-            concurrency: settings.concurrency,
-            lease: settings.lease,
-            run_timeout: settings.execution.run_timeout,
-            cell_timeout: settings.execution.cell_timeout,
-            memory_limit: settings.execution.memory_limit,
-            min_accuracy: settings.min_accuracy,
-            auto_deploy: settings.auto_deploy,
             mlflow_url: self.addresses.mlflow.clone(),
-            model_server_url: self.addresses.model_server.clone(),
             internal_token: self.internal_token.clone(),
         };
         let environments =
@@ -335,16 +328,17 @@ impl Ground {
             artifacts: artifacts::Store::open(&artifacts.to_string_lossy())?,
             kernels,
             environments,
+            pods: None,
         };
-        Ok(Worker::new(config, adapters)?)
+        Worker::new(config, adapters)
     }
 
     /// Pushes that came while mlsys was down.
     async fn send_kept_pushes(&self) {
         let outbox = Outbox::of(&self.home);
-        match outbox.send(&self.addresses, &self.webhook_secret).await {
-            Ok(answers) if answers.is_empty() => {}
-            Ok(answers) => tracing::info!(count = answers.len(), "pushes from while mlsys was down are taken up"),
+        match outbox.send(&self.addresses.api, &self.webhook_secret).await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "pushes from while mlsys was down are taken up"),
             Err(error) => tracing::error!(error = format!("{error:#}"), "kept pushes could not be taken up"),
         }
     }

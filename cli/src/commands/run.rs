@@ -50,7 +50,7 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<ExitCode> {
     let started = Instant::now();
     let python = python::prepare(settings).await?;
-    let execution = settings.execution()?;
+    let execution = settings.tuning()?;
     let bytes = std::fs::read(&args.notebook).with_context(|| format!("{} can't be read", args.notebook.display()))?;
     let spec = KernelSpec { python, memory_limit: execution.memory_limit, preload: Vec::new() };
     // The kernel starts while the notebook is checked.
@@ -85,7 +85,7 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<ExitC
     let scratch = tempfile::tempdir()?;
     let package = args.model_output.clone().unwrap_or_else(|| scratch.path().join("model"));
     let ask = Ask { args: &args, contract: contract.as_ref(), place: &place, scratch: scratch.path(), package: &package };
-    let request = ask.request(&bytes, execution)?;
+    let request = ask.request(&bytes, &execution)?;
     let screen = Screen { printer: (!args.json).then(|| Printer::new(false)) };
     let shutdown = Shutdown::on_signals()?;
     let report = kernel::run(kernel, request, &screen, &shutdown.token()).await;
@@ -139,7 +139,7 @@ struct Ask<'a> {
 }
 
 impl Ask<'_> {
-    fn request(&self, bytes: &[u8], execution: crate::settings::ExecutionSettings) -> anyhow::Result<RunRequest> {
+    fn request(&self, bytes: &[u8], execution: &worker::Tuning) -> anyhow::Result<RunRequest> {
         let model = self.scratch.join("model.pkl");
         // MLflow's file store needs no server; what the notebook logs is read from there.
         let tracking = format!("file://{}", self.scratch.join("mlruns").display());

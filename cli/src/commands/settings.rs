@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::ValueEnum;
 
-use crate::settings::SETTINGS;
+use crate::settings;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -25,13 +25,13 @@ pub(crate) fn run(args: &Args) -> ExitCode {
     match args.format {
         Format::Env => {
             println!("# Every setting of mlsys with its default. Copy to .env and uncomment what you change.");
-            for setting in SETTINGS {
+            for setting in settings::all() {
                 println!("\n# {}.\n#{}={}", setting.help, setting.name, setting.default);
             }
         }
         Format::Markdown => {
             println!("| variable | default | what it is |\n|---|---|---|");
-            for setting in SETTINGS {
+            for setting in settings::all() {
                 let default = if setting.default.is_empty() { "–".to_owned() } else { format!("`{}`", setting.default) };
                 println!("| `{}` | {default} | {} |", setting.name, setting.help);
             }

@@ -68,10 +68,9 @@ def main():
     parser.add_argument("--papermill", type=Path, required=True, help="folder that has papermill")
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
-    print("# What was measured\n")
     print("## Notebook execution: `mlsys run` and papermill\n")
     print(f"Python {platform.python_version()}, {os.cpu_count()} processors. A cold kernel on both sides; the two take turns; medians of")
-    print(f"{arguments.rounds} rounds after one that does not count. Overhead is the command's wall time less the time in cells. `make bench` measures again.\n")
+    print(f"{arguments.rounds} rounds after one that does not count. Overhead is the command's wall time less the time in cells. `bench/run notebooks` measures again.\n")
     print("| notebook | mlsys s | papermill s | overhead mlsys s | overhead papermill s | ratio |\n|---|---|---|---|---|---|", flush=True)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)

@@ -1,0 +1,153 @@
+"""The servers of the benchmarks: real ones, on free ports, as durable as in earnest, gone afterwards."""
+
+import contextlib
+import glob
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SECRET = "bench-secret-7f3a"
+# An ended benchmark leaves nothing running.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def until(condition, what, seconds=60):
+    """Waits for a condition and answers what it says."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        if time.monotonic() > deadline:
+            sys.exit(f"{what} took over {seconds} s")
+        time.sleep(0.05)
+    return found
+
+
+def call(port, method, path, body=None):
+    """The status and the JSON of an answer; status 0 while nobody answers."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.request(method, path, body and json.dumps(body), {"content-type": "application/json"})
+        answer = connection.getresponse()
+        text = answer.read()
+        return answer.status, json.loads(text) if text[:1] in (b"{", b"[") else text
+    except OSError:
+        return 0, None
+    finally:
+        connection.close()
+
+
+@contextlib.contextmanager
+def folder():
+    """A folder that other users may enter."""
+    with tempfile.TemporaryDirectory(prefix="mlsys-bench-", ignore_cleanup_errors=True) as path:
+        os.chmod(path, 0o755)
+        yield Path(path)
+
+
+@contextlib.contextmanager
+def program(name, command, at, ready, environment=None, stop=signal.SIGTERM):
+    """A process in the folder `at`, from when `ready()` until the end of the block."""
+    log = at / f"{name}.log"
+    with log.open("w") as output:
+        command = [str(word) for word in command]
+        process = subprocess.Popen(command, cwd=at, env=os.environ | (environment or {}), stdout=output, stderr=output, start_new_session=True)
+    try:
+        until(lambda: process.poll() is not None or ready(), f"starting {name}", 120)
+        if process.poll() is not None:
+            sys.exit(f"{name} ended:\n{log.read_text()[-4000:]}")
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(stop)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(30)
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def installed(name):
+    found = shutil.which(name) or next(reversed(sorted(glob.glob(f"/usr/lib/postgresql/*/bin/{name}"))), None)
+    return found or sys.exit(f"{name} is missing")
+
+
+@contextlib.contextmanager
+def postgres():
+    """A PostgreSQL with its defaults: fsync and synchronous commits. Its address, without a database."""
+    # It refuses to run as root.
+    user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.getuid() == 0 else []
+    with folder() as at:
+        if user:
+            shutil.chown(at, "postgres", "postgres")
+        data, port = at / "data", free_port()
+        initdb = [*user, installed("initdb"), "--auth=trust", "--username=bench", "--encoding=UTF8", "-D", data]
+        subprocess.run(initdb, check=True, cwd=at, stdout=subprocess.DEVNULL)
+        settings = [f"-cport={port}", "-clisten_addresses=127.0.0.1", "-cunix_socket_directories=", "-cmax_connections=200"]
+        ready = [installed("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)]
+        command = [*user, installed("postgres"), "-D", data, *settings]
+        with program("postgres", command, at, lambda: subprocess.run(ready).returncode == 0, stop=signal.SIGINT):
+            yield f"postgresql://bench@127.0.0.1:{port}"
+
+
+@contextlib.contextmanager
+def redis():
+    """A Redis that keeps an append-only file, made safe every second. Its address."""
+    with folder() as at:
+        port = free_port()
+        command = [installed("redis-server"), "--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "yes"]
+        with program("redis", command, at, lambda: open_port(port)):
+            yield f"redis://127.0.0.1:{port}"
+
+
+def open_port(port):
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
+
+
+@contextlib.contextmanager
+def serving(name, command, at, port, environment):
+    """A process that answers /health on a port; the port."""
+    with program(name, command, at, lambda: call(port, "GET", "/health")[0] == 200, environment):
+        yield port
+
+
+def backend(binaries, at, **environment):
+    """mlsys's backend."""
+    port = free_port()
+    settings = {"MLSYS_PORT": str(port), "MLSYS_HOME": str(at), "GITHUB_WEBHOOK_SECRET": SECRET, "INTERNAL_TOKEN": SECRET}
+    return serving("backend", [binaries / "backend"], at, port, settings | {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9"} | environment)
+
+
+def uvicorn(app, at, workers, **environment):
+    """One of the peers' servers."""
+    port = free_port()
+    command = [sys.executable, "-m", "uvicorn", app, "--app-dir", ROOT / "bench/peers", "--port", port, "--workers", workers]
+    environment |= {"GITHUB_WEBHOOK_SECRET": SECRET, "PYTHONDONTWRITEBYTECODE": "1"}
+    return serving("uvicorn", [*command, "--no-access-log", "--log-level", "warning"], at, port, environment)
+
+
+def fsync_ms():
+    """How long the disk takes to make 4 KiB safe, in milliseconds."""
+    with folder() as at, (at / "probe").open("wb", buffering=0) as file:
+        times = []
+        for _ in range(300):
+            file.write(bytes(4096))
+            started = time.monotonic()
+            os.fsync(file.fileno())
+            times.append(time.monotonic() - started)
+    return statistics.median(times) * 1000

@@ -1,4 +1,5 @@
-# `make demo`: from a fresh clone to a prediction. `make test`: every check there is.
+# `make demo`: from a fresh clone to a prediction. `make test`: every check there is. `make chaos`: a thousand pushes while
+# everything is killed in turn.
 #
 #   make demo ONCE=1                    stop after the prediction
 #   make demo PORT=9000 MODEL_SERVER_PORT=9001 MLFLOW_PORT=9002
@@ -7,9 +8,10 @@ CARGO ?= cargo
 MLSYS := target/debug/mlsys
 PORTS := $(if $(PORT),--port $(PORT)) $(if $(MODEL_SERVER_PORT),--model-server-port $(MODEL_SERVER_PORT)) \
 	$(if $(MLFLOW_PORT),--mlflow-port $(MLFLOW_PORT))
+PROCESSES := --bin mlsys --bin backend --bin worker --bin model-server
 EXAMPLES := target/webhooks-examples/node_modules/.package-lock.json
 
-.PHONY: demo test build lint bench need-cargo need-npm
+.PHONY: demo test chaos build build-all lint bench need-cargo need-npm need-servers
 
 demo: build
 	exec $(MLSYS) demo $(if $(ONCE),--once) $(PORTS)
@@ -19,19 +21,29 @@ build: need-cargo
 	@echo "Building mlsys (the first time takes some minutes)…"
 	$(CARGO) build --workspace --bin mlsys
 
-test: build $(EXAMPLES)
+# The processes that `mlsys up` is one of.
+build-all: need-cargo
+	$(CARGO) build --workspace $(PROCESSES)
+
+test: need-servers build build-all $(EXAMPLES)
 	@if $(CARGO) fmt --version >/dev/null 2>&1; then $(CARGO) fmt --all --check; else echo "rustfmt is missing: formatting is not checked"; fi
 	$(CARGO) xtask tidy
 	MLSYS_HOME=.mlsys $(MLSYS) prepare
+	infra/k8s/validate
 	$(CARGO) test --workspace
 	$${MLSYS_PYTHON:-.mlsys/python/bin/python} -m unittest discover --start-directory worker/python
 
 lint: need-cargo
 	$(CARGO) clippy --workspace --all-targets -- --deny warnings
 
-bench: need-cargo
-	$(CARGO) build --release --workspace --bin mlsys
+bench: need-cargo need-servers
+	$(CARGO) build --release --workspace $(PROCESSES) --bin load
 	bench/run
+
+chaos: need-servers build-all
+	MLSYS_HOME=.mlsys $(MLSYS) prepare
+	CHAOS_PUSHES=1000 CHAOS_REPOSITORIES=50 CHAOS_WORKERS=4 CHAOS_SECONDS=240 CHAOS_BURSTS=$(or $(BURSTS),1) \
+		$(CARGO) test --workspace --test cluster chaos -- --nocapture
 
 # GitHub's published webhook payloads, which the tests send.
 $(EXAMPLES): crates/testkit/webhooks/package-lock.json
@@ -44,6 +56,9 @@ need-cargo:
 	@command -v $(CARGO) >/dev/null || { echo "Rust is needed: install it with rustup (1.95 or later)." >&2; exit 1; }
 	@command -v git >/dev/null || { echo "git is needed (Debian: apt install git)." >&2; exit 1; }
 	@command -v cc >/dev/null || { echo "A C compiler is needed (Debian: apt install gcc)." >&2; exit 1; }
+
+need-servers:
+	@infra/test-servers
 
 need-npm:
 	@command -v npm >/dev/null || { echo "Node.js 20 or later is needed: it brings npm." >&2; exit 1; }

@@ -24,6 +24,7 @@ const MAP: &[(&str, &[&[&str]])] = &[
     ("model-server", &[CONTRACT, &["service", "artifacts"]]),
     ("mlsys", &[BELOW_PROCESSES, &["backend", "worker", "model-server"]]),
     ("testkit", &[CONTRACT]),
+    ("load", &[]),
     ("xtask", &[]),
 ];
 

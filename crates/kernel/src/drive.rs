@@ -16,6 +16,8 @@ const GRACE: Duration = Duration::from_secs(5);
 const DEATH: Duration = Duration::from_secs(1);
 /// A dead kernel's broadcasts are read until none comes for this long.
 const QUIET: Duration = Duration::from_millis(50);
+/// The last broadcast of a kernel that ends by `os._exit`; it waits for our answer.
+const LEAVING: &str = "leaving";
 const TICK: Duration = Duration::from_secs(1);
 
 /// Sees what comes while a request runs. Must not block: broadcasts wait meanwhile.
@@ -77,8 +79,9 @@ pub(crate) async fn drive(kernel: &mut Kernel, request: &str, limits: Limits<'_>
     loop {
         tokio::select! {
             incoming = kernel.wire.next() => match incoming {
+                Ok(Incoming::Broadcast(message)) if message.kind == LEAVING => kernel.process.let_go(),
                 Ok(incoming) => progress.take(incoming, observer),
-                Err(error) => return broken(kernel, error).await,
+                Err(error) => return broken(kernel, error, observer).await,
             },
             cause = kernel.process.ended() => {
                 drain(kernel, observer).await;
@@ -134,8 +137,9 @@ impl Progress<'_> {
     }
 }
 
-async fn broken(kernel: &mut Kernel, error: KernelError) -> Ended {
+async fn broken(kernel: &mut Kernel, error: KernelError, observer: &mut dyn Observer) -> Ended {
     if let Ok(cause) = timeout(DEATH, kernel.process.ended()).await {
+        drain(kernel, observer).await;
         return Ended::Died(cause);
     }
     kernel.process.kill();

@@ -22,8 +22,12 @@ import os
 import signal
 import sys
 import threading
+import time
 import traceback
 import types
+
+
+exit_now = os._exit
 
 
 def hold_leash():
@@ -97,6 +101,7 @@ def main():
     app = KernelApp.instance(config=config, connection_file=connection_file)
     app.initialize([])
     shell = app.shell
+    say_goodbye(app)
     # From here on, a notebook that imports them gets the real ones.
     del sys.modules["debugpy"], sys.modules["jupyter_client"]
     for name in preload:
@@ -122,7 +127,28 @@ def leave(app):
     atexit._run_exitfuncs()
     shell.user_ns.clear()  # closes the notebook's open files
     gc.collect()
-    os._exit(0)
+    exit_now(0)
+
+
+def say_goodbye(app):
+    """Makes `os._exit`, which leaves no time to send anything, wait until what was printed before it has arrived: then
+    there is a file `let-go` beside the connection file."""
+    kernel, let_go = os.getpid(), os.path.join(os.path.dirname(app.abs_connection_file), "let-go")
+
+    @functools.wraps(exit_now)
+    def leave_at_once(status):
+        try:
+            if os.getpid() == kernel:
+                sys.stdout.flush()
+                sys.stderr.flush()
+                app.session.send(app.iopub_thread, "leaving", {})
+                end = time.monotonic() + 1
+                while not os.path.exists(let_go) and time.monotonic() < end:
+                    time.sleep(0.005)
+        finally:
+            exit_now(status)
+
+    os._exit = leave_at_once
 
 
 class Answer:

@@ -6,34 +6,50 @@ use std::{
     time::{Duration, Instant},
 };
 
+use axum::http::StatusCode;
 use contract::RepoName;
-use store::{Repo, Store, StoreError};
+use pipeline::Trigger;
+use service::ApiError;
+use store::Store;
+
+use crate::error::from_store;
 
 /// How long a repository's settings are taken to be what they were. Another backend may have changed them meanwhile.
 const KEPT: Duration = Duration::from_secs(1);
 /// How many are kept.
 const MOST: usize = 1024;
 
+/// What a push has to know of its repository.
+#[derive(Debug)]
+pub(crate) struct KnownRepo {
+    /// Branches whose pushes run, and notebooks that do, as they were written.
+    pub(crate) branch: String,
+    pub(crate) notebook_glob: String,
+    /// The same, compiled: to do so takes longer than all else that a push needs.
+    pub(crate) trigger: Trigger,
+}
+
 /// The repositories that were asked for lately. One that is not registered is never remembered as such: it may be by now.
 #[derive(Debug, Default)]
-pub(crate) struct KnownRepos(Mutex<HashMap<RepoName, (Instant, Arc<Repo>)>>);
+pub(crate) struct KnownRepos(Mutex<HashMap<RepoName, (Instant, Arc<KnownRepo>)>>);
 
 impl KnownRepos {
     /// A registered repository.
-    pub(crate) async fn find(&self, store: &Store, name: &RepoName) -> Result<Option<Arc<Repo>>, StoreError> {
+    pub(crate) async fn find(&self, store: &Store, name: &RepoName) -> Result<Option<Arc<KnownRepo>>, ApiError> {
         let known = self.lock().get(name).filter(|(at, _)| at.elapsed() < KEPT).map(|(_, repo)| Arc::clone(repo));
         if known.is_some() {
             return Ok(known);
         }
-        let found = store.repo_by_name(name).await?.map(Arc::new);
-        if let Some(repo) = &found {
-            let mut known = self.lock();
-            if known.len() >= MOST {
-                known.clear();
-            }
-            known.insert(name.clone(), (Instant::now(), Arc::clone(repo)));
+        let Some(repo) = store.repo_by_name(name).await.map_err(from_store)? else { return Ok(None) };
+        let trigger = Trigger::new(&repo.branch, &repo.notebook_glob)
+            .map_err(|error| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "bad_glob", error.to_string()))?;
+        let repo = Arc::new(KnownRepo { branch: repo.branch, notebook_glob: repo.notebook_glob, trigger });
+        let mut known = self.lock();
+        if known.len() >= MOST {
+            known.clear();
         }
-        Ok(found)
+        known.insert(name.clone(), (Instant::now(), Arc::clone(&repo)));
+        Ok(Some(repo))
     }
 
     /// Forgets all, because one was changed.
@@ -41,7 +57,7 @@ impl KnownRepos {
         self.lock().clear();
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<RepoName, (Instant, Arc<Repo>)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<RepoName, (Instant, Arc<KnownRepo>)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -90,12 +90,7 @@ pub(crate) async fn create(
     if backend.store.repo_by_name(&new.repo).await.map_err(from_store)?.is_none() {
         return Err(not_found(format!("{} is not registered: POST /api/repos registers it", new.repo)));
     }
-    let changes = contract::FileChanges {
-        added_or_modified: std::iter::once(new.notebook_path.clone()).collect(),
-        ..contract::FileChanges::default()
-    };
-    let legal = pipeline::notebooks_to_run(&changes, super::webhook::ALL_NOTEBOOKS).is_ok_and(|list| !list.is_empty());
-    if !legal {
+    if !pipeline::is_notebook(&new.notebook_path) {
         return Err(bad_request("bad_notebook_path", "notebook_path must be the path of an .ipynb file in the repository"));
     }
     let NewRun { repo, commit, notebook_path, branch, parameters } = new;

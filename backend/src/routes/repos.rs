@@ -137,8 +137,7 @@ pub(crate) async fn remove(State(backend): State<Backend>, Path(id): Path<i64>) 
 }
 
 fn check_glob(glob: &str) -> Result<(), ApiError> {
-    let checked = pipeline::notebooks_to_run(&contract::FileChanges::default(), glob);
-    checked.map(drop).map_err(|error| bad_request("bad_glob", error.to_string()))
+    pipeline::Trigger::new("", glob).map(drop).map_err(|error| bad_request("bad_glob", error.to_string()))
 }
 
 fn check_branch(branch: &str) -> Result<(), ApiError> {

@@ -14,11 +14,12 @@ use forge::{Delivery, GitRef, Push};
 use serde_json::json;
 use service::{ApiError, telemetry};
 use sha2::{Digest, Sha256};
-use store::{Accepted, NewDelivery, NewPipeline, PipelineRef, Repo};
+use store::{Accepted, NewDelivery, NewPipeline, PipelineRef};
 
 use crate::{
     Backend,
     error::{bad_request, from_store},
+    repos::KnownRepo,
 };
 
 /// GitHub gives up on a delivery after ten seconds; asking it for a file list must leave time to answer.
@@ -80,12 +81,11 @@ async fn take_push(backend: &Backend, delivery: NewDelivery<'_>, push: &Push) ->
     let Some(repo) = registered(backend, &push.repo).await? else {
         return Ok(ignored(&format!("{} is not registered: POST /api/repos registers it", push.repo)));
     };
-    if !pipeline::branch_matches(&repo.branch, branch) {
+    if !repo.trigger.runs_on(branch) {
         return Ok(ignored(&format!("the branch {branch} is not among {}", repo.branch)));
     }
     let files = changed_files(backend, push).await?;
-    let notebooks = pipeline::notebooks_to_run(&files, &repo.notebook_glob)
-        .map_err(|error| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "bad_glob", error.to_string()))?;
+    let notebooks = repo.trigger.notebooks(&files);
     if notebooks.is_empty() {
         return Ok(ignored(&format!("no notebook that matches {} was added or changed", repo.notebook_glob)));
     }
@@ -123,8 +123,8 @@ fn answer(backend: &Backend, accepted: Accepted) -> Response {
 }
 
 /// The repository's settings. A repository of the local remote is the user's own and needs no registration.
-async fn registered(backend: &Backend, name: &RepoName) -> Result<Option<Arc<Repo>>, ApiError> {
-    let find = async || backend.known_repos.find(&backend.store, name).await.map_err(from_store);
+async fn registered(backend: &Backend, name: &RepoName) -> Result<Option<Arc<KnownRepo>>, ApiError> {
+    let find = || backend.known_repos.find(&backend.store, name);
     let found = find().await?;
     if found.is_some() || !name.is_local() {
         return Ok(found);

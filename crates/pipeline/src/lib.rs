@@ -1,6 +1,6 @@
 //! What should happen to a push: pure decisions, without a clock, I/O or logs.
 //!
-//! - [`notebooks_to_run`], [`branch_matches`]: which notebooks a push runs.
+//! - [`Trigger`]: which notebooks a push runs.
 //! - [`validate`]: the notebook contract, read from the file's bytes without running anything.
 //! - [`next_phase`], [`may_replace`]: a pipeline's state machine and the rule that deploys never go backwards.
 //! - [`Gate`], [`decide`]: whether a trained model is good enough to be deployed.
@@ -18,4 +18,4 @@ pub use gate::{Decision, Gate, GateError, GateResult, decide};
 pub use notebook::{Contract, Verdict, Violation, validate};
 pub use plan::{may_replace, next_phase};
 pub use retry::{MAX_ATTEMPTS, backoff};
-pub use trigger::{TriggerError, branch_matches, notebooks_to_run};
+pub use trigger::{Trigger, TriggerError, is_notebook};

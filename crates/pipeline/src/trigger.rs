@@ -16,29 +16,45 @@ pub enum TriggerError {
     },
 }
 
-/// The notebooks that a push added or modified and that match `glob`, by path from the repository's root, sorted.
-///
-/// `*` does not cross a `/`, `**` does. Files in hidden folders (Jupyter's checkpoints among them), hidden files and
-/// paths that could lead out of the tree are never run.
-pub fn notebooks_to_run(files: &FileChanges, glob: &str) -> Result<Vec<String>, TriggerError> {
-    let matcher =
-        matcher(glob).map_err(|error| TriggerError::Glob { glob: glob.to_owned(), message: error.kind().to_string() })?;
-    let runs = |path: &String| is_notebook(path) && matcher.is_match(path) && !files.removed.contains(path);
-    Ok(files.added_or_modified.iter().filter(|path| runs(path)).cloned().collect())
+/// When a repository's pushes run notebooks, and which: its settings, compiled once for many pushes.
+#[derive(Debug, Clone)]
+pub struct Trigger {
+    branches: Vec<GlobMatcher>,
+    notebooks: GlobMatcher,
 }
 
-/// Whether `branch` matches one of the comma-separated globs, e.g. `main,master,release/*`. A pattern that is not a
-/// glob matches no branch.
-pub fn branch_matches(patterns: &str, branch: &str) -> bool {
-    let mut patterns = patterns.split(',').map(str::trim).filter(|pattern| !pattern.is_empty());
-    patterns.any(|pattern| matcher(pattern).is_ok_and(|matcher| matcher.is_match(branch)))
+impl Trigger {
+    /// Reads comma-separated globs of branches, e.g. `main,master,release/*`, of which one that is not a glob matches no
+    /// branch, and the glob of the notebooks.
+    ///
+    /// `*` does not cross a `/`, `**` does.
+    pub fn new(branches: &str, notebook_glob: &str) -> Result<Self, TriggerError> {
+        let branches = branches.split(',').map(str::trim).filter(|pattern| !pattern.is_empty());
+        let notebooks = matcher(notebook_glob)
+            .map_err(|error| TriggerError::Glob { glob: notebook_glob.to_owned(), message: error.kind().to_string() })?;
+        Ok(Self { branches: branches.filter_map(|pattern| matcher(pattern).ok()).collect(), notebooks })
+    }
+
+    /// Whether pushes to a branch count.
+    pub fn runs_on(&self, branch: &str) -> bool {
+        self.branches.iter().any(|pattern| pattern.is_match(branch))
+    }
+
+    /// The notebooks that a push added or modified and that match, by path from the repository's root, sorted. Only what
+    /// [`is_notebook`] is ever run.
+    pub fn notebooks(&self, files: &FileChanges) -> Vec<String> {
+        let runs = |path: &String| is_notebook(path) && self.notebooks.is_match(path) && !files.removed.contains(path);
+        files.added_or_modified.iter().filter(|path| runs(path)).cloned().collect()
+    }
 }
 
 fn matcher(glob: &str) -> Result<GlobMatcher, globset::Error> {
     Ok(GlobBuilder::new(glob).literal_separator(true).build()?.compile_matcher())
 }
 
-fn is_notebook(path: &str) -> bool {
+/// Whether a path from the repository's root is that of a notebook that may be run. Files in hidden folders (Jupyter's
+/// checkpoints among them), hidden files and paths that could lead out of the tree never are.
+pub fn is_notebook(path: &str) -> bool {
     let is_plain = |part: &str| !part.is_empty() && !part.starts_with('.');
     let has_extension = path.rsplit_once('.').is_some_and(|(_, extension)| extension == "ipynb");
     has_extension && !path.chars().any(|c| c == '\\' || c.is_control()) && path.split('/').all(is_plain)
@@ -51,6 +67,10 @@ mod tests {
     fn changes(changed: &[&str], removed: &[&str]) -> FileChanges {
         let set = |paths: &[&str]| paths.iter().map(|&path| path.to_owned()).collect();
         FileChanges { added_or_modified: set(changed), removed: set(removed) }
+    }
+
+    fn chosen(files: &FileChanges, glob: &str) -> Result<Vec<String>, TriggerError> {
+        Ok(Trigger::new("main", glob)?.notebooks(files))
     }
 
     #[test]
@@ -66,17 +86,13 @@ mod tests {
             ("gone.ipynb", &[]),
         ];
         for (glob, expected) in table {
-            assert_eq!(
-                notebooks_to_run(&files, glob).as_deref(),
-                Ok(&expected.iter().map(|&p| p.to_owned()).collect::<Vec<_>>()[..]),
-                "{glob}"
-            );
+            assert_eq!(chosen(&files, glob), Ok(expected.iter().map(|&p| p.to_owned()).collect::<Vec<_>>()), "{glob}");
         }
     }
 
     #[test]
     fn a_notebook_that_is_gone_in_the_end_is_not_run() {
-        assert_eq!(notebooks_to_run(&changes(&["a.ipynb", "b.ipynb"], &["a.ipynb"]), "**"), Ok(vec!["b.ipynb".to_owned()]));
+        assert_eq!(chosen(&changes(&["a.ipynb", "b.ipynb"], &["a.ipynb"]), "**"), Ok(vec!["b.ipynb".to_owned()]));
     }
 
     #[test]
@@ -97,12 +113,12 @@ mod tests {
             "",
             ".ipynb",
         ];
-        assert_eq!(notebooks_to_run(&changes(&bad, &[]), "**"), Ok(Vec::new()));
+        assert_eq!(chosen(&changes(&bad, &[]), "**"), Ok(Vec::new()));
     }
 
     #[test]
     fn a_pattern_that_is_not_a_glob_is_named() {
-        let error = notebooks_to_run(&changes(&["a.ipynb"], &[]), "a[").expect_err("an unclosed class");
+        let error = chosen(&changes(&["a.ipynb"], &[]), "a[").expect_err("an unclosed class");
         assert_eq!(error.to_string(), "notebook_glob \"a[\" is not a pattern: unclosed character class; missing ']'");
     }
 
@@ -123,7 +139,8 @@ mod tests {
             ("a[,main", "main", true),
         ];
         for (patterns, branch, expected) in table {
-            assert_eq!(branch_matches(patterns, branch), expected, "{patterns:?} {branch:?}");
+            let trigger = Trigger::new(patterns, "**").expect("a glob");
+            assert_eq!(trigger.runs_on(branch), expected, "{patterns:?} {branch:?}");
         }
     }
 }

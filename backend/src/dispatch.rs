@@ -16,7 +16,7 @@ const SWEEP: Duration = Duration::from_millis(500);
 /// How many tickets are sent at once.
 const BATCH: usize = 1000;
 /// How long tickets may gather after some were sent.
-const GATHER: Duration = Duration::from_millis(20);
+const GATHER: Duration = Duration::from_millis(30);
 /// How long pipelines may wait beside an empty queue before it is taken that their tickets were lost.
 const LOST_AFTER: Duration = Duration::from_secs(3);
 

@@ -15,7 +15,7 @@ use crate::{
     database::{Database, Query},
     dialect::Dialect,
     fields::{self, Fields},
-    plan::{self, plan},
+    plan::plan,
 };
 
 /// How often a batch is tried again that crossed another process's.
@@ -88,11 +88,11 @@ async fn attempt(database: &Database, asked: &[Asked]) -> Result<Vec<Accepted>, 
     match database.dialect {
         // One statement is a transaction, and one way there and back.
         Dialect::Postgres => {
-            let (now, known) = search.found(&database.all(search.query(database.dialect)?).await?)?;
+            let (now, known) = search.found(&database.take_in(search.query(database.dialect)?).await?)?;
             let plan = plan(asked, known, || generate(now))?;
             if !plan.changes_nothing() {
-                let sql = plan::in_one_statement(database.dialect);
-                database.all(plan.bind(sqlx::query(AssertSqlSafe(sql)), now)?).await?;
+                let sql = plan.in_one_statement(database.dialect);
+                database.take_in(plan.bind(sqlx::query(AssertSqlSafe(sql)), now)?).await?;
             }
             Ok(plan.answers)
         }
@@ -104,10 +104,9 @@ async fn attempt(database: &Database, asked: &[Asked]) -> Result<Vec<Accepted>, 
                 write.undo().await?;
                 return Ok(plan.answers);
             }
-            for sql in plan::statements(database.dialect) {
-                write.run(plan.bind(sqlx::query(AssertSqlSafe(sql)), now)?).await?;
-            }
-            write.commit().await?;
+            // Together, because each call is handed to the thread that has the connection and back.
+            let sql = plan.statements(database.dialect).join(";") + "; COMMIT";
+            write.commit_by(plan.bind(sqlx::query(AssertSqlSafe(sql)), now)?).await?;
             Ok(plan.answers)
         }
     }
@@ -143,23 +142,24 @@ impl<'a> Search<'a> {
     fn query<'q>(&self, dialect: Dialect) -> Result<Query<'q>, StoreError> {
         let columns =
             [("number", "BIGINT"), ("repo", "TEXT"), ("branch", "TEXT"), ("commit_sha", "TEXT"), ("notebook_path", "TEXT")];
-        let pushes = dialect.rows("$2", &columns);
         let sql = format!(
-            "SELECT 'now' AS kind, {} AS number, '' AS name, '' AS found
+            "WITH pushes AS MATERIALIZED (SELECT n.number, n.repo, n.branch, n.commit_sha, n.notebook_path FROM {})
+             SELECT 'now' AS kind, {} AS number, '' AS name, '' AS found
              UNION ALL
              SELECT 'delivery' AS kind, CAST(0 AS BIGINT) AS number, d.delivery_id AS name, d.pipelines AS found
              FROM deliveries d WHERE {}
              UNION ALL
              SELECT 'push' AS kind, n.number, '' AS name, p.id AS found
-             FROM {pushes} LEFT JOIN pipelines p ON p.repo = n.repo AND p.commit_sha = n.commit_sha
+             FROM pushes n LEFT JOIN pipelines p ON p.repo = n.repo AND p.commit_sha = n.commit_sha
                  AND p.notebook_path = n.notebook_path AND p.manual = 0
              WHERE COALESCE(p.id, '') <> ''
              UNION ALL
              SELECT 'queued' AS kind, n.number, '' AS name, p.id AS found
-             FROM {pushes} LEFT JOIN pipelines p ON p.repo = n.repo AND p.branch = n.branch
+             FROM pushes n LEFT JOIN pipelines p ON p.repo = n.repo AND p.branch = n.branch
                  AND p.notebook_path = n.notebook_path AND p.status IN ('queued', 'running') AND p.status = 'queued'
                  AND p.manual + 0 = 0
              WHERE COALESCE(p.id, '') <> ''",
+            dialect.rows("$2", &columns),
             dialect.clock(),
             dialect.among("d.delivery_id", "$1"),
         );

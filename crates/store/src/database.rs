@@ -8,10 +8,13 @@ use sqlx::{
     pool::PoolConnection,
 };
 
-use crate::{StoreError, dialect::Dialect};
+use crate::{StoreError, checkpoints::Checkpoints, dialect::Dialect};
 
 /// How many connections a process has to PostgreSQL.
 const CONNECTIONS: u32 = 16;
+
+/// How many of PostgreSQL's connections take in pipelines: while one waits for the disk, the other computes.
+const INTAKE: u32 = 2;
 
 /// How many readers work at once on SQLite. Writers never block them.
 const READERS: u32 = 4;
@@ -33,6 +36,10 @@ pub(crate) type Query<'q> = sqlx::query::Query<'q, Any, AnyArguments>;
 pub(crate) struct Database {
     writer: AnyPool,
     reader: AnyPool,
+    /// The way in: PostgreSQL has a process for each connection, and one that does the same again has it all at hand.
+    intake: AnyPool,
+    /// SQLite's only: PostgreSQL sees to it by itself.
+    checkpoints: Option<Checkpoints>,
     pub(crate) dialect: Dialect,
 }
 
@@ -52,8 +59,9 @@ impl Database {
                     Ok::<_, StoreError>(first.close().await?)
                 })
                 .await?;
+                let intake = pool(dialect, INTAKE).connect_lazy(url)?;
                 let pool = pool(dialect, CONNECTIONS).connect_lazy(url)?;
-                Ok(Self { writer: pool.clone(), reader: pool, dialect })
+                Ok(Self { writer: pool.clone(), reader: pool, intake, checkpoints: None, dialect })
             }
             Dialect::Sqlite => {
                 let separator = if url.contains('?') { '&' } else { '?' };
@@ -63,7 +71,10 @@ impl Database {
                 // errors, instead of in the file's lock.
                 let writer = pool(dialect, 1).connect(&url).await?;
                 let reader = pool(dialect, READERS).connect(&url).await?;
-                Ok(Self { writer, reader, dialect })
+                let mut connection = AnyConnection::connect(&url).await?;
+                configure(dialect, &mut connection).await?;
+                let checkpoints = Some(Checkpoints::start(connection).await?);
+                Ok(Self { intake: writer.clone(), writer, reader, checkpoints, dialect })
             }
         }
     }
@@ -74,12 +85,26 @@ impl Database {
         let begin = sqlx::raw_sql(AssertSqlSafe(self.dialect.begin()));
         let rows: Vec<AnyRow> = in_time(begin.fetch_all(&mut *loan.connection)).await?;
         let now = rows.first().ok_or(sqlx::Error::RowNotFound)?.try_get("now")?;
-        Ok(Write { loan, dialect: self.dialect, now })
+        Ok(Write { loan, checkpoints: self.checkpoints.clone(), dialect: self.dialect, now })
     }
 
     /// All rows of a read. Each statement sees one moment.
     pub(crate) async fn all(&self, query: Query<'_>) -> Result<Vec<AnyRow>, StoreError> {
-        let mut loan = Loan::of(&self.reader).await?;
+        Self::fetch(&self.reader, query).await
+    }
+
+    /// How many may take in pipelines at once.
+    pub(crate) fn intake_connections(&self) -> u32 {
+        self.intake.options().get_max_connections()
+    }
+
+    /// All rows of a statement of the way in.
+    pub(crate) async fn take_in(&self, query: Query<'_>) -> Result<Vec<AnyRow>, StoreError> {
+        Self::fetch(&self.intake, query).await
+    }
+
+    async fn fetch(pool: &AnyPool, query: Query<'_>) -> Result<Vec<AnyRow>, StoreError> {
+        let mut loan = Loan::of(pool).await?;
         let rows = in_time(query.fetch_all(&mut *loan.connection)).await?;
         loan.sound = true;
         Ok(rows)
@@ -92,7 +117,11 @@ impl Database {
 
     /// Waits for running operations and closes the connections. Every later operation fails.
     pub(crate) async fn close(&self) {
+        if let Some(checkpoints) = &self.checkpoints {
+            checkpoints.close();
+        }
         self.reader.close().await;
+        self.intake.close().await;
         self.writer.close().await;
     }
 }
@@ -100,6 +129,7 @@ impl Database {
 /// An open write. All its changes have one time: `now`.
 pub(crate) struct Write {
     loan: Loan,
+    checkpoints: Option<Checkpoints>,
     pub(crate) dialect: Dialect,
     pub(crate) now: i64,
 }
@@ -127,16 +157,22 @@ impl Write {
 
     /// Makes the write durable. If this fails as [`StoreError::Unavailable`], it may have been made all the same.
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
-        self.end("COMMIT").await
+        self.commit_by(sqlx::query("COMMIT")).await
+    }
+
+    /// The same by statements whose last one is the commit. Where one before it fails, nothing was written.
+    pub(crate) async fn commit_by(mut self, query: Query<'_>) -> Result<(), StoreError> {
+        in_time(query.execute(&mut *self.loan.connection)).await?;
+        self.loan.sound = true;
+        if let Some(checkpoints) = &self.checkpoints {
+            checkpoints.written();
+        }
+        Ok(())
     }
 
     /// Undoes the write and keeps the connection.
-    pub(crate) async fn undo(self) -> Result<(), StoreError> {
-        self.end("ROLLBACK").await
-    }
-
-    async fn end(mut self, how: &'static str) -> Result<(), StoreError> {
-        in_time(sqlx::raw_sql(how).execute(&mut *self.loan.connection)).await?;
+    pub(crate) async fn undo(mut self) -> Result<(), StoreError> {
+        in_time(sqlx::raw_sql("ROLLBACK").execute(&mut *self.loan.connection)).await?;
         self.loan.sound = true;
         Ok(())
     }

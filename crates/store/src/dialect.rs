@@ -26,10 +26,11 @@ impl Dialect {
         match self {
             // The time-out first: switching to the write-ahead log may itself have to wait for another process.
             // With `synchronous = FULL` a commit returns after its fsync: what was acknowledged survives a power cut.
-            // The log grows to 32 MiB before it is copied into the file: then most pages are copied once for many commits.
+            // The log is copied into the file by `checkpoints`; a commit does so only where that falls far behind.
             Self::Sqlite => {
                 "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-                 PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 8000; PRAGMA cache_size = -16000"
+                 PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 64000; PRAGMA cache_size = -16000; \
+                 PRAGMA temp_store = MEMORY"
             }
             // A process that was paused must not hold its locks for ever, nor a connection whose other end is gone.
             // Every statement here is made for an index and touches few rows, however large its tables are; the server
@@ -37,7 +38,7 @@ impl Dialect {
             Self::Postgres => {
                 "SET application_name = 'mlsys'; SET statement_timeout = '12s'; SET lock_timeout = '10s'; \
                  SET idle_in_transaction_session_timeout = '12s'; SET tcp_keepalives_idle = 10; \
-                 SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3; SET plan_cache_mode = force_custom_plan; \
+                 SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3; SET plan_cache_mode = force_generic_plan; \
                  SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; \
                  SET enable_bitmapscan = off; SET enable_material = off; SET jit = off"
             }

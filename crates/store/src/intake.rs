@@ -1,6 +1,9 @@
 //! The way in: whoever asks for pipelines waits here, and all who wait share one transaction. A commit costs a wait for
 //! the disk, however much is in it.
 
+use std::hash::{BuildHasher, RandomState};
+
+use contract::RepoName;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
@@ -24,18 +27,29 @@ struct Waiting {
     answer: oneshot::Sender<Answer>,
 }
 
-/// Where to ask. The task behind it ends with its last clone.
+/// Where to ask. The tasks behind it end with its last clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Intake {
-    waiting: mpsc::Sender<Waiting>,
+    /// All that a repository asks for takes one lane, in order.
+    lanes: Vec<mpsc::Sender<Waiting>>,
+    hasher: RandomState,
 }
 
 impl Intake {
-    /// Starts the task that writes: one, so that all who come while it waits for the disk share the next transaction.
+    /// Starts the tasks that write: few, so that all who come while one waits for the disk share its next transaction.
     pub(crate) fn start(database: &Database) -> Self {
-        let (waiting, receiver) = mpsc::channel(WAITING);
-        tokio::spawn(write(database.clone(), receiver));
-        Self { waiting }
+        let lane = |_| {
+            let (waiting, receiver) = mpsc::channel(WAITING);
+            tokio::spawn(write(database.clone(), receiver));
+            waiting
+        };
+        Self { lanes: (0..database.intake_connections()).map(lane).collect(), hasher: RandomState::new() }
+    }
+
+    fn lane(&self, asked: &Asked) -> Option<&mpsc::Sender<Waiting>> {
+        let repo: Option<&RepoName> = asked.pipelines.first().map(|pipeline| &pipeline.repo);
+        let turn = usize::try_from(self.hasher.hash_one(repo) >> 32).unwrap_or(0);
+        self.lanes.get(turn.checked_rem(self.lanes.len())?)
     }
 
     /// Answers after the commit. [`StoreError::Unavailable`] if that takes too long: it may be accepted all the same.
@@ -44,7 +58,8 @@ impl Intake {
             let (answer, answered) = oneshot::channel();
             // Neither fails before the store is dropped.
             let gone = || StoreError::unavailable("the store was closed");
-            self.waiting.send(Waiting { asked, answer }).await.map_err(|_| gone())?;
+            let lane = self.lane(&asked).ok_or_else(gone)?;
+            lane.send(Waiting { asked, answer }).await.map_err(|_| gone())?;
             answered.await.map_err(|_| gone())?
         };
         match tokio::time::timeout(PATIENCE, answered).await {

@@ -36,9 +36,10 @@ impl Store {
         }
         let mut write = self.database.write().await?;
         unneeded(&mut write, ids).await?;
+        // Few are running, and they have an index; the many others are not to be looked up by their identifiers.
         let running = format!(
-            "UPDATE pipelines SET job_sent_at = $2 WHERE lease_owner IS NOT NULL AND {}",
-            write.dialect.among("id", "$1")
+            "UPDATE pipelines SET job_sent_at = $2 WHERE status = 'running' AND lease_owner IS NOT NULL AND {}",
+            write.dialect.among("id || ''", "$1")
         );
         write.run(sqlx::query(AssertSqlSafe(running)).bind(json(&ids)?).bind(write.now)).await?;
         write.commit().await

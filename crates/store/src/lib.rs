@@ -28,6 +28,7 @@
 //! | `model_servers` | which model-servers there are, and what they serve |
 
 mod batch;
+mod checkpoints;
 mod database;
 mod deliveries;
 mod deployments;

@@ -142,7 +142,7 @@ impl<'a> Plan<'a> {
         self.pipelines.is_empty() && self.deliveries.is_empty()
     }
 
-    /// The values of [`statements`].
+    /// The values of [`Self::statements`].
     pub(crate) fn bind<'q>(&self, query: Query<'q>, now: i64) -> Result<Query<'q>, StoreError> {
         let mut pipelines: Vec<_> = self.pipelines.iter().collect();
         let mut deliveries: Vec<_> = self.deliveries.iter().collect();
@@ -175,43 +175,69 @@ const PIPELINE: [(&str, &str); 11] = [
 const DELIVERY: [(&str, &str); 5] =
     [("delivery_id", "TEXT"), ("event", "TEXT"), ("repo", "TEXT"), ("body_sha256", "TEXT"), ("pipelines", "TEXT")];
 
-/// What writes a plan, whatever is in it: `$1` are its pipelines, `$2` is the time, `$3` are the pushes superseded
-/// and `$4` their identifiers, `$5` are its deliveries.
-pub(crate) fn statements(dialect: Dialect) -> [String; 5] {
-    let names = PIPELINE.map(|(name, _)| name).join(", ");
-    let delivery = DELIVERY.map(|(name, _)| name).join(", ");
-    [
-        // The status is asked for in a way that no index answers: they are to be found by their identifiers.
-        format!("DELETE FROM jobs_to_send WHERE {}", dialect.among("pipeline_id", "$4")),
+impl Plan<'_> {
+    /// What writes the plan: `$1` are its pipelines, `$2` is the time, `$3` are the pushes superseded and `$4` their
+    /// identifiers, `$5` are its deliveries. There are two versions of it, whatever is in the plan.
+    pub(crate) fn statements(&self, dialect: Dialect) -> Vec<String> {
+        let mut statements = self.cancellations(dialect);
+        statements.extend([
+            insert_pipelines(dialect),
+            format!(
+                "INSERT INTO jobs_to_send (pipeline_id) SELECT id FROM {} WHERE status = 'queued'",
+                dialect.rows("$1", &[("id", "TEXT"), ("status", "TEXT")])
+            ),
+            insert_deliveries(dialect),
+        ]);
+        statements
+    }
+
+    /// The same as one statement, for PostgreSQL. All its parts see the tables as they were before it.
+    pub(crate) fn in_one_statement(&self, dialect: Dialect) -> String {
+        let mut parts = self.cancellations(dialect);
+        parts.extend([
+            format!("{} RETURNING id, status", insert_pipelines(dialect)),
+            insert_deliveries(dialect),
+            "INSERT INTO jobs_to_send (pipeline_id) SELECT id FROM made WHERE status = 'queued'".to_owned(),
+        ]);
+        let names = ["unneeded", "cancelled", "made", "accepted", "jobs"];
+        let parts: Vec<_> =
+            names[names.len() - parts.len()..].iter().zip(parts).map(|(name, part)| format!("{name} AS ({part})")).collect();
+        // All parameters have a type, also those that are not used.
         format!(
-            "UPDATE pipelines SET status = 'cancelled', finished_at = $2,
-                 reason = (SELECT n.reason FROM {} WHERE n.id = pipelines.id)
-             WHERE {} AND status || '' = 'queued'",
-            dialect.rows("$3", &[("id", "TEXT"), ("reason", "TEXT")]),
-            dialect.among("id", "$4")
-        ),
-        format!(
-            "INSERT INTO pipelines ({names}, created_at, finished_at)
-             SELECT {names}, $2, CASE status WHEN 'cancelled' THEN $2 ELSE NULL END FROM {}",
-            dialect.rows("$1", &PIPELINE)
-        ),
-        format!(
-            "INSERT INTO jobs_to_send (pipeline_id) SELECT id FROM {} WHERE status = 'queued'",
-            dialect.rows("$1", &[("id", "TEXT"), ("status", "TEXT")])
-        ),
-        format!(
-            "INSERT INTO deliveries ({delivery}, received_at) SELECT {delivery}, $2 FROM {}",
-            dialect.rows("$5", &DELIVERY)
-        ),
-    ]
+            "WITH {} SELECT CAST($2 AS BIGINT) AS now, CAST($3 AS TEXT) AS superseded, CAST($4 AS TEXT) AS ids",
+            parts.join(", ")
+        )
+    }
+
+    /// What takes the superseded pushes out of the queue, if there are any.
+    fn cancellations(&self, dialect: Dialect) -> Vec<String> {
+        if self.superseded.is_empty() {
+            return Vec::new();
+        }
+        vec![
+            // The status is asked for in a way that no index answers: they are to be found by their identifiers.
+            format!("DELETE FROM jobs_to_send WHERE {}", dialect.among("pipeline_id", "$4")),
+            format!(
+                "UPDATE pipelines SET status = 'cancelled', finished_at = $2,
+                     reason = (SELECT n.reason FROM {} WHERE n.id = pipelines.id)
+                 WHERE {} AND status || '' = 'queued'",
+                dialect.rows("$3", &[("id", "TEXT"), ("reason", "TEXT")]),
+                dialect.among("id", "$4")
+            ),
+        ]
+    }
 }
 
-/// The same as one statement, for PostgreSQL. All its parts see the tables as they were before it.
-pub(crate) fn in_one_statement(dialect: Dialect) -> String {
-    let [unneeded, cancelled, pipelines, jobs, deliveries] = statements(dialect);
+fn insert_pipelines(dialect: Dialect) -> String {
+    let names = PIPELINE.map(|(name, _)| name).join(", ");
     format!(
-        "WITH unneeded AS ({unneeded}), cancelled AS ({cancelled}), made AS ({pipelines}), jobs AS ({jobs}),
-             accepted AS ({deliveries})
-         SELECT CAST($2 AS BIGINT) AS now"
+        "INSERT INTO pipelines ({names}, created_at, finished_at)
+         SELECT {names}, $2, CASE status WHEN 'cancelled' THEN $2 ELSE NULL END FROM {}",
+        dialect.rows("$1", &PIPELINE)
     )
+}
+
+fn insert_deliveries(dialect: Dialect) -> String {
+    let names = DELIVERY.map(|(name, _)| name).join(", ");
+    format!("INSERT INTO deliveries ({names}, received_at) SELECT {names}, $2 FROM {}", dialect.rows("$5", &DELIVERY))
 }

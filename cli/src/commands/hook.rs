@@ -96,7 +96,7 @@ impl Outbox {
         let mut answers = Vec::new();
         for delivery in deliveries {
             let file = self.0.join(format!("{}.json", delivery.delivery_id));
-            match post.send(&delivery.delivery_id, delivery.body.into()).await? {
+            match post.send(&delivery.delivery_id, delivery.body).await? {
                 Said::Accepted(answer) => {
                     // Another hook may have removed it.
                     let _ = std::fs::remove_file(&file);

@@ -161,12 +161,11 @@ async fn a_killed_worker_costs_time_and_nothing_else(ground: &Ground) {
     let who = format!("{WHO}time.sleep(5)");
     let id = ground.push("survives", |notebook| notebook.before("mlops:export", &who)).await;
     let first = ground.line(id, |line| said_worker(line).is_some()).await;
-    match (&ground.pods, ground.pod_of(id).await) {
-        (Some(pods), Some(pod)) => pods.kill(&pod),
-        _ => {
-            let worker = said_worker(&first).and_then(|pid| ground.stage.worker_of(pid)).expect("a worker");
-            ground.stage.workers[worker].kill();
-        }
+    if let (Some(pods), Some(pod)) = (&ground.pods, ground.pod_of(id).await) {
+        pods.kill(&pod);
+    } else {
+        let worker = said_worker(&first).and_then(|pid| ground.stage.worker_of(pid)).expect("a worker");
+        ground.stage.workers[worker].kill();
     }
     let pipeline = ground.stage.api().succeeded(id).await;
     assert!(pipeline.deployed, "{pipeline:#?}");

@@ -17,6 +17,7 @@
 //! | `intake` | deliveries that arrive at the same time, in one transaction |
 //! | `batch`, `plan` | what such a transaction finds, and what it changes |
 //! | `pipelines` | pipelines |
+//! | `checkpoints` | SQLite's log, copied beside the writer |
 //! | `phases` | the phases of a pipeline and their checkpoints |
 //! | `take` | whose turn it is |
 //! | `leases` | which worker holds a pipeline; the fence that keeps a dead one from writing |

@@ -1,0 +1,26 @@
+import createClient, { type Middleware } from 'openapi-fetch'
+import { problemOf, unreachable } from './problem'
+import type { paths } from './schema'
+import { transport } from './transport'
+
+const failures: Middleware = {
+  async onResponse({ response }) {
+    // 304 answers a conditional request: nothing has changed, and nothing is wrong.
+    if (!response.ok && response.status !== 304) throw await problemOf(response)
+    return undefined
+  },
+  onError({ error }) {
+    return error instanceof DOMException && error.name === 'AbortError' ? error : unreachable()
+  },
+}
+
+export const api = createClient<paths>({
+  baseUrl: location.origin,
+  fetch: (request) => transport().fetch(request),
+})
+api.use(failures)
+
+/** The body of a response; failures have been thrown as `ApiProblem` before. */
+export async function data<T>(call: Promise<{ data?: T }>): Promise<T> {
+  return (await call).data as T
+}

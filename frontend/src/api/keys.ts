@@ -1,0 +1,32 @@
+import type { NewRepo } from './types'
+
+/** The filters that the list of pipelines takes. */
+export interface PipelineFilter {
+  status?: string | undefined
+  repo?: string | undefined
+  branch?: string | undefined
+  model?: string | undefined
+}
+
+/** Every query key, so that what a mutation invalidates can be seen in one place. */
+export const keys = {
+  pipelines: () => ['pipelines'] as const,
+  pipelineList: (filter: PipelineFilter, limit: number) => ['pipelines', 'list', filter, limit] as const,
+  pipeline: (id: string) => ['pipelines', 'one', id] as const,
+  notebook: (id: string) => ['pipelines', 'notebook', id] as const,
+  parameters: (id: string) => ['pipelines', 'parameters', id] as const,
+  models: () => ['models'] as const,
+  modelList: () => ['models', 'list'] as const,
+  model: (name: string) => ['models', 'one', name] as const,
+  versions: (name: string) => ['models', 'versions', name] as const,
+  version: (name: string, version: number) => ['models', 'version', name, version] as const,
+  history: (name: string) => ['models', 'history', name] as const,
+  traffic: (name: string) => ['models', 'traffic', name] as const,
+  repos: () => ['repos'] as const,
+  repoList: () => ['repos', 'list'] as const,
+  repo: (id: number) => ['repos', 'one', id] as const,
+  repoCheck: (repo: NewRepo | null) => ['repos', 'check', repo] as const,
+  statistics: (days: number) => ['statistics', days] as const,
+  settings: () => ['settings'] as const,
+  readiness: () => ['readiness'] as const,
+}

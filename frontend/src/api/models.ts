@@ -1,0 +1,117 @@
+import { useInfiniteQuery, useMutation, useQueries, useQuery, useQueryClient } from '@tanstack/react-query'
+import { api, data } from './client'
+import { keys } from './keys'
+import { POLL } from './polling'
+import type { Environment, Promotion, Rollback } from './types'
+
+const firstPage = null as string | null
+
+export function useModels(limit = 100) {
+  return useInfiniteQuery({
+    queryKey: keys.modelList(),
+    queryFn: ({ pageParam, signal }) =>
+      data(api.GET('/api/models', { params: { query: { limit, after: pageParam ?? undefined } }, signal })),
+    initialPageParam: firstPage,
+    getNextPageParam: (last) => last.next,
+    refetchInterval: POLL.slow,
+  })
+}
+
+/** A few models at once, seldom: for since when their versions serve. */
+export function useModelDetails(names: readonly string[]) {
+  return useQueries({
+    queries: names.map((name) => ({
+      queryKey: keys.model(name),
+      queryFn: ({ signal }: { signal: AbortSignal }) => data(api.GET('/api/models/{name}', { params: { path: { name } }, signal })),
+      staleTime: POLL.slow,
+      refetchInterval: POLL.still,
+    })),
+    combine: (results) => new Map(results.flatMap(({ data: detail }) => (detail ? [[detail.name, detail] as const] : []))),
+  })
+}
+
+export function useModel(name: string) {
+  return useQuery({
+    queryKey: keys.model(name),
+    queryFn: ({ signal }) => data(api.GET('/api/models/{name}', { params: { path: { name } }, signal })),
+    refetchInterval: POLL.slow,
+  })
+}
+
+export function useVersions(name: string, limit = 50) {
+  return useInfiniteQuery({
+    queryKey: keys.versions(name),
+    queryFn: ({ pageParam, signal }) => {
+      const params = { path: { name }, query: { limit, after: pageParam ?? undefined } }
+      return data(api.GET('/api/models/{name}/versions', { params, signal }))
+    },
+    initialPageParam: firstPage,
+    getNextPageParam: (last) => last.next,
+    refetchInterval: POLL.slow,
+  })
+}
+
+export function useVersion(name: string | null, version: number | null) {
+  return useQuery({
+    queryKey: keys.version(name ?? '', version ?? 0),
+    queryFn: ({ signal }) => {
+      const params = { path: { name: name ?? '', version: version ?? 0 } }
+      return data(api.GET('/api/models/{name}/versions/{version}', { params, signal }))
+    },
+    enabled: name !== null && version !== null,
+  })
+}
+
+/** Where and when versions were in service, newest first. */
+export function useDeployments(name: string, limit = 50) {
+  return useInfiniteQuery({
+    queryKey: keys.history(name),
+    queryFn: ({ pageParam, signal }) => {
+      const params = { path: { name }, query: { limit, after: pageParam ?? undefined } }
+      return data(api.GET('/api/models/{name}/history', { params, signal }))
+    },
+    initialPageParam: firstPage,
+    getNextPageParam: (last) => last.next,
+    refetchInterval: POLL.slow,
+  })
+}
+
+/** Counters since the model-servers started; rates come from the differences between two answers. */
+export function useTraffic(name: string) {
+  return useQuery({
+    queryKey: keys.traffic(name),
+    queryFn: ({ signal }) => data(api.GET('/api/models/{name}/traffic', { params: { path: { name } }, signal })),
+    refetchInterval: POLL.traffic,
+  })
+}
+
+export function usePromote(name: string) {
+  const client = useQueryClient()
+  return useMutation({
+    mutationFn: (body: Promotion) => data(api.POST('/api/models/{name}/promote', { params: { path: { name } }, body })),
+    onSettled: () => client.invalidateQueries({ queryKey: keys.models() }),
+  })
+}
+
+export function useRollback(name: string) {
+  const client = useQueryClient()
+  return useMutation({
+    mutationFn: (body: Rollback) => data(api.POST('/api/models/{name}/rollback', { params: { path: { name } }, body })),
+    onSettled: () => client.invalidateQueries({ queryKey: keys.models() }),
+  })
+}
+
+export interface PredictionRequest {
+  body: unknown
+  version?: number | undefined
+  env?: Environment | undefined
+}
+
+export function usePredict(name: string) {
+  return useMutation({
+    mutationFn: ({ body, version, env }: PredictionRequest) => {
+      const params = { path: { name }, query: { version, env } }
+      return data(api.POST('/api/models/{name}/predict', { params, body: body as Record<string, never> }))
+    },
+  })
+}

@@ -1,0 +1,28 @@
+import { QueryClient } from '@tanstack/react-query'
+import { ApiProblem } from './problem'
+import { isActive, type PipelineStatus } from './types'
+
+/** How often what is looked at is asked for again, in milliseconds. Hidden tabs do not ask. */
+export const POLL = { pipeline: 1_000, quick: 2_000, traffic: 5_000, slow: 15_000, still: 60_000 } as const
+
+/** Quick while something is queued or running, slow otherwise. */
+export function listInterval(pipelines: readonly { status: PipelineStatus }[], pages = 1): number {
+  const base = pipelines.some((pipeline) => isActive(pipeline.status)) ? POLL.quick : POLL.slow
+  // Every loaded page is asked for again, so that many pages have to wait longer.
+  return base * Math.max(1, pages)
+}
+
+/** A second try helps against a lost connection or a restart, and not against a refusal. */
+export function worthRetrying(failures: number, error: unknown): boolean {
+  if (failures >= 2) return false
+  return !(error instanceof ApiProblem) || error.status === 0 || error.status === 502 || error.status === 503
+}
+
+export function createQueryClient(): QueryClient {
+  return new QueryClient({
+    defaultOptions: {
+      queries: { retry: worthRetrying, staleTime: 1_000, refetchOnWindowFocus: true },
+      mutations: { retry: false },
+    },
+  })
+}

@@ -1,0 +1,59 @@
+import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { api, data } from './client'
+import { keys } from './keys'
+import { POLL } from './polling'
+import type { NewRepo, RepoChange } from './types'
+
+export function useRepos(limit = 100) {
+  return useInfiniteQuery({
+    queryKey: keys.repoList(),
+    queryFn: ({ pageParam, signal }) =>
+      data(api.GET('/api/repos', { params: { query: { limit, after: pageParam ?? undefined } }, signal })),
+    initialPageParam: null as string | null,
+    getNextPageParam: (last) => last.next,
+    refetchInterval: POLL.slow,
+  })
+}
+
+export function useRepo(id: number) {
+  return useQuery({
+    queryKey: keys.repo(id),
+    queryFn: ({ signal }) => data(api.GET('/api/repos/{id}', { params: { path: { id } }, signal })),
+  })
+}
+
+function useRepoMutation<Argument, Result>(run: (argument: Argument) => Promise<Result>) {
+  const client = useQueryClient()
+  return useMutation({ mutationFn: run, onSettled: () => client.invalidateQueries({ queryKey: keys.repos() }) })
+}
+
+/** Looks what registering would find; changes nothing. */
+export function useRepoCheck(repo: NewRepo | null) {
+  return useQuery({
+    queryKey: keys.repoCheck(repo),
+    queryFn: ({ signal }) => data(api.POST('/api/repos/check', { body: repo ?? { full_name: '' }, signal })),
+    enabled: repo !== null,
+    // What the last one found stays until the next answer, so that nothing jumps while one types.
+    placeholderData: (previous) => (previous?.full_name === repo?.full_name ? previous : undefined),
+    staleTime: 10_000,
+  })
+}
+
+export function useAddRepo() {
+  return useRepoMutation((body: NewRepo) => data(api.POST('/api/repos', { body })))
+}
+
+export function useChangeRepo() {
+  return useRepoMutation(({ id, change }: { id: number; change: RepoChange }) =>
+    data(api.PATCH('/api/repos/{id}', { params: { path: { id } }, body: change })),
+  )
+}
+
+export function useRemoveRepo() {
+  return useRepoMutation((id: number) => data(api.DELETE('/api/repos/{id}', { params: { path: { id } } })))
+}
+
+/** Looks for the webhook again, and creates it if the token may. */
+export function useInstallWebhook() {
+  return useRepoMutation((id: number) => data(api.POST('/api/repos/{id}/webhook', { params: { path: { id } } })))
+}

@@ -1,0 +1,58 @@
+import type { components } from './schema'
+
+type Schemas = components['schemas']
+
+export type Problem = Schemas['Problem']
+export type PipelineStatus = Schemas['PipelineStatus']
+export type PhaseName = Schemas['PhaseName']
+export type PhaseStatus = Schemas['PhaseStatus']
+export type PhaseRecord = Schemas['PhaseRecord']
+export type PipelineRecord = Schemas['PipelineRecord']
+export type PipelineDetail = Schemas['PipelineDetail']
+export type GateResult = Schemas['GateResult']
+export type Champion = Schemas['Champion']
+export type NewPipeline = Schemas['NewPipeline']
+export type LogLine = Schemas['LogLine']
+export type LogStream = Schemas['LogStream']
+export type Parameter = Schemas['Parameter']
+export type ParameterType = Schemas['ParameterType']
+export type Environment = Schemas['Environment']
+export type ModelSummary = Schemas['ModelSummary']
+export type ModelDetail = Schemas['ModelDetail']
+export type Deployment = Schemas['Deployment']
+export type VersionRecord = Schemas['VersionRecord']
+export type VersionDetail = Schemas['VersionDetail']
+export type ModelManifest = Schemas['ModelManifest']
+export type Signature = Schemas['Signature']
+export type Column = Schemas['Column']
+export type DeploymentEvent = Schemas['DeploymentEvent']
+export type DeploymentChange = Schemas['DeploymentChange']
+export type Promotion = Schemas['Promotion']
+export type Rollback = Schemas['Rollback']
+export type ModelTraffic = Schemas['ModelTraffic']
+export type VersionTraffic = Schemas['VersionTraffic']
+export type Prediction = Schemas['Prediction']
+export type Repo = Schemas['Repo']
+export type NewRepo = Schemas['NewRepo']
+export type RepoChange = Schemas['RepoChange']
+export type RepoCheck = Schemas['RepoCheck']
+export type Webhook = Schemas['Webhook']
+export type DayStatistics = Schemas['DayStatistics']
+export type Statistics = Schemas['Statistics']
+export type Setting = Schemas['Setting']
+export type Settings = Schemas['Settings']
+export type Readiness = Schemas['Readiness']
+
+export interface Page<T> {
+  items: T[]
+  next: string | null
+}
+
+export const PHASES: readonly PhaseName[] = ['download', 'validate', 'execute', 'register', 'deploy']
+export const STATUSES: readonly PipelineStatus[] = ['queued', 'running', 'succeeded', 'failed', 'cancelled', 'skipped']
+export const ENVIRONMENTS: readonly Environment[] = ['dev', 'staging', 'prod']
+
+/** Whether a pipeline still changes by itself. */
+export function isActive(status: PipelineStatus): boolean {
+  return status === 'queued' || status === 'running'
+}

@@ -1,0 +1,78 @@
+import { useEffect, useMemo, useRef, useState, type ReactNode } from 'react'
+import type { Violation } from '../log/store'
+import { cx } from '../ui/cx'
+import { cellsOf, focusOf, joined } from './cells'
+import { CellView } from './CellView'
+import type { Cell, Notebook } from './model'
+import { useKeptInView } from './useKeptInView'
+import { ViolationList } from './ViolationList'
+
+/** About as high as the cell will be, so that the scroll bar hardly moves when it is drawn. */
+function guess(cell: Cell): number {
+  const lines = joined(cell.source).split('\n', 45).length
+  const outputs = Array.isArray(cell.outputs) ? Math.min(4, cell.outputs.length) : 0
+  return 44 + lines * 20 + outputs * 80
+}
+
+/** Draws its content once it comes near the visible part of the page, and keeps it then. */
+function WhenNear({ height, now, children }: { height: number; now: boolean; children: () => ReactNode }) {
+  const [near, setNear] = useState(now || typeof IntersectionObserver === 'undefined')
+  const place = useRef<HTMLDivElement>(null)
+  useEffect(() => {
+    if (near || !place.current) return
+    const observer = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && setNear(true), { rootMargin: '800px' })
+    observer.observe(place.current)
+    return () => observer.disconnect()
+  }, [near])
+  if (near || now) return <>{children()}</>
+  return <div ref={place} style={{ height }} />
+}
+
+/** Cells that are drawn at once; the others when they come near. */
+const FIRST = 12
+
+const none: readonly Violation[] = []
+
+interface NotebookViewProps {
+  notebook: Notebook
+  /** Whether the pipeline still runs. */
+  live: boolean
+  violations?: readonly Violation[]
+  className?: string
+}
+
+/** A notebook with its outputs, as far as it has run. */
+export function NotebookView({ notebook, live, violations = none, className }: NotebookViewProps) {
+  const scroller = useRef<HTMLDivElement>(null)
+  const cells = useMemo(() => cellsOf(notebook), [notebook])
+  const focus = focusOf(cells)
+  const byCell = useMemo(() => {
+    const map = new Map<number | null, Violation[]>()
+    for (const violation of violations) {
+      const known = violation.cell !== null && violation.cell < cells.length ? violation.cell : null
+      map.set(known, [...(map.get(known) ?? []), violation])
+    }
+    return map
+  }, [violations, cells.length])
+  const firstBad = violations.find((violation) => violation.cell !== null)?.cell ?? -1
+  const target = focus === -1 ? firstBad : focus
+
+  useKeptInView(scroller, target)
+
+  return (
+    <div ref={scroller} role="region" aria-label="Notebook cells" tabIndex={0} className={cx('relative min-h-0 overflow-y-auto overscroll-contain -outline-offset-2', className)}>
+      {byCell.has(null) && (
+        <div className="p-3">
+          <ViolationList violations={byCell.get(null) ?? none} withCell />
+        </div>
+      )}
+      {cells.map((cell, index) => (
+        <div key={index} data-cell={index} className="border-b border-line last:border-0">
+          <WhenNear height={guess(cell)} now={index < FIRST || index === target}>
+            {() => <CellView cell={cell} index={index} live={live} violations={byCell.get(index) ?? none} />}
+          </WhenNear>
+        </div>
+      ))}
+    </div>
+  )
+}

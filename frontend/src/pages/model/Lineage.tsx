@@ -1,0 +1,67 @@
+import type { ReactNode } from 'react'
+import { Link } from 'react-router'
+import type { VersionDetail } from '../../api'
+import { CopyButton, Icon, RelativeTime, shortSha } from '../../ui'
+
+function External({ href, children }: { href: string | null; children: string }) {
+  if (!href) return <span className="min-w-0 font-mono text-sm wrap-anywhere">{children}</span>
+  return (
+    <a href={href} target="_blank" rel="noopener noreferrer" className="link inline-flex min-w-0 items-center gap-1 font-mono text-sm wrap-anywhere">
+      {children}
+      <Icon name="external" className="size-3.5" />
+      <span className="sr-only">(another site)</span>
+    </a>
+  )
+}
+
+function Step({ name, copy, children }: { name: string; copy?: string | null; children: ReactNode }) {
+  return (
+    <li className="relative flex gap-3 pb-3 last:pb-0 not-last:before:absolute not-last:before:top-3 not-last:before:left-[5px] not-last:before:h-full not-last:before:border-l not-last:before:border-line-strong">
+      <span aria-hidden="true" className="relative mt-1.5 size-[11px] shrink-0 rounded-full border-2 border-accent bg-surface" />
+      <div className="min-w-0">
+        <div className="text-sm text-muted">{name}</div>
+        <div className="flex min-h-7 min-w-0 items-center gap-1">
+          {children}
+          {copy && <CopyButton text={copy} label={`Copy: ${name}`} />}
+        </div>
+      </div>
+    </li>
+  )
+}
+
+/** From the push to the bytes: what a version was made of, step by step. */
+export function Lineage({ version }: { version: VersionDetail }) {
+  const { links } = version
+  return (
+    <ol>
+      <Step name="Delivery" copy={version.delivery_id}>
+        {version.delivery_id ? <External href={null}>{version.delivery_id}</External> : 'None: a person started it'}
+      </Step>
+      <Step name="Commit" copy={version.commit_sha}>
+        <External href={links.commit}>{`${version.repo}@${shortSha(version.commit_sha)}`}</External>
+      </Step>
+      <Step name="Notebook" copy={version.notebook_path}>
+        <External href={null}>{version.notebook_path}</External>
+      </Step>
+      <Step name="Pipeline" copy={version.pipeline_id}>
+        <Link to={`/pipelines/${version.pipeline_id}`} className="link min-w-0 font-mono text-sm wrap-anywhere">
+          {version.pipeline_id}
+        </Link>
+      </Step>
+      <Step name="MLflow run" copy={version.mlflow_run_id}>
+        {version.mlflow_run_id ? <External href={links.mlflow_run}>{version.mlflow_run_id}</External> : 'None'}
+      </Step>
+      <Step name="Registered in MLflow" copy={version.uri}>
+        <External href={links.mlflow_version}>{version.uri}</External>
+        <span className="shrink-0 text-sm text-muted">
+          <RelativeTime at={version.created_at} />
+        </span>
+      </Step>
+      <Step name="Artifact, SHA-256" copy={version.sha256}>
+        <code className="min-w-0 truncate font-mono text-sm" title={version.sha256}>
+          {version.sha256}
+        </code>
+      </Step>
+    </ol>
+  )
+}

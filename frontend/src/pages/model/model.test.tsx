@@ -1,0 +1,103 @@
+import { fireEvent, screen, waitFor, within } from '@testing-library/react'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { setTransport } from '../../api/transport'
+import { installMock } from '../../mock'
+import { problem } from '../../mock/http'
+import type { MockModel } from '../../mock/models'
+import type { MockServer } from '../../mock/server'
+import { renderAt } from '../../test/app'
+
+let server: MockServer
+const click = (name: string | RegExp) => fireEvent.click(screen.getByRole('button', { name }))
+const model = () => server.models.get('titanic-survival') as MockModel
+
+beforeEach(() => {
+  server = installMock(undefined, 0)
+})
+afterEach(() => setTransport(null))
+
+describe('promoting', () => {
+  it('goes from dev to staging, then to prod after the word', async () => {
+    const newest = model().detail.latest_version
+    renderAt('/models/titanic-survival')
+    fireEvent.click(await screen.findByRole('button', { name: 'Promote to staging' }))
+    const comparison = await screen.findByRole('table', { name: 'What changes' })
+    expect(within(comparison).getByText('accuracy')).toBeTruthy()
+    fireEvent.click(within(screen.getByRole('dialog')).getByRole('button', { name: 'Promote to staging' }))
+    await waitFor(() => expect(model().detail.environments.staging).toBe(newest))
+
+    fireEvent.click(await screen.findByRole('button', { name: 'Promote to prod' }))
+    const submit = () => within(screen.getByRole('dialog')).getByRole<HTMLButtonElement>('button', { name: 'Promote to prod' })
+    expect(submit().disabled).toBe(true)
+    fireEvent.change(screen.getByLabelText(/Type production/), { target: { value: 'production' } })
+    expect(submit().disabled).toBe(false)
+    fireEvent.click(submit())
+    await waitFor(() => expect(model().detail.environments.prod).toBe(newest))
+  })
+
+  it('says in words why it was refused', async () => {
+    server.intercept = (request) => (request.url.endsWith('/promote') ? problem(422, 'model_refused', 'The smoke test gave other answers.') : undefined)
+    renderAt('/models/titanic-survival')
+    fireEvent.click(await screen.findByRole('button', { name: 'Promote to staging' }))
+    fireEvent.click(within(screen.getByRole('dialog')).getByRole('button', { name: 'Promote to staging' }))
+    expect(await screen.findByText('The model-server refused the model')).toBeTruthy()
+    expect(screen.getByText('The smoke test gave other answers.')).toBeTruthy()
+  })
+
+  it('rolls back to the version before', async () => {
+    renderAt('/models/titanic-survival')
+    const button = await screen.findByRole('button', { name: /^Roll back to \d+$/ })
+    const version = Number(button.textContent?.match(/\d+/)?.[0])
+    fireEvent.click(button)
+    fireEvent.click(within(screen.getByRole('dialog')).getByRole('button', { name: 'Roll back' }))
+    await waitFor(() => expect(model().detail.environments.dev).toBe(version))
+  })
+})
+
+describe('trying a model', () => {
+  it('sends the example and shows label and probabilities', async () => {
+    renderAt('/models/titanic-survival?tab=try')
+    const age = await screen.findByLabelText<HTMLInputElement>('Age')
+    expect(age.value).toBe('29')
+    click('Predict')
+    expect(await screen.findByText('88.0 %')).toBeTruthy()
+  })
+
+  it('shows mistakes at their fields and sends nothing', async () => {
+    let sent = 0
+    server.intercept = (request) => {
+      if (request.method === 'POST') sent += 1
+      return undefined
+    }
+    renderAt('/models/titanic-survival?tab=try')
+    fireEvent.change(await screen.findByLabelText('Pclass'), { target: { value: 'first' } })
+    click('Predict')
+    expect(await screen.findByText('Write a number.')).toBeTruthy()
+    expect(screen.getByLabelText('Pclass').getAttribute('aria-invalid')).toBe('true')
+    expect(sent).toBe(0)
+  })
+
+  it('shows the server’s refusal at the column it names, until that is mended', async () => {
+    const detail = 'column "Fare", row 0 (from 0): the model cannot take a missing value here'
+    server.intercept = (request) => (request.method === 'POST' ? problem(400, 'bad_input', detail) : undefined)
+    renderAt('/models/titanic-survival?tab=try')
+    const fare = await screen.findByLabelText('Fare')
+    click('Predict')
+    expect(await screen.findByText(detail)).toBeTruthy()
+    expect(fare.getAttribute('aria-invalid')).toBe('true')
+    fireEvent.change(fare, { target: { value: '7' } })
+    await waitFor(() => expect(screen.queryByText(detail)).toBeNull())
+  })
+
+  it('carries the row from the form to the JSON and back', async () => {
+    renderAt('/models/titanic-survival?tab=try')
+    fireEvent.change(await screen.findByLabelText('Age'), { target: { value: '' } })
+    fireEvent.click(screen.getByRole('tab', { name: 'JSON' }))
+    const editor = screen.getByLabelText<HTMLTextAreaElement>('The request’s body as JSON')
+    expect(JSON.parse(editor.value)).toMatchObject([{ Age: null, Sex: 'female' }])
+    fireEvent.change(editor, { target: { value: '[{"Age": 40, "Sex": "male", "Pclass": 3, "Fare": 8}]' } })
+    fireEvent.click(screen.getByRole('tab', { name: 'Form' }))
+    expect(screen.getByLabelText<HTMLInputElement>('Age').value).toBe('40')
+    expect(screen.getByText(/curl -X POST/).textContent).toContain('"Sex":"male"')
+  })
+})

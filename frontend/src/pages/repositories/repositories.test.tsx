@@ -1,0 +1,53 @@
+import { fireEvent, screen, waitFor, within } from '@testing-library/react'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { setTransport } from '../../api/transport'
+import { installMock } from '../../mock'
+import type { MockServer } from '../../mock/server'
+import { renderAt } from '../../test/app'
+
+let server: MockServer
+
+beforeEach(() => {
+  server = installMock(undefined, 0)
+})
+afterEach(() => setTransport(null))
+
+it('checks an address while one types it, says what to paste, and adds it', async () => {
+  const router = renderAt('/repositories?add=')
+  fireEvent.change(await screen.findByLabelText('Repository'), { target: { value: 'https://github.com/acme/new.git' } })
+  expect(await screen.findByText('Read as acme/new')).toBeTruthy()
+  expect(await screen.findByText('mlsys can read it', {}, { timeout: 2_000 })).toBeTruthy()
+  expect(screen.getByText('https://mlsys.example.org/webhook/github')).toBeTruthy()
+  fireEvent.click(within(screen.getByRole('dialog')).getByRole('button', { name: 'Add repository' }))
+  await waitFor(() => expect(router.state.location.pathname).toBe('/repositories/6'))
+  expect(server.repos.at(-1)).toMatchObject({ full_name: 'acme/new', branch: 'main' })
+})
+
+it('leads to a repository that is registered already', async () => {
+  renderAt('/repositories?add=')
+  fireEvent.change(await screen.findByLabelText('Repository'), { target: { value: 'acme/pricing' } })
+  const link = await screen.findByRole('link', { name: 'Open it' }, { timeout: 2_000 })
+  expect(link.getAttribute('href')).toBe('/repositories/3')
+  expect(within(screen.getByRole('dialog')).getByRole<HTMLButtonElement>('button', { name: 'Add repository' }).disabled).toBe(true)
+})
+
+it('saves only what was changed', async () => {
+  renderAt('/repositories/3')
+  fireEvent.change(await screen.findByLabelText('Branches'), { target: { value: 'main' } })
+  fireEvent.click(screen.getByRole('button', { name: 'Save' }))
+  await waitFor(() => expect(server.repos.find((repo) => repo.id === 3)).toMatchObject({ branch: 'main', cpu: '4' }))
+})
+
+it('removes a repository after asking', async () => {
+  const router = renderAt('/repositories/4')
+  fireEvent.click(await screen.findByRole('button', { name: 'Remove' }))
+  fireEvent.click(within(screen.getByRole('dialog')).getByRole('button', { name: 'Remove' }))
+  await waitFor(() => expect(router.state.location.pathname).toBe('/repositories'))
+  expect(server.repos.some((repo) => repo.id === 4)).toBe(false)
+})
+
+it('explains local repositories without a webhook', async () => {
+  renderAt('/repositories/1')
+  expect(await screen.findByText('git push mlsys main')).toBeTruthy()
+  expect(screen.queryByText('Payload URL')).toBeNull()
+})

@@ -1,0 +1,28 @@
+import type { RouteObject } from 'react-router'
+import { RouteError } from './ui/RouteError'
+import { Shell } from './ui/Shell'
+
+/** Every page is a chunk of its own, loaded when it is first opened. Each module exports `Component`. */
+export const routes: RouteObject[] = [
+  {
+    element: <Shell />,
+    errorElement: <RouteError />,
+    hydrateFallbackElement: <div />,
+    children: [
+      {
+        errorElement: <RouteError />,
+        children: [
+          { index: true, lazy: () => import('./pages/dashboard') },
+          { path: 'pipelines', lazy: () => import('./pages/pipelines') },
+          { path: 'pipelines/:id', lazy: () => import('./pages/pipeline') },
+          { path: 'models', lazy: () => import('./pages/models') },
+          { path: 'models/:name', lazy: () => import('./pages/model') },
+          { path: 'repositories', lazy: () => import('./pages/repositories') },
+          { path: 'repositories/:id', lazy: () => import('./pages/repositories/one') },
+          { path: 'settings', lazy: () => import('./pages/settings') },
+          { path: '*', lazy: () => import('./pages/missing') },
+        ],
+      },
+    ],
+  },
+]

@@ -10,6 +10,7 @@ PORTS := $(if $(PORT),--port $(PORT)) $(if $(MODEL_SERVER_PORT),--model-server-p
 	$(if $(MLFLOW_PORT),--mlflow-port $(MLFLOW_PORT))
 PROCESSES := --bin mlsys --bin backend --bin worker --bin model-server
 EXAMPLES := target/webhooks-examples/node_modules/.package-lock.json
+FRONTEND := frontend/node_modules/.package-lock.json
 
 .PHONY: demo test chaos build build-all lint bench need-cargo need-npm need-servers
 
@@ -25,11 +26,14 @@ build: need-cargo
 build-all: need-cargo
 	$(CARGO) build --workspace $(PROCESSES)
 
-test: need-servers build build-all $(EXAMPLES)
+test: need-servers build build-all $(EXAMPLES) $(FRONTEND)
 	@if $(CARGO) fmt --version >/dev/null 2>&1; then $(CARGO) fmt --all --check; else echo "rustfmt is missing: formatting is not checked"; fi
 	$(CARGO) xtask tidy
 	MLSYS_HOME=.mlsys $(MLSYS) prepare
 	infra/k8s/validate
+	npm run --prefix frontend types:check
+	npm run --prefix frontend lint
+	npm test --prefix frontend
 	$(CARGO) test --workspace
 	$${MLSYS_PYTHON:-.mlsys/python/bin/python} -m unittest discover --start-directory worker/python
 
@@ -51,6 +55,10 @@ $(EXAMPLES): crates/testkit/webhooks/package-lock.json
 	mkdir -p target/webhooks-examples
 	cp crates/testkit/webhooks/package.json crates/testkit/webhooks/package-lock.json target/webhooks-examples/
 	npm ci --prefix target/webhooks-examples --no-audit --no-fund
+
+$(FRONTEND): frontend/package-lock.json
+	@$(MAKE) --no-print-directory need-npm
+	npm ci --prefix frontend --no-audit --no-fund
 
 need-cargo:
 	@command -v $(CARGO) >/dev/null || { echo "Rust is needed: install it with rustup (1.95 or later)." >&2; exit 1; }

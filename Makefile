@@ -69,4 +69,4 @@ need-servers:
 	@infra/test-servers
 
 need-npm:
-	@command -v npm >/dev/null || { echo "Node.js 20 or later is needed: it brings npm." >&2; exit 1; }
+	@command -v npm >/dev/null || { echo "Node.js 20.19 or later is needed: it brings npm." >&2; exit 1; }

@@ -17,9 +17,9 @@ const GATHER: Duration = Duration::from_millis(20);
 /// as a copy catches up with them.
 const LONG: i64 = 16_000;
 
-/// Writers and readers are waited for for 20 ms: the pages that they hold are copied with the next ones, or when the file
-/// is closed.
-const PATIENCE: &str = "PRAGMA busy_timeout = 20";
+/// How long beginning anew waits for its turn among busy writers, and then keeps them waiting for readers at most. Where it
+/// does not get it, the next copy tries again.
+const PATIENCE: &str = "PRAGMA busy_timeout = 250";
 
 /// What the task that copies is told.
 #[derive(Debug, Clone, Copy)]

@@ -1,7 +1,7 @@
 use std::{
     io::{BufRead, BufReader, Write},
     process::{Command, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures_util::future::join_all;
@@ -109,6 +109,23 @@ async fn eight_that_open_a_new_sqlite_file_at_once_all_succeed() {
 async fn eight_that_open_a_new_postgresql_database_at_once_all_succeed() {
     for _ in 0..3 {
         open_at_once(&postgres::shared().database().await).await;
+    }
+}
+
+#[tokio::test]
+async fn sqlites_log_is_copied_into_the_file_while_the_store_is_in_use() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(&url(directory.path())).await.unwrap();
+    let size = || std::fs::metadata(directory.path().join("store.db")).unwrap().len();
+    let before = size();
+    for number in 0..200 {
+        accept(&store, number).await;
+    }
+    // Commits copy nothing before the log has far more pages than these.
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while size() < before + (32 << 10) {
+        assert!(Instant::now() < deadline, "the file has {} bytes, as before", size());
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 

@@ -13,8 +13,12 @@ use forge::Host;
 use store::Store;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use utoipa_axum::{
+    router::{OpenApiRouter, UtoipaMethodRouterExt},
+    routes,
+};
 
-use crate::{Config, dispatch, repos::KnownRepos, routes, servers::Servers};
+use crate::{Config, dispatch, openapi, repos::KnownRepos, routes, servers::Servers};
 
 /// The largest webhook delivery that GitHub sends, in bytes.
 pub const WEBHOOK_BODY_MAX: usize = 25 << 20;
@@ -91,29 +95,36 @@ impl Backend {
 
     /// All routes.
     pub fn router(&self) -> Router {
-        use routes::{health, internal, logs, models, notebook, pipelines, repos, webhook};
-        let predict = post(models::predict).layer(DefaultBodyLimit::max(PREDICT_BODY_MAX));
-        let routes = Router::new()
+        use routes::{internal, logs, models, webhook};
+        let (documented, document) = documented().split_for_parts();
+        let routes = documented
+            .route("/openapi.json", openapi::route(document))
             .route("/webhook/github", post(webhook::github).layer(DefaultBodyLimit::max(WEBHOOK_BODY_MAX)))
-            .route("/api/repos", get(repos::list).post(repos::add))
-            .route("/api/repos/{id}", get(repos::one).patch(repos::change).delete(repos::remove))
-            .route("/api/pipelines", get(pipelines::list).post(pipelines::create))
-            .route("/api/pipelines/{id}", get(pipelines::one))
-            .route("/api/pipelines/{id}/cancel", post(pipelines::cancel))
-            .route("/api/pipelines/{id}/retry", post(pipelines::retry))
-            .route("/api/pipelines/{id}/logs", get(logs::stored))
-            .route("/api/pipelines/{id}/notebook", get(notebook::executed))
             .route("/ws/pipelines/{id}/logs", get(logs::follow))
-            .route("/api/models", get(models::list))
-            .route("/api/models/{name}", get(models::one))
-            .route("/api/models/{name}/versions", get(models::versions))
-            .route("/api/models/{name}/predict", predict.clone())
-            .route("/models/{name}/predict", predict)
+            .route("/models/{name}/predict", post(models::predict).layer(DefaultBodyLimit::max(PREDICT_BODY_MAX)))
             .route("/health", get(service::health::alive))
-            .route("/ready", get(health::ready))
             .merge(service::telemetry::metrics::routes());
         let internal = Router::new().route("/internal/model-servers", post(internal::report));
         let routes = routes.merge(service::protect(internal, self.config.internal_token.clone()));
         service::layers(routes.with_state(self.clone()))
     }
+}
+
+/// The routes that the API's description names.
+pub(crate) fn documented() -> OpenApiRouter<Backend> {
+    use routes::{health, logs, models, notebook, pipelines, repos};
+    OpenApiRouter::with_openapi(openapi::base())
+        .routes(routes!(pipelines::list, pipelines::create))
+        .routes(routes!(pipelines::one))
+        .routes(routes!(pipelines::cancel))
+        .routes(routes!(pipelines::retry))
+        .routes(routes!(logs::stored))
+        .routes(routes!(notebook::executed))
+        .routes(routes!(models::list))
+        .routes(routes!(models::one))
+        .routes(routes!(models::versions))
+        .routes(routes!(models::predict).layer(DefaultBodyLimit::max(PREDICT_BODY_MAX)))
+        .routes(routes!(repos::list, repos::add))
+        .routes(routes!(repos::one, repos::change, repos::remove))
+        .routes(routes!(health::ready))
 }

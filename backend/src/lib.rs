@@ -5,6 +5,7 @@
 //! - `dispatch`: sends tickets for the pipelines that the store says wait for a worker.
 //! - `servers`: which model-servers there are, for passing predictions on.
 //! - [`run`]: the backend as a process of its own; `config`: its settings.
+//! - [`openapi_json`]: the API's description, made of the routes.
 //! - `error`: the one table that turns errors into problem+json.
 //!
 //! Architecture invariant: the backend never changes a pipeline that a worker holds; it asks for it.
@@ -13,6 +14,7 @@ mod app;
 mod config;
 mod dispatch;
 mod error;
+mod openapi;
 mod process;
 mod repos;
 mod routes;
@@ -20,4 +22,5 @@ mod servers;
 
 pub use app::{Adapters, Backend, WEBHOOK_BODY_MAX};
 pub use config::{Config, ProcessConfig, SETTINGS};
+pub use openapi::json as openapi_json;
 pub use process::run;

@@ -2,11 +2,16 @@
 
 use anyhow::bail;
 use axum::{extract::State, response::Response};
+use contract::Readiness;
 use service::health::{check, readiness};
 
 use crate::Backend;
 
-/// `GET /ready`: each dependency by name; 503 while one is away.
+/// Whether the backend can do its work: each dependency by name.
+#[utoipa::path(
+    get, path = "/ready", operation_id = "getReadiness", tag = "process",
+    responses((status = OK, body = Readiness), (status = SERVICE_UNAVAILABLE, body = Readiness, description = "Unready")),
+)]
 pub(crate) async fn ready(State(backend): State<Backend>) -> Response {
     let mlflow = format!("{}/health", backend.config.mlflow_url.trim_end_matches('/'));
     let (store, queue, model_server, mlflow) = tokio::join!(

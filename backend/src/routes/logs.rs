@@ -35,14 +35,21 @@ const SEND_TIMEOUT: Duration = Duration::from_secs(30);
 /// How often the store is asked when nothing is announced, and the connection is kept warm.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct After {
+    /// Lines after this number.
     #[serde(default)]
     after: u64,
+    /// At most so many; 1000 when nobody says, never more than 10000.
     limit: Option<usize>,
 }
 
-/// `GET /api/pipelines/{id}/logs?after=`.
+/// Lines of a pipeline's log, in order.
+#[utoipa::path(
+    get, path = "/api/pipelines/{id}/logs", operation_id = "getLogs", tag = "pipelines", params(After),
+    responses((status = OK, body = Page<LogLine>)),
+)]
 pub(crate) async fn stored(
     State(backend): State<Backend>,
     Path(id): Path<String>,

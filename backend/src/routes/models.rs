@@ -9,9 +9,11 @@ use axum::{
     http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
 };
-use contract::ModelName;
+use contract::{Environment, ModelName};
+use serde_json::Value;
 use service::ApiError;
 use store::{ModelSummary, VersionRecord};
+use utoipa::ToSchema;
 
 use crate::{
     Backend,
@@ -22,13 +24,21 @@ use crate::{
 /// How long a prediction may take.
 const PREDICT_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// `GET /api/models`.
+/// The models, by name.
+#[utoipa::path(
+    get, path = "/api/models", operation_id = "listModels", tag = "models",
+    responses((status = OK, body = Page<ModelSummary>)),
+)]
 pub(crate) async fn list(State(backend): State<Backend>) -> Result<Json<Page<ModelSummary>>, ApiError> {
     let items = backend.store.models().await.map_err(from_store)?;
     Ok(Json(Page { items, next: None }))
 }
 
-/// `GET /api/models/{name}`.
+/// A model.
+#[utoipa::path(
+    get, path = "/api/models/{name}", operation_id = "getModel", tag = "models",
+    responses((status = OK, body = ModelSummary)),
+)]
 pub(crate) async fn one(State(backend): State<Backend>, Path(name): Path<String>) -> Result<Json<ModelSummary>, ApiError> {
     let name: ModelName = parse(&name)?;
     let models = backend.store.models().await.map_err(from_store)?;
@@ -36,7 +46,11 @@ pub(crate) async fn one(State(backend): State<Backend>, Path(name): Path<String>
     found.map(Json).ok_or_else(|| not_found(format!("there is no model {name}")))
 }
 
-/// `GET /api/models/{name}/versions`, newest first.
+/// A model's versions, newest first.
+#[utoipa::path(
+    get, path = "/api/models/{name}/versions", operation_id = "listVersions", tag = "models",
+    responses((status = OK, body = Page<VersionRecord>)),
+)]
 pub(crate) async fn versions(
     State(backend): State<Backend>,
     Path(name): Path<String>,
@@ -49,7 +63,40 @@ pub(crate) async fn versions(
     Ok(Json(Page { items, next: None }))
 }
 
-/// `POST /api/models/{name}/predict`: the model-server's answer, body for body.
+/// Which version is asked; neither: the one in the environment that most depends on it.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "the query is passed on as it came; this says what it may hold")]
+pub(crate) struct PredictQuery {
+    /// The version, wherever it is deployed.
+    version: Option<u64>,
+    /// The version deployed there.
+    env: Option<Environment>,
+}
+
+/// A model's answer.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "the answer is passed on as it came; this says what it looks like")]
+pub(crate) struct Prediction {
+    model_name: ModelName,
+    /// The registry version that answered.
+    model_version: u64,
+    /// A label or a number for each row.
+    predictions: Vec<Value>,
+    /// For each row the probability of each class, where the model has them.
+    #[schema(nullable = false)]
+    probabilities: Option<Vec<Vec<f64>>>,
+    /// A classifier's labels, in the order of the probabilities.
+    #[schema(nullable = false)]
+    classes: Option<Vec<Value>>,
+}
+
+/// The model-server's answer, body for body.
+#[utoipa::path(
+    post, path = "/api/models/{name}/predict", operation_id = "predict", tag = "models",
+    params(("name" = String, Path), PredictQuery), request_body = Value,
+    responses((status = OK, body = Prediction)),
+)]
 pub(crate) async fn predict(
     State(backend): State<Backend>,
     Path(name): Path<String>,

@@ -11,6 +11,7 @@ use contract::{CommitSha, ModelName, PipelineId, PipelineRecord, PipelineStatus,
 use serde::{Deserialize, Serialize};
 use service::ApiError;
 use store::{Filter, NewPipeline};
+use utoipa::ToSchema;
 
 use crate::{
     Backend,
@@ -24,24 +25,38 @@ pub(crate) const PAGE: usize = 50;
 pub(crate) const PAGE_MAX: usize = 500;
 
 /// A page of a list.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Page<T> {
+    /// In order.
     pub items: Vec<T>,
-    /// What to give as `after` for the following page.
+    /// What to give as `after` for the following page; null: there is none.
+    #[schema(required)]
     pub next: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct ListQuery {
+    /// Of this repository, `owner/name`.
     repo: Option<String>,
+    /// In this status.
+    #[param(value_type = Option<PipelineStatus>)]
     status: Option<String>,
+    /// That make this model.
     model: Option<String>,
+    /// Of this branch.
     branch: Option<String>,
+    /// At most so many; 50 when nobody says, never more than 500.
     limit: Option<usize>,
+    /// The `next` of the page before.
     after: Option<String>,
 }
 
-/// `GET /api/pipelines`, newest first.
+/// Pipelines, newest first.
+#[utoipa::path(
+    get, path = "/api/pipelines", operation_id = "listPipelines", tag = "pipelines", params(ListQuery),
+    responses((status = OK, body = Page<PipelineRecord>)),
+)]
 pub(crate) async fn list(
     State(backend): State<Backend>,
     Query(query): Query<ListQuery>,
@@ -63,26 +78,40 @@ pub(crate) async fn list(
     Ok(Json(Page { items, next: next.map(|id| id.to_string()) }))
 }
 
-/// `GET /api/pipelines/{id}`.
+/// A pipeline.
+#[utoipa::path(
+    get, path = "/api/pipelines/{id}", operation_id = "getPipeline", tag = "pipelines",
+    responses((status = OK, body = PipelineRecord)),
+)]
 pub(crate) async fn one(State(backend): State<Backend>, Path(id): Path<String>) -> Result<Json<PipelineRecord>, ApiError> {
     Ok(Json(backend.store.pipeline(parse(&id)?).await.map_err(from_store)?))
 }
 
-#[derive(Deserialize)]
+/// A notebook to run by hand.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewPipeline)]
 pub(crate) struct NewRun {
+    /// A registered repository.
     repo: RepoName,
     /// A branch's commit, in full.
     #[serde(rename = "ref")]
     commit: CommitSha,
-    notebook_path: String,
+    /// The branch it is of; null: `main`.
     #[serde(default)]
     branch: Option<String>,
+    /// The notebook's path in the repository.
+    notebook_path: String,
+    /// What the cell tagged `parameters` is overridden with.
     #[serde(default)]
     parameters: BTreeMap<String, serde_json::Value>,
 }
 
-/// `POST /api/pipelines`: runs a notebook of a registered repository by hand.
+/// Runs a notebook of a registered repository by hand.
+#[utoipa::path(
+    post, path = "/api/pipelines", operation_id = "createPipeline", tag = "pipelines",
+    responses((status = ACCEPTED, body = PipelineRecord)),
+)]
 pub(crate) async fn create(
     State(backend): State<Backend>,
     Json(new): Json<NewRun>,
@@ -110,7 +139,11 @@ pub(crate) async fn create(
     Ok((StatusCode::ACCEPTED, Json(backend.store.pipeline(id).await.map_err(from_store)?)))
 }
 
-/// `POST /api/pipelines/{id}/cancel`.
+/// Asks for a pipeline to end.
+#[utoipa::path(
+    post, path = "/api/pipelines/{id}/cancel", operation_id = "cancelPipeline", tag = "pipelines",
+    responses((status = ACCEPTED, body = PipelineRecord)),
+)]
 pub(crate) async fn cancel(
     State(backend): State<Backend>,
     Path(id): Path<String>,
@@ -120,7 +153,11 @@ pub(crate) async fn cancel(
     Ok((StatusCode::ACCEPTED, Json(backend.store.pipeline(id).await.map_err(from_store)?)))
 }
 
-/// `POST /api/pipelines/{id}/retry`: goes on from the phase that failed.
+/// Goes on from the phase that failed.
+#[utoipa::path(
+    post, path = "/api/pipelines/{id}/retry", operation_id = "retryPipeline", tag = "pipelines",
+    responses((status = ACCEPTED, body = PipelineRecord)),
+)]
 pub(crate) async fn retry(
     State(backend): State<Backend>,
     Path(id): Path<String>,

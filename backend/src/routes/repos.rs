@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use service::ApiError;
 use store::{Repo, RepoChange};
+use utoipa::ToSchema;
 
 use crate::{
     Backend,
@@ -18,23 +19,29 @@ use crate::{
 };
 
 /// A registered repository, and what its webhook needs.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Repo)]
 pub(crate) struct RepoView {
     id: i64,
+    /// Its name on the code host.
     full_name: RepoName,
     /// Branches whose pushes run, as comma-separated globs.
     branch: String,
+    /// The notebooks that run, as comma-separated globs.
     notebook_glob: String,
-    /// What a pipeline's pod is given, where it runs in one.
+    /// Processors of a pipeline's pod, as a Kubernetes quantity; null: as the runner is set.
+    #[schema(required)]
     cpu: Option<String>,
+    /// Memory of a pipeline's pod, as a Kubernetes quantity; null: as the runner is set.
+    #[schema(required)]
     memory: Option<String>,
     created_at: Timestamp,
     webhook: Webhook,
 }
 
 /// What to enter under the repository's Settings → Webhooks on GitHub.
-#[derive(Serialize)]
-struct Webhook {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Webhook {
     path: &'static str,
     content_type: &'static str,
     events: [&'static str; 1],
@@ -54,12 +61,16 @@ impl From<Repo> for RepoView {
     }
 }
 
-#[derive(Deserialize)]
+/// A repository to register.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewRepo {
+    /// Its name on the code host.
     full_name: RepoName,
+    /// Branches whose pushes run, as comma-separated globs.
     #[serde(default = "main_branch")]
     branch: String,
+    /// The notebooks that run, as comma-separated globs.
     #[serde(default = "all_notebooks")]
     notebook_glob: String,
 }
@@ -72,10 +83,16 @@ fn all_notebooks() -> String {
     ALL_NOTEBOOKS.to_owned()
 }
 
-#[derive(Deserialize)]
+/// What is to change of a repository; what is absent stays as it is.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = RepoChange)]
 pub(crate) struct Change {
+    /// Branches whose pushes run, as comma-separated globs.
+    #[schema(nullable = false)]
     branch: Option<String>,
+    /// The notebooks that run, as comma-separated globs.
+    #[schema(nullable = false)]
     notebook_glob: Option<String>,
     /// Processors of a pipeline's pod, as a Kubernetes quantity.
     cpu: Option<String>,
@@ -83,20 +100,23 @@ pub(crate) struct Change {
     memory: Option<String>,
 }
 
-/// `GET /api/repos`.
+/// The registered repositories.
+#[utoipa::path(get, path = "/api/repos", operation_id = "listRepos", tag = "repos", responses((status = OK, body = Page<RepoView>)))]
 pub(crate) async fn list(State(backend): State<Backend>) -> Result<Json<Page<RepoView>>, ApiError> {
     let repos = backend.store.repos().await.map_err(from_store)?;
     Ok(Json(Page { items: repos.into_iter().map(RepoView::from).collect(), next: None }))
 }
 
-/// `GET /api/repos/{id}`.
+/// A repository.
+#[utoipa::path(get, path = "/api/repos/{id}", operation_id = "getRepo", tag = "repos", responses((status = OK, body = RepoView)))]
 pub(crate) async fn one(State(backend): State<Backend>, Path(id): Path<i64>) -> Result<Json<RepoView>, ApiError> {
     let repos = backend.store.repos().await.map_err(from_store)?;
     let found = repos.into_iter().find(|repo| repo.id == id).ok_or_else(|| from_store(store::StoreError::NotFound))?;
     Ok(Json(found.into()))
 }
 
-/// `POST /api/repos`.
+/// Registers a repository: its pushes run notebooks from now on.
+#[utoipa::path(post, path = "/api/repos", operation_id = "addRepo", tag = "repos", responses((status = CREATED, body = RepoView)))]
 pub(crate) async fn add(
     State(backend): State<Backend>,
     Json(new): Json<NewRepo>,
@@ -107,7 +127,11 @@ pub(crate) async fn add(
     Ok((StatusCode::CREATED, Json(repo.into())))
 }
 
-/// `PATCH /api/repos/{id}`.
+/// Changes a repository's settings.
+#[utoipa::path(
+    patch, path = "/api/repos/{id}", operation_id = "changeRepo", tag = "repos",
+    responses((status = OK, body = RepoView)),
+)]
 pub(crate) async fn change(
     State(backend): State<Backend>,
     Path(id): Path<i64>,
@@ -129,7 +153,8 @@ pub(crate) async fn change(
     Ok(Json(repo.into()))
 }
 
-/// `DELETE /api/repos/{id}`: its pushes run nothing any more; its pipelines stay.
+/// Forgets a repository: its pushes run nothing any more; its pipelines stay.
+#[utoipa::path(delete, path = "/api/repos/{id}", operation_id = "removeRepo", tag = "repos", responses((status = NO_CONTENT)))]
 pub(crate) async fn remove(State(backend): State<Backend>, Path(id): Path<i64>) -> Result<StatusCode, ApiError> {
     backend.store.delete_repo(id).await.map_err(from_store)?;
     backend.known_repos.forget();

@@ -54,6 +54,9 @@ enum Command {
     Prepare,
     /// Print every setting with its default
     Settings(settings::Args),
+    /// Print the API's description
+    #[command(hide = true)]
+    Openapi,
     /// What the local remote's post-receive hook calls
     #[command(hide = true)]
     Hook(hook::Args),
@@ -78,6 +81,10 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Settings(args) => Ok(settings::run(&args)),
+        Command::Openapi => {
+            print!("{}", backend::openapi_json());
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Hook(args) => hook::run(args).await,
     }
 }

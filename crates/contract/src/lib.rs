@@ -10,6 +10,7 @@ mod log;
 mod manifest;
 mod pipeline;
 mod problem;
+mod readiness;
 mod serving;
 
 pub use changes::FileChanges;
@@ -22,6 +23,7 @@ pub use manifest::{
 };
 pub use pipeline::{Phase, PhaseRecord, PhaseStatus, PipelineRecord, PipelineStatus};
 pub use problem::Problem;
+pub use readiness::{Readiness, ReadyStatus};
 pub use serving::{
     Desired, DesiredModel, Environment, LoadRequest, LoadedModel, ServedModel, ServedState, ServerReport, UnloadRequest,
 };

@@ -2,12 +2,14 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{Phase, PipelineStatus};
 
 /// Where a line comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = LogStream)]
 pub enum Stream {
     /// mlsys itself.
     System,
@@ -22,7 +24,7 @@ pub enum Stream {
 }
 
 /// One line of a pipeline's log. `seq` starts at 1 and has no gaps.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct LogLine {
     /// Position in the pipeline's log.
     pub seq: u64,
@@ -31,6 +33,7 @@ pub struct LogLine {
     /// The phase that produced it.
     pub phase: Phase,
     /// The notebook cell's index (from 0), where there is one.
+    #[schema(required)]
     pub cell: Option<usize>,
     /// Where it comes from.
     pub stream: Stream,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::ModelName;
 
@@ -14,7 +15,7 @@ pub const MODEL_FILE: &str = "model.pkl";
 pub const ONNX_FILE: &str = "model.onnx";
 
 /// A packaged model.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ModelManifest {
     /// Version of this format; 1.
     pub format: u32,
@@ -55,7 +56,7 @@ pub struct ModelManifest {
 }
 
 /// What a model predicts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Task {
     /// One of a closed set of labels.
@@ -65,7 +66,7 @@ pub enum Task {
 }
 
 /// What computes a model's predictions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Flavour {
     /// ONNX Runtime, in the server's process.
@@ -75,7 +76,7 @@ pub enum Flavour {
 }
 
 /// A model's inputs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Signature {
     /// A table with named columns.
@@ -91,7 +92,7 @@ pub enum Signature {
 }
 
 /// A named input column.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Column {
     /// Its name.
     pub name: String,
@@ -107,7 +108,7 @@ pub struct Column {
 
 /// MLflow's column types, as far as tables of models have them.
 /// Source: `mlflow.types.DataType`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ColumnType {
     /// true or false.
@@ -127,7 +128,7 @@ pub enum ColumnType {
 }
 
 /// An unnamed array input.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TensorSpec {
     /// numpy's name of the element type, e.g. `float64`.
     pub dtype: String,
@@ -136,7 +137,8 @@ pub struct TensorSpec {
 }
 
 /// How the proven ONNX twin is fed and read.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = OnnxProof)]
 pub struct OnnxTwin {
     /// The conversion that was proven, for people.
     pub variant: String,
@@ -157,7 +159,7 @@ pub struct OnnxTwin {
 }
 
 /// How rows become the graph's inputs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OnnxLayout {
     /// One input of shape `[rows, 1]` for each column, named by `inputs` of the graph in column order.
@@ -167,7 +169,8 @@ pub enum OnnxLayout {
 }
 
 /// A file of a version.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = ManifestFile)]
 pub struct ModelFile {
     /// SHA-256, in hex.
     pub sha256: String,

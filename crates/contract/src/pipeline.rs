@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{CommitSha, ModelName, PipelineId, RepoName};
 
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
         #[serde(rename_all = "lowercase")]
+        $(#[$doc])*
         pub enum $name { $($(#[$vdoc])* $variant),+ }
 
         impl $name {
@@ -39,6 +40,7 @@ macro_rules! words {
 
 words!(
     /// The phases of a pipeline, in the order they run.
+    #[schema(as = PhaseName)]
     Phase {
         /// Fetch the whole tree at the pushed commit.
         Download = "download",
@@ -95,24 +97,27 @@ impl PipelineStatus {
 }
 
 /// A phase's row.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PhaseRecord {
     /// Which phase.
     pub name: Phase,
     /// How far it is.
     pub status: PhaseStatus,
     /// When its latest attempt started.
+    #[schema(required)]
     pub started_at: Option<Timestamp>,
     /// When it ended.
+    #[schema(required)]
     pub finished_at: Option<Timestamp>,
     /// How many times it was started.
     pub attempt: u32,
     /// What went wrong.
+    #[schema(required)]
     pub error: Option<String>,
 }
 
 /// A pipeline, whole.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PipelineRecord {
     /// Its identifier.
     pub id: PipelineId,
@@ -125,16 +130,20 @@ pub struct PipelineRecord {
     /// The notebook's path in the repository.
     pub notebook_path: String,
     /// From the config cell, once validated.
+    #[schema(required)]
     pub model_name: Option<ModelName>,
     /// From the config cell, once validated: a label.
+    #[schema(required)]
     pub declared_version: Option<String>,
     /// MLflow's version number, once registered.
+    #[schema(required)]
     pub registry_version: Option<u64>,
     /// How far it is.
     pub status: PipelineStatus,
     /// Whether its model was deployed.
     pub deployed: bool,
     /// Why it ended as it did, in words.
+    #[schema(required)]
     pub reason: Option<String>,
     /// Its phases, in order.
     pub phases: Vec<PhaseRecord>,
@@ -143,11 +152,14 @@ pub struct PipelineRecord {
     /// Parameters given for this run.
     pub parameters: BTreeMap<String, serde_json::Value>,
     /// The MLflow run.
+    #[schema(required)]
     pub mlflow_run_id: Option<String>,
     /// When it was created.
     pub created_at: Timestamp,
     /// When its first phase started.
+    #[schema(required)]
     pub started_at: Option<Timestamp>,
     /// When it ended.
+    #[schema(required)]
     pub finished_at: Option<Timestamp>,
 }

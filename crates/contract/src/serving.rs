@@ -4,6 +4,10 @@ use std::{fmt, str::FromStr};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{ObjectBuilder, RefOr, Schema, Type},
+};
 
 use crate::{Flavour, ModelName};
 
@@ -13,6 +17,9 @@ use crate::{Flavour, ModelName};
 pub struct Environment(String);
 
 impl Environment {
+    /// All there are, in the order a version goes through them.
+    pub const ALL: [&str; 3] = ["dev", "staging", "prod"];
+
     /// The first environment a model reaches.
     pub fn dev() -> Self {
         Self("dev".to_owned())
@@ -27,9 +34,10 @@ impl Environment {
 impl TryFrom<String> for Environment {
     type Error = String;
     fn try_from(value: String) -> Result<Self, String> {
-        match value.as_str() {
-            "dev" | "staging" | "prod" => Ok(Self(value)),
-            _ => Err("environment must be dev, staging or prod".to_owned()),
+        if Self::ALL.contains(&&*value) {
+            Ok(Self(value))
+        } else {
+            Err("environment must be dev, staging or prod".to_owned())
         }
     }
 }
@@ -46,6 +54,15 @@ impl From<Environment> for String {
         environment.0
     }
 }
+
+impl PartialSchema for Environment {
+    fn schema() -> RefOr<Schema> {
+        let words = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(Self::ALL));
+        words.description(Some("Where a model is deployed.")).into()
+    }
+}
+
+impl ToSchema for Environment {}
 
 impl fmt::Display for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,6 +1,6 @@
 //! Whether a process is up, and whether it can do its work.
 
-use std::{fmt::Display, future::Future, time::Duration};
+use std::{collections::BTreeMap, fmt::Display, future::Future, time::Duration};
 
 use axum::{
     Json, Router,
@@ -8,7 +8,8 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use serde_json::{Map, Value, json};
+use contract::{Readiness, ReadyStatus};
+use serde_json::{Value, json};
 
 use crate::{layers, telemetry::metrics};
 
@@ -39,15 +40,19 @@ pub async fn alive() -> Json<Value> {
 /// The answer to `GET /ready`: each dependency by name; 503 while one is away.
 pub fn readiness(dependencies: impl IntoIterator<Item = Dependency>) -> Response {
     let mut all_well = true;
-    let dependencies: Map<_, _> = dependencies
+    let dependencies: BTreeMap<_, _> = dependencies
         .into_iter()
         .map(|(name, state)| {
             all_well &= state.is_ok();
-            (name.to_owned(), Value::from(state.err().unwrap_or_else(|| "ok".to_owned())))
+            (name.to_owned(), state.err().unwrap_or_else(|| "ok".to_owned()))
         })
         .collect();
-    let (status, word) = if all_well { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "unready") };
-    (status, Json(json!({ "status": word, "dependencies": dependencies }))).into_response()
+    let (code, status) = if all_well {
+        (StatusCode::OK, ReadyStatus::Ready)
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, ReadyStatus::Unready)
+    };
+    (code, Json(Readiness { status, dependencies })).into_response()
 }
 
 /// Asks one dependency, for at most two seconds.

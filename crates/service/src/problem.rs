@@ -86,6 +86,7 @@ fn is_plain(response: &Response) -> bool {
 
 fn body(status: StatusCode, code: &str, detail: String) -> Vec<u8> {
     let problem = Problem {
+        problem_type: "about:blank".to_owned(),
         status: status.as_u16(),
         title: status.canonical_reason().unwrap_or("Error").to_owned(),
         detail,

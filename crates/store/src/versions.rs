@@ -6,6 +6,10 @@ use contract::{CommitSha, Environment, Flavour, ModelName, PipelineId, RepoName}
 use jiff::Timestamp;
 use serde::Serialize;
 use sqlx::any::AnyRow;
+use utoipa::{
+    ToSchema,
+    openapi::{KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat, Type},
+};
 
 use crate::{Lease, Store, StoreError, fields::Fields};
 
@@ -25,7 +29,7 @@ pub struct NewVersion {
 }
 
 /// A model, in a list of models.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct ModelSummary {
     /// Its name.
     pub name: ModelName,
@@ -34,21 +38,24 @@ pub struct ModelSummary {
     /// How many versions it has.
     pub versions: u64,
     /// The version deployed in each environment that has one.
+    #[schema(schema_with = by_environment)]
     pub environments: BTreeMap<Environment, u64>,
     /// When its newest version was recorded.
     pub updated_at: Timestamp,
 }
 
 /// A version, with its lineage.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct VersionRecord {
     /// The registry version.
     pub version: u64,
     /// The notebook's label for it.
+    #[schema(required)]
     pub declared_version: Option<String>,
     /// The pipeline that made it.
     pub pipeline_id: PipelineId,
     /// The delivery that started the pipeline.
+    #[schema(required)]
     pub delivery_id: Option<String>,
     /// The repository.
     pub repo: RepoName,
@@ -57,6 +64,7 @@ pub struct VersionRecord {
     /// The notebook's path in the repository.
     pub notebook_path: String,
     /// The MLflow run.
+    #[schema(required)]
     pub mlflow_run_id: Option<String>,
     /// Its metrics; `None` for what is no number in JSON.
     pub metrics: BTreeMap<String, Option<f64>>,
@@ -142,6 +150,13 @@ impl Store {
         }
         Ok(versions)
     }
+}
+
+/// A version for each environment that has one.
+fn by_environment() -> RefOr<Schema> {
+    let version =
+        || ObjectBuilder::new().schema_type(Type::Integer).format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)));
+    Environment::ALL.iter().fold(ObjectBuilder::new(), |object, name| object.property(*name, version())).into()
 }
 
 fn version(row: &AnyRow) -> Result<VersionRecord, StoreError> {

@@ -4,16 +4,19 @@
 //! stored or sent is the adapters' business.
 
 mod changes;
+mod gates;
 mod id;
 mod job;
 mod log;
 mod manifest;
+mod parameter;
 mod pipeline;
 mod problem;
 mod readiness;
 mod serving;
 
 pub use changes::FileChanges;
+pub use gates::{Champion, GateResult, Judgement};
 pub use id::{CommitSha, IdError, ModelName, PipelineId, RepoName};
 pub use job::Job;
 pub use log::{LogEnd, LogFrame, LogLine, NewLine, Stream};
@@ -21,6 +24,7 @@ pub use manifest::{
     Column, ColumnType, Flavour, MANIFEST_FILE, MODEL_FILE, ModelFile, ModelManifest, ONNX_FILE, OnnxLayout, OnnxTwin,
     Signature, Task, TensorSpec, is_sha256,
 };
+pub use parameter::{Parameter, ParameterType};
 pub use pipeline::{Phase, PhaseRecord, PhaseStatus, PipelineRecord, PipelineStatus};
 pub use problem::Problem;
 pub use readiness::{Readiness, ReadyStatus};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use contract::GateResult;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -24,17 +25,6 @@ pub struct Decision {
     pub reason: String,
     /// Each gate in the notebook's order.
     pub gates: Vec<GateResult>,
-}
-
-/// How one gate turned out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GateResult {
-    /// The gate's text.
-    pub gate: String,
-    /// Whether it passed.
-    pub passed: bool,
-    /// The facts it rests on.
-    pub explanation: String,
 }
 
 /// Decides from the notebook's `gates`, the new model's `metrics` and those of the deployed version (`champion`; `None`

@@ -20,7 +20,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 use condition::Condition;
-pub use decide::{Decision, GateResult, decide};
+pub use decide::{Decision, decide};
 
 /// A parsed gate. It shows and serialises as its source text.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

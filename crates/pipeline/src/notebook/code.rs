@@ -7,7 +7,7 @@ use ruff_python_ast::{
     token::{Token, TokenKind},
 };
 use ruff_python_parser::{Mode, ParseOptions, Parsed, parse_unchecked};
-use ruff_text_size::{Ranged, TextSize};
+use ruff_text_size::{Ranged, TextRange, TextSize};
 
 use super::{
     depth::{MAX_DEPTH, is_too_deep},
@@ -99,6 +99,23 @@ impl Code {
             Self::Python(module) => line_at(&module.lines, offset),
             Self::Unread(_) | Self::Foreign { .. } => 1,
         }
+    }
+
+    /// The text of a part of the code.
+    pub(super) fn text(&self, range: TextRange) -> &str {
+        match self {
+            Self::Python(module) => &module.text[range],
+            Self::Unread(_) | Self::Foreign { .. } => "",
+        }
+    }
+
+    /// The comment, with its `#`, that is all there is behind an offset on its line.
+    pub(super) fn comment_behind(&self, offset: TextSize) -> Option<&str> {
+        let Self::Python(module) = self else { return None };
+        let tokens = module.parsed.tokens();
+        let next = tokens.get(tokens.partition_point(|token| token.start() < offset))?;
+        let is_behind = next.kind() == TokenKind::Comment && self.line(next.start()) == self.line(offset);
+        is_behind.then(|| &module.text[next.range()])
     }
 
     /// Whether it holds nothing but white space and comments.

@@ -1,7 +1,8 @@
 //! The notebook contract, checked statically: nothing of the notebook is run.
 //!
 //! `document` (bytes → cells) → `tag` (which cells are whose) → `magics`, `depth`, `code` (source → syntax tree) → `rules`, `config`,
-//! `script` (what must hold, what is declared) → [`Contract`], or every [`Violation`] at once.
+//! `script` (what must hold, what is declared) → [`Contract`], or every [`Violation`] at once. `parameters` goes the first half of
+//! that way for one cell.
 
 mod assignment;
 mod binding;
@@ -13,12 +14,14 @@ mod depth;
 mod document;
 mod literal;
 mod magics;
+mod parameters;
 mod rules;
 mod script;
 mod tag;
 mod violation;
 
 pub use contract::Contract;
+pub use parameters::parameters;
 pub use violation::Violation;
 
 /// What a notebook's bytes are.

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use pipeline::{Decision, Gate, GateResult, decide};
+use contract::GateResult;
+use pipeline::{Decision, Gate, decide};
 use proptest::prelude::*;
 
 fn metrics(values: &[(&str, f64)]) -> BTreeMap<String, f64> {

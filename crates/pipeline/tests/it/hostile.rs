@@ -1,8 +1,8 @@
-//! No input makes validation panic or run away.
+//! No input makes what reads notebooks panic or run away.
 
 use std::sync::LazyLock;
 
-use pipeline::{Verdict, validate};
+use pipeline::{Verdict, parameters, validate};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -141,6 +141,7 @@ proptest! {
     #[test]
     fn any_json(value in json()) {
         validate(value.to_string().as_bytes(), "n");
+        parameters(value.to_string().as_bytes());
     }
 
     #[test]
@@ -153,6 +154,13 @@ proptest! {
                 let source = cells.get(index).and_then(|cell| cell["source"].as_str()).unwrap_or_default();
                 prop_assert!(violation.line.unwrap_or(1) <= source.split('\n').count(), "{violation}");
             }
+        }
+    }
+
+    #[test]
+    fn parameters_of_any_cell(source in python()) {
+        for parameter in parameters(&notebook(&[cell("parameters", &source)])) {
+            prop_assert!(source.contains(parameter.name.as_str()) && !parameter.source.is_empty(), "{parameter:?}");
         }
     }
 
@@ -192,13 +200,13 @@ fn a_hostile_cell_is_refused_on_a_small_stack() {
         for source in sources {
             let file = notebook(&[cell("mlops:config", &source)]);
             assert!(matches!(validate(&file, "n"), Verdict::Invalid(_)));
+            assert_eq!(parameters(&notebook(&[cell("parameters", &source)])), []);
         }
         for depth in [199, 490] {
             for (open, close) in [("(", ")"), ("[", "]"), ("f(", ")"), ("-", ""), ("lambda:", "")] {
-                validate(
-                    &notebook(&[cell("mlops:config", &format!("X = {}1{}", open.repeat(depth), close.repeat(depth)))]),
-                    "n",
-                );
+                let source = format!("X = {}1{}", open.repeat(depth), close.repeat(depth));
+                validate(&notebook(&[cell("mlops:config", &source)]), "n");
+                assert_eq!(parameters(&notebook(&[cell("parameters", &source)])).len(), 1);
             }
         }
     };

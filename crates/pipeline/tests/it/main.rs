@@ -3,6 +3,7 @@
 mod gates;
 mod hostile;
 mod notebooks;
+mod parameters;
 mod violations;
 
 use serde_json::{Value, json};

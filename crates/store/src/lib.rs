@@ -17,13 +17,14 @@
 //! | `intake` | deliveries that arrive at the same time, in one transaction |
 //! | `batch`, `plan` | what such a transaction finds, and what it changes |
 //! | `pipelines` | pipelines |
+//! | `details` | what is known of a pipeline besides its record |
 //! | `checkpoints` | SQLite's log, copied beside the writer |
 //! | `phases` | the phases of a pipeline and their checkpoints |
 //! | `take` | whose turn it is |
 //! | `leases` | which worker holds a pipeline; the fence that keeps a dead one from writing |
 //! | `jobs` | which pipelines the queue is to be told of |
 //! | `logs` | log lines |
-//! | `notebooks` | executed notebooks |
+//! | `notebooks` | notebooks, as far as they have been executed |
 //! | `versions` | what was registered |
 //! | `deployments` | what is deployed where, and was |
 //! | `model_servers` | which model-servers there are, and what they serve |
@@ -33,6 +34,7 @@ mod checkpoints;
 mod database;
 mod deliveries;
 mod deployments;
+mod details;
 mod dialect;
 mod error;
 mod fields;
@@ -52,6 +54,7 @@ mod versions;
 
 pub use deliveries::{Accepted, NewDelivery, NewPipeline, PipelineRef};
 pub use deployments::{Begun, Deployment, NewDeployment};
+pub use details::Details;
 pub use error::{Outage, StoreError};
 pub use leases::{Lease, LeaseState};
 pub use pipelines::{Description, Filter};

@@ -1,4 +1,4 @@
-//! Executed notebooks, as far as they have run.
+//! Notebooks, as far as they have run.
 
 use contract::PipelineId;
 
@@ -21,7 +21,7 @@ impl Store {
         write.commit().await
     }
 
-    /// A pipeline's notebook, once its execution has begun.
+    /// A pipeline's notebook, once it has been read: as it was pushed, then as far as it has run.
     pub async fn notebook(&self, id: PipelineId) -> Result<Option<String>, StoreError> {
         let query = sqlx::query("SELECT content FROM notebooks WHERE pipeline_id = $1");
         let row = self.database.optional(query.bind(id.to_string())).await?;

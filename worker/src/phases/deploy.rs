@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use contract::{Environment, LoadRequest, ModelName, Phase, PipelineStatus};
+use contract::{Champion, Environment, Judgement, LoadRequest, ModelName, Phase, PipelineStatus};
 use serde::{Deserialize, Serialize};
 use store::{Begun, Deployment, NewDeployment};
 
@@ -53,8 +53,9 @@ async fn deploy(run: &Run) -> Result<Checkpoint, PhaseError> {
 
     let dev = Environment::dev();
     let store = &run.worker.store;
-    let current = run.durably(|| store.deployment(model, &dev)).await?;
-    let current = current.filter(|current| current.pipeline_id != run.record.id);
+    let deployed = run.durably(|| store.deployment(model, &dev)).await?;
+    let is_deployed = deployed.as_ref().is_some_and(|deployed| deployed.pipeline_id == run.record.id);
+    let current = deployed.filter(|_| !is_deployed);
     if let Some(newer) = current.as_ref().filter(|current| !pipeline::may_replace(Some(current.pipeline_id), run.record.id))
     {
         return Ok(not_newest(newer.version));
@@ -65,6 +66,13 @@ async fn deploy(run: &Run) -> Result<Checkpoint, PhaseError> {
     let decision = pipeline::decide(contract.gates.as_deref(), minimum, &metrics, champion.as_ref());
     for gate in &decision.gates {
         run.log.say(format!("gate {}: {}", if gate.passed { "passed" } else { "failed" }, gate.explanation));
+    }
+    // An attempt that got as far as deploying has compared with what it took the place of, which is gone by now.
+    if !is_deployed {
+        let champion =
+            current.as_ref().map(|current| Champion { version: current.version, metrics: current.metrics.clone() });
+        let judgement = Judgement { gates: decision.gates.clone(), champion };
+        run.durably(|| store.record_judgement(&run.lease, &judgement)).await?;
     }
     if !decision.passed {
         let stays = current.map_or(String::new(), |current| format!("; version {} stays in service", current.version));

@@ -26,6 +26,7 @@ enum Checkpoint {
 pub async fn run(run: &Run) -> Result<Next, PhaseError> {
     download::ensure(run).await?;
     let bytes = tokio::fs::read(run.notebook()).await?;
+    keep(run, &bytes).await?;
     let path = run.record.notebook_path.clone();
     let verdict = tokio::task::spawn_blocking(move || pipeline::validate(&bytes, &path)).await;
     match verdict.map_err(PhaseError::retry)? {
@@ -58,6 +59,13 @@ pub async fn run(run: &Run) -> Result<Next, PhaseError> {
             Ok(Next::Continue(serde_json::to_value(checkpoint).map_err(PhaseError::fail)?))
         }
     }
+}
+
+/// Keeps the notebook as it was pushed, so that it can be seen whatever becomes of it. What is no notebook is not kept.
+async fn keep(run: &Run, bytes: &[u8]) -> Result<(), PhaseError> {
+    let Ok(notebook) = kernel::NotebookFile::parse(bytes) else { return Ok(()) };
+    let (notebook, store) = (notebook.to_json(), &run.worker.store);
+    Ok(run.durably(|| store.save_notebook(&run.lease, &notebook)).await?)
 }
 
 /// The end of a pipeline whose worker died after it had seen that there is nothing to run.

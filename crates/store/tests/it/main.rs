@@ -21,6 +21,7 @@ macro_rules! on_both {
 
 mod deliveries;
 mod deployments;
+mod details;
 mod durability;
 mod jobs;
 mod leases;

@@ -63,6 +63,14 @@ impl GitHub {
         Ok(Self { api_url: url, http })
     }
 
+    /// The page of a commit. `api.github.com` belongs to `github.com`, and an Enterprise Server's API lies below its pages.
+    pub(crate) fn commit_page(&self, repo: &RepoName, commit: &CommitSha) -> String {
+        let host = self.api_url.host_str().unwrap_or_default();
+        let port = self.api_url.port().map(|port| format!(":{port}")).unwrap_or_default();
+        let host = host.strip_prefix("api.").unwrap_or(host);
+        format!("{}://{host}{port}/{repo}/commit/{commit}", self.api_url.scheme())
+    }
+
     /// See [`crate::Host::changed_files`].
     pub(crate) async fn changed_files(&self, push: &Push) -> Result<FileChanges, ForgeError> {
         let (repo, after) = (&push.repo, &push.after);

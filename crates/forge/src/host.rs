@@ -21,6 +21,14 @@ pub enum Host {
 }
 
 impl Host {
+    /// The page of a commit, for people; none where there are no pages.
+    pub fn commit_page(&self, repo: &RepoName, commit: &CommitSha) -> Option<String> {
+        match self {
+            Self::Local(_) => None,
+            Self::GitHub(github) => Some(github.commit_page(repo, commit)),
+        }
+    }
+
     /// Which files a push changed, asked of the host: complete, where the payload's own lists may not be.
     ///
     /// A moved ref is compared with where it was. One that was created, or of which that is not known, is compared with where it left the default branch;

@@ -8,7 +8,7 @@ use axum::{
     response::IntoResponse,
     routing::get,
 };
-use forge::{Delivery, ForgeError, GitHub, Host, parse};
+use forge::{Delivery, ForgeError, GitHub, Host, LocalGit, parse};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -37,6 +37,24 @@ async fn ask(url: &str) -> [ForgeError; 2] {
         host.changed_files(&push, Duration::from_secs(20)).await.unwrap_err(),
         host.download_tree(&push.repo, &push.after, &into, &CancellationToken::new()).await.unwrap_err(),
     ]
+}
+
+#[test]
+fn a_commits_page_is_found_from_the_apis_address() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let (repo, commit) = ("octocat/titanic".parse().unwrap(), "a".repeat(40).parse().unwrap());
+    for (api, pages) in [
+        ("https://api.github.com", "https://github.com"),
+        ("https://api.github.com/", "https://github.com"),
+        ("https://git.example.org/api/v3", "https://git.example.org"),
+        ("http://git.example.org:8080/api/v3/", "http://git.example.org:8080"),
+        ("https://api.octocorp.ghe.com", "https://octocorp.ghe.com"),
+    ] {
+        let page = Host::GitHub(GitHub::new(api, Some("token")).unwrap()).commit_page(&repo, &commit);
+        assert_eq!(page, Some(format!("{pages}/octocat/titanic/commit/{commit}")), "{api}");
+    }
+    let local = Host::Local(LocalGit { root: "/nowhere".into() });
+    assert_eq!(local.commit_page(&repo, &commit), None);
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ use utoipa_axum::{
     routes,
 };
 
-use crate::{Config, dispatch, openapi, repos::KnownRepos, routes, servers::Servers};
+use crate::{Config, dispatch, links::MlflowPages, openapi, repos::KnownRepos, routes, servers::Servers};
 
 /// The largest webhook delivery that GitHub sends, in bytes.
 pub const WEBHOOK_BODY_MAX: usize = 25 << 20;
@@ -54,6 +54,7 @@ pub struct Parts {
     pub(crate) http: reqwest::Client,
     pub(crate) servers: Servers,
     pub(crate) known_repos: KnownRepos,
+    pub(crate) mlflow_pages: MlflowPages,
     /// Woken when there is a job to send.
     pub(crate) jobs: Notify,
     /// Cancelled when the process stops: followers of logs are let go.
@@ -84,7 +85,9 @@ impl Backend {
         let http = reqwest::Client::builder().no_proxy().connect_timeout(Duration::from_secs(3)).build()?;
         let jobs = Notify::new();
         let (servers, known_repos) = (Servers::new(config.model_server_url.clone()), KnownRepos::default());
-        let parts = Parts { config, store, queue, hub, local, github, http, servers, known_repos, jobs, shutdown };
+        let mlflow_pages = MlflowPages::new(&config.mlflow_url);
+        let parts =
+            Parts { config, store, queue, hub, local, github, http, servers, known_repos, mlflow_pages, jobs, shutdown };
         Ok(Self(Arc::new(parts)))
     }
 
@@ -103,6 +106,7 @@ impl Backend {
             .route("/ws/pipelines/{id}/logs", get(logs::follow))
             .route("/models/{name}/predict", post(models::predict).layer(DefaultBodyLimit::max(PREDICT_BODY_MAX)))
             .route("/health", get(service::health::alive))
+            .merge(openapi::pages())
             .merge(service::telemetry::metrics::routes());
         let internal = Router::new().route("/internal/model-servers", post(internal::report));
         let routes = routes.merge(service::protect(internal, self.config.internal_token.clone()));
@@ -119,7 +123,9 @@ pub(crate) fn documented() -> OpenApiRouter<Backend> {
         .routes(routes!(pipelines::cancel))
         .routes(routes!(pipelines::retry))
         .routes(routes!(logs::stored))
+        .routes(routes!(logs::download))
         .routes(routes!(notebook::executed))
+        .routes(routes!(notebook::parameters))
         .routes(routes!(models::list))
         .routes(routes!(models::one))
         .routes(routes!(models::versions))

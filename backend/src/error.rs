@@ -5,7 +5,6 @@ use service::ApiError;
 use store::StoreError;
 
 /// What a client is told when the store refuses.
-#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 pub(crate) fn from_store(error: StoreError) -> ApiError {
     match error {
         StoreError::NotFound => not_found("nothing is stored under this id"),
@@ -20,11 +19,14 @@ pub(crate) fn from_store(error: StoreError) -> ApiError {
                 "the database can't be reached; try again shortly",
             )
         }
-        StoreError::Fenced | StoreError::Corrupt(_) => {
-            tracing::error!(%error, "the store answered what it never should");
-            ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "an internal error; the log names this request")
-        }
+        StoreError::Fenced | StoreError::Corrupt(_) => internal(error),
     }
+}
+
+/// 500: what should never happen.
+pub(crate) fn internal(error: impl std::fmt::Display) -> ApiError {
+    tracing::error!(%error, "what should never happen");
+    ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "an internal error; the log names this request")
 }
 
 /// 404.

@@ -6,6 +6,7 @@
 //! - `servers`: which model-servers there are, for passing predictions on.
 //! - [`run`]: the backend as a process of its own; `config`: its settings.
 //! - [`openapi_json`]: the API's description, made of the routes.
+//! - `links`: where people read on in MLflow.
 //! - `error`: the one table that turns errors into problem+json.
 //!
 //! Architecture invariant: the backend never changes a pipeline that a worker holds; it asks for it.
@@ -14,6 +15,7 @@ mod app;
 mod config;
 mod dispatch;
 mod error;
+mod links;
 mod openapi;
 mod process;
 mod repos;

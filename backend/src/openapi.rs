@@ -1,6 +1,7 @@
 //! The API's description: made of the routes, so that it can't say what they don't do.
 
 use axum::{
+    Router,
     http::header::CONTENT_TYPE,
     routing::{MethodRouter, get},
 };
@@ -9,6 +10,7 @@ use utoipa::{
     OpenApi,
     openapi::{Content, Ref, RefOr, ResponseBuilder, Schema, schema::ArrayItems},
 };
+use utoipa_swagger_ui::{Config as SwaggerConfig, SwaggerUi};
 
 use crate::app::documented;
 
@@ -34,6 +36,12 @@ pub fn json() -> String {
 pub(crate) fn route<S: Clone + Send + Sync + 'static>(document: utoipa::openapi::OpenApi) -> MethodRouter<S> {
     let text = bytes::Bytes::from(text(document));
     get(async move || ([(CONTENT_TYPE, "application/json")], text.clone()))
+}
+
+/// `/docs`: the description as pages that can try the routes out. All they need is in this program.
+pub(crate) fn pages<S: Clone + Send + Sync + 'static>() -> Router<S> {
+    // No validator: it would be asked at its own address.
+    SwaggerUi::new("/docs").config(SwaggerConfig::from("/openapi.json").use_base_layout().validator_url("none")).into()
 }
 
 /// Says of every route that its errors are problems, and of every page what it is a page of, and writes it all down.

@@ -1,4 +1,4 @@
-//! A pipeline's log: stored, and followed over a WebSocket.
+//! A pipeline's log: stored, as a file, and followed over a WebSocket.
 //!
 //! A follower is served from the store until it has caught up, and from then on by the feed, whose lines are rendered once for
 //! all followers. Where the feed leaves a gap, the store fills it. So nobody misses or sees a line twice, however late or
@@ -8,17 +8,20 @@ use std::time::Duration;
 
 use axum::{
     Json,
+    body::Body,
     extract::{
         Path, Query, State, WebSocketUpgrade,
         ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code},
     },
-    response::Response,
+    http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE},
+    response::{IntoResponse, Response},
 };
 use bus::{LogBatch, LogFeed, News};
 use contract::{LogEnd, LogFrame, LogLine, PipelineId, PipelineStatus};
-use futures_util::SinkExt;
+use futures_util::{SinkExt, TryStreamExt};
 use serde::Deserialize;
 use service::ApiError;
+use store::StoreError;
 
 use crate::{
     Backend,
@@ -58,9 +61,41 @@ pub(crate) async fn stored(
     let id: PipelineId = parse(&id)?;
     backend.store.pipeline(id).await.map_err(from_store)?;
     let limit = query.limit.unwrap_or(BATCH).clamp(1, PAGE_MAX);
-    let items = backend.store.logs(id, query.after, limit).await.map_err(from_store)?;
-    let next = (items.len() == limit).then(|| items.last().map(|line| line.seq.to_string())).flatten();
+    // One more than asked for tells whether there are more now.
+    let mut items = backend.store.logs(id, query.after, limit + 1).await.map_err(from_store)?;
+    let is_cut = items.len() > limit;
+    items.truncate(limit);
+    let next = items.last().filter(|_| is_cut).map(|line| line.seq.to_string());
     Ok(Json(Page { items, next }))
+}
+
+/// A pipeline's log as a text file, as far as it has got.
+#[utoipa::path(
+    get, path = "/api/pipelines/{id}/logs.txt", operation_id = "downloadLogs", tag = "pipelines",
+    responses((status = OK, body = String, content_type = "text/plain")),
+)]
+pub(crate) async fn download(State(backend): State<Backend>, Path(id): Path<String>) -> Result<Response, ApiError> {
+    let id: PipelineId = parse(&id)?;
+    let end = backend.store.details(id).await.map_err(from_store)?.log_lines;
+    let store = backend.store.clone();
+    let text = futures_util::stream::try_unfold(0, move |sent| {
+        let store = store.clone();
+        async move {
+            let wanted = usize::try_from(end.saturating_sub(sent)).unwrap_or(BATCH).min(BATCH);
+            let lines = if wanted == 0 { Vec::new() } else { store.logs(id, sent, wanted).await? };
+            Ok::<_, StoreError>(lines.last().map(|last| (lines.iter().map(text_line).collect::<String>(), last.seq)))
+        }
+    });
+    let text = text.inspect_err(move |error| tracing::error!(pipeline.id = %id, %error, "a log's download was cut off"));
+    let name = format!("attachment; filename=\"pipeline-{id}.txt\"");
+    let headers = [(CONTENT_TYPE, "text/plain; charset=utf-8"), (CONTENT_DISPOSITION, &name), (CACHE_CONTROL, "no-cache")];
+    Ok((headers, Body::from_stream(text)).into_response())
+}
+
+/// A line of the text file.
+fn text_line(line: &LogLine) -> String {
+    let cell = line.cell.map_or(String::new(), |cell| format!(" [{cell}]"));
+    format!("{:<30} {:>8}{cell:<5} {}\n", line.at.to_string(), line.phase, line.text)
 }
 
 /// `WS /ws/pipelines/{id}/logs?after=`.

@@ -1,20 +1,26 @@
-//! `GET /api/pipelines/{id}/notebook`: the executed notebook, also while it runs.
+//! A pipeline's notebook: as it was pushed, then as far as it has run; and the parameters that it takes.
 
 use std::collections::BTreeMap;
 
 use axum::{
+    Json,
     extract::{Path, State},
-    http::header::{CACHE_CONTROL, CONTENT_TYPE},
+    http::{
+        HeaderMap, StatusCode,
+        header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH},
+    },
     response::{IntoResponse, Response},
 };
+use contract::{Parameter, PipelineId};
 use serde_json::Value;
 use service::ApiError;
+use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use crate::{
     Backend,
-    error::{from_store, not_found},
-    routes::parse,
+    error::{from_store, internal, not_found},
+    routes::{parse, pipelines::Page},
 };
 
 /// A notebook in nbformat's JSON.
@@ -27,15 +33,52 @@ pub(crate) struct Notebook {
     nbformat_minor: u32,
 }
 
-/// The notebook as far as it has run.
+/// The notebook as far as it has run; before that, as it was pushed.
 #[utoipa::path(
     get, path = "/api/pipelines/{id}/notebook", operation_id = "getNotebook", tag = "pipelines",
-    responses((status = OK, body = Notebook)),
+    responses(
+        (status = OK, body = Notebook, headers(("etag" = String, description = "For `If-None-Match`"))),
+        (status = NOT_MODIFIED, description = "Unchanged"),
+    ),
 )]
-pub(crate) async fn executed(State(backend): State<Backend>, Path(id): Path<String>) -> Result<Response, ApiError> {
-    let id = parse(&id)?;
-    backend.store.pipeline(id).await.map_err(from_store)?;
-    let notebook = backend.store.notebook(id).await.map_err(from_store)?;
-    let notebook = notebook.ok_or_else(|| not_found("the notebook has not been executed yet"))?;
-    Ok(([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-cache")], notebook).into_response())
+pub(crate) async fn executed(
+    State(backend): State<Backend>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let notebook = stored(&backend, parse(&id)?).await?;
+    let etag = format!("\"{}\"", hex::encode(Sha256::digest(&notebook)));
+    let caching = [(ETAG, etag.as_str()), (CACHE_CONTROL, "no-cache")];
+    if knows(&headers, &etag) {
+        return Ok((StatusCode::NOT_MODIFIED, caching).into_response());
+    }
+    Ok((caching, [(CONTENT_TYPE, "application/json")], notebook).into_response())
+}
+
+/// The parameters that a pipeline's notebook takes, with the defaults that its cell tagged `parameters` gives them.
+#[utoipa::path(
+    get, path = "/api/pipelines/{id}/parameters", operation_id = "getParameters", tag = "pipelines",
+    responses((status = OK, body = Page<Parameter>)),
+)]
+pub(crate) async fn parameters(
+    State(backend): State<Backend>,
+    Path(id): Path<String>,
+) -> Result<Json<Page<Parameter>>, ApiError> {
+    let notebook = stored(&backend, parse(&id)?).await?;
+    let items = tokio::task::spawn_blocking(move || pipeline::parameters(notebook.as_bytes())).await.map_err(internal)?;
+    Ok(Json(Page { items, next: None }))
+}
+
+async fn stored(backend: &Backend, id: PipelineId) -> Result<String, ApiError> {
+    let Some(notebook) = backend.store.notebook(id).await.map_err(from_store)? else {
+        backend.store.pipeline(id).await.map_err(from_store)?;
+        return Err(not_found("the notebook has not been read yet, or is no notebook"));
+    };
+    Ok(notebook)
+}
+
+/// Whether the client has what this tag names.
+fn knows(headers: &HeaderMap, etag: &str) -> bool {
+    let lists = headers.get_all(IF_NONE_MATCH).iter().filter_map(|list| list.to_str().ok());
+    lists.flat_map(|list| list.split(',')).map(str::trim).any(|tag| tag == "*" || tag.trim_start_matches("W/") == etag)
 }

@@ -7,10 +7,12 @@ use axum::{
     extract::{Path, Query, State},
     http::StatusCode,
 };
-use contract::{CommitSha, ModelName, PipelineId, PipelineRecord, PipelineStatus, RepoName};
+use contract::{
+    Champion, CommitSha, GateResult, Judgement, ModelName, PipelineId, PipelineRecord, PipelineStatus, RepoName,
+};
 use serde::{Deserialize, Serialize};
 use service::ApiError;
-use store::{Filter, NewPipeline};
+use store::{Details, Filter, NewPipeline};
 use utoipa::ToSchema;
 
 use crate::{
@@ -78,13 +80,52 @@ pub(crate) async fn list(
     Ok(Json(Page { items, next: next.map(|id| id.to_string()) }))
 }
 
+/// A pipeline, with all that is known of it.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PipelineDetail {
+    #[serde(flatten)]
+    record: PipelineRecord,
+    /// Whether a person started it, not a push.
+    manual: bool,
+    /// The delivery that started it.
+    #[schema(required)]
+    delivery_id: Option<String>,
+    /// How many lines its log has.
+    log_lines: u64,
+    /// Each gate in the notebook's order; none before they have decided.
+    gates: Vec<GateResult>,
+    /// The version that was deployed when the gates decided; null: none was.
+    #[schema(required)]
+    champion: Option<Champion>,
+    links: PipelineLinks,
+}
+
+/// Where people read on.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PipelineLinks {
+    /// The commit on its code host; null for a repository of the local remote.
+    #[schema(required)]
+    commit: Option<String>,
+    /// The MLflow run, once there is one.
+    #[schema(required)]
+    mlflow_run: Option<String>,
+}
+
 /// A pipeline.
 #[utoipa::path(
     get, path = "/api/pipelines/{id}", operation_id = "getPipeline", tag = "pipelines",
-    responses((status = OK, body = PipelineRecord)),
+    responses((status = OK, body = PipelineDetail)),
 )]
-pub(crate) async fn one(State(backend): State<Backend>, Path(id): Path<String>) -> Result<Json<PipelineRecord>, ApiError> {
-    Ok(Json(backend.store.pipeline(parse(&id)?).await.map_err(from_store)?))
+pub(crate) async fn one(State(backend): State<Backend>, Path(id): Path<String>) -> Result<Json<PipelineDetail>, ApiError> {
+    let id = parse(&id)?;
+    let record = backend.store.pipeline(id).await.map_err(from_store)?;
+    let Details { manual, delivery_id, log_lines, judgement } = backend.store.details(id).await.map_err(from_store)?;
+    let Judgement { gates, champion } = judgement.unwrap_or_default();
+    let links = PipelineLinks {
+        commit: backend.host(&record.repo).commit_page(&record.repo, &record.commit_sha),
+        mlflow_run: record.mlflow_run_id.as_deref().map(|run| backend.mlflow_pages.run(run)),
+    };
+    Ok(Json(PipelineDetail { record, manual, delivery_id, log_lines, gates, champion, links }))
 }
 
 /// A notebook to run by hand.

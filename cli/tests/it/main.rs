@@ -4,10 +4,12 @@
 mod commands;
 mod contract;
 mod crash;
+mod detail;
 mod faults;
 mod gates;
 mod logs;
 mod models;
+mod openapi;
 mod webhook;
 
 use std::sync::OnceLock;

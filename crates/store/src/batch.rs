@@ -1,8 +1,9 @@
 //! Many deliveries in one transaction: what is asked for, and what of it is there already.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::HashMap,
     sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
 };
 
 use contract::{PipelineId, RepoName};
@@ -15,7 +16,7 @@ use crate::{
     database::{Database, Query},
     dialect::Dialect,
     fields::{self, Fields},
-    plan::plan,
+    plan::{Plan, plan},
 };
 
 /// How often a batch is tried again that crossed another process's.
@@ -67,49 +68,60 @@ pub(crate) fn place(pipeline: &NewPipeline) -> Place<'_> {
 pub(crate) struct Known<'a> {
     pub(crate) deliveries: HashMap<&'a str, Vec<PipelineRef>>,
     pub(crate) pushes: HashMap<Push<'a>, PipelineId>,
-    /// Queued pushes of a branch's notebook.
-    pub(crate) queued: HashMap<Place<'a>, BTreeSet<PipelineId>>,
+}
+
+/// For how long the database's clock is known after it was heard. Two clocks drift apart by less than a millisecond in it.
+const HEARD: Duration = Duration::from_secs(1);
+
+/// The database's clock, as it was last heard. It is behind by no more than the time that the answer took to come.
+#[derive(Debug, Default)]
+pub(crate) struct Clock(Option<(Instant, i64)>);
+
+impl Clock {
+    fn hear(&mut self, now: i64) {
+        self.0 = Some((Instant::now(), now));
+    }
+
+    /// Milliseconds since 1970, if they are known.
+    fn now(&self) -> Option<i64> {
+        let (heard, then) = self.0?;
+        let since = heard.elapsed();
+        (since < HEARD).then(|| then + fields::millis(since))
+    }
 }
 
 /// Accepts all or none, in order.
-pub(crate) async fn accept(database: &Database, asked: &[Asked]) -> Result<Vec<Accepted>, StoreError> {
+pub(crate) async fn accept(database: &Database, clock: &mut Clock, asked: &[Asked]) -> Result<Vec<Accepted>, StoreError> {
+    // Nearly all is new: it is written at once, and where something was there the unique keys say so.
+    if let Some(now) = clock.now() {
+        match write(database, clock, plan(asked, Known::default(), || generate(now))?, now).await {
+            Err(error) if error.is_crossed() => {}
+            done => return done,
+        }
+    }
     for _ in 1..TRIES {
-        match attempt(database, asked).await {
+        match find_and_write(database, clock, asked).await {
             // Another process made one of these a moment ago: this time we see it.
             Err(error) if error.is_crossed() => {}
             done => return done,
         }
     }
-    attempt(database, asked).await
+    find_and_write(database, clock, asked).await
 }
 
-async fn attempt(database: &Database, asked: &[Asked]) -> Result<Vec<Accepted>, StoreError> {
+async fn find_and_write(database: &Database, clock: &mut Clock, asked: &[Asked]) -> Result<Vec<Accepted>, StoreError> {
     let search = Search::of(asked);
-    match database.dialect {
-        // One statement is a transaction, and one way there and back.
-        Dialect::Postgres => {
-            let (now, known) = search.found(&database.take_in(search.query(database.dialect)?).await?)?;
-            let plan = plan(asked, known, || generate(now))?;
-            if !plan.changes_nothing() {
-                let sql = plan.in_one_statement(database.dialect);
-                database.take_in(plan.bind(sqlx::query(AssertSqlSafe(sql)), now)?).await?;
-            }
-            Ok(plan.answers)
-        }
-        Dialect::Sqlite => {
-            let mut write = database.write().await?;
-            let (now, known) = search.found(&write.all(search.query(database.dialect)?).await?)?;
-            let plan = plan(asked, known, || generate(now))?;
-            if plan.changes_nothing() {
-                write.undo().await?;
-                return Ok(plan.answers);
-            }
-            // Together, because each call is handed to the thread that has the connection and back.
-            let sql = plan.statements(database.dialect).join(";") + "; COMMIT";
-            write.commit_by(plan.bind(sqlx::query(AssertSqlSafe(sql)), now)?).await?;
-            Ok(plan.answers)
-        }
+    let (now, known) = search.found(&database.all(search.query(database.dialect)?).await?)?;
+    clock.hear(now);
+    write(database, clock, plan(asked, known, || generate(now))?, now).await
+}
+
+async fn write(database: &Database, clock: &mut Clock, plan: Plan<'_>, now: i64) -> Result<Vec<Accepted>, StoreError> {
+    if !plan.changes_nothing() {
+        let answer = database.take_in(plan.write(database.dialect, now)?).await?;
+        clock.hear(Fields(answer.first().ok_or(StoreError::NotFound)?).get("now")?);
     }
+    Ok(plan.answers)
 }
 
 /// An identifier, later than every earlier one of this process, at a moment in milliseconds since 1970.
@@ -140,10 +152,9 @@ impl<'a> Search<'a> {
     /// Asks for all of it, and for the time. What is asked for comes first in every join, so that it is looked up in an
     /// index, also in tables of which the database does not know yet how large they are.
     fn query<'q>(&self, dialect: Dialect) -> Result<Query<'q>, StoreError> {
-        let columns =
-            [("number", "BIGINT"), ("repo", "TEXT"), ("branch", "TEXT"), ("commit_sha", "TEXT"), ("notebook_path", "TEXT")];
+        let columns = [("number", "BIGINT"), ("repo", "TEXT"), ("commit_sha", "TEXT"), ("notebook_path", "TEXT")];
         let sql = format!(
-            "WITH pushes AS MATERIALIZED (SELECT n.number, n.repo, n.branch, n.commit_sha, n.notebook_path FROM {})
+            "WITH pushes AS MATERIALIZED (SELECT n.number, n.repo, n.commit_sha, n.notebook_path FROM {})
              SELECT 'now' AS kind, {} AS number, '' AS name, '' AS found
              UNION ALL
              SELECT 'delivery' AS kind, CAST(0 AS BIGINT) AS number, d.delivery_id AS name, d.pipelines AS found
@@ -152,12 +163,6 @@ impl<'a> Search<'a> {
              SELECT 'push' AS kind, n.number, '' AS name, p.id AS found
              FROM pushes n LEFT JOIN pipelines p ON p.repo = n.repo AND p.commit_sha = n.commit_sha
                  AND p.notebook_path = n.notebook_path AND p.manual = 0
-             WHERE COALESCE(p.id, '') <> ''
-             UNION ALL
-             SELECT 'queued' AS kind, n.number, '' AS name, p.id AS found
-             FROM pushes n LEFT JOIN pipelines p ON p.repo = n.repo AND p.branch = n.branch
-                 AND p.notebook_path = n.notebook_path AND p.status IN ('queued', 'running') AND p.status = 'queued'
-                 AND p.manual + 0 = 0
              WHERE COALESCE(p.id, '') <> ''",
             dialect.rows("$2", &columns),
             dialect.clock(),
@@ -167,7 +172,6 @@ impl<'a> Search<'a> {
             json!({
                 "number": number,
                 "repo": push.repo,
-                "branch": push.branch,
                 "commit_sha": push.commit_sha,
                 "notebook_path": push.notebook_path,
             })
@@ -181,8 +185,6 @@ impl<'a> Search<'a> {
         let (mut now, mut known) = (0, Known::default());
         for row in rows {
             let fields = Fields(row);
-            let pushed =
-                || Ok::<_, StoreError>(self.pushes.get(usize::try_from(fields.count("number")?).unwrap_or(usize::MAX)));
             match fields.get::<String>("kind")?.as_str() {
                 "now" => now = fields.get("number")?,
                 "delivery" => {
@@ -191,16 +193,9 @@ impl<'a> Search<'a> {
                         known.deliveries.insert(id, fields.json("found")?);
                     }
                 }
-                "push" => {
-                    known.pushes.extend(
-                        pushed()?
-                            .map(|pipeline| Ok::<_, StoreError>((push(pipeline), fields.parsed("found")?)))
-                            .transpose()?,
-                    );
-                }
                 _ => {
-                    if let Some(pipeline) = pushed()? {
-                        known.queued.entry(place(pipeline)).or_default().insert(fields.parsed("found")?);
+                    if let Some(pipeline) = self.pushes.get(usize::try_from(fields.count("number")?).unwrap_or(usize::MAX)) {
+                        known.pushes.insert(push(pipeline), fields.parsed("found")?);
                     }
                 }
             }

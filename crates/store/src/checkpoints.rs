@@ -13,9 +13,9 @@ use crate::StoreError;
 /// Commits gather for so long before they are copied: a page that many of them change is copied once.
 const GATHER: Duration = Duration::from_millis(20);
 
-/// From so many pages on, the log is to begin anew, for which writers wait a moment. Below, it begins anew by itself as soon
-/// as a copy catches up with them.
-const LONG: i64 = 16_000;
+/// From so many pages on, 240 MB, the log is to begin anew, for which writers wait until all of the file is safe on the disk.
+/// Below, it begins anew by itself as soon as a copy catches up with them.
+const LONG: i64 = 60_000;
 
 /// How long beginning anew waits for its turn among busy writers, and then keeps them waiting for readers at most. Where it
 /// does not get it, the next copy tries again.

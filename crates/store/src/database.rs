@@ -13,9 +13,6 @@ use crate::{StoreError, checkpoints::Checkpoints, dialect::Dialect};
 /// How many connections a process has to PostgreSQL.
 const CONNECTIONS: u32 = 16;
 
-/// How many of PostgreSQL's connections take in pipelines: while one waits for the disk, the other computes.
-const INTAKE: u32 = 2;
-
 /// How many readers work at once on SQLite. Writers never block them.
 const READERS: u32 = 4;
 
@@ -36,7 +33,7 @@ pub(crate) type Query<'q> = sqlx::query::Query<'q, Any, AnyArguments>;
 pub(crate) struct Database {
     writer: AnyPool,
     reader: AnyPool,
-    /// The way in: PostgreSQL has a process for each connection, and one that does the same again has it all at hand.
+    /// The way in. One connection: who waits for it shares the next transaction, and two would halve what they share.
     intake: AnyPool,
     /// SQLite's only: PostgreSQL sees to it by itself.
     checkpoints: Option<Checkpoints>,
@@ -59,7 +56,7 @@ impl Database {
                     Ok::<_, StoreError>(first.close().await?)
                 })
                 .await?;
-                let intake = pool(dialect, INTAKE).connect_lazy(url)?;
+                let intake = pool(dialect, 1).connect_lazy(url)?;
                 let pool = pool(dialect, CONNECTIONS).connect_lazy(url)?;
                 Ok(Self { writer: pool.clone(), reader: pool, intake, checkpoints: None, dialect })
             }
@@ -90,24 +87,26 @@ impl Database {
 
     /// All rows of a read. Each statement sees one moment.
     pub(crate) async fn all(&self, query: Query<'_>) -> Result<Vec<AnyRow>, StoreError> {
-        Self::fetch(&self.reader, query).await
-    }
-
-    /// How many may take in pipelines at once.
-    pub(crate) fn intake_connections(&self) -> u32 {
-        self.intake.options().get_max_connections()
-    }
-
-    /// All rows of a statement of the way in.
-    pub(crate) async fn take_in(&self, query: Query<'_>) -> Result<Vec<AnyRow>, StoreError> {
-        Self::fetch(&self.intake, query).await
-    }
-
-    async fn fetch(pool: &AnyPool, query: Query<'_>) -> Result<Vec<AnyRow>, StoreError> {
-        let mut loan = Loan::of(pool).await?;
+        let mut loan = Loan::of(&self.reader).await?;
         let rows = in_time(query.fetch_all(&mut *loan.connection)).await?;
         loan.sound = true;
         Ok(rows)
+    }
+
+    /// All rows of a call of the way in, which is a whole transaction. Where it fails, nothing was written.
+    pub(crate) async fn take_in(&self, query: Query<'_>) -> Result<Vec<AnyRow>, StoreError> {
+        let mut loan = Loan::of(&self.intake).await?;
+        let answer = in_time(query.fetch_all(&mut *loan.connection)).await;
+        match (&answer, self.dialect) {
+            // What is there already is no fault of the connection.
+            (Ok(_), _) | (Err(StoreError::Conflict), Dialect::Postgres) => loan.sound = true,
+            (Err(StoreError::Conflict), Dialect::Sqlite) => loan.roll_back().await?,
+            (Err(_), _) => {}
+        }
+        if let Some(checkpoints) = &self.checkpoints {
+            checkpoints.written();
+        }
+        answer
     }
 
     /// The row of a read, if there is one.
@@ -156,13 +155,8 @@ impl Write {
     }
 
     /// Makes the write durable. If this fails as [`StoreError::Unavailable`], it may have been made all the same.
-    pub(crate) async fn commit(self) -> Result<(), StoreError> {
-        self.commit_by(sqlx::query("COMMIT")).await
-    }
-
-    /// The same by statements whose last one is the commit. Where one before it fails, nothing was written.
-    pub(crate) async fn commit_by(mut self, query: Query<'_>) -> Result<(), StoreError> {
-        in_time(query.execute(&mut *self.loan.connection)).await?;
+    pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
+        in_time(sqlx::query("COMMIT").execute(&mut *self.loan.connection)).await?;
         self.loan.sound = true;
         if let Some(checkpoints) = &self.checkpoints {
             checkpoints.written();
@@ -172,9 +166,7 @@ impl Write {
 
     /// Undoes the write and keeps the connection.
     pub(crate) async fn undo(mut self) -> Result<(), StoreError> {
-        in_time(sqlx::raw_sql("ROLLBACK").execute(&mut *self.loan.connection)).await?;
-        self.loan.sound = true;
-        Ok(())
+        self.loan.roll_back().await
     }
 }
 
@@ -188,6 +180,12 @@ struct Loan {
 impl Loan {
     async fn of(pool: &AnyPool) -> Result<Self, StoreError> {
         Ok(Self { connection: pool.acquire().await?, sound: false })
+    }
+
+    async fn roll_back(&mut self) -> Result<(), StoreError> {
+        in_time(sqlx::raw_sql("ROLLBACK").execute(&mut *self.connection)).await?;
+        self.sound = true;
+        Ok(())
     }
 }
 

@@ -29,7 +29,7 @@ impl Dialect {
             // The log is copied into the file by `checkpoints`; a commit does so only where that falls far behind.
             Self::Sqlite => {
                 "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-                 PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 64000; PRAGMA cache_size = -16000; \
+                 PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 120000; PRAGMA cache_size = -16000; \
                  PRAGMA temp_store = MEMORY"
             }
             // A process that was paused must not hold its locks for ever, nor a connection whose other end is gone.

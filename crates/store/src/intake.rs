@@ -1,14 +1,11 @@
 //! The way in: whoever asks for pipelines waits here, and all who wait share one transaction. A commit costs a wait for
 //! the disk, however much is in it.
 
-use std::hash::{BuildHasher, RandomState};
-
-use contract::RepoName;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     Accepted, StoreError,
-    batch::{self, Asked},
+    batch::{self, Asked, Clock},
     database::{Database, PATIENCE},
 };
 
@@ -27,29 +24,16 @@ struct Waiting {
     answer: oneshot::Sender<Answer>,
 }
 
-/// Where to ask. The tasks behind it end with its last clone.
+/// Where to ask. The task behind it ends with its last clone.
 #[derive(Debug, Clone)]
-pub(crate) struct Intake {
-    /// All that a repository asks for takes one lane, in order.
-    lanes: Vec<mpsc::Sender<Waiting>>,
-    hasher: RandomState,
-}
+pub(crate) struct Intake(mpsc::Sender<Waiting>);
 
 impl Intake {
-    /// Starts the tasks that write: few, so that all who come while one waits for the disk share its next transaction.
+    /// Starts the task that writes: one, so that all who come while it waits for the disk share its next transaction.
     pub(crate) fn start(database: &Database) -> Self {
-        let lane = |_| {
-            let (waiting, receiver) = mpsc::channel(WAITING);
-            tokio::spawn(write(database.clone(), receiver));
-            waiting
-        };
-        Self { lanes: (0..database.intake_connections()).map(lane).collect(), hasher: RandomState::new() }
-    }
-
-    fn lane(&self, asked: &Asked) -> Option<&mpsc::Sender<Waiting>> {
-        let repo: Option<&RepoName> = asked.pipelines.first().map(|pipeline| &pipeline.repo);
-        let turn = usize::try_from(self.hasher.hash_one(repo) >> 32).unwrap_or(0);
-        self.lanes.get(turn.checked_rem(self.lanes.len())?)
+        let (waiting, receiver) = mpsc::channel(WAITING);
+        tokio::spawn(write(database.clone(), receiver));
+        Self(waiting)
     }
 
     /// Answers after the commit. [`StoreError::Unavailable`] if that takes too long: it may be accepted all the same.
@@ -58,8 +42,7 @@ impl Intake {
             let (answer, answered) = oneshot::channel();
             // Neither fails before the store is dropped.
             let gone = || StoreError::unavailable("the store was closed");
-            let lane = self.lane(&asked).ok_or_else(gone)?;
-            lane.send(Waiting { asked, answer }).await.map_err(|_| gone())?;
+            self.0.send(Waiting { asked, answer }).await.map_err(|_| gone())?;
             answered.await.map_err(|_| gone())?
         };
         match tokio::time::timeout(PATIENCE, answered).await {
@@ -71,7 +54,7 @@ impl Intake {
 
 /// Takes all who wait, writes, answers, and so on until nobody can ask any more.
 async fn write(database: Database, mut receiver: mpsc::Receiver<Waiting>) {
-    let mut gathered = Vec::new();
+    let (mut gathered, mut clock) = (Vec::new(), Clock::default());
     loop {
         let count = receiver.recv_many(&mut gathered, BATCH).await;
         if count == 0 {
@@ -83,7 +66,7 @@ async fn write(database: Database, mut receiver: mpsc::Receiver<Waiting>) {
             .filter(|waiting| !waiting.answer.is_closed())
             .map(|waiting| (waiting.asked, waiting.answer))
             .unzip();
-        for (answer, accepted) in answers.into_iter().zip(accept(&database, &asked).await) {
+        for (answer, accepted) in answers.into_iter().zip(accept(&database, &mut clock, &asked).await) {
             // Who asked may be gone.
             let _ = answer.send(accepted);
         }
@@ -91,16 +74,16 @@ async fn write(database: Database, mut receiver: mpsc::Receiver<Waiting>) {
 }
 
 /// An answer for each. One that the database cannot take does not spoil it for the others.
-async fn accept(database: &Database, asked: &[Asked]) -> Vec<Answer> {
-    match batch::accept(database, asked).await {
+async fn accept(database: &Database, clock: &mut Clock, asked: &[Asked]) -> Vec<Answer> {
+    match batch::accept(database, clock, asked).await {
         Ok(accepted) => accepted.into_iter().map(Ok).collect(),
         Err(error @ StoreError::Unavailable(_)) => asked.iter().map(|_| Err(error.clone())).collect(),
         Err(error) if asked.len() <= 1 => asked.iter().map(|_| Err(error.clone())).collect(),
         Err(_) => {
             let mut answers = Vec::with_capacity(asked.len());
             for one in asked {
-                answers
-                    .push(batch::accept(database, std::slice::from_ref(one)).await.map(|mut accepted| accepted.remove(0)));
+                let accepted = batch::accept(database, clock, std::slice::from_ref(one)).await;
+                answers.push(accepted.map(|mut accepted| accepted.remove(0)));
             }
             answers
         }

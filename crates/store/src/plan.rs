@@ -1,9 +1,11 @@
-//! What a batch of deliveries changes: which pipelines are new, which give way to them, and the statements that write it.
+//! What a batch of deliveries changes: which pipelines are new, and the statements that write them and make the pushes
+//! that are queued already give way to them.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use contract::{CommitSha, PipelineId, RepoName};
 use serde::Serialize;
+use sqlx::AssertSqlSafe;
 
 use crate::{
     Accepted, NewPipeline, PipelineRef, StoreError,
@@ -27,6 +29,9 @@ struct NewRow<'a> {
     manual: i64,
     status: &'static str,
     reason: Option<String>,
+    /// Why pushes of the same branch's notebook that are queued already are cancelled for its sake; without it, they are
+    /// not.
+    supersedes: Option<String>,
 }
 
 /// A row of `deliveries` to be.
@@ -39,13 +44,6 @@ struct DeliveryRow<'a> {
     pipelines: String,
 }
 
-/// A queued push that gives way to a newer one.
-#[derive(Serialize)]
-struct Superseded {
-    id: PipelineId,
-    reason: String,
-}
-
 /// What is to be written, and answered then.
 #[derive(Default)]
 pub(crate) struct Plan<'a> {
@@ -53,7 +51,6 @@ pub(crate) struct Plan<'a> {
     deliveries: Vec<DeliveryRow<'a>>,
     /// For each branch's notebook pushed: the latest of its new rows.
     pushed: HashMap<Place<'a>, usize>,
-    superseded: Vec<Superseded>,
     pub(crate) answers: Vec<Accepted>,
 }
 
@@ -63,7 +60,7 @@ pub(crate) fn plan<'a>(
     mut known: Known<'a>,
     mut generate: impl FnMut() -> Result<PipelineId, StoreError>,
 ) -> Result<Plan<'a>, StoreError> {
-    let (mut plan, none) = (Plan::default(), BTreeSet::new());
+    let mut plan = Plan::default();
     for Asked { delivery, pipelines } in asked {
         let earlier = delivery.as_ref().and_then(|delivery| known.deliveries.get(delivery.id.as_str()));
         if let Some(pipelines) = earlier {
@@ -73,12 +70,7 @@ pub(crate) fn plan<'a>(
         let mut refs = Vec::with_capacity(pipelines.len());
         for pipeline in pipelines {
             let existing = known.pushes.get(&push(pipeline)).filter(|_| !pipeline.manual).copied();
-            let id = if let Some(id) = existing {
-                id
-            } else {
-                let queued = known.queued.get(&place(pipeline)).unwrap_or(&none);
-                plan.create(pipeline, generate()?, queued)?
-            };
+            let id = if let Some(id) = existing { id } else { plan.create(pipeline, generate()?)? };
             if !pipeline.manual {
                 known.pushes.insert(push(pipeline), id);
             }
@@ -102,24 +94,13 @@ pub(crate) fn plan<'a>(
 }
 
 impl<'a> Plan<'a> {
-    /// Adds a pipeline's row. A push supersedes the one before it of the same branch's notebook, the first of them those
-    /// that are queued already.
-    fn create(
-        &mut self,
-        new: &'a NewPipeline,
-        id: PipelineId,
-        queued: &BTreeSet<PipelineId>,
-    ) -> Result<PipelineId, StoreError> {
+    /// Adds a pipeline's row. A push supersedes the one before it of the same branch's notebook.
+    fn create(&mut self, new: &'a NewPipeline, id: PipelineId) -> Result<PipelineId, StoreError> {
         let number = self.pipelines.len();
-        if !new.manual {
-            let reason = || take::superseded_by(&new.commit_sha);
-            if let Some(older) = self.pushed.insert(place(new), number) {
-                let older = &mut self.pipelines[older];
-                (older.status, older.reason) = ("cancelled", Some(reason()));
-            } else {
-                let older = queued.iter().filter(|older| **older < id);
-                self.superseded.extend(older.map(|id| Superseded { id: *id, reason: reason() }));
-            }
+        let supersedes = (!new.manual).then(|| take::superseded_by(&new.commit_sha));
+        if let Some(older) = supersedes.as_ref().and_then(|_| self.pushed.insert(place(new), number)) {
+            let older = &mut self.pipelines[older];
+            (older.status, older.reason, older.supersedes) = ("cancelled", supersedes.clone(), None);
         }
         self.pipelines.push(NewRow {
             id,
@@ -133,6 +114,7 @@ impl<'a> Plan<'a> {
             manual: i64::from(new.manual),
             status: "queued",
             reason: None,
+            supersedes,
         });
         Ok(id)
     }
@@ -142,23 +124,25 @@ impl<'a> Plan<'a> {
         self.pipelines.is_empty() && self.deliveries.is_empty()
     }
 
-    /// The values of [`Self::statements`].
-    pub(crate) fn bind<'q>(&self, query: Query<'q>, now: i64) -> Result<Query<'q>, StoreError> {
+    /// What writes the plan at the moment `now`, in milliseconds since 1970, and answers the database's own. It is a
+    /// transaction of its own.
+    pub(crate) fn write<'q>(&self, dialect: Dialect, now: i64) -> Result<Query<'q>, StoreError> {
         let mut pipelines: Vec<_> = self.pipelines.iter().collect();
         let mut deliveries: Vec<_> = self.deliveries.iter().collect();
         // Two processes that insert the same keys wait for each other in one order, not in a circle.
         pipelines.sort_by_key(|row| (row.repo, row.commit_sha, row.notebook_path, row.id));
         deliveries.sort_by_key(|row| row.delivery_id);
-        Ok(query
-            .bind(fields::json(&pipelines)?)
-            .bind(now)
-            .bind(fields::json(&self.superseded)?)
-            .bind(fields::json(&self.superseded.iter().map(|older| older.id).collect::<Vec<_>>())?)
-            .bind(fields::json(&deliveries)?))
+        let sql = match dialect {
+            Dialect::Postgres => in_one_statement(),
+            Dialect::Sqlite => in_one_call(),
+        };
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(fields::json(&pipelines)?);
+        Ok(query.bind(now).bind(fields::json(&deliveries)?))
     }
 }
 
-const PIPELINE: [(&str, &str); 11] = [
+/// Columns of `pipelines`, and last what is not kept.
+const PIPELINE: [(&str, &str); 12] = [
     ("id", "TEXT"),
     ("repo", "TEXT"),
     ("branch", "TEXT"),
@@ -170,74 +154,78 @@ const PIPELINE: [(&str, &str); 11] = [
     ("manual", "BIGINT"),
     ("status", "TEXT"),
     ("reason", "TEXT"),
+    ("supersedes", "TEXT"),
 ];
 
 const DELIVERY: [(&str, &str); 5] =
     [("delivery_id", "TEXT"), ("event", "TEXT"), ("repo", "TEXT"), ("body_sha256", "TEXT"), ("pipelines", "TEXT")];
 
-impl Plan<'_> {
-    /// What writes the plan: `$1` are its pipelines, `$2` is the time, `$3` are the pushes superseded and `$4` their
-    /// identifiers, `$5` are its deliveries. There are two versions of it, whatever is in the plan.
-    pub(crate) fn statements(&self, dialect: Dialect) -> Vec<String> {
-        let mut statements = self.cancellations(dialect);
-        statements.extend([
-            insert_pipelines(dialect),
-            format!(
-                "INSERT INTO jobs_to_send (pipeline_id) SELECT id FROM {} WHERE status = 'queued'",
-                dialect.rows("$1", &[("id", "TEXT"), ("status", "TEXT")])
-            ),
-            insert_deliveries(dialect),
-        ]);
-        statements
-    }
-
-    /// The same as one statement, for PostgreSQL. All its parts see the tables as they were before it.
-    pub(crate) fn in_one_statement(&self, dialect: Dialect) -> String {
-        let mut parts = self.cancellations(dialect);
-        parts.extend([
-            format!("{} RETURNING id, status", insert_pipelines(dialect)),
-            insert_deliveries(dialect),
-            "INSERT INTO jobs_to_send (pipeline_id) SELECT id FROM made WHERE status = 'queued'".to_owned(),
-        ]);
-        let names = ["unneeded", "cancelled", "made", "accepted", "jobs"];
-        let parts: Vec<_> =
-            names[names.len() - parts.len()..].iter().zip(parts).map(|(name, part)| format!("{name} AS ({part})")).collect();
-        // All parameters have a type, also those that are not used.
-        format!(
-            "WITH {} SELECT CAST($2 AS BIGINT) AS now, CAST($3 AS TEXT) AS superseded, CAST($4 AS TEXT) AS ids",
-            parts.join(", ")
-        )
-    }
-
-    /// What takes the superseded pushes out of the queue, if there are any.
-    fn cancellations(&self, dialect: Dialect) -> Vec<String> {
-        if self.superseded.is_empty() {
-            return Vec::new();
-        }
-        vec![
-            // The status is asked for in a way that no index answers: they are to be found by their identifiers.
-            format!("DELETE FROM jobs_to_send WHERE {}", dialect.among("pipeline_id", "$4")),
-            format!(
-                "UPDATE pipelines SET status = 'cancelled', finished_at = $2,
-                     reason = (SELECT n.reason FROM {} WHERE n.id = pipelines.id)
-                 WHERE {} AND status || '' = 'queued'",
-                dialect.rows("$3", &[("id", "TEXT"), ("reason", "TEXT")]),
-                dialect.among("id", "$4")
-            ),
-        ]
-    }
+/// For SQLite, where each call is handed to the thread that has the connection and back.
+fn in_one_call() -> String {
+    let rows = Dialect::Sqlite.rows("$1", &PIPELINE);
+    let older = older(&rows);
+    format!(
+        "BEGIN IMMEDIATE;
+         DELETE FROM jobs_to_send WHERE pipeline_id IN (SELECT o.id FROM ({older}) o);
+         UPDATE pipelines SET status = 'cancelled', finished_at = $2, reason = o.supersedes
+         FROM ({older}) o WHERE pipelines.id = o.id;
+         {};
+         INSERT INTO jobs_to_send (pipeline_id) SELECT n.id FROM {rows} WHERE n.status = 'queued';
+         {};
+         SELECT {} AS now;
+         COMMIT",
+        insert_pipelines(&rows),
+        insert_deliveries(Dialect::Sqlite),
+        Dialect::Sqlite.clock(),
+    )
 }
 
-fn insert_pipelines(dialect: Dialect) -> String {
-    let names = PIPELINE.map(|(name, _)| name).join(", ");
+/// For PostgreSQL, where a statement is a transaction. All its parts see the tables as they were before it.
+fn in_one_statement() -> String {
+    // The status is asked for once more in a way that no index answers: the row may have changed since it was found, and is
+    // to be found by its identifier.
     format!(
-        "INSERT INTO pipelines ({names}, created_at, finished_at)
-         SELECT {names}, $2, CASE status WHEN 'cancelled' THEN $2 ELSE NULL END FROM {}",
-        dialect.rows("$1", &PIPELINE)
+        "WITH n AS MATERIALIZED (SELECT * FROM {}),
+         older AS MATERIALIZED ({}),
+         unneeded AS (DELETE FROM jobs_to_send WHERE pipeline_id = ANY (ARRAY(SELECT o.id FROM older o))),
+         cancelled AS (
+             UPDATE pipelines SET status = 'cancelled', finished_at = $2,
+                 reason = (SELECT o.supersedes FROM older o WHERE o.id = pipelines.id LIMIT 1)
+             WHERE id = ANY (ARRAY(SELECT o.id FROM older o)) AND status || '' = 'queued'),
+         made AS ({}),
+         jobs AS (INSERT INTO jobs_to_send (pipeline_id) SELECT n.id FROM n WHERE n.status = 'queued'),
+         accepted AS ({})
+         SELECT {} AS now",
+        Dialect::Postgres.rows("$1", &PIPELINE),
+        older("n"),
+        insert_pipelines("n"),
+        insert_deliveries(Dialect::Postgres),
+        Dialect::Postgres.clock(),
+    )
+}
+
+/// The queued pushes that give way to `rows`, and why. What is new comes first in the join, so that the others are looked up
+/// in the index, also in a table of which the database does not know yet how large it is.
+fn older(rows: &str) -> String {
+    format!(
+        "SELECT p.id, n.supersedes FROM {rows} LEFT JOIN pipelines p ON p.repo = n.repo AND p.branch = n.branch
+             AND p.notebook_path = n.notebook_path AND p.status IN ('queued', 'running') AND p.status = 'queued'
+             AND p.manual + 0 = 0 AND p.id < n.id
+         WHERE n.supersedes IS NOT NULL AND COALESCE(p.id, '') <> ''"
+    )
+}
+
+fn insert_pipelines(rows: &str) -> String {
+    let names: Vec<_> = PIPELINE.iter().map(|(name, _)| *name).filter(|name| *name != "supersedes").collect();
+    format!(
+        "INSERT INTO pipelines ({}, created_at, finished_at)
+         SELECT n.{}, $2, CASE n.status WHEN 'cancelled' THEN $2 ELSE NULL END FROM {rows}",
+        names.join(", "),
+        names.join(", n.")
     )
 }
 
 fn insert_deliveries(dialect: Dialect) -> String {
     let names = DELIVERY.map(|(name, _)| name).join(", ");
-    format!("INSERT INTO deliveries ({names}, received_at) SELECT {names}, $2 FROM {}", dialect.rows("$5", &DELIVERY))
+    format!("INSERT INTO deliveries ({names}, received_at) SELECT {names}, $2 FROM {}", dialect.rows("$3", &DELIVERY))
 }

@@ -40,14 +40,15 @@ pub async fn fetch_version(uri: &str, sha256: &str, allowed_root: &Path, into: &
 /// Checks a version's folder on this machine: `metadata.json` against `sha256`, every other file against the manifest.
 pub async fn verify_version(folder: &Path, sha256: &str) -> Result<ModelManifest, Error> {
     let (folder, sha256) = (folder.to_owned(), sha256.to_owned());
-    blocking(move || {
-        let (_, manifest) = read_manifest(&folder, Some(&sha256))?;
-        for (name, expected) in &manifest.files {
-            check(name, expected, &digest::measure(&folder.join(name))?)?;
-        }
-        Ok(manifest)
-    })
-    .await
+    blocking(move || verify(&folder, &sha256)).await
+}
+
+pub(crate) fn verify(folder: &Path, sha256: &str) -> Result<ModelManifest, Error> {
+    let (_, manifest) = read_manifest(folder, Some(sha256))?;
+    for (name, expected) in &manifest.files {
+        check(name, expected, &digest::measure(&folder.join(name))?)?;
+    }
+    Ok(manifest)
 }
 
 /// Runs file work where it may block.

@@ -6,13 +6,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use contract::{Environment, MANIFEST_FILE, ModelName, PipelineId};
+use contract::{Environment, MANIFEST_FILE, ModelManifest, ModelName, PipelineId};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Error,
     digest::sha256,
-    folder::{Incoming, blocking, read_manifest},
+    folder::{Incoming, blocking, read_manifest, verify},
     keys, location,
 };
 
@@ -64,6 +64,47 @@ impl Store {
     ) -> Result<VersionLocation, Error> {
         let target = self.root.join(keys::model_folder(environment, model)).join(keys::version_folder(version));
         put_files(target, from, files).await
+    }
+
+    /// Takes a version that lies within this store over into an environment's bucket: the same bytes, every one of them
+    /// verified, also where the version is there already. It appears whole or not at all.
+    pub async fn copy_version(
+        &self,
+        from: &VersionLocation,
+        environment: &Environment,
+        model: &ModelName,
+        version: u64,
+    ) -> Result<VersionLocation, Error> {
+        let target = self.root.join(keys::model_folder(environment, model)).join(keys::version_folder(version));
+        let (root, VersionLocation { uri, sha256 }) = (self.root.clone(), from.clone());
+        blocking(move || {
+            let from = location::resolve(&uri, &root)?;
+            let uri = location::to_uri(&target)?;
+            if !target.exists() {
+                let incoming = Incoming::beside(&target)?;
+                incoming.fill(&from, Some(&sha256))?;
+                match incoming.settle(&target) {
+                    // Somebody else was faster.
+                    Err(error) if !target.exists() => return Err(error),
+                    _ => {}
+                }
+            }
+            verify(&target, &sha256)?;
+            Ok(VersionLocation { uri, sha256 })
+        })
+        .await
+    }
+
+    /// Checks every file of a version that lies within this store.
+    pub async fn verify(&self, version: &VersionLocation) -> Result<(), Error> {
+        let (root, VersionLocation { uri, sha256 }) = (self.root.clone(), version.clone());
+        blocking(move || verify(&location::resolve(&uri, &root)?, &sha256).map(drop)).await
+    }
+
+    /// What a version that lies within this store is, by its `metadata.json`.
+    pub async fn manifest(&self, version: &VersionLocation) -> Result<ModelManifest, Error> {
+        let (root, VersionLocation { uri, sha256 }) = (self.root.clone(), version.clone());
+        blocking(move || Ok(read_manifest(&location::resolve(&uri, &root)?, Some(&sha256))?.1)).await
     }
 
     /// Keeps a packaged model until it is registered, for whichever machine does that. `run` names the execution that

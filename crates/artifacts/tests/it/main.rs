@@ -152,6 +152,33 @@ async fn a_changed_file_is_not_fetched() {
 }
 
 #[tokio::test]
+async fn a_version_is_taken_over_byte_for_byte_and_not_at_all_when_a_byte_is_another() {
+    let place = Place::new();
+    let (name, staging): (ModelName, Environment) = ("titanic".parse().unwrap(), "staging".parse().unwrap());
+    let source = place.put(1, "weights").await.unwrap();
+    let folder = |location: &VersionLocation| PathBuf::from(location.uri.strip_prefix("file://").unwrap());
+    let take = async || place.store.copy_version(&source, &staging, &name, 1).await;
+
+    fs::write(folder(&source).join("model.pkl"), "wEights").unwrap();
+    assert!(matches!(take().await, Err(Error::DigestMismatch { file }) if file == "model.pkl"));
+    assert!(matches!(place.store.verify(&source).await, Err(Error::DigestMismatch { .. })));
+    assert!(names(&place.store.root().join("mlsys-models-staging/titanic")).is_empty(), "nothing half-done is left");
+    fs::write(folder(&source).join("model.pkl"), "weights").unwrap();
+    place.store.verify(&source).await.unwrap();
+
+    let taken = take().await.unwrap();
+    assert!(taken.uri.ends_with("/mlsys-models-staging/titanic/v1"), "{}", taken.uri);
+    assert_eq!((&taken.sha256, take().await.unwrap()), (&source.sha256, taken.clone()), "once more changes nothing");
+    assert_eq!(fs::read_to_string(folder(&taken).join("model.pkl")).unwrap(), "weights");
+    assert_eq!(place.store.manifest(&taken).await.unwrap().model_name, name);
+    fs::write(folder(&taken).join("model.pkl"), "wEights").unwrap();
+    assert!(matches!(take().await, Err(Error::DigestMismatch { .. })), "what is there already is looked at, too");
+    let elsewhere = VersionLocation { uri: "file:///etc".to_owned(), ..source.clone() };
+    assert!(matches!(place.store.copy_version(&elsewhere, &staging, &name, 2).await, Err(Error::Refused { .. })));
+    assert!(matches!(place.store.manifest(&elsewhere).await, Err(Error::Refused { .. })));
+}
+
+#[tokio::test]
 async fn a_local_copy_that_rotted_is_noticed_and_replaced() {
     let place = Place::new();
     let location = place.put(1, "weights").await.unwrap();

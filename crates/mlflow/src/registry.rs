@@ -83,6 +83,36 @@ impl Client {
         self.post::<IgnoredAny>("registered-models/alias", &body).await.map(drop)
     }
 
+    /// Takes an alias back. One that is not there is no error.
+    pub async fn delete_alias(&self, name: &str, alias: &str) -> Result<(), MlflowError> {
+        let body = json!({ "name": name, "alias": alias });
+        match self.delete::<IgnoredAny>("registered-models/alias", &body).await {
+            Ok(_) | Err(MlflowError::NotFound) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Points an alias at the version that `current` names, or takes it back where that is none. MLflow has no order of
+    /// changes, so `current` is asked again afterwards, until it names the same: another change may have come between.
+    pub async fn keep_alias<E, F>(&self, name: &str, alias: &str, mut current: impl FnMut() -> F) -> Result<(), E>
+    where
+        E: From<MlflowError>,
+        F: Future<Output = Result<Option<u64>, E>>,
+    {
+        let mut wanted = current().await?;
+        loop {
+            match wanted {
+                Some(version) => self.set_alias(name, alias, version).await?,
+                None => self.delete_alias(name, alias).await?,
+            }
+            let now = current().await?;
+            if now == wanted {
+                return Ok(());
+            }
+            wanted = now;
+        }
+    }
+
     /// The version that an alias points at; `None` where there is no such alias or no such model.
     pub async fn get_alias(&self, name: &str, alias: &str) -> Result<Option<u64>, MlflowError> {
         match self.get::<One>("registered-models/alias", &[("name", name), ("alias", alias)]).await {

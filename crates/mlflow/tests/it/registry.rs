@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
-use mlflow::LoggedModel;
+use mlflow::{Client, LoggedModel, MlflowError};
 
 use crate::{client, config, run, url};
 
@@ -51,9 +51,22 @@ async fn a_model_is_uploaded_registered_as_the_next_version_and_found_by_its_run
     assert_eq!(client.get_alias(name, "dev").await.unwrap(), Some(1));
 
     loads_with_mlflow_itself(&format!("models:/{name}@dev"));
+    an_alias_follows_what_changes_meanwhile(&client, name).await;
     for _again in 0..2 {
         client.delete_version(name, 2).await.unwrap();
     }
+}
+
+async fn an_alias_follows_what_changes_meanwhile(client: &Client, name: &str) {
+    let mut news = [Some(1), Some(2), Some(2)].into_iter();
+    let current = || std::future::ready(Ok::<_, MlflowError>(news.next().unwrap()));
+    client.keep_alias(name, "staging", current).await.unwrap();
+    assert_eq!(client.get_alias(name, "staging").await.unwrap(), Some(2));
+    for _again in 0..2 {
+        client.keep_alias(name, "staging", || std::future::ready(Ok::<_, MlflowError>(None))).await.unwrap();
+        assert_eq!(client.get_alias(name, "staging").await.unwrap(), None);
+    }
+    client.delete_alias("never-registered", "staging").await.unwrap();
 }
 
 fn loads_with_mlflow_itself(model: &str) {

@@ -1,6 +1,6 @@
 //! Whether a model answers its own example as the estimator did when it was packaged.
 
-use contract::{ModelManifest, Task};
+use contract::{InputExample, ModelManifest, Task};
 use serde_json::Value;
 
 /// The largest difference: absolute in probabilities, relative in regressions.
@@ -8,9 +8,10 @@ const TOLERANCE: f64 = 1e-5;
 
 /// The example as a request's body.
 pub(crate) fn example(manifest: &ModelManifest) -> Vec<u8> {
-    let example = &manifest.input_example;
-    let body =
-        if example.get("columns").is_some() { serde_json::json!({ "dataframe_split": example }) } else { example.clone() };
+    let body = match &manifest.input_example {
+        InputExample::Rows(rows) => serde_json::json!({ "dataframe_split": rows }),
+        InputExample::Inputs(inputs) => serde_json::json!(inputs),
+    };
     body.to_string().into_bytes()
 }
 

@@ -1,6 +1,6 @@
 //! Which model answers for a name: read by every request, changed by swapping the whole map.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{cmp::Reverse, collections::HashMap, sync::Arc};
 
 use arc_swap::ArcSwap;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -102,7 +102,7 @@ impl Registry {
         self.change(model_name, |deployments| {
             deployments.retain(|other| other.info.environment != *environment);
             deployments.push(deployment.clone());
-            deployments.sort_by_key(|deployment| rank(&deployment.info.environment));
+            deployments.sort_by_key(|deployment| Reverse(deployment.info.environment.rank()));
         });
     }
 
@@ -131,10 +131,4 @@ impl Registry {
         });
         meter::show(&before, &self.of(name));
     }
-}
-
-/// Lower is asked first.
-fn rank(environment: &Environment) -> usize {
-    let order = ["prod", "staging", "dev"];
-    order.iter().position(|known| *known == environment.as_str()).unwrap_or(order.len())
 }

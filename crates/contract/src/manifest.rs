@@ -27,6 +27,7 @@ pub struct ModelManifest {
     pub task: Task,
     /// A classifier's labels, in the order of the probability columns.
     #[serde(default)]
+    #[schema(required)]
     pub classes: Option<Vec<serde_json::Value>>,
     /// What it takes.
     pub signature: Signature,
@@ -34,25 +35,54 @@ pub struct ModelManifest {
     pub flavour: Flavour,
     /// The proven twin, when there is one.
     #[serde(default)]
+    #[schema(required)]
     pub onnx: Option<OnnxTwin>,
     /// Why there is no proven twin, when there is none.
     #[serde(default)]
+    #[schema(required)]
     pub onnx_reason: Option<String>,
-    /// A few rows that the model accepts, in the `dataframe_split` form for columns
-    /// (`{"columns":[…],"data":[[…]]}`) or `{"inputs":[[…]]}` for a tensor.
-    pub input_example: serde_json::Value,
+    /// A few rows that the model accepts.
+    pub input_example: InputExample,
     /// What the estimator itself answered for `input_example`: `{"predictions":[…],"probabilities":[[…]]}`.
     pub expected_output: serde_json::Value,
     /// The version's other files by name.
     pub files: BTreeMap<String, ModelFile>,
     /// Names the Python environment it was trained in; absent for the platform's own.
     #[serde(default)]
+    #[schema(required)]
     pub environment: Option<String>,
     /// The Python that trained it, e.g. `3.11.7`.
     pub python_version: String,
     /// Library versions by distribution name.
     #[serde(default)]
+    #[schema(required)]
     pub libraries: BTreeMap<String, String>,
+}
+
+/// A few rows that a model accepts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum InputExample {
+    /// In the `dataframe_split` form, for columns.
+    Rows(ExampleRows),
+    /// For a tensor.
+    Inputs(ExampleInputs),
+}
+
+/// Rows of a table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ExampleRows {
+    /// The columns' names.
+    pub columns: Vec<String>,
+    /// The cells, row by row.
+    pub data: Vec<Vec<serde_json::Value>>,
+}
+
+/// Rows of an array.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ExampleInputs {
+    /// The rows: arrays, or single values where a row is one.
+    pub inputs: Vec<serde_json::Value>,
 }
 
 /// What a model predicts.
@@ -103,6 +133,7 @@ pub struct Column {
     pub required: bool,
     /// Whether `null` is accepted.
     #[serde(default)]
+    #[schema(required)]
     pub nullable: bool,
 }
 

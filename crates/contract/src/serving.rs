@@ -25,6 +25,16 @@ impl Environment {
         Self("dev".to_owned())
     }
 
+    /// Its place in the order of [`Environment::ALL`], from 0.
+    pub fn rank(&self) -> usize {
+        Self::ALL.iter().position(|known| *known == self.0).unwrap_or(Self::ALL.len())
+    }
+
+    /// The environment that a version goes to from this one; `None` after the last.
+    pub fn following(&self) -> Option<Self> {
+        Self::ALL.get(self.rank() + 1).map(|name| Self((*name).to_owned()))
+    }
+
     /// The environment as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -35,10 +45,9 @@ impl TryFrom<String> for Environment {
     type Error = String;
     fn try_from(value: String) -> Result<Self, String> {
         if Self::ALL.contains(&&*value) {
-            Ok(Self(value))
-        } else {
-            Err("environment must be dev, staging or prod".to_owned())
+            return Ok(Self(value));
         }
+        Err("environment must be dev, staging or prod".to_owned())
     }
 }
 

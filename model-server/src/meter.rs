@@ -51,7 +51,7 @@ impl Meter {
         });
         Self {
             requests,
-            duration: histogram!(MODEL_DURATION, "model" => model.clone()),
+            duration: histogram!(MODEL_DURATION, "model" => model.clone(), "version" => version),
             queue: histogram!(MODEL_QUEUE_DURATION, "model" => model.clone()),
             compute: histogram!(MODEL_COMPUTE_DURATION, "model" => model.clone()),
             rows: histogram!(MODEL_BATCH_SIZE, "model" => model),

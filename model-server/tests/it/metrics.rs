@@ -23,7 +23,7 @@ async fn predictions_are_counted_by_model_version_and_outcome() {
     has(r#"mlsys_model_requests_total{model="counted",version="3",protocol="rest",code="400"} 1"#);
     has(r#"mlsys_model_requests_total{model="counted",version="3",protocol="rest",code="503"} 0"#);
     has(r#"mlsys_model_loaded_info{model="counted",version="3",environment="prod",flavour="onnx"} 1"#);
-    has(r#"mlsys_model_request_duration_seconds_count{model="counted"} 3"#);
+    has(r#"mlsys_model_request_duration_seconds_count{model="counted",version="3"} 3"#);
     has(r#"mlsys_model_queue_duration_seconds_count{model="counted"} 2"#);
     has(r#"mlsys_model_compute_duration_seconds_count{model="counted"} 2"#);
     has(r#"mlsys_model_batch_size_sum{model="counted"} 3"#);

@@ -21,7 +21,8 @@ const LEASES_LOST: &str = "mlsys_leases_lost_total";
 const KERNEL_RESTARTS: &str = "mlsys_kernel_restarts_total";
 /// Counter of predictions; labels `model`, `version`, `protocol`, `code`.
 pub const MODEL_REQUESTS: &str = "mlsys_model_requests_total";
-/// Histogram of the seconds a prediction took; label `model`: versions come and go, and each would leave its buckets.
+/// Histogram of the seconds a prediction took; labels `model`, `version`, so that versions can be compared. The histograms
+/// below have no version: versions come and go, and each would leave its buckets.
 pub const MODEL_DURATION: &str = "mlsys_model_request_duration_seconds";
 /// Histogram of the seconds until an engine began; label `model`.
 pub const MODEL_QUEUE_DURATION: &str = "mlsys_model_queue_duration_seconds";
@@ -64,7 +65,7 @@ pub(super) fn describe() {
     describe_counter!(LEASES_LOST, "Pipelines that another worker took over from this one.");
     describe_counter!(KERNEL_RESTARTS, "Kernels that died or were replaced while a notebook ran.");
     describe_counter!(MODEL_REQUESTS, "Predictions asked for, by model, version, protocol and status code.");
-    describe_histogram!(MODEL_DURATION, "Time that a prediction took, in seconds, by model.");
+    describe_histogram!(MODEL_DURATION, "Time that a prediction took, in seconds, by model and version.");
     describe_histogram!(MODEL_QUEUE_DURATION, "Time that rows waited for their batch to be computed, in seconds, by model.");
     describe_histogram!(MODEL_COMPUTE_DURATION, "Time that computing a batch took, in seconds, by model.");
     describe_histogram!(MODEL_BATCH_SIZE, "Rows in a computed batch, by model.");

@@ -6,7 +6,7 @@ use crate::repository::{Dependency, Metadata};
 const CONTRACT: &[&str] = &["contract"];
 /// Floors 0 and 1.
 const BELOW_PROCESSES: &[&str] =
-    &["contract", "pipeline", "service", "store", "bus", "forge", "kernel", "mlflow", "artifacts"];
+    &["contract", "pipeline", "service", "store", "bus", "forge", "kernel", "mlflow", "artifacts", "fleet"];
 
 /// What each package may depend on, floor by floor. A package that is not here is not on the map.
 const MAP: &[(&str, &[&[&str]])] = &[
@@ -19,6 +19,7 @@ const MAP: &[(&str, &[&[&str]])] = &[
     ("kernel", &[CONTRACT]),
     ("mlflow", &[CONTRACT]),
     ("artifacts", &[CONTRACT]),
+    ("fleet", &[CONTRACT]),
     ("backend", &[BELOW_PROCESSES]),
     ("worker", &[BELOW_PROCESSES]),
     ("model-server", &[CONTRACT, &["service", "artifacts"]]),

@@ -1,0 +1,176 @@
+//! What the servers count of a model's predictions, added up.
+//!
+//! The numbers are those that Prometheus reads at a server's `GET /metrics`: they only grow while a server runs, and begin
+//! at nothing when it starts anew.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use contract::ModelName;
+use serde::Serialize;
+use tokio::task::JoinSet;
+use utoipa::ToSchema;
+
+use crate::Fleet;
+
+/// How long a server may take to tell its numbers.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// The most that a server may tell, in bytes.
+const LENGTH_MAX: usize = 16 << 20;
+/// Counter of predictions, by model, version and status code among others.
+const REQUESTS: &str = "mlsys_model_requests_total";
+/// Histogram of the seconds that a prediction took, by model and version.
+const SECONDS: &str = "mlsys_model_request_duration_seconds";
+
+/// Why there are no numbers: a sum without one server's would be less than it was.
+#[derive(Debug, thiserror::Error)]
+#[error("the model-server {address} does not tell its numbers: {reason}")]
+pub struct TrafficError {
+    address: String,
+    reason: String,
+}
+
+/// What was asked of a version since the servers started.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
+pub struct VersionTraffic {
+    /// The registry version.
+    pub version: u64,
+    /// How many predictions were asked for.
+    pub requests: u64,
+    /// How many of them were answered by an error, also one that the client made.
+    pub errors: u64,
+    /// How long all of them together took, in seconds.
+    pub seconds_sum: f64,
+    /// How many took at most how long, the longest last.
+    pub buckets: Vec<TrafficBucket>,
+}
+
+/// How many requests took at most so long.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
+pub struct TrafficBucket {
+    /// The limit, in seconds; `None` for the bucket of all.
+    #[schema(required)]
+    pub le: Option<f64>,
+    /// How many requests took no longer, those of the buckets below included.
+    pub count: u64,
+}
+
+impl Fleet {
+    /// Adds up what the servers at these base addresses count of a model's predictions: each version that was loaded since
+    /// they started, by its number.
+    pub async fn traffic(&self, addresses: Vec<String>, model: &ModelName) -> Result<Vec<VersionTraffic>, TrafficError> {
+        let mut calls = JoinSet::new();
+        for address in addresses {
+            let fleet = self.clone();
+            calls.spawn(async move {
+                fleet.numbers(&address).await.map_err(|reason| TrafficError { address: address.clone(), reason })
+            });
+        }
+        let mut sum = BTreeMap::new();
+        while let Some(answer) = calls.join_next().await {
+            let lost = |error: tokio::task::JoinError| TrafficError { address: String::new(), reason: error.to_string() };
+            add(&mut sum, model, &answer.map_err(lost)??);
+        }
+        Ok(sum.into_values().collect())
+    }
+
+    async fn numbers(&self, address: &str) -> Result<String, String> {
+        let call = self.http.get(format!("{}/metrics", address.trim_end_matches('/'))).timeout(TIMEOUT);
+        let mut answer = call.send().await.map_err(|_| "it can't be reached".to_owned())?;
+        if !answer.status().is_success() {
+            return Err(format!("it answers {}", answer.status()));
+        }
+        let mut text = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(|error| error.to_string())? {
+            if text.len() + chunk.len() > LENGTH_MAX {
+                return Err("they are too long".to_owned());
+            }
+            text.extend_from_slice(&chunk);
+        }
+        String::from_utf8(text).map_err(|_| "they are no text".to_owned())
+    }
+}
+
+/// Adds one server's numbers of a model. Lines that are of something else, or of another form, are passed over.
+fn add(sum: &mut BTreeMap<u64, VersionTraffic>, model: &ModelName, text: &str) {
+    for line in text.lines().filter(|line| line.starts_with("mlsys_model_request")) {
+        let Some((name, labels, value)) = parts(line) else { continue };
+        if label(labels, "model") != Some(model.as_str()) {
+            continue;
+        }
+        let Some(version) = label(labels, "version").and_then(|version| version.parse().ok()) else { continue };
+        let traffic = sum.entry(version).or_insert_with(|| VersionTraffic { version, ..VersionTraffic::default() });
+        let count = || value.parse::<u64>().unwrap_or_default();
+        match name.strip_prefix(SECONDS) {
+            Some("_sum") => traffic.seconds_sum += value.parse::<f64>().unwrap_or_default(),
+            Some("_bucket") => {
+                let Some(limit) = label(labels, "le") else { continue };
+                bucket(&mut traffic.buckets, limit.parse().ok().filter(|le: &f64| le.is_finite()), count());
+            }
+            _ if name == REQUESTS => {
+                traffic.requests += count();
+                if label(labels, "code") != Some("200") {
+                    traffic.errors += count();
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn bucket(buckets: &mut Vec<TrafficBucket>, le: Option<f64>, count: u64) {
+    let limit = |le: Option<f64>| le.unwrap_or(f64::INFINITY);
+    match buckets.binary_search_by(|known| limit(known.le).total_cmp(&limit(le))) {
+        Ok(at) => buckets[at].count += count,
+        Err(at) => buckets.insert(at, TrafficBucket { le, count }),
+    }
+}
+
+/// `name{labels} value`.
+fn parts(line: &str) -> Option<(&str, &str, &str)> {
+    let (name, rest) = line.split_once('{')?;
+    let (labels, value) = rest.rsplit_once("} ")?;
+    Some((name, labels, value.trim()))
+}
+
+/// A label's value. Those of ours hold no quotes, commas or backslashes.
+fn label<'a>(labels: &'a str, name: &str) -> Option<&'a str> {
+    labels.split(',').find_map(|label| label.strip_prefix(name)?.strip_prefix("=\"")?.strip_suffix('"'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SERVER: &str = r#"
+# TYPE mlsys_model_requests_total counter
+mlsys_model_requests_total{model="iris",version="2",protocol="rest",code="200"} 7
+mlsys_model_requests_total{model="iris",version="2",protocol="rest",code="400"} 1
+mlsys_model_requests_total{model="iris-2",version="2",protocol="rest",code="200"} 100
+mlsys_model_requests_total{model="iris",version="10",protocol="rest",code="200"} 0
+mlsys_model_request_duration_seconds_bucket{model="iris",version="2",le="0.01"} 6
+mlsys_model_request_duration_seconds_bucket{model="iris",version="2",le="0.1"} 8
+mlsys_model_request_duration_seconds_bucket{model="iris",version="2",le="+Inf"} 8
+mlsys_model_request_duration_seconds_sum{model="iris",version="2"} 0.25
+mlsys_model_request_duration_seconds_count{model="iris",version="2"} 8
+mlsys_model_request_duration_seconds_count{model="iris"} 3
+rubbish{ 7
+mlsys_model_requests_total 9
+"#;
+
+    #[test]
+    fn the_servers_numbers_are_added_up_by_version() {
+        let (mut sum, iris) = (BTreeMap::new(), "iris".parse().expect("a name"));
+        add(&mut sum, &iris, SERVER);
+        add(&mut sum, &iris, SERVER);
+        let versions: Vec<_> = sum.into_values().collect();
+        let bucket = |le, count| TrafficBucket { le, count };
+        let second = VersionTraffic {
+            version: 2,
+            requests: 16,
+            errors: 2,
+            seconds_sum: 0.5,
+            buckets: vec![bucket(Some(0.01), 12), bucket(Some(0.1), 16), bucket(None, 16)],
+        };
+        assert_eq!(versions, [second, VersionTraffic { version: 10, ..VersionTraffic::default() }]);
+    }
+}

@@ -1,0 +1,103 @@
+//! The fleet against servers that answer over real sockets as a model-server does.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use axum::{
+    Json, Router,
+    extract::Path,
+    http::{HeaderMap, StatusCode},
+    routing::{get, post},
+};
+use contract::{Environment, LoadRequest};
+use fleet::{Fleet, RollOutError};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+fn fleet() -> Fleet {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Fleet::new("token").unwrap()
+}
+
+fn request() -> LoadRequest {
+    let (uri, sha256) = ("file:///models/iris/v3".to_owned(), "0".repeat(64));
+    LoadRequest { version: 3, uri, sha256, environment: Environment::dev(), generation: 7 }
+}
+
+async fn serve(router: Router) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    address
+}
+
+/// A server that answers every load in one way.
+async fn loads(status: u16, detail: &'static str) -> String {
+    let load = async move |Path(name): Path<String>, headers: HeaderMap, Json(request): Json<LoadRequest>| {
+        assert_eq!(headers["authorization"], "Bearer token");
+        let loaded = json!({
+            "model_name": name, "model_version": request.version, "environment": request.environment, "flavour": "onnx",
+            "sha256": request.sha256, "loaded_at": "2026-01-01T00:00:00Z"
+        });
+        let problem = json!({
+            "type": "about:blank", "title": "No", "status": status, "code": "no", "detail": detail, "request_id": "r"
+        });
+        (StatusCode::from_u16(status).unwrap(), Json(if status == 200 { loaded } else { problem }))
+    };
+    serve(Router::new().route("/internal/load/{name}", post(load))).await
+}
+
+/// An address that nobody listens on.
+async fn away() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    format!("http://{}", listener.local_addr().unwrap())
+}
+
+async fn roll_out(addresses: Vec<String>) -> Result<String, RollOutError> {
+    let name = "iris".parse().unwrap();
+    fleet().roll_out(addresses, &name, &request(), HeaderMap::new()).await.map(|reached| reached.to_string())
+}
+
+#[tokio::test]
+async fn most_servers_are_enough_and_the_others_are_named() {
+    assert_eq!(roll_out(vec![loads(200, "").await]).await.unwrap(), "");
+    let lagging = away().await;
+    let reached = roll_out(vec![loads(200, "").await, lagging.clone(), loads(200, "").await]).await.unwrap();
+    assert_eq!(reached, format!(" on 2 of 3 model-servers; {lagging} lags (can't be reached)"));
+}
+
+#[tokio::test]
+async fn a_model_that_most_servers_refuse_is_refused_in_the_first_ones_words() {
+    let refused = roll_out(vec![loads(422, "it is broken").await, loads(422, "it is broken").await, away().await]).await;
+    assert!(matches!(refused, Err(RollOutError::Refused(_))), "two of three: {refused:?}");
+    let refused = roll_out(vec![loads(422, "it is broken").await]).await.unwrap_err();
+    assert_eq!(refused.to_string(), "it is broken");
+}
+
+#[tokio::test]
+async fn servers_that_are_away_busy_or_know_a_later_deployment_say_nothing_about_the_model() {
+    for addresses in [vec![away().await], vec![loads(429, "busy").await], vec![loads(409, "later").await]] {
+        let unreached = roll_out(addresses).await;
+        assert!(matches!(unreached, Err(RollOutError::Unreached { reached: 0, all: 1, .. })), "{unreached:?}");
+    }
+    let half = roll_out(vec![loads(200, "").await, away().await]).await;
+    assert!(matches!(half, Err(RollOutError::Unreached { reached: 1, all: 2, .. })), "half is not most: {half:?}");
+    assert!(matches!(roll_out(Vec::new()).await, Err(RollOutError::NoServer)));
+}
+
+#[tokio::test]
+async fn what_the_servers_count_is_added_up_and_one_that_is_away_leaves_no_sum() {
+    let numbers = |count: u64| {
+        let text = format!(
+            "mlsys_model_requests_total{{model=\"iris\",version=\"3\",protocol=\"rest\",code=\"200\"}} {count}\n\
+             mlsys_model_request_duration_seconds_bucket{{model=\"iris\",version=\"3\",le=\"+Inf\"}} {count}\n"
+        );
+        serve(Router::new().route("/metrics", get(async move || text)))
+    };
+    let (name, two) = ("iris".parse().unwrap(), vec![numbers(3).await, numbers(4).await]);
+    let traffic = fleet().traffic(two.clone(), &name).await.unwrap();
+    let shown: Value = json!(traffic.iter().map(|one| json!([one.version, one.requests, one.errors])).collect::<Vec<_>>());
+    assert_eq!((shown, traffic[0].buckets[0].count), (json!([[3, 7, 0]]), 7));
+    let gone = away().await;
+    let error = fleet().traffic([two, vec![gone.clone()]].concat(), &name).await.unwrap_err();
+    assert!(error.to_string().contains(&gone), "{error}");
+    assert_eq!(fleet().traffic(Vec::new(), &name).await.unwrap(), []);
+}

@@ -7,13 +7,66 @@ use std::collections::BTreeMap;
 
 use contract::{Environment, ModelName, PipelineId};
 use jiff::Timestamp;
+use serde::Serialize;
 use sqlx::any::AnyRow;
+use utoipa::ToSchema;
 
 use crate::{
     Lease, Store, StoreError,
     database::Write,
     fields::{Fields, json},
 };
+
+/// Why a deployment was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = DeploymentCause)]
+pub enum Cause {
+    /// A push passed its gates.
+    Push,
+    /// A person took it over from the environment before.
+    Promotion,
+    /// A person went back to it.
+    Rollback,
+    /// What had taken its place could not be made to serve.
+    Revert,
+}
+
+impl Cause {
+    const ALL: [Self; 4] = [Self::Push, Self::Promotion, Self::Rollback, Self::Revert];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Push => "push",
+            Self::Promotion => "promotion",
+            Self::Rollback => "rollback",
+            Self::Revert => "revert",
+        }
+    }
+
+    pub(crate) fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|cause| cause.as_str() == word)
+    }
+}
+
+/// How a deployment ended.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Ended {
+    Replaced,
+    RolledBack,
+    /// It could not be made to serve.
+    Reverted,
+}
+
+impl Ended {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Replaced => "replaced",
+            Self::RolledBack => "rolled_back",
+            Self::Reverted => "reverted",
+        }
+    }
+}
 
 /// A model's current version in an environment.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,9 +123,21 @@ pub enum Begun {
         /// What is deployed.
         version: u64,
     },
+    /// A person rolled back this pipeline's version, or one of a pipeline created later, and nothing changed: only a newer
+    /// push comes after that.
+    RolledBack,
 }
 
-/// What is deployed at a place.
+/// A deployment, and what it took the place of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    /// What is deployed, or was when it was made.
+    pub deployment: Deployment,
+    /// What was deployed before.
+    pub former: Option<Deployment>,
+}
+
+/// What is deployed at a place. `former` is what it is to give way to.
 macro_rules! select_current {
     ($rest:literal) => {
         concat!(
@@ -113,7 +178,8 @@ impl Store {
         Ok((latest, deployed))
     }
 
-    /// Makes a version of the leased pipeline the current one, unless one of a pipeline created later is.
+    /// Makes a version of the leased pipeline the current one, unless one of a pipeline created later is, or was until a
+    /// person rolled it back.
     ///
     /// The same version of the same pipeline again, after a crash, is still the same deployment: it has the same
     /// generation, so that servers that loaded it have nothing to do. Another version of the same pipeline is a new
@@ -121,25 +187,30 @@ impl Store {
     pub async fn begin_deployment(&self, lease: &Lease, new: NewDeployment) -> Result<Begun, StoreError> {
         let mut write = self.fenced(lease).await?;
         let generation = next_generation(&mut write).await?;
-        let query = sqlx::query(select_current!("WHERE d.model_name = $1 AND d.environment = $2"));
-        let row = write.optional(query.bind(new.model.as_str()).bind(new.environment.as_str())).await?;
+        let place = (&new.model, &new.environment);
         let mut former = None;
-        if let Some(row) = &row {
-            let current = deployment(row)?;
+        let standing = current(&mut write, place).await?;
+        if let Some((current, before)) = &standing {
             if current.pipeline_id > lease.pipeline_id {
                 write.undo().await?;
                 return Ok(Begun::Newer { version: current.version });
             }
             former = Some(current.generation.cast_signed());
             if current.pipeline_id == lease.pipeline_id {
-                former = Fields(row).get("former")?;
+                former = *before;
                 if (current.version, &current.uri, &current.sha256) == (new.version, &new.uri, &new.sha256) {
                     let former = of_history(&mut write, former).await?;
                     write.undo().await?;
                     return Ok(Begun::Current { generation: current.generation, former });
                 }
             }
-            end(&mut write, current.generation, "replaced").await?;
+        }
+        if rolled_back(&mut write, place).await?.is_some_and(|newest| newest >= lease.pipeline_id) {
+            write.undo().await?;
+            return Ok(Begun::RolledBack);
+        }
+        if let Some((current, _)) = &standing {
+            end(&mut write, current.generation, Ended::Replaced).await?;
         }
         let deployment = Deployment {
             model: new.model,
@@ -152,7 +223,7 @@ impl Store {
             deployed_at: Timestamp::UNIX_EPOCH,
             generation,
         };
-        put(&mut write, &deployment, former).await?;
+        put(&mut write, &deployment, former, Cause::Push).await?;
         let former = of_history(&mut write, former).await?;
         write.commit().await?;
         Ok(Begun::Current { generation, former })
@@ -169,26 +240,54 @@ impl Store {
             write.undo().await?;
             return Ok(false);
         };
-        end(&mut write, generation, "reverted").await?;
-        if let Some(former) = of_history(&mut write, Fields(&row).get("former")?).await? {
-            put(&mut write, &Deployment { generation: next, ..former }, None).await?;
-        } else {
-            let remove = sqlx::query("DELETE FROM deployments WHERE generation = $1");
-            write.run(remove.bind(generation.cast_signed())).await?;
-        }
+        give_way(&mut write, generation, Fields(&row).get("former")?, next).await?;
         write.commit().await?;
         Ok(true)
     }
 }
 
+/// What is deployed at a place, in a write, and the generation that it is to give way to.
+pub(crate) async fn current(
+    write: &mut Write,
+    (model, environment): (&ModelName, &Environment),
+) -> Result<Option<(Deployment, Option<i64>)>, StoreError> {
+    let query = sqlx::query(select_current!("WHERE d.model_name = $1 AND d.environment = $2"));
+    let row = write.optional(query.bind(model.as_str()).bind(environment.as_str())).await?;
+    row.map(|row| Ok((deployment(&row)?, Fields(&row).get("former")?))).transpose()
+}
+
+/// The newest pipeline whose version a person rolled back at a place.
+async fn rolled_back(
+    write: &mut Write,
+    (model, environment): (&ModelName, &Environment),
+) -> Result<Option<PipelineId>, StoreError> {
+    let query = sqlx::query(
+        "SELECT MAX(pipeline_id) AS newest FROM deployment_history
+         WHERE model_name = $1 AND environment = $2 AND ended_by = 'rolled_back'",
+    );
+    Fields(&write.one(query.bind(model.as_str()).bind(environment.as_str())).await?).parsed_option("newest")
+}
+
+/// Ends a deployment that could not be made to serve: what it took the place of is the current one again, under the number
+/// of the change in hand and with its own former one; or nothing is.
+pub(crate) async fn give_way(write: &mut Write, generation: u64, former: Option<i64>, next: u64) -> Result<(), StoreError> {
+    end(write, generation, Ended::Reverted).await?;
+    if let Some(back) = of_history(write, former).await? {
+        let before = former_of(write, back.generation).await?;
+        return put(write, &Deployment { generation: next, ..back }, before, Cause::Revert).await;
+    }
+    let remove = sqlx::query("DELETE FROM deployments WHERE generation = $1");
+    write.run(remove.bind(generation.cast_signed())).await.map(drop)
+}
+
 /// The number of the change in hand. All other changes wait for its end.
-async fn next_generation(write: &mut Write) -> Result<u64, StoreError> {
+pub(crate) async fn next_generation(write: &mut Write) -> Result<u64, StoreError> {
     let next = sqlx::query("UPDATE deployment_changes SET latest = latest + 1 RETURNING latest");
     Fields(&write.one(next).await?).count("latest")
 }
 
 /// A deployment there was.
-async fn of_history(write: &mut Write, generation: Option<i64>) -> Result<Option<Deployment>, StoreError> {
+pub(crate) async fn of_history(write: &mut Write, generation: Option<i64>) -> Result<Option<Deployment>, StoreError> {
     let Some(generation) = generation else { return Ok(None) };
     let query = sqlx::query(
         "SELECT generation, model_name, environment, version, pipeline_id, uri, sha256, metrics, deployed_at
@@ -197,19 +296,25 @@ async fn of_history(write: &mut Write, generation: Option<i64>) -> Result<Option
     Ok(Some(deployment(&write.one(query.bind(generation)).await?)?))
 }
 
+/// The generation that a deployment there was is to give way to.
+pub(crate) async fn former_of(write: &mut Write, generation: u64) -> Result<Option<i64>, StoreError> {
+    let query = sqlx::query("SELECT former FROM deployment_history WHERE generation = $1");
+    Fields(&write.one(query.bind(generation.cast_signed())).await?).get("former")
+}
+
 /// Notes that a deployment is not the current one any more.
-async fn end(write: &mut Write, generation: u64, how: &str) -> Result<(), StoreError> {
+pub(crate) async fn end(write: &mut Write, generation: u64, how: Ended) -> Result<(), StoreError> {
     let end = sqlx::query("UPDATE deployment_history SET ended_at = $2, ended_by = $3 WHERE generation = $1");
-    write.run(end.bind(generation.cast_signed()).bind(write.now).bind(how)).await?;
+    write.run(end.bind(generation.cast_signed()).bind(write.now).bind(how.as_str())).await?;
     Ok(())
 }
 
 /// Makes a deployment the current one, from now on.
-async fn put(write: &mut Write, new: &Deployment, former: Option<i64>) -> Result<(), StoreError> {
+pub(crate) async fn put(write: &mut Write, new: &Deployment, former: Option<i64>, cause: Cause) -> Result<(), StoreError> {
     let history = sqlx::query(
         "INSERT INTO deployment_history (generation, former, model_name, environment, version, pipeline_id, uri, sha256,
-             metrics, deployed_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+             metrics, deployed_at, cause)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
     )
     .bind(new.generation.cast_signed())
     .bind(former)
@@ -220,7 +325,8 @@ async fn put(write: &mut Write, new: &Deployment, former: Option<i64>) -> Result
     .bind(&new.uri)
     .bind(&new.sha256)
     .bind(json(&new.metrics)?)
-    .bind(write.now);
+    .bind(write.now)
+    .bind(cause.as_str());
     write.run(history).await?;
     let current = sqlx::query(
         "INSERT INTO deployments (model_name, environment, version, generation) VALUES ($1, $2, $3, $4)
@@ -234,7 +340,7 @@ async fn put(write: &mut Write, new: &Deployment, former: Option<i64>) -> Result
     Ok(())
 }
 
-fn deployment(row: &AnyRow) -> Result<Deployment, StoreError> {
+pub(crate) fn deployment(row: &AnyRow) -> Result<Deployment, StoreError> {
     let fields = Fields(row);
     Ok(Deployment {
         model: fields.parsed("model_name")?,

@@ -27,9 +27,11 @@
 //! | `notebooks` | notebooks, as far as they have been executed |
 //! | `versions` | what was registered |
 //! | `deployments` | what is deployed where, and was |
+//! | `changes` | promotions and rollbacks, one at a time in an environment |
 //! | `model_servers` | which model-servers there are, and what they serve |
 
 mod batch;
+mod changes;
 mod checkpoints;
 mod database;
 mod deliveries;
@@ -52,12 +54,13 @@ mod store;
 mod take;
 mod versions;
 
+pub use changes::Claim;
 pub use deliveries::{Accepted, NewDelivery, NewPipeline, PipelineRef};
-pub use deployments::{Begun, Deployment, NewDeployment};
+pub use deployments::{Begun, Cause, Change, Deployment, NewDeployment};
 pub use details::Details;
 pub use error::{Outage, StoreError};
 pub use leases::{Lease, LeaseState};
 pub use pipelines::{Description, Filter};
 pub use repos::{Repo, RepoChange};
 pub use store::Store;
-pub use versions::{ModelSummary, NewVersion, VersionRecord};
+pub use versions::{DeploymentEvent, ModelSummary, NewVersion, Standing, VersionRecord};

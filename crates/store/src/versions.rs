@@ -11,7 +11,7 @@ use utoipa::{
     openapi::{KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat, Type},
 };
 
-use crate::{Lease, Store, StoreError, fields::Fields};
+use crate::{Cause, Lease, Store, StoreError, fields::Fields};
 
 /// A version to record. What else is known of it is known of its pipeline.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +80,52 @@ pub struct VersionRecord {
     pub environments: Vec<Environment>,
 }
 
+/// A model's current version in an environment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Deployment)]
+pub struct Standing {
+    /// The environment.
+    pub environment: Environment,
+    /// The registry version.
+    pub version: u64,
+    /// When it became the current one.
+    pub deployed_at: Timestamp,
+    /// The version that a rollback would put in its place; `None` where no other one was deployed before.
+    #[schema(required)]
+    pub rollback_to: Option<u64>,
+}
+
+/// A deployment there is or was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct DeploymentEvent {
+    /// Its number, which grows over all models.
+    pub generation: u64,
+    /// Where it is or was deployed.
+    pub environment: Environment,
+    /// The registry version.
+    pub version: u64,
+    /// When it became the current one.
+    pub deployed_at: Timestamp,
+    /// When it ceased to be the current one; `None` while it is.
+    #[schema(required)]
+    pub ended_at: Option<Timestamp>,
+    /// Why it was made.
+    pub cause: Cause,
+}
+
+/// Models with the environments they are deployed in.
+macro_rules! select_models {
+    ($which:literal) => {
+        concat!(
+            "SELECT v.model_name, v.latest_version, v.versions, v.updated_at, d.environment, d.version FROM
+                 (SELECT model_name, MAX(version) AS latest_version, COUNT(*) AS versions, MAX(created_at) AS updated_at
+                  FROM versions ",
+            $which,
+            ") v LEFT JOIN deployments d ON d.model_name = v.model_name ORDER BY v.model_name"
+        )
+    };
+}
+
 impl Store {
     /// Records a registered version. The same version again, after a crash, changes nothing.
     pub async fn record_version(&self, lease: &Lease, version: NewVersion) -> Result<(), StoreError> {
@@ -99,57 +145,152 @@ impl Store {
         write.commit().await
     }
 
-    /// All models that have a version, by name.
-    pub async fn models(&self) -> Result<Vec<ModelSummary>, StoreError> {
-        let query = sqlx::query(
-            "SELECT v.model_name, v.latest_version, v.versions, v.updated_at, d.environment, d.version FROM
-                 (SELECT model_name, MAX(version) AS latest_version, COUNT(*) AS versions, MAX(created_at) AS updated_at
-                  FROM versions GROUP BY model_name) v
-             LEFT JOIN deployments d ON d.model_name = v.model_name ORDER BY v.model_name",
-        );
-        let rows = self.database.all(query).await?;
-        // One row for each environment of a model, or one without any.
-        let mut models: Vec<ModelSummary> = Vec::new();
-        for row in &rows {
-            let fields = Fields(row);
-            let name: ModelName = fields.parsed("model_name")?;
-            if models.last().is_none_or(|model| model.name != name) {
-                models.push(ModelSummary {
-                    name,
-                    latest_version: fields.count("latest_version")?,
-                    versions: fields.count("versions")?,
-                    environments: BTreeMap::new(),
-                    updated_at: fields.time("updated_at")?,
-                });
-            }
-            if let (Some(environment), Some(model)) = (fields.parsed_option("environment")?, models.last_mut()) {
-                model.environments.insert(environment, fields.count("version")?);
-            }
-        }
-        Ok(models)
+    /// Models that have a version, by name: at most `limit`, from after a name; and what follows, if anything does.
+    pub async fn models(
+        &self,
+        after: Option<&ModelName>,
+        limit: usize,
+    ) -> Result<(Vec<ModelSummary>, Option<ModelName>), StoreError> {
+        let query = sqlx::query(select_models!("WHERE model_name > $1 GROUP BY model_name ORDER BY model_name LIMIT $2"));
+        let query = query.bind(after.map_or("", ModelName::as_str)).bind(one_more(limit));
+        let mut models = summaries(&self.database.all(query).await?)?;
+        let next = cut(&mut models, limit).map(|last| last.name.clone());
+        Ok((models, next))
     }
 
-    /// A model's versions, newest first; none for an unknown model.
-    pub async fn model_versions(&self, model: &ModelName) -> Result<Vec<VersionRecord>, StoreError> {
+    /// A model and where it is deployed. `None` for one without versions.
+    pub async fn model(&self, model: &ModelName) -> Result<Option<(ModelSummary, Vec<Standing>)>, StoreError> {
+        let query = sqlx::query(select_models!("WHERE model_name = $1 GROUP BY model_name"));
+        let found = summaries(&self.database.all(query.bind(model.as_str())).await?)?;
+        let Some(summary) = found.into_iter().next() else { return Ok(None) };
+        let query = sqlx::query(
+            "SELECT h.environment, h.version, h.deployed_at, f.version AS rollback_to FROM deployments d
+                 JOIN deployment_history h ON h.generation = d.generation
+                 LEFT JOIN deployment_history f ON f.generation = h.former
+             WHERE d.model_name = $1",
+        );
+        let rows = self.database.all(query.bind(model.as_str())).await?;
+        let mut standing = rows.iter().map(standing).collect::<Result<Vec<_>, _>>()?;
+        standing.sort_by_key(|standing| standing.environment.rank());
+        Ok(Some((summary, standing)))
+    }
+
+    /// A model's versions, newest first: at most `limit`, from before a version; and from before which it goes on, if it
+    /// does.
+    pub async fn model_versions(
+        &self,
+        model: &ModelName,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<(Vec<VersionRecord>, Option<u64>), StoreError> {
         let query = sqlx::query(
             "SELECT v.version, v.pipeline_id, v.flavour, v.uri, v.sha256, v.created_at, p.declared_version, p.delivery_id,
                  p.repo, p.commit_sha, p.notebook_path, p.mlflow_run_id, p.metrics, d.environment
-             FROM versions v JOIN pipelines p ON p.id = v.pipeline_id
+             FROM (SELECT * FROM versions WHERE model_name = $1 AND version < $2 ORDER BY version DESC LIMIT $3) v
+             JOIN pipelines p ON p.id = v.pipeline_id
              LEFT JOIN deployments d ON d.model_name = v.model_name AND d.version = v.version
-             WHERE v.model_name = $1 ORDER BY v.version DESC, d.environment",
+             ORDER BY v.version DESC",
         );
-        let rows = self.database.all(query.bind(model.as_str())).await?;
+        let query = query.bind(model.as_str()).bind(bound(before)).bind(one_more(limit));
         let mut versions: Vec<VersionRecord> = Vec::new();
-        for row in &rows {
+        for row in &self.database.all(query).await? {
             if versions.last().map(|last| last.version) != Some(Fields(row).count("version")?) {
                 versions.push(version(row)?);
             }
             if let (Some(environment), Some(last)) = (Fields(row).parsed_option("environment")?, versions.last_mut()) {
                 last.environments.push(environment);
+                last.environments.sort_by_key(Environment::rank);
             }
         }
-        Ok(versions)
+        let next = cut(&mut versions, limit).map(|last| last.version);
+        Ok((versions, next))
     }
+
+    /// One of a model's versions.
+    pub async fn model_version(&self, model: &ModelName, version: u64) -> Result<Option<VersionRecord>, StoreError> {
+        let (newest, _) = self.model_versions(model, version.checked_add(1), 1).await?;
+        Ok(newest.into_iter().next().filter(|found| found.version == version))
+    }
+
+    /// Where and when a model's versions were in service, newest first: at most `limit`, from before a generation; and from
+    /// before which it goes on, if it does.
+    pub async fn deployment_events(
+        &self,
+        model: &ModelName,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<(Vec<DeploymentEvent>, Option<u64>), StoreError> {
+        let query = sqlx::query(
+            "SELECT generation, environment, version, deployed_at, ended_at, cause FROM deployment_history
+             WHERE model_name = $1 AND generation < $2 ORDER BY generation DESC LIMIT $3",
+        );
+        let query = query.bind(model.as_str()).bind(bound(before)).bind(one_more(limit));
+        let rows = self.database.all(query).await?;
+        let mut events = rows.iter().map(event).collect::<Result<Vec<_>, _>>()?;
+        let next = cut(&mut events, limit).map(|last| last.generation);
+        Ok((events, next))
+    }
+}
+
+/// The number under which all are that come before one; all there can be come before none.
+fn bound(before: Option<u64>) -> i64 {
+    before.and_then(|before| i64::try_from(before).ok()).unwrap_or(i64::MAX)
+}
+
+/// How many rows to ask for, to see whether there are more than a page has.
+fn one_more(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1)
+}
+
+/// Makes a page of what was asked for with [`one_more`]; its last item if there are more.
+fn cut<T>(items: &mut Vec<T>, limit: usize) -> Option<&T> {
+    let more = items.len() > limit;
+    items.truncate(limit);
+    items.last().filter(|_| more)
+}
+
+/// One row for each environment of a model, or one without any.
+fn summaries(rows: &[AnyRow]) -> Result<Vec<ModelSummary>, StoreError> {
+    let mut models: Vec<ModelSummary> = Vec::new();
+    for row in rows {
+        let fields = Fields(row);
+        let name: ModelName = fields.parsed("model_name")?;
+        if models.last().is_none_or(|model| model.name != name) {
+            models.push(ModelSummary {
+                name,
+                latest_version: fields.count("latest_version")?,
+                versions: fields.count("versions")?,
+                environments: BTreeMap::new(),
+                updated_at: fields.time("updated_at")?,
+            });
+        }
+        if let (Some(environment), Some(model)) = (fields.parsed_option("environment")?, models.last_mut()) {
+            model.environments.insert(environment, fields.count("version")?);
+        }
+    }
+    Ok(models)
+}
+
+fn standing(row: &AnyRow) -> Result<Standing, StoreError> {
+    let fields = Fields(row);
+    Ok(Standing {
+        environment: fields.parsed("environment")?,
+        version: fields.count("version")?,
+        deployed_at: fields.time("deployed_at")?,
+        rollback_to: fields.get::<Option<i64>>("rollback_to")?.map(i64::cast_unsigned),
+    })
+}
+
+fn event(row: &AnyRow) -> Result<DeploymentEvent, StoreError> {
+    let fields = Fields(row);
+    Ok(DeploymentEvent {
+        generation: fields.count("generation")?,
+        environment: fields.parsed("environment")?,
+        version: fields.count("version")?,
+        deployed_at: fields.time("deployed_at")?,
+        ended_at: fields.time_option("ended_at")?,
+        cause: fields.word("cause", Cause::from_word)?,
+    })
 }
 
 /// A version for each environment that has one.

@@ -23,7 +23,7 @@ fn deployment(version: u64) -> NewDeployment {
 async fn begin(store: &Store, lease: &Lease, version: u64) -> (u64, Option<u64>) {
     match store.begin_deployment(lease, deployment(version)).await.unwrap() {
         Begun::Current { generation, former } => (generation, former.map(|former| former.version)),
-        Begun::Newer { version } => panic!("{version} is newer"),
+        refused => panic!("{refused:?}"),
     }
 }
 
@@ -101,7 +101,7 @@ async fn deployments_of_many_workers_at_once_have_generations_of_their_own(world
         .into_iter()
         .filter_map(|begun| match begun.unwrap() {
             Begun::Current { generation, .. } => Some(generation),
-            Begun::Newer { .. } => None,
+            Begun::Newer { .. } | Begun::RolledBack => None,
         })
         .collect();
     let (latest, deployed) = world.store.desired().await.unwrap();
@@ -128,14 +128,15 @@ async fn versions_are_recorded_once_and_listed_with_their_lineage_and_environmen
         world.store.begin_deployment(&first, NewDeployment { environment, ..deployment(9) }).await.unwrap();
     }
 
-    let versions = world.store.model_versions(&model()).await.unwrap();
+    let (versions, next) = world.store.model_versions(&model(), None, 50).await.unwrap();
+    assert_eq!(next, None);
     assert_eq!(versions.iter().map(|version| version.version).collect::<Vec<_>>(), [10, 9]);
     assert_eq!(versions[0].environments, []);
     assert_eq!(versions[1].environments, ["dev".parse().unwrap(), "staging".parse().unwrap()]);
     assert_eq!((versions[1].pipeline_id, versions[1].mlflow_run_id.as_deref()), (first.pipeline_id, Some("run-1")));
     assert_eq!((versions[1].repo.as_str(), versions[1].flavour), ("octocat/titanic", Flavour::Onnx));
 
-    let models = world.store.models().await.unwrap();
+    let (models, _) = world.store.models(None, 50).await.unwrap();
     assert_eq!(models.len(), 1);
     assert_eq!((models[0].name.clone(), models[0].latest_version, models[0].versions), (model(), 10, 2));
     assert_eq!(models[0].environments, BTreeMap::from([("dev".parse().unwrap(), 9), ("staging".parse().unwrap(), 9)]));

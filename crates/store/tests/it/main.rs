@@ -19,6 +19,7 @@ macro_rules! on_both {
     };
 }
 
+mod changes;
 mod deliveries;
 mod deployments;
 mod details;

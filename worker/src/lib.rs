@@ -4,7 +4,6 @@
 //! - `drive`: one pipeline under one lease; the only writer of a pipeline's status.
 //! - `phases`: one file a phase.
 //! - [`runner`]: runs a pipeline in a Kubernetes Job; `pods`: hands the lease to its pod and waits for its end.
-//! - `servers`: how a deployment reaches the model-servers.
 //! - [`process`]: the worker as a process of its own; `config`: its settings.
 //! - `log`: a pipeline's log, numbered and stored in batches.
 //! - [`environments`]: Python environments for notebooks that name their dependencies, cached by content.
@@ -26,7 +25,6 @@ mod phases;
 mod pods;
 pub mod process;
 mod run;
-mod servers;
 mod worker;
 
 pub use config::{ProcessConfig, Runner, SETTINGS, Tuning};

@@ -3,7 +3,6 @@
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
 };
 
 use contract::{Job, PipelineId, RepoName};
@@ -62,7 +61,7 @@ pub struct Parts {
     pub(crate) artifacts: artifacts::Store,
     pub(crate) kernels: Arc<kernel::Pool>,
     pub(crate) environments: Environments,
-    pub(crate) http: reqwest::Client,
+    pub(crate) fleet: fleet::Fleet,
     pub(crate) pods: Option<KubernetesRunner>,
     folder: WorkFolder,
 }
@@ -101,9 +100,9 @@ impl Worker {
     /// When no HTTP client can be built, or the working folder can't be used.
     pub fn new(config: Config, adapters: Adapters) -> anyhow::Result<Self> {
         let Adapters { store, hub, hosts, mlflow, artifacts, kernels, environments, pods } = adapters;
-        let http = reqwest::Client::builder().no_proxy().connect_timeout(Duration::from_secs(5)).build()?;
+        let fleet = fleet::Fleet::new(config.internal_token.expose())?;
         let folder = WorkFolder::open(&config.work_directory)?;
-        let parts = Parts { config, store, hub, hosts, mlflow, artifacts, kernels, environments, http, pods, folder };
+        let parts = Parts { config, store, hub, hosts, mlflow, artifacts, kernels, environments, fleet, pods, folder };
         Ok(Self(Arc::new(parts)))
     }
 

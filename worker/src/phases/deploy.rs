@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use contract::{Champion, Environment, Judgement, LoadRequest, ModelName, Phase, PipelineStatus};
+use contract::{Champion, Environment, Judgement, LoadRequest, Phase, PipelineStatus};
+use fleet::RollOutError;
 use serde::{Deserialize, Serialize};
+use service::telemetry;
 use store::{Begun, Deployment, NewDeployment};
 
 use crate::{
@@ -11,7 +13,6 @@ use crate::{
     error::PhaseError,
     phases::{execute, register, validate},
     run::Run,
-    servers::{self, RollOutError},
 };
 
 /// What the phase leaves behind.
@@ -114,10 +115,16 @@ async fn swap_in(
     let generation = match run.durably(|| store.begin_deployment(&run.lease, new.clone())).await? {
         Begun::Current { generation, .. } => generation,
         Begun::Newer { version } => return Ok(not_newest(version)),
+        Begun::RolledBack => {
+            let reason = "not deployed: a person rolled dev back from this push's version, or a newer one's".to_owned();
+            return Ok(Checkpoint { deployed: false, reason });
+        }
     };
     let (uri, sha256) = (registered.uri.clone(), registered.sha256.clone());
     let request = LoadRequest { version, uri, sha256, environment: dev.clone(), generation };
-    let reached = match servers::roll_out(&run.worker, model, &request).await {
+    let servers = run.durably(|| store.model_servers(fleet::SEEN_WITHIN)).await?;
+    let addresses = servers.into_iter().map(|(report, _)| report.address).collect();
+    let reached = match run.worker.fleet.roll_out(addresses, model, &request, telemetry::trace_headers()).await {
         Ok(reached) => reached,
         // The model is at fault, not a server: what was there before is deployed again.
         Err(RollOutError::Refused(detail)) => {
@@ -127,7 +134,11 @@ async fn swap_in(
         // It stays deployed: a server that comes back loads it by itself, and the next try finds it there.
         Err(error) => return Err(PhaseError::retry(error)),
     };
-    set_alias(run, model, &dev).await?;
+    let current = || async {
+        let current = run.durably(|| store.deployment(model, &dev)).await?;
+        Ok::<_, PhaseError>(current.map(|current| current.version))
+    };
+    run.worker.mlflow.keep_alias(model.as_str(), dev.as_str(), current).await?;
     let flavour = match executed.manifest.flavour {
         contract::Flavour::Onnx => "ONNX",
         contract::Flavour::Python => "its own Python library",
@@ -138,19 +149,6 @@ async fn swap_in(
 fn not_newest(version: u64) -> Checkpoint {
     let reason = format!("not deployed: version {version} comes from a newer push and stays in service");
     Checkpoint { deployed: false, reason }
-}
-
-/// Points MLflow's alias at what the store says is deployed. MLflow knows nothing of leases, so the store is asked again
-/// afterwards: a later deployment may have come between.
-async fn set_alias(run: &Run, model: &ModelName, environment: &Environment) -> Result<(), PhaseError> {
-    let store = &run.worker.store;
-    let mut set = None;
-    loop {
-        let current = run.durably(|| store.deployment(model, environment)).await?.map(|current| current.version);
-        let Some(version) = current.filter(|_| current != set) else { return Ok(()) };
-        run.worker.mlflow.set_alias(model.as_str(), environment.as_str(), version).await?;
-        set = current;
-    }
 }
 
 fn champion_metrics(current: &Deployment) -> BTreeMap<String, f64> {

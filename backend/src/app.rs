@@ -9,16 +9,17 @@ use axum::{
 };
 use bus::{LogHub, Queue};
 use contract::RepoName;
+use fleet::Fleet;
 use forge::Host;
 use store::Store;
 use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use utoipa_axum::{
     router::{OpenApiRouter, UtoipaMethodRouterExt},
     routes,
 };
 
-use crate::{Config, dispatch, links::MlflowPages, openapi, repos::KnownRepos, routes, servers::Servers};
+use crate::{Config, changes, dispatch, links::MlflowPages, openapi, repos::KnownRepos, routes, servers::Servers};
 
 /// The largest webhook delivery that GitHub sends, in bytes.
 pub const WEBHOOK_BODY_MAX: usize = 25 << 20;
@@ -37,6 +38,10 @@ pub struct Adapters {
     pub local: Host,
     /// GitHub.
     pub github: Host,
+    /// The tracking server.
+    pub mlflow: mlflow::Client,
+    /// The environments' buckets.
+    pub artifacts: artifacts::Store,
 }
 
 /// The backend. Cheap to clone.
@@ -53,6 +58,11 @@ pub struct Parts {
     github: Host,
     pub(crate) http: reqwest::Client,
     pub(crate) servers: Servers,
+    pub(crate) fleet: Fleet,
+    pub(crate) mlflow: mlflow::Client,
+    pub(crate) artifacts: artifacts::Store,
+    /// Changes in hand.
+    pub(crate) changes: TaskTracker,
     pub(crate) known_repos: KnownRepos,
     pub(crate) mlflow_pages: MlflowPages,
     /// Woken when there is a job to send.
@@ -81,19 +91,36 @@ impl Backend {
     /// # Errors
     /// When no HTTP client can be built.
     pub fn new(config: Config, adapters: Adapters, shutdown: CancellationToken) -> Result<Self, reqwest::Error> {
-        let Adapters { store, queue, hub, local, github } = adapters;
+        let Adapters { store, queue, hub, local, github, mlflow, artifacts } = adapters;
         let http = reqwest::Client::builder().no_proxy().connect_timeout(Duration::from_secs(3)).build()?;
         let jobs = Notify::new();
         let (servers, known_repos) = (Servers::new(config.model_server_url.clone()), KnownRepos::default());
         let mlflow_pages = MlflowPages::new(&config.mlflow_url);
-        let parts =
-            Parts { config, store, queue, hub, local, github, http, servers, known_repos, mlflow_pages, jobs, shutdown };
-        Ok(Self(Arc::new(parts)))
+        let (fleet, changes) = (Fleet::new(config.internal_token.expose())?, TaskTracker::new());
+        Ok(Self(Arc::new(Parts {
+            config,
+            store,
+            queue,
+            hub,
+            local,
+            github,
+            http,
+            servers,
+            fleet,
+            mlflow,
+            artifacts,
+            changes,
+            known_repos,
+            mlflow_pages,
+            jobs,
+            shutdown,
+        })))
     }
 
-    /// Sends jobs until the process stops.
-    pub async fn dispatch(&self) {
-        dispatch::run(self).await;
+    /// Sends jobs, and brings changes that were cut off to their end, until the process stops; then waits for changes in
+    /// hand, for at most 20 seconds.
+    pub async fn work(&self) {
+        tokio::join!(dispatch::run(self), changes::run(self));
     }
 
     /// All routes.
@@ -116,7 +143,7 @@ impl Backend {
 
 /// The routes that the API's description names.
 pub(crate) fn documented() -> OpenApiRouter<Backend> {
-    use routes::{health, logs, models, notebook, pipelines, repos};
+    use routes::{changes, health, logs, models, notebook, pipelines, repos, traffic, versions};
     OpenApiRouter::with_openapi(openapi::base())
         .routes(routes!(pipelines::list, pipelines::create))
         .routes(routes!(pipelines::one))
@@ -128,7 +155,12 @@ pub(crate) fn documented() -> OpenApiRouter<Backend> {
         .routes(routes!(notebook::parameters))
         .routes(routes!(models::list))
         .routes(routes!(models::one))
-        .routes(routes!(models::versions))
+        .routes(routes!(versions::list))
+        .routes(routes!(versions::one))
+        .routes(routes!(versions::history))
+        .routes(routes!(changes::promote))
+        .routes(routes!(changes::rollback))
+        .routes(routes!(traffic::traffic))
         .routes(routes!(models::predict).layer(DefaultBodyLimit::max(PREDICT_BODY_MAX)))
         .routes(routes!(repos::list, repos::add))
         .routes(routes!(repos::one, repos::change, repos::remove))

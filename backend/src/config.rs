@@ -1,6 +1,9 @@
 //! The backend's settings.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::PathBuf,
+};
 
 use service::{Check, Connections, Secret, Setting, Settings, SettingsError, required_secret};
 
@@ -47,6 +50,8 @@ pub struct ProcessConfig {
     pub listen: SocketAddr,
     /// The outside servers.
     pub connections: Connections,
+    /// The folder of all models.
+    pub artifacts: PathBuf,
     /// How the backend works.
     pub backend: Config,
 }
@@ -68,6 +73,7 @@ impl ProcessConfig {
                 model_server_url: settings.get("MODEL_SERVER_URL").map(str::to_owned),
                 mlflow_url: connections.mlflow_url.clone(),
             },
+            artifacts: settings.get("MLSYS_ARTIFACTS").map_or_else(|| connections.home.join("artifacts"), PathBuf::from),
             connections,
         };
         if config.backend.model_server_url.as_ref().is_some_and(|url| !url.starts_with("http")) {

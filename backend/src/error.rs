@@ -1,8 +1,11 @@
 //! The one table from errors to problem+json.
 
 use axum::http::StatusCode;
+use fleet::RollOutError;
 use service::ApiError;
 use store::StoreError;
+
+use crate::changes::ChangeError;
 
 /// What a client is told when the store refuses.
 pub(crate) fn from_store(error: StoreError) -> ApiError {
@@ -27,6 +30,45 @@ pub(crate) fn from_store(error: StoreError) -> ApiError {
 pub(crate) fn internal(error: impl std::fmt::Display) -> ApiError {
     tracing::error!(%error, "what should never happen");
     ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "an internal error; the log names this request")
+}
+
+/// What a client is told of a change that was not made.
+pub(crate) fn from_change(error: ChangeError) -> ApiError {
+    let detail = error.to_string();
+    let (status, code) = match error {
+        ChangeError::Store(error) => return from_store(error),
+        ChangeError::Artifact(error) => return from_artifact(error),
+        ChangeError::NotDeployed { .. } => (StatusCode::CONFLICT, "not_deployed"),
+        ChangeError::AlreadyDeployed { .. } => (StatusCode::CONFLICT, "already_deployed"),
+        ChangeError::NothingToRollBackTo(_) => (StatusCode::CONFLICT, "nothing_to_roll_back_to"),
+        ChangeError::InProgress(_) | ChangeError::Overtaken(_) => (StatusCode::CONFLICT, "deployment_in_progress"),
+        ChangeError::RollOut(RollOutError::Refused(_)) => (StatusCode::UNPROCESSABLE_ENTITY, "model_refused"),
+        ChangeError::RollOut(_) => (StatusCode::BAD_GATEWAY, "model_server_unavailable"),
+        ChangeError::Mlflow(_) => (StatusCode::BAD_GATEWAY, "mlflow_unavailable"),
+        ChangeError::Unsettled => (StatusCode::SERVICE_UNAVAILABLE, "change_unsettled"),
+    };
+    ApiError::new(status, code, detail)
+}
+
+/// What a client is told when a version's files can't be used.
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+pub(crate) fn from_artifact(error: artifacts::Error) -> ApiError {
+    use artifacts::Error;
+    tracing::error!(%error, "a version's files can't be used");
+    let (status, code, detail) = match error {
+        Error::DigestMismatch { .. } | Error::BadManifest { .. } | Error::Conflict { .. } => {
+            (StatusCode::CONFLICT, "digest_mismatch", "the version's files are not those that were registered")
+        }
+        Error::Missing { .. } | Error::Refused { .. } => {
+            (StatusCode::CONFLICT, "artifact_missing", "the version's files are not where they were put")
+        }
+        Error::Io { .. } => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "artifacts_unavailable",
+            "the version's files can't be read; try again shortly",
+        ),
+    };
+    ApiError::new(status, code, detail)
 }
 
 /// 404.

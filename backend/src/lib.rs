@@ -3,6 +3,7 @@
 //! - [`Backend`]: what the process has; [`Backend::router`] are its routes.
 //! - `routes`: one file a resource.
 //! - `dispatch`: sends tickets for the pipelines that the store says wait for a worker.
+//! - `changes`: promotions and rollbacks, and what becomes of those that were cut off.
 //! - `servers`: which model-servers there are, for passing predictions on.
 //! - [`run`]: the backend as a process of its own; `config`: its settings.
 //! - [`openapi_json`]: the API's description, made of the routes.
@@ -12,6 +13,7 @@
 //! Architecture invariant: the backend never changes a pipeline that a worker holds; it asks for it.
 
 mod app;
+mod changes;
 mod config;
 mod dispatch;
 mod error;

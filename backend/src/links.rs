@@ -1,5 +1,6 @@
 //! Where people read on in MLflow.
 
+use contract::ModelName;
 use reqwest::Url;
 
 /// MLflow's pages.
@@ -24,6 +25,11 @@ impl MlflowPages {
     /// A run's page, which MLflow finds without being told the experiment.
     pub(crate) fn run(&self, run_id: &str) -> String {
         format!("{}/#/runs/{run_id}", self.base)
+    }
+
+    /// The page of a registered version.
+    pub(crate) fn version(&self, model: &ModelName, version: u64) -> String {
+        format!("{}/#/models/{model}/versions/{version}", self.base)
     }
 }
 

@@ -24,11 +24,11 @@ pub async fn run(settings: &Settings) -> Result<()> {
     let adapters = adapters(&config, &shutdown).await?;
     let backend = Backend::new(config.backend, adapters, shutdown.token())?;
     tracing::info!(address = %listener.local_addr()?, "listening");
-    let dispatcher = backend.clone();
-    let dispatching = tokio::spawn(async move { dispatcher.dispatch().await });
+    let worker = backend.clone();
+    let working = tokio::spawn(async move { worker.work().await });
     let served = service::serve(listener, backend.router(), shutdown.clone()).await;
     shutdown.begin();
-    dispatching.await?;
+    working.await?;
     Ok(served?)
 }
 
@@ -48,5 +48,7 @@ async fn adapters(config: &ProcessConfig, shutdown: &Shutdown) -> Result<Adapter
     };
     let github = GitHub::new(&connections.github_api_url, connections.github_token.as_ref().map(Secret::expose))?;
     let local = Host::Local(LocalGit { root: connections.home.join("git") });
-    Ok(Adapters { store, queue, hub, local, github: Host::GitHub(github) })
+    let mlflow = mlflow::Client::new(&connections.mlflow_url, None)?;
+    let artifacts = artifacts::Store::open(&config.artifacts.to_string_lossy())?;
+    Ok(Adapters { store, queue, hub, local, github: Host::GitHub(github), mlflow, artifacts })
 }

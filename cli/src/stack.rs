@@ -207,8 +207,9 @@ impl Ground {
         let token = shutdown.token();
         let mut mlflow = self.start_mlflow(sockets.mlflow_port).await?;
         let store = store::Store::open(&format!("sqlite://{}", self.home.join("mlsys.db").display())).await?;
-        // This home's lock is ours, so whoever held these leases is dead, and so are the model-servers of before.
+        // This home's lock is ours, so whoever held these leases and claims is dead, and so are the model-servers of before.
         store.release_all_leases().await?;
+        store.expire_claims().await?;
         store.forget_servers().await?;
         let queue = bus::Queue::open(&format!("sqlite://{}", self.home.join("queue.db").display())).await?;
         let hub = bus::LogHub::in_memory();
@@ -229,7 +230,7 @@ impl Ground {
         parts.spawn(serve(sockets.api, backend.router(), shutdown.clone()));
         parts.spawn(serve(sockets.model_server, model_server.router(), shutdown.clone()));
         parts.spawn(async move {
-            let _: () = backend.dispatch().await;
+            let _: () = backend.work().await;
             Ok(())
         });
         self.home.write_addresses(&self.addresses)?;
@@ -299,6 +300,8 @@ impl Ground {
             hub: hub.clone(),
             local: Host::Local(local.clone()),
             github: Host::GitHub(github.clone()),
+            mlflow: mlflow::Client::new(&self.addresses.mlflow, None)?,
+            artifacts: artifacts::Store::open(&self.home.join("artifacts").to_string_lossy())?,
         };
         Ok(Backend::new(config, adapters, shutdown.token())?)
     }

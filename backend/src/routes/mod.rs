@@ -1,5 +1,6 @@
 //! The routes, one file a resource.
 
+pub(crate) mod changes;
 pub(crate) mod health;
 pub(crate) mod internal;
 pub(crate) mod logs;
@@ -7,6 +8,8 @@ pub(crate) mod models;
 pub(crate) mod notebook;
 pub(crate) mod pipelines;
 pub(crate) mod repos;
+pub(crate) mod traffic;
+pub(crate) mod versions;
 pub(crate) mod webhook;
 
 use std::str::FromStr;

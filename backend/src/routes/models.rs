@@ -5,62 +5,66 @@ use std::time::Duration;
 use axum::{
     Json,
     body::{Body, Bytes},
-    extract::{Path, RawQuery, State},
+    extract::{Path, Query, RawQuery, State},
     http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
 };
 use contract::{Environment, ModelName};
+use serde::Serialize;
 use serde_json::Value;
 use service::ApiError;
-use store::{ModelSummary, VersionRecord};
+use store::{ModelSummary, Standing};
 use utoipa::ToSchema;
 
 use crate::{
     Backend,
     error::{from_store, not_found},
-    routes::{parse, pipelines::Page},
+    routes::{
+        parse,
+        pipelines::{Page, PageQuery},
+    },
 };
 
 /// How long a prediction may take.
 const PREDICT_TIMEOUT: Duration = Duration::from_mins(1);
 
+/// A model, and where it is deployed.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ModelDetail {
+    #[serde(flatten)]
+    summary: ModelSummary,
+    /// Where it is deployed: dev, staging, prod.
+    deployments: Vec<Standing>,
+}
+
 /// The models, by name.
 #[utoipa::path(
-    get, path = "/api/models", operation_id = "listModels", tag = "models",
+    get, path = "/api/models", operation_id = "listModels", tag = "models", params(PageQuery),
     responses((status = OK, body = Page<ModelSummary>)),
 )]
-pub(crate) async fn list(State(backend): State<Backend>) -> Result<Json<Page<ModelSummary>>, ApiError> {
-    let items = backend.store.models().await.map_err(from_store)?;
-    Ok(Json(Page { items, next: None }))
+pub(crate) async fn list(
+    State(backend): State<Backend>,
+    Query(page): Query<PageQuery>,
+) -> Result<Json<Page<ModelSummary>>, ApiError> {
+    let after = page.after.as_deref().map(parse).transpose()?;
+    let (items, next) = backend.store.models(after.as_ref(), page.limit()).await.map_err(from_store)?;
+    Ok(Json(Page { items, next: next.map(String::from) }))
 }
 
 /// A model.
 #[utoipa::path(
     get, path = "/api/models/{name}", operation_id = "getModel", tag = "models",
-    responses((status = OK, body = ModelSummary)),
+    responses((status = OK, body = ModelDetail)),
 )]
-pub(crate) async fn one(State(backend): State<Backend>, Path(name): Path<String>) -> Result<Json<ModelSummary>, ApiError> {
-    let name: ModelName = parse(&name)?;
-    let models = backend.store.models().await.map_err(from_store)?;
-    let found = models.into_iter().find(|model| model.name == name);
-    found.map(Json).ok_or_else(|| not_found(format!("there is no model {name}")))
+pub(crate) async fn one(State(backend): State<Backend>, Path(name): Path<String>) -> Result<Json<ModelDetail>, ApiError> {
+    known(&backend, &parse(&name)?).await.map(Json)
 }
 
-/// A model's versions, newest first.
-#[utoipa::path(
-    get, path = "/api/models/{name}/versions", operation_id = "listVersions", tag = "models",
-    responses((status = OK, body = Page<VersionRecord>)),
-)]
-pub(crate) async fn versions(
-    State(backend): State<Backend>,
-    Path(name): Path<String>,
-) -> Result<Json<Page<VersionRecord>>, ApiError> {
-    let name: ModelName = parse(&name)?;
-    let items = backend.store.model_versions(&name).await.map_err(from_store)?;
-    if items.is_empty() {
-        return Err(not_found(format!("there is no model {name}")));
-    }
-    Ok(Json(Page { items, next: None }))
+/// A model that has a version; 404 for others.
+pub(crate) async fn known(backend: &Backend, name: &ModelName) -> Result<ModelDetail, ApiError> {
+    let found = backend.store.model(name).await.map_err(from_store)?;
+    let (summary, deployments) = found.ok_or_else(|| not_found(format!("there is no model {name}")))?;
+    Ok(ModelDetail { summary, deployments })
 }
 
 /// Which version is asked; neither: the one in the environment that most depends on it.

@@ -36,6 +36,29 @@ pub(crate) struct Page<T> {
     pub next: Option<String>,
 }
 
+/// Which page of a list.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PageQuery {
+    /// At most so many; 50 when nobody says, never more than 500.
+    limit: Option<usize>,
+    /// What the page before gave as `next`.
+    pub after: Option<String>,
+}
+
+impl PageQuery {
+    /// How many items the page has at most.
+    pub fn limit(&self) -> usize {
+        self.limit.unwrap_or(PAGE).clamp(1, PAGE_MAX)
+    }
+
+    /// The number that the page before gave.
+    pub fn number(&self) -> Result<Option<u64>, ApiError> {
+        let parse = |after: &str| after.parse().map_err(|_| bad_request("bad_page", "after must be what `next` was"));
+        self.after.as_deref().map(parse).transpose()
+    }
+}
+
 #[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListQuery {

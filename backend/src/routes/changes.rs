@@ -1,0 +1,117 @@
+//! `/api/models/{name}/promote` and `/rollback`: what people change.
+
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use contract::{Environment, ModelName};
+use serde::{Deserialize, Serialize};
+use service::ApiError;
+use utoipa::ToSchema;
+
+use crate::{
+    Backend,
+    changes::{self, Made, Order},
+    error::{bad_request, from_change},
+    routes::{models::known, parse},
+};
+
+/// What changes production must be confirmed with.
+const WORD: &str = "production";
+
+/// A version to take over into the environment that follows.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Promotion {
+    /// The registry version, which must be the deployed one of `from`.
+    version: u64,
+    from: Environment,
+    /// The environment after `from`: dev, staging, prod.
+    to: Environment,
+    /// `production`, where `to` is prod.
+    #[schema(nullable = false)]
+    confirm: Option<String>,
+}
+
+/// An environment to roll back.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Rollback {
+    environment: Environment,
+    /// `production`, where the environment is prod.
+    #[schema(nullable = false)]
+    confirm: Option<String>,
+}
+
+/// A change that was made.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct DeploymentChange {
+    model_name: ModelName,
+    /// Where it was made.
+    environment: Environment,
+    /// The registry version that serves there now.
+    version: u64,
+    /// The one that did before; null: none did.
+    #[schema(required)]
+    former_version: Option<u64>,
+    /// The number of the new deployment.
+    generation: u64,
+    /// The same in words, with model-servers that lag behind.
+    detail: String,
+}
+
+impl From<Made> for DeploymentChange {
+    fn from(Made { change, reached }: Made) -> Self {
+        let (deployment, former) = (change.deployment, change.former);
+        let (model_name, environment, version) = (deployment.model, deployment.environment, deployment.version);
+        let detail = format!("{model_name} version {version} serves in {environment}{reached}");
+        let former_version = former.map(|former| former.version);
+        Self { model_name, environment, version, former_version, generation: deployment.generation, detail }
+    }
+}
+
+/// Takes a deployed version over into the environment that follows: the same bytes, or nothing changes.
+#[utoipa::path(
+    post, path = "/api/models/{name}/promote", operation_id = "promoteModel", tag = "models",
+    responses((status = OK, body = DeploymentChange)),
+)]
+pub(crate) async fn promote(
+    State(backend): State<Backend>,
+    Path(name): Path<String>,
+    Json(promotion): Json<Promotion>,
+) -> Result<Json<DeploymentChange>, ApiError> {
+    let model: ModelName = parse(&name)?;
+    let Promotion { version, from, to, confirm } = promotion;
+    if from.following().as_ref() != Some(&to) {
+        return Err(bad_request("bad_promotion", "a version goes from dev to staging, and from staging to prod"));
+    }
+    confirmed(&to, confirm.as_deref())?;
+    known(&backend, &model).await?;
+    let made = changes::make(&backend, Order::Promote { model, version, from, to }).await.map_err(from_change)?;
+    Ok(Json(made.into()))
+}
+
+/// Puts back what was deployed before, so that the next rollback goes further back; or nothing changes.
+#[utoipa::path(
+    post, path = "/api/models/{name}/rollback", operation_id = "rollbackModel", tag = "models",
+    responses((status = OK, body = DeploymentChange)),
+)]
+pub(crate) async fn rollback(
+    State(backend): State<Backend>,
+    Path(name): Path<String>,
+    Json(Rollback { environment, confirm }): Json<Rollback>,
+) -> Result<Json<DeploymentChange>, ApiError> {
+    let model: ModelName = parse(&name)?;
+    confirmed(&environment, confirm.as_deref())?;
+    known(&backend, &model).await?;
+    let made = changes::make(&backend, Order::RollBack { model, environment }).await.map_err(from_change)?;
+    Ok(Json(made.into()))
+}
+
+fn confirmed(environment: &Environment, word: Option<&str>) -> Result<(), ApiError> {
+    if environment.following().is_none() && word != Some(WORD) {
+        let detail = format!("to change {environment}, confirm with the word {WORD:?}");
+        return Err(bad_request("confirmation_required", detail));
+    }
+    Ok(())
+}

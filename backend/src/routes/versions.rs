@@ -1,0 +1,104 @@
+//! `/api/models/{name}/versions` and `/history`: what was registered, and where it was in service.
+
+use artifacts::VersionLocation;
+use axum::{
+    Json,
+    extract::{Path, Query, State},
+};
+use contract::{ModelManifest, ModelName};
+use serde::Serialize;
+use service::ApiError;
+use store::{DeploymentEvent, VersionRecord};
+use utoipa::ToSchema;
+
+use crate::{
+    Backend,
+    error::{from_artifact, from_store, not_found},
+    routes::{
+        models::known,
+        parse,
+        pipelines::{Page, PageQuery},
+    },
+};
+
+/// A version, with what it is.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct VersionDetail {
+    #[serde(flatten)]
+    record: VersionRecord,
+    /// Its `metadata.json`.
+    manifest: ModelManifest,
+    links: VersionLinks,
+}
+
+/// Where more of a version is to be seen.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct VersionLinks {
+    /// The commit at the code host; null: it has no pages.
+    #[schema(required)]
+    commit: Option<String>,
+    /// The run in MLflow.
+    #[schema(required)]
+    mlflow_run: Option<String>,
+    /// The version in MLflow.
+    #[schema(required)]
+    mlflow_version: Option<String>,
+}
+
+/// A model's versions, newest first.
+#[utoipa::path(
+    get, path = "/api/models/{name}/versions", operation_id = "listVersions", tag = "models", params(PageQuery),
+    responses((status = OK, body = Page<VersionRecord>)),
+)]
+pub(crate) async fn list(
+    State(backend): State<Backend>,
+    Path(name): Path<String>,
+    Query(page): Query<PageQuery>,
+) -> Result<Json<Page<VersionRecord>>, ApiError> {
+    let name: ModelName = parse(&name)?;
+    known(&backend, &name).await?;
+    let found = backend.store.model_versions(&name, page.number()?, page.limit()).await.map_err(from_store)?;
+    Ok(Json(Page { items: found.0, next: found.1.map(|version| version.to_string()) }))
+}
+
+/// A model's version, with its manifest.
+#[utoipa::path(
+    get, path = "/api/models/{name}/versions/{version}", operation_id = "getVersion", tag = "models",
+    responses((status = OK, body = VersionDetail)),
+)]
+pub(crate) async fn one(
+    State(backend): State<Backend>,
+    Path((name, version)): Path<(String, u64)>,
+) -> Result<Json<VersionDetail>, ApiError> {
+    let name: ModelName = parse(&name)?;
+    let record = backend.store.model_version(&name, version).await.map_err(from_store)?;
+    let record = record.ok_or_else(|| not_found(format!("there is no version {version} of a model {name}")))?;
+    let location = VersionLocation { uri: record.uri.clone(), sha256: record.sha256.clone() };
+    let manifest = backend.artifacts.manifest(&location).await.map_err(from_artifact)?;
+    let links = links(&backend, &name, &record);
+    Ok(Json(VersionDetail { record, manifest, links }))
+}
+
+/// Where and when a model's versions were in service, newest first.
+#[utoipa::path(
+    get, path = "/api/models/{name}/history", operation_id = "listDeployments", tag = "models", params(PageQuery),
+    responses((status = OK, body = Page<DeploymentEvent>)),
+)]
+pub(crate) async fn history(
+    State(backend): State<Backend>,
+    Path(name): Path<String>,
+    Query(page): Query<PageQuery>,
+) -> Result<Json<Page<DeploymentEvent>>, ApiError> {
+    let name: ModelName = parse(&name)?;
+    known(&backend, &name).await?;
+    let found = backend.store.deployment_events(&name, page.number()?, page.limit()).await.map_err(from_store)?;
+    Ok(Json(Page { items: found.0, next: found.1.map(|generation| generation.to_string()) }))
+}
+
+fn links(backend: &Backend, name: &ModelName, record: &VersionRecord) -> VersionLinks {
+    VersionLinks {
+        commit: backend.host(&record.repo).commit_page(&record.repo, &record.commit_sha),
+        mlflow_run: record.mlflow_run_id.as_deref().map(|id| backend.mlflow_pages.run(id)),
+        mlflow_version: Some(backend.mlflow_pages.version(name, record.version)),
+    }
+}

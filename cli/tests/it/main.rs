@@ -1,6 +1,7 @@
 //! The whole way of a push, through a real `mlsys up`: git, MLflow, ipykernel, ONNX Runtime.
 #![expect(clippy::print_stdout, reason = "tests print what they measure")]
 
+mod changes;
 mod commands;
 mod contract;
 mod crash;

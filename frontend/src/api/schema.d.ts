@@ -614,7 +614,7 @@ export interface components {
             data: unknown[][];
         };
         ExampleInputs: {
-            inputs: unknown[][];
+            inputs: unknown[];
         };
         ManifestFile: {
             sha256: string;

@@ -72,6 +72,10 @@ const advice: Record<string, { title: string; todo: string }> = {
   digest_mismatch: { title: 'The model’s files are not what was registered', todo: 'Their bytes have changed or are damaged. Do not use this version: run its notebook again to make a new one.' },
   nothing_to_roll_back_to: { title: 'There is no earlier version', todo: 'Promote another version, or push a new one.' },
   model_server_unavailable: { title: 'No model-server answers', todo: 'Start one and look at the settings page until it answers, then try again.' },
+  already_deployed: { title: 'The version serves there already', todo: 'There is nothing left to do. Close this.' },
+  artifact_missing: { title: 'The model’s files are gone', todo: 'They are not where they were put. Run the version’s notebook again to make a new one.' },
+  mlflow_unavailable: { title: 'MLflow does not answer', todo: 'The former version goes on serving. Look at the settings page until MLflow answers, then try again.' },
+  change_unsettled: { title: 'The change was cut off', todo: 'It is made or taken back as a whole within a minute. Look at the environments then.' },
   unreachable: { title: 'The answer did not arrive', todo: 'The change may still be made. Look at the environments before you try again.' },
 }
 

@@ -11,6 +11,7 @@ PORTS := $(if $(PORT),--port $(PORT)) $(if $(MODEL_SERVER_PORT),--model-server-p
 PROCESSES := --bin mlsys --bin backend --bin worker --bin model-server
 EXAMPLES := target/webhooks-examples/node_modules/.package-lock.json
 FRONTEND := frontend/node_modules/.package-lock.json
+DASHBOARD := frontend/dist/index.html
 
 .PHONY: demo test chaos build build-all lint bench need-cargo need-npm need-servers
 
@@ -18,7 +19,7 @@ demo: build
 	exec $(MLSYS) demo $(if $(ONCE),--once) $(PORTS)
 
 # The whole workspace's features, so that the tests reuse what this builds.
-build: need-cargo
+build: need-cargo $(DASHBOARD)
 	@echo "Building mlsys (the first time takes some minutes)…"
 	$(CARGO) build --workspace --bin mlsys
 
@@ -40,7 +41,7 @@ test: need-servers build build-all $(EXAMPLES) $(FRONTEND)
 lint: need-cargo
 	$(CARGO) clippy --workspace --all-targets -- --deny warnings
 
-bench: need-cargo need-servers
+bench: need-cargo need-servers $(DASHBOARD)
 	$(CARGO) build --release --workspace $(PROCESSES) --bin load
 	bench/run
 
@@ -59,6 +60,11 @@ $(EXAMPLES): crates/testkit/webhooks/package-lock.json
 $(FRONTEND): frontend/package-lock.json
 	@$(MAKE) --no-print-directory need-npm
 	npm ci --prefix frontend --no-audit --no-fund
+
+# The dashboard, which the backend serves: at once in a debug build, from within the binary in a release.
+$(DASHBOARD): $(FRONTEND) frontend/index.html frontend/vite.config.ts frontend/package.json \
+		$(shell find frontend/src frontend/public -type f)
+	npm run build --prefix frontend
 
 need-cargo:
 	@command -v $(CARGO) >/dev/null || { echo "Rust is needed: install it with rustup (1.95 or later)." >&2; exit 1; }

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use axum::{
     Router,
     extract::DefaultBodyLimit,
+    middleware,
     routing::{get, post},
 };
 use bus::{LogHub, Queue};
@@ -19,7 +20,9 @@ use utoipa_axum::{
     routes,
 };
 
-use crate::{Config, changes, dispatch, links::MlflowPages, openapi, repos::KnownRepos, routes, servers::Servers};
+use crate::{
+    Config, changes, dashboard, dispatch, guard, links::MlflowPages, openapi, repos::KnownRepos, routes, servers::Servers,
+};
 
 /// The largest webhook delivery that GitHub sends, in bytes.
 pub const WEBHOOK_BODY_MAX: usize = 25 << 20;
@@ -123,7 +126,7 @@ impl Backend {
         tokio::join!(dispatch::run(self), changes::run(self));
     }
 
-    /// All routes.
+    /// All routes; what none of them has, the dashboard may.
     pub fn router(&self) -> Router {
         use routes::{internal, logs, models, webhook};
         let (documented, document) = documented().split_for_parts();
@@ -137,7 +140,8 @@ impl Backend {
             .merge(service::telemetry::metrics::routes());
         let internal = Router::new().route("/internal/model-servers", post(internal::report));
         let routes = routes.merge(service::protect(internal, self.config.internal_token.clone()));
-        service::layers(routes.with_state(self.clone()))
+        let guarded = routes.fallback(dashboard::serve).layer(middleware::from_fn_with_state(self.clone(), guard::stand));
+        service::layers(guarded.with_state(self.clone()))
     }
 }
 

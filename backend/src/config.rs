@@ -7,6 +7,8 @@ use std::{
 
 use service::{Check, Connections, Secret, Setting, Settings, SettingsError, required_secret};
 
+use crate::PublicUrl;
+
 /// What can be set beside [`service::CONNECTION_SETTINGS`], in the order the documentation shows.
 pub const SETTINGS: &[Setting] = &[
     Setting {
@@ -21,6 +23,12 @@ pub const SETTINGS: &[Setting] = &[
         default: "",
         help: "What deliveries are signed with; `mlsys up` generates one when it is unset",
         secret: true,
+    },
+    Setting {
+        name: "FRONTEND_URL",
+        default: "",
+        help: "Where browsers and GitHub reach mlsys, e.g. https://mlsys.example.org; unset: what it listens on",
+        secret: false,
     },
     Setting {
         name: "MODEL_SERVER_URL",
@@ -41,6 +49,10 @@ pub struct Config {
     pub model_server_url: Option<String>,
     /// MLflow's base address, for the readiness check.
     pub mlflow_url: String,
+    /// Where browsers and GitHub reach this mlsys, where that is not what it listens on.
+    pub public_url: Option<PublicUrl>,
+    /// Whether only this machine can reach it.
+    pub local_only: bool,
 }
 
 /// A backend's process.
@@ -72,6 +84,8 @@ impl ProcessConfig {
                 internal_token: connections.internal_token.clone(),
                 model_server_url: settings.get("MODEL_SERVER_URL").map(str::to_owned),
                 mlflow_url: connections.mlflow_url.clone(),
+                public_url: check.take(settings.parse("FRONTEND_URL")).flatten(),
+                local_only: host.is_loopback(),
             },
             artifacts: settings.get("MLSYS_ARTIFACTS").map_or_else(|| connections.home.join("artifacts"), PathBuf::from),
             connections,

@@ -1,7 +1,8 @@
-//! REST, the webhook, and the WebSocket that follows a log.
+//! REST, the webhook, the WebSocket that follows a log, and the dashboard.
 //!
 //! - [`Backend`]: what the process has; [`Backend::router`] are its routes.
 //! - `routes`: one file a resource.
+//! - `dashboard`: the pages and their files; `guard`: who may ask from a browser.
 //! - `dispatch`: sends tickets for the pipelines that the store says wait for a worker.
 //! - `changes`: promotions and rollbacks, and what becomes of those that were cut off.
 //! - `servers`: which model-servers there are, for passing predictions on.
@@ -15,10 +16,18 @@
 mod app;
 mod changes;
 mod config;
+mod dashboard;
 mod dispatch;
 mod error;
+<<<<<<< HEAD
 mod links;
+=======
+<<<<<<< HEAD
+>>>>>>> 0de7f4a (backend: Serve the dashboard)
 mod openapi;
+=======
+mod guard;
+>>>>>>> 11c2079 (backend: Serve the dashboard)
 mod process;
 mod repos;
 mod routes;
@@ -26,5 +35,9 @@ mod servers;
 
 pub use app::{Adapters, Backend, WEBHOOK_BODY_MAX};
 pub use config::{Config, ProcessConfig, SETTINGS};
+<<<<<<< HEAD
 pub use openapi::json as openapi_json;
+=======
+pub use guard::PublicUrl;
+>>>>>>> 11c2079 (backend: Serve the dashboard)
 pub use process::run;

@@ -3,6 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use anyhow::Context;
+use backend::PublicUrl;
 use service::{Check, Secret, Setting};
 use worker::{Runner, Tuning};
 
@@ -77,6 +78,7 @@ pub(crate) struct StackSettings {
     pub internal_token: Option<Secret>,
     pub github_token: Option<Secret>,
     pub github_api_url: String,
+    pub public_url: Option<PublicUrl>,
     pub tuning: Tuning,
 }
 
@@ -117,6 +119,7 @@ impl Settings {
             internal_token: given.secret("INTERNAL_TOKEN"),
             github_token: given.secret("GITHUB_TOKEN"),
             github_api_url: value(given, "GITHUB_API_URL").to_owned(),
+            public_url: check.take(given.parse("FRONTEND_URL")).flatten(),
             tuning: Tuning::read(given, &mut check),
         };
         if settings.mlflow_url.as_ref().is_some_and(|url| !url.starts_with("http://") && !url.starts_with("https://")) {

@@ -293,6 +293,8 @@ impl Ground {
             internal_token: self.internal_token.clone(),
             model_server_url: Some(self.addresses.model_server.clone()),
             mlflow_url: self.addresses.mlflow.clone(),
+            public_url: self.settings.public_url.clone(),
+            local_only: self.settings.host.is_loopback(),
         };
         let adapters = backend::Adapters {
             store: store.clone(),

@@ -68,7 +68,7 @@ async fn tell(stack: &Stack, settings: &Settings) -> anyhow::Result<()> {
     println!("→ git push mlsys main");
     let commit = push_example(&home).await?;
     let pipeline = accepted(&client, &commit).await?;
-    println!("→ the log of pipeline {}", pipeline.id);
+    println!("→ watch it at {}/pipelines/{}", client.base(), pipeline.id);
     let printer = Printer::new(false);
     let end = client.follow(pipeline.id, 0, |line| printer.show(line)).await?;
     let pipeline = client.pipeline(pipeline.id).await?;

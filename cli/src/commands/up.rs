@@ -49,7 +49,8 @@ fn hold(shutdown: Shutdown) {
 pub(crate) fn show(stack: &Stack, settings: &Settings) {
     let at = &stack.addresses;
     println!("mlsys is up:");
-    println!("  API           {}", at.api);
+    println!("  dashboard     {}", at.api);
+    println!("  API           {}/api", at.api);
     println!("  model-server  {}", at.model_server);
     println!("  MLflow        {}", at.mlflow);
     println!("  state         {}", settings.home.display());

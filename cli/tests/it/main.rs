@@ -5,7 +5,11 @@ mod changes;
 mod commands;
 mod contract;
 mod crash;
+<<<<<<< HEAD
 mod detail;
+=======
+mod dashboard;
+>>>>>>> 0de7f4a (backend: Serve the dashboard)
 mod faults;
 mod gates;
 mod logs;
@@ -17,13 +21,15 @@ use std::sync::OnceLock;
 
 use testkit::{Mlsys, Options};
 
+/// Where its dashboard is reached, were it behind a proxy.
+const PUBLIC: &str = "https://mlsys.example.org";
 const BINARY: &str = env!("CARGO_BIN_EXE_mlsys");
 
 /// One mlsys for all tests that don't break it. It stops when this process ends.
 fn mlsys() -> &'static Mlsys {
     static SHARED: OnceLock<Mlsys> = OnceLock::new();
     SHARED.get_or_init(|| {
-        let environment = [("KERNEL_MEMORY_LIMIT_MB", "1500"), ("WORKER_CONCURRENCY", "2")];
+        let environment = [("KERNEL_MEMORY_LIMIT_MB", "1500"), ("WORKER_CONCURRENCY", "2"), ("FRONTEND_URL", PUBLIC)];
         let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
         Mlsys::start(BINARY, Options { environment })
     })

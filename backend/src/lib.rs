@@ -19,15 +19,9 @@ mod config;
 mod dashboard;
 mod dispatch;
 mod error;
-<<<<<<< HEAD
-mod links;
-=======
-<<<<<<< HEAD
->>>>>>> 0de7f4a (backend: Serve the dashboard)
-mod openapi;
-=======
 mod guard;
->>>>>>> 11c2079 (backend: Serve the dashboard)
+mod links;
+mod openapi;
 mod process;
 mod repos;
 mod routes;
@@ -35,9 +29,6 @@ mod servers;
 
 pub use app::{Adapters, Backend, WEBHOOK_BODY_MAX};
 pub use config::{Config, ProcessConfig, SETTINGS};
-<<<<<<< HEAD
-pub use openapi::json as openapi_json;
-=======
 pub use guard::PublicUrl;
->>>>>>> 11c2079 (backend: Serve the dashboard)
+pub use openapi::json as openapi_json;
 pub use process::run;

@@ -34,6 +34,11 @@ def check_pod(name, workload, names, settings):
             elif source["secretRef"]["name"] != SECRET:
                 yield f"{name}: its Secret is not {SECRET}"
         own = {pair["name"]: pair.get("value") for pair in container.get("env", [])}
+        for pair in container.get("env", []):
+            if key := pair.get("valueFrom", {}).get("configMapKeyRef"):
+                yield from missing(name, names, "ConfigMap", key["name"])
+                if key["key"] not in settings:
+                    yield f"{name}: {key['name']} has no {key['key']}"
         for setting, kind in (
             ("KUBERNETES_CONFIG_MAP", "ConfigMap"),
             ("KUBERNETES_SERVICE_ACCOUNT", "ServiceAccount"),

@@ -5,11 +5,8 @@ mod changes;
 mod commands;
 mod contract;
 mod crash;
-<<<<<<< HEAD
-mod detail;
-=======
 mod dashboard;
->>>>>>> 0de7f4a (backend: Serve the dashboard)
+mod detail;
 mod faults;
 mod gates;
 mod logs;

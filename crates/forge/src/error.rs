@@ -8,9 +8,12 @@ pub enum ForgeError {
     /// The host cannot be reached, fails, or is too slow: worth another try.
     #[error("{0}")]
     Unavailable(String),
-    /// The repository or the commit is gone, or the token may not read it.
+    /// The repository or the commit is gone, or the token may not even know of it.
     #[error("{0}")]
     NotFound(String),
+    /// The token may not do that.
+    #[error("{0}")]
+    Forbidden(String),
     /// The host refuses more requests for now.
     #[error("the code host refuses more requests for {} s", .retry_after.as_secs())]
     RateLimited {

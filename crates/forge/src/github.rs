@@ -1,4 +1,6 @@
-//! GitHub's REST API, as far as three questions need it.
+//! GitHub's REST API, as far as it is needed here.
+
+mod hooks;
 
 use std::{
     collections::HashMap,
@@ -8,7 +10,7 @@ use std::{
 
 use contract::{CommitSha, FileChanges, RepoName};
 use reqwest::{
-    Client, Response, StatusCode, Url,
+    Client, RequestBuilder, Response, StatusCode, Url,
     header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER},
 };
 use serde::{Deserialize, de::DeserializeOwned};
@@ -23,6 +25,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const READ_TIMEOUT: Duration = Duration::from_mins(1);
 /// A comparison lists at most this many files and does not say whether there are more.
 const MAX_COMPARED_FILES: usize = 300;
+/// How many items a page of a list has: the most there may be.
+pub(crate) const PER_PAGE: usize = 100;
 /// The wait after a refusal that names none.
 const DEFAULT_WAIT: Duration = Duration::from_mins(1);
 
@@ -138,7 +142,7 @@ impl GitHub {
         Ok(changes)
     }
 
-    async fn tree(&self, repo: &RepoName, commit: &CommitSha) -> Result<HashMap<String, Blob>, ForgeError> {
+    pub(crate) async fn tree(&self, repo: &RepoName, commit: &CommitSha) -> Result<HashMap<String, Blob>, ForgeError> {
         let mut url = self.url(repo, &["git", "trees", commit.as_str()]);
         url.set_query(Some("recursive=1"));
         let answer: TreeAnswer = self.get(url).await?;
@@ -149,7 +153,7 @@ impl GitHub {
         Ok(files.map(|entry| (entry.path, entry.blob)).collect())
     }
 
-    fn url(&self, repo: &RepoName, rest: &[&str]) -> Url {
+    pub(crate) fn url(&self, repo: &RepoName, rest: &[&str]) -> Url {
         let mut url = self.api_url.clone();
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty().extend(["repos", repo.owner(), repo.name()]).extend(rest);
@@ -157,7 +161,13 @@ impl GitHub {
         url
     }
 
-    async fn get<T: DeserializeOwned>(&self, url: Url) -> Result<T, ForgeError> {
+    /// A page of a list, counted from 1.
+    pub(crate) async fn page<T: DeserializeOwned>(&self, mut list: Url, number: u32) -> Result<Vec<T>, ForgeError> {
+        list.set_query(Some(&format!("per_page={PER_PAGE}&page={number}")));
+        self.get(list).await
+    }
+
+    pub(crate) async fn get<T: DeserializeOwned>(&self, url: Url) -> Result<T, ForgeError> {
         let path = url.path().to_owned();
         let body = self.send(url).await?.bytes().await.map_err(unreachable)?;
         serde_json::from_slice(&body)
@@ -165,9 +175,13 @@ impl GitHub {
     }
 
     async fn send(&self, url: Url) -> Result<Response, ForgeError> {
-        let response = self.http.get(url).send().await.map_err(unreachable)?;
-        if response.status().is_success() { Ok(response) } else { Err(refusal(response).await) }
+        sent(self.http.get(url)).await
     }
+}
+
+async fn sent(request: RequestBuilder) -> Result<Response, ForgeError> {
+    let response = request.send().await.map_err(unreachable)?;
+    if response.status().is_success() { Ok(response) } else { Err(refusal(response).await) }
 }
 
 #[derive(Deserialize)]
@@ -212,7 +226,7 @@ struct TreeEntry {
 
 /// What makes a file the same file.
 #[derive(Deserialize, PartialEq, Eq)]
-struct Blob {
+pub(crate) struct Blob {
     sha: String,
     mode: String,
 }
@@ -238,9 +252,13 @@ async fn refusal(response: Response) -> ForgeError {
     match status {
         _ if limited => ForgeError::RateLimited { retry_after: wait.unwrap_or(DEFAULT_WAIT) },
         StatusCode::UNAUTHORIZED => {
-            ForgeError::NotFound("GitHub does not know GITHUB_TOKEN: check that it has not expired".to_owned())
+            ForgeError::Forbidden("GitHub does not know GITHUB_TOKEN: check that it has not expired".to_owned())
         }
-        StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::GONE | StatusCode::UNAVAILABLE_FOR_LEGAL_REASONS => {
+        StatusCode::FORBIDDEN => ForgeError::Forbidden(format!(
+            "GitHub forbids {path}: check that GITHUB_TOKEN may read the repository's contents{}{message}",
+            if message.is_empty() { "" } else { ". It says: " },
+        )),
+        StatusCode::NOT_FOUND | StatusCode::GONE | StatusCode::UNAVAILABLE_FOR_LEGAL_REASONS => {
             ForgeError::NotFound(format!(
                 "GitHub answered {status} to {path}: check that the repository and the commit exist and that GITHUB_TOKEN may read the repository's contents"
             ))

@@ -1,4 +1,5 @@
-//! The code host: verify a webhook, say which files a push changed, fetch the tree of a commit.
+//! The code host: verify a webhook, say which files a push changed, fetch the tree of a commit; look at a repository, and
+//! set its webhook up.
 //!
 //! Two hosts stand behind one [`Host`]: GitHub over its REST API, and the git remote that mlsys serves itself,
 //! whose pushes are announced by webhooks of GitHub's own shape. Which notebooks a push runs is not decided here.
@@ -8,6 +9,7 @@ mod git;
 mod github;
 mod host;
 mod local;
+mod overview;
 mod payload;
 mod signature;
 mod tree;
@@ -18,5 +20,6 @@ pub use error::ForgeError;
 pub use github::GitHub;
 pub use host::Host;
 pub use local::{LocalGit, Outgoing};
+pub use overview::{Branch, Overview};
 pub use signature::{SignatureError, sign, verify};
 pub use webhook::{Delivery, GitRef, PayloadError, Push, parse};

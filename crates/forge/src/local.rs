@@ -117,7 +117,7 @@ impl LocalGit {
         Ok(root.join(format!("{}.git", repo.name())))
     }
 
-    fn open(&self, repo: &RepoName) -> Result<Git, ForgeError> {
+    pub(crate) fn open(&self, repo: &RepoName) -> Result<Git, ForgeError> {
         let dir = self.path(repo)?;
         if repo.is_local() && dir.join("HEAD").is_file() {
             return Ok(Git::at(&dir));

@@ -30,7 +30,7 @@ pub use api::Api;
 pub(crate) use background::background;
 pub use books::{Books, Entry, Outcome, Summary};
 pub use cluster::{Answer, Cluster, Links, Member, Size, shared_mlflow};
-pub use github::{GitHub, Push, Repository};
+pub use github::{GitHub, Push, Repository, Rights};
 pub use notebook::Notebook;
 pub use ports::free_port;
 pub use program::{Program, http_status, tail};

@@ -61,7 +61,10 @@ fn a_commits_page_is_found_from_the_apis_address() {
 async fn what_is_gone_or_hidden_says_what_to_check() {
     for status in [StatusCode::NOT_FOUND, StatusCode::FORBIDDEN, StatusCode::UNAUTHORIZED, StatusCode::GONE] {
         for error in answers(status, &[], r#"{"message":"Not Found"}"#).await {
-            assert!(matches!(&error, ForgeError::NotFound(text) if text.contains("GITHUB_TOKEN")), "{status}: {error:?}");
+            let (ForgeError::NotFound(text) | ForgeError::Forbidden(text)) = &error else { panic!("{status}: {error:?}") };
+            assert!(text.contains("GITHUB_TOKEN"), "{status}: {text}");
+            let forbidden = matches!(status, StatusCode::FORBIDDEN | StatusCode::UNAUTHORIZED);
+            assert_eq!(matches!(error, ForgeError::Forbidden(_)), forbidden, "{status}");
         }
     }
 }

@@ -4,33 +4,45 @@ use std::path::{Path as Folder, PathBuf};
 
 use axum::{
     Json, Router,
-    extract::{Path, State},
+    extract::{Path, Query, State},
     http::StatusCode,
     response::{IntoResponse, Response},
     routing::get,
 };
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::process::Command;
+
+use super::hooks::{self, Hooks};
 
 /// GitHub compares at most this many files.
 const MAX_COMPARED: usize = 300;
 
-/// Where the repositories lie, and the port the API answers on.
+/// Where the repositories lie, the port the API answers on, and who may what.
 #[derive(Clone)]
-struct Root(PathBuf, u16);
+struct Root(PathBuf, u16, Hooks);
+
+/// Which part of a list.
+#[derive(Deserialize)]
+struct Page {
+    per_page: usize,
+    page: usize,
+}
 
 /// An answer, or 404.
 type Answer = Result<Response, StatusCode>;
 
-pub(super) fn routes(root: PathBuf, port: u16) -> Router {
+pub(super) fn routes(root: PathBuf, port: u16, hooks: Hooks) -> Router {
     let repository = Router::new()
         .route("/", get(one))
+        .route("/branches", get(branches))
         .route("/compare/{range}", get(compare))
         .route("/git/trees/{commit}", get(tree))
         .route("/tarball/{commit}", get(tarball))
         // Archives have an address of their own, as at GitHub.
         .route("/archive/{commit}", get(archive));
-    Router::new().nest("/api/repos/{owner}/{name}", repository).with_state(Root(root, port))
+    let repositories = Router::new().nest("/api/repos/{owner}/{name}", repository);
+    repositories.with_state(Root(root, port, hooks.clone())).merge(hooks::routes(hooks))
 }
 
 async fn one(State(root): State<Root>, Path((owner, name)): Path<(String, String)>) -> Answer {
@@ -38,7 +50,24 @@ async fn one(State(root): State<Root>, Path((owner, name)): Path<(String, String
     if !bare.is_dir() {
         return Err(StatusCode::NOT_FOUND);
     }
-    Ok(Json(json!({ "id": 1, "full_name": format!("{owner}/{name}"), "default_branch": "main" })).into_response())
+    let full_name = format!("{owner}/{name}");
+    if let Err(refused) = root.2.may_read(&full_name) {
+        return Ok(refused.into_response());
+    }
+    Ok(Json(json!({ "id": 1, "full_name": full_name, "private": false, "default_branch": "main" })).into_response())
+}
+
+async fn branches(
+    State(root): State<Root>,
+    Path((owner, name)): Path<(String, String)>,
+    Query(page): Query<Page>,
+) -> Answer {
+    let bare = super::bare(&root.0, &format!("{owner}/{name}"));
+    let listing = text(&bare, &["for-each-ref", "--format=%(refname:lstrip=2) %(objectname)", "refs/heads"]).await?;
+    let all = listing.lines().filter_map(|line| line.split_once(' '));
+    let branches = all.map(|(name, commit)| json!({ "name": name, "commit": { "sha": commit }, "protected": false }));
+    let page: Vec<_> = branches.skip((page.page - 1) * page.per_page).take(page.per_page).collect();
+    Ok(Json(page).into_response())
 }
 
 async fn compare(State(root): State<Root>, Path((owner, name, range)): Path<(String, String, String)>) -> Answer {

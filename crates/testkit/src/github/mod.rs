@@ -1,8 +1,10 @@
 //! GitHub over real git repositories: what it answers about them, and how it announces a push.
 
 mod answers;
+mod hooks;
 mod repository;
 
+pub use hooks::Rights;
 pub use repository::{Push, Repository};
 
 use std::{
@@ -10,15 +12,18 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{net::TcpListener, task::AbortHandle};
 
 use crate::background;
+use hooks::Hooks;
 
 /// A GitHub with an API on a free port. Dropped, it ends.
 pub struct GitHub {
     folder: TempDir,
     port: u16,
+    hooks: Hooks,
     task: AbortHandle,
 }
 
@@ -31,9 +36,10 @@ impl GitHub {
         listener.set_nonblocking(true).expect("a socket");
         let _guard = background().enter();
         let listener = TcpListener::from_std(listener).expect("a socket");
-        let routes = answers::routes(folder.path().to_owned(), port);
+        let hooks = Hooks::default();
+        let routes = answers::routes(folder.path().to_owned(), port, hooks.clone());
         let task = background().spawn(async move { axum::serve(listener, routes).await }).abort_handle();
-        Self { folder, port, task }
+        Self { folder, port, hooks, task }
     }
 
     /// The API's address, for `GITHUB_API_URL`.
@@ -44,6 +50,21 @@ impl GitHub {
     /// A new, empty repository.
     pub fn repository(&self, full_name: &str) -> Repository {
         Repository::init(full_name, bare(self.folder.path(), full_name))
+    }
+
+    /// What the token may do with a repository; before this, everything.
+    pub fn restrict(&self, full_name: &str, rights: Rights) {
+        self.hooks.restrict(full_name, rights);
+    }
+
+    /// A repository's webhooks, as GitHub's answers have them, with their secrets.
+    pub fn hooks(&self, full_name: &str) -> Vec<Value> {
+        self.hooks.of(full_name)
+    }
+
+    /// Replaces them, as a person could.
+    pub fn set_hooks(&self, full_name: &str, hooks: Vec<Value>) {
+        self.hooks.set(full_name, hooks);
     }
 }
 

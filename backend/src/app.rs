@@ -12,6 +12,7 @@ use bus::{LogHub, Queue};
 use contract::RepoName;
 use fleet::Fleet;
 use forge::Host;
+use jiff::Timestamp;
 use store::Store;
 use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -21,7 +22,8 @@ use utoipa_axum::{
 };
 
 use crate::{
-    Config, changes, dashboard, dispatch, guard, links::MlflowPages, openapi, repos::KnownRepos, routes, servers::Servers,
+    Config, changes, dashboard, dispatch, guard, hooks::KnownHooks, links::MlflowPages, openapi, repos::KnownRepos, routes,
+    servers::Servers,
 };
 
 /// The largest webhook delivery that GitHub sends, in bytes.
@@ -54,6 +56,7 @@ pub struct Backend(Arc<Parts>);
 /// What the routes see of the backend.
 pub struct Parts {
     pub(crate) config: Config,
+    pub(crate) started_at: Timestamp,
     pub(crate) store: Store,
     pub(crate) queue: Queue,
     pub(crate) hub: LogHub,
@@ -67,6 +70,7 @@ pub struct Parts {
     /// Changes in hand.
     pub(crate) changes: TaskTracker,
     pub(crate) known_repos: KnownRepos,
+    pub(crate) known_hooks: KnownHooks,
     pub(crate) mlflow_pages: MlflowPages,
     /// Woken when there is a job to send.
     pub(crate) jobs: Notify,
@@ -97,11 +101,13 @@ impl Backend {
         let Adapters { store, queue, hub, local, github, mlflow, artifacts } = adapters;
         let http = reqwest::Client::builder().no_proxy().connect_timeout(Duration::from_secs(3)).build()?;
         let jobs = Notify::new();
-        let (servers, known_repos) = (Servers::new(config.model_server_url.clone()), KnownRepos::default());
+        let servers = Servers::new(config.model_server_url.clone());
+        let (known_repos, known_hooks) = (KnownRepos::default(), KnownHooks::default());
         let mlflow_pages = MlflowPages::new(&config.mlflow_url);
         let (fleet, changes) = (Fleet::new(config.internal_token.expose())?, TaskTracker::new());
         Ok(Self(Arc::new(Parts {
             config,
+            started_at: Timestamp::now(),
             store,
             queue,
             hub,
@@ -114,6 +120,7 @@ impl Backend {
             artifacts,
             changes,
             known_repos,
+            known_hooks,
             mlflow_pages,
             jobs,
             shutdown,
@@ -147,7 +154,9 @@ impl Backend {
 
 /// The routes that the API's description names.
 pub(crate) fn documented() -> OpenApiRouter<Backend> {
-    use routes::{changes, health, logs, models, notebook, pipelines, repos, traffic, versions};
+    use routes::{
+        changes, health, logs, models, notebook, pipelines, repo_check, repos, settings, statistics, traffic, versions,
+    };
     OpenApiRouter::with_openapi(openapi::base())
         .routes(routes!(pipelines::list, pipelines::create))
         .routes(routes!(pipelines::one))
@@ -167,6 +176,10 @@ pub(crate) fn documented() -> OpenApiRouter<Backend> {
         .routes(routes!(traffic::traffic))
         .routes(routes!(models::predict).layer(DefaultBodyLimit::max(PREDICT_BODY_MAX)))
         .routes(routes!(repos::list, repos::add))
+        .routes(routes!(repo_check::check))
         .routes(routes!(repos::one, repos::change, repos::remove))
+        .routes(routes!(repos::install_webhook))
+        .routes(routes!(statistics::by_day))
+        .routes(routes!(settings::effective))
         .routes(routes!(health::ready))
 }

@@ -5,7 +5,9 @@ use std::{
     path::PathBuf,
 };
 
-use service::{Check, Connections, Secret, Setting, Settings, SettingsError, required_secret};
+use serde::Serialize;
+use service::{Check, Connections, EffectiveSetting, Secret, Setting, Settings, SettingsError, required_secret};
+use utoipa::ToSchema;
 
 use crate::PublicUrl;
 
@@ -38,6 +40,16 @@ pub const SETTINGS: &[Setting] = &[
     },
 ];
 
+/// Whether everything is one process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// `mlsys up`.
+    Embedded,
+    /// Processes of their own.
+    Distributed,
+}
+
 /// How the backend works.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -53,6 +65,10 @@ pub struct Config {
     pub public_url: Option<PublicUrl>,
     /// Whether only this machine can reach it.
     pub local_only: bool,
+    /// What the settings are, as they may be shown.
+    pub settings: Vec<EffectiveSetting>,
+    /// Whether everything is one process.
+    pub mode: Mode,
 }
 
 /// A backend's process.
@@ -86,6 +102,8 @@ impl ProcessConfig {
                 mlflow_url: connections.mlflow_url.clone(),
                 public_url: check.take(settings.parse("FRONTEND_URL")).flatten(),
                 local_only: host.is_loopback(),
+                settings: settings.effective(service::CONNECTION_SETTINGS.iter().chain(SETTINGS)),
+                mode: Mode::Distributed,
             },
             artifacts: settings.get("MLSYS_ARTIFACTS").map_or_else(|| connections.home.join("artifacts"), PathBuf::from),
             connections,

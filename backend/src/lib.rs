@@ -1,6 +1,7 @@
 //! REST, the webhook, the WebSocket that follows a log, and the dashboard.
 //!
 //! - [`Backend`]: what the process has; [`Backend::router`] are its routes.
+//! - `hooks`: how the pushes of each repository come in.
 //! - `routes`: one file a resource.
 //! - `dashboard`: the pages and their files; `guard`: who may ask from a browser.
 //! - `dispatch`: sends tickets for the pipelines that the store says wait for a worker.
@@ -20,6 +21,7 @@ mod dashboard;
 mod dispatch;
 mod error;
 mod guard;
+mod hooks;
 mod links;
 mod openapi;
 mod process;
@@ -28,7 +30,7 @@ mod routes;
 mod servers;
 
 pub use app::{Adapters, Backend, WEBHOOK_BODY_MAX};
-pub use config::{Config, ProcessConfig, SETTINGS};
+pub use config::{Config, Mode, ProcessConfig, SETTINGS};
 pub use guard::PublicUrl;
 pub use openapi::json as openapi_json;
 pub use process::run;

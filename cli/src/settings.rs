@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use anyhow::Context;
 use backend::PublicUrl;
-use service::{Check, Secret, Setting};
+use service::{Check, EffectiveSetting, Secret, Setting};
 use worker::{Runner, Tuning};
 
 const fn setting(name: &'static str, default: &'static str, help: &'static str) -> Setting {
@@ -17,6 +17,28 @@ const OWN: &[Setting] = &[
     setting("MODEL_SERVER_PORT", "8001", "`mlsys up`: the model-server's port; 0 takes a free one"),
     setting("MLFLOW_PORT", "5000", "The port of the MLflow server that `mlsys up` starts; 0 takes a free one"),
 ];
+
+/// What only processes of their own read, and what only client commands do; `KUBERNETES_*` beside them.
+const NOT_EMBEDDED: [&str; 15] = [
+    "DATABASE_URL",
+    "REDIS_URL",
+    "MODEL_SERVER_URL",
+    "WORKER_PORT",
+    "MLSYS_ARTIFACTS",
+    "MLSYS_ENVIRONMENTS",
+    "ONNXRUNTIME_LIBRARY",
+    "MODEL_SERVER_LISTEN",
+    "BACKEND_URL",
+    "MODEL_SERVER_ADVERTISE",
+    "MODEL_SERVER_STATE",
+    "MODEL_SERVER_THREADS",
+    "MODEL_SERVER_QUEUE",
+    "MODEL_SERVER_PREDICTION_SECONDS",
+    "MLSYS_URL",
+];
+
+/// Ctrl-C is a person who waits.
+const EMBEDDED_GRACE: Duration = Duration::ZERO;
 
 /// What every process reads.
 const TELEMETRY: &[Setting] = &[
@@ -104,6 +126,28 @@ impl Settings {
         Ok(tuning)
     }
 
+    /// What `mlsys up` reads, as it may be shown, with the ports of the command line.
+    pub fn effective(&self, ports: Ports) -> Vec<EffectiveSetting> {
+        let read = |one: &&Setting| !one.name.starts_with("KUBERNETES_") && !NOT_EMBEDDED.contains(&one.name);
+        let mut effective = self.given.effective(all().filter(read));
+        for one in &mut effective {
+            let port = match one.setting.name {
+                "MLSYS_PORT" => ports.port,
+                "MODEL_SERVER_PORT" => ports.model_server_port,
+                "MLFLOW_PORT" => ports.mlflow_port,
+                "SHUTDOWN_GRACE_SECONDS" if !one.is_set => {
+                    one.value = Some(EMBEDDED_GRACE.as_secs().to_string());
+                    continue;
+                }
+                _ => continue,
+            };
+            if let Some(port) = port {
+                (one.value, one.is_set) = (Some(port.to_string()), true);
+            }
+        }
+        effective
+    }
+
     /// Everything a stack needs; all that is wrong is said at once.
     pub fn stack(&self, ports: Ports) -> anyhow::Result<StackSettings> {
         let given = &self.given;
@@ -134,9 +178,8 @@ impl Settings {
         }
         check.finish()?;
         let mut settings = settings;
-        // Ctrl-C is a person who waits.
         if given.get("SHUTDOWN_GRACE_SECONDS").is_none() {
-            settings.tuning.grace = Duration::ZERO;
+            settings.tuning.grace = EMBEDDED_GRACE;
         }
         Ok(settings)
     }

@@ -7,7 +7,7 @@ use backend::Backend;
 use forge::{GitHub, Host, LocalGit};
 use kernel::KernelSpec;
 use model_server::ModelServer;
-use service::{Secret, Shutdown};
+use service::{EffectiveSetting, Secret, Shutdown};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::task::AbortOnDropHandle;
 use worker::Worker;
@@ -64,6 +64,7 @@ struct Sockets {
 struct Ground {
     home: Home,
     settings: StackSettings,
+    effective: Vec<EffectiveSetting>,
     addresses: Addresses,
     python: PathBuf,
     uv: PathBuf,
@@ -91,6 +92,7 @@ impl Stack {
             uv: python::uv_path(settings, &home),
             home,
             settings: checked,
+            effective: settings.effective(ports),
             python,
         };
         // Only notebooks that name dependencies need it, so nothing waits for it.
@@ -295,6 +297,8 @@ impl Ground {
             mlflow_url: self.addresses.mlflow.clone(),
             public_url: self.settings.public_url.clone(),
             local_only: self.settings.host.is_loopback(),
+            settings: self.effective.clone(),
+            mode: backend::Mode::Embedded,
         };
         let adapters = backend::Adapters {
             store: store.clone(),

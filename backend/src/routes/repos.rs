@@ -2,12 +2,13 @@
 
 use axum::{
     Json,
-    extract::{Path, State},
-    http::StatusCode,
+    extract::{Path, Query, State},
+    http::{HeaderMap, StatusCode},
 };
 use contract::RepoName;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use pipeline::Trigger;
+use serde::{Deserialize, Deserializer, Serialize};
 use service::ApiError;
 use store::{Repo, RepoChange};
 use utoipa::ToSchema;
@@ -15,7 +16,11 @@ use utoipa::ToSchema;
 use crate::{
     Backend,
     error::{bad_request, from_store},
-    routes::{pipelines::Page, webhook::ALL_NOTEBOOKS},
+    hooks::{self, Webhook},
+    routes::{
+        pipelines::{PAGE, PAGE_MAX, Page},
+        webhook::ALL_NOTEBOOKS,
+    },
 };
 
 /// A registered repository, and what its webhook needs.
@@ -27,7 +32,7 @@ pub(crate) struct RepoView {
     full_name: RepoName,
     /// Branches whose pushes run, as comma-separated globs.
     branch: String,
-    /// The notebooks that run, as comma-separated globs.
+    /// The notebooks that run, as a glob of their paths.
     notebook_glob: String,
     /// Processors of a pipeline's pod, as a Kubernetes quantity; null: as the runner is set.
     #[schema(required)]
@@ -36,29 +41,23 @@ pub(crate) struct RepoView {
     #[schema(required)]
     memory: Option<String>,
     created_at: Timestamp,
+    /// When its last push arrived that ran something; null: none did.
+    #[schema(required)]
+    last_delivery_at: Option<Timestamp>,
     webhook: Webhook,
 }
 
-/// What to enter under the repository's Settings → Webhooks on GitHub.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct Webhook {
-    path: &'static str,
-    content_type: &'static str,
-    events: [&'static str; 1],
-    secret: &'static str,
+impl RepoView {
+    fn new(backend: &Backend, repo: Repo, last_delivery_at: Option<Timestamp>, base: &str) -> Self {
+        let Repo { id, full_name, branch, notebook_glob, cpu, memory, created_at } = repo;
+        let webhook = backend.known_hooks.known(&full_name, last_delivery_at, base);
+        Self { id, full_name, branch, notebook_glob, cpu, memory, created_at, last_delivery_at, webhook }
+    }
 }
 
-impl From<Repo> for RepoView {
-    fn from(repo: Repo) -> Self {
-        let Repo { id, full_name, branch, notebook_glob, cpu, memory, created_at } = repo;
-        let webhook = Webhook {
-            path: "/webhook/github",
-            content_type: "application/json",
-            events: ["push"],
-            secret: "the value of GITHUB_WEBHOOK_SECRET",
-        };
-        Self { id, full_name, branch, notebook_glob, cpu, memory, created_at, webhook }
-    }
+async fn view(backend: &Backend, repo: Repo, headers: &HeaderMap) -> Result<RepoView, ApiError> {
+    let last = backend.store.last_deliveries().await.map_err(from_store)?.remove(&repo.full_name);
+    Ok(RepoView::new(backend, repo, last, &hooks::base(backend, headers)))
 }
 
 /// A repository to register.
@@ -66,13 +65,13 @@ impl From<Repo> for RepoView {
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewRepo {
     /// Its name on the code host.
-    full_name: RepoName,
+    pub(crate) full_name: RepoName,
     /// Branches whose pushes run, as comma-separated globs.
     #[serde(default = "main_branch")]
-    branch: String,
-    /// The notebooks that run, as comma-separated globs.
+    pub(crate) branch: String,
+    /// The notebooks that run, as a glob of their paths.
     #[serde(default = "all_notebooks")]
-    notebook_glob: String,
+    pub(crate) notebook_glob: String,
 }
 
 fn main_branch() -> String {
@@ -91,40 +90,106 @@ pub(crate) struct Change {
     /// Branches whose pushes run, as comma-separated globs.
     #[schema(nullable = false)]
     branch: Option<String>,
-    /// The notebooks that run, as comma-separated globs.
+    /// The notebooks that run, as a glob of their paths.
     #[schema(nullable = false)]
     notebook_glob: Option<String>,
-    /// Processors of a pipeline's pod, as a Kubernetes quantity.
-    cpu: Option<String>,
-    /// Memory of a pipeline's pod, as a Kubernetes quantity.
-    memory: Option<String>,
+    /// Processors of a pipeline's pod, as a Kubernetes quantity; null: as the runner is set.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    cpu: Option<Size>,
+    /// Memory of a pipeline's pod, as a Kubernetes quantity; null: as the runner is set.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    memory: Option<Size>,
 }
 
-/// The registered repositories.
-#[utoipa::path(get, path = "/api/repos", operation_id = "listRepos", tag = "repos", responses((status = OK, body = Page<RepoView>)))]
-pub(crate) async fn list(State(backend): State<Backend>) -> Result<Json<Page<RepoView>>, ApiError> {
-    let repos = backend.store.repos().await.map_err(from_store)?;
-    Ok(Json(Page { items: repos.into_iter().map(RepoView::from).collect(), next: None }))
+/// A quantity, or null.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Size(Option<String>);
+
+/// A value that is there, be it null.
+fn given<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Size>, D::Error> {
+    Size::deserialize(value).map(Some)
+}
+
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListQuery {
+    /// At most so many; 50 when nobody says, never more than 500.
+    limit: Option<usize>,
+    /// The `next` of the page before.
+    after: Option<String>,
+}
+
+/// The registered repositories, by name.
+#[utoipa::path(
+    get, path = "/api/repos", operation_id = "listRepos", tag = "repos", params(ListQuery),
+    responses((status = OK, body = Page<RepoView>)),
+)]
+pub(crate) async fn list(
+    State(backend): State<Backend>,
+    Query(query): Query<ListQuery>,
+    headers: HeaderMap,
+) -> Result<Json<Page<RepoView>>, ApiError> {
+    let limit = query.limit.unwrap_or(PAGE).clamp(1, PAGE_MAX);
+    let mut repos = backend.store.repos().await.map_err(from_store)?;
+    let mut last = backend.store.last_deliveries().await.map_err(from_store)?;
+    // The database and this process may order names differently.
+    repos.sort_by(|one, other| one.full_name.as_str().cmp(other.full_name.as_str()));
+    repos.retain(|repo| query.after.as_deref().is_none_or(|after| repo.full_name.as_str() > after));
+    let more = repos.len() > limit;
+    repos.truncate(limit);
+    let next = repos.last().map(|last| last.full_name.to_string()).filter(|_| more);
+    let base = hooks::base(&backend, &headers);
+    let view = |repo: Repo| {
+        let last = last.remove(&repo.full_name);
+        RepoView::new(&backend, repo, last, &base)
+    };
+    Ok(Json(Page { items: repos.into_iter().map(view).collect(), next }))
 }
 
 /// A repository.
 #[utoipa::path(get, path = "/api/repos/{id}", operation_id = "getRepo", tag = "repos", responses((status = OK, body = RepoView)))]
-pub(crate) async fn one(State(backend): State<Backend>, Path(id): Path<i64>) -> Result<Json<RepoView>, ApiError> {
-    let repos = backend.store.repos().await.map_err(from_store)?;
-    let found = repos.into_iter().find(|repo| repo.id == id).ok_or_else(|| from_store(store::StoreError::NotFound))?;
-    Ok(Json(found.into()))
+pub(crate) async fn one(
+    State(backend): State<Backend>,
+    Path(id): Path<i64>,
+    headers: HeaderMap,
+) -> Result<Json<RepoView>, ApiError> {
+    Ok(Json(view(&backend, registered(&backend, id).await?, &headers).await?))
 }
 
-/// Registers a repository: its pushes run notebooks from now on.
+async fn registered(backend: &Backend, id: i64) -> Result<Repo, ApiError> {
+    let found = backend.store.repo(id).await.map_err(from_store)?;
+    found.ok_or_else(|| from_store(store::StoreError::NotFound))
+}
+
+/// Registers a repository: its pushes run notebooks from now on. Its webhook is added where the token may.
 #[utoipa::path(post, path = "/api/repos", operation_id = "addRepo", tag = "repos", responses((status = CREATED, body = RepoView)))]
 pub(crate) async fn add(
     State(backend): State<Backend>,
+    headers: HeaderMap,
     Json(new): Json<NewRepo>,
 ) -> Result<(StatusCode, Json<RepoView>), ApiError> {
-    check_glob(&new.notebook_glob)?;
-    check_branch(&new.branch)?;
+    trigger(&new.branch, &new.notebook_glob)?;
     let repo = backend.store.add_repo(&new.full_name, &new.branch, &new.notebook_glob).await.map_err(from_store)?;
-    Ok((StatusCode::CREATED, Json(repo.into())))
+    hooks::install(&backend, &repo.full_name, &hooks::base(&backend, &headers)).await;
+    Ok((StatusCode::CREATED, Json(view(&backend, repo, &headers).await?)))
+}
+
+/// Adds a repository's webhook on GitHub, or sets it right; the answer says how it stands.
+#[utoipa::path(
+    post, path = "/api/repos/{id}/webhook", operation_id = "installWebhook", tag = "repos",
+    responses((status = OK, body = RepoView)),
+)]
+pub(crate) async fn install_webhook(
+    State(backend): State<Backend>,
+    Path(id): Path<i64>,
+    headers: HeaderMap,
+) -> Result<Json<RepoView>, ApiError> {
+    let repo = registered(&backend, id).await?;
+    hooks::install(&backend, &repo.full_name, &hooks::base(&backend, &headers)).await;
+    Ok(Json(view(&backend, repo, &headers).await?))
 }
 
 /// Changes a repository's settings.
@@ -135,22 +200,19 @@ pub(crate) async fn add(
 pub(crate) async fn change(
     State(backend): State<Backend>,
     Path(id): Path<i64>,
+    headers: HeaderMap,
     Json(change): Json<Change>,
 ) -> Result<Json<RepoView>, ApiError> {
-    change.notebook_glob.as_deref().map(check_glob).transpose()?;
-    change.branch.as_deref().map(check_branch).transpose()?;
-    let store = &backend.store;
-    change.cpu.as_deref().map(|cpu| check_quantity("cpu", cpu)).transpose()?;
-    change.memory.as_deref().map(|memory| check_quantity("memory", memory)).transpose()?;
-    let change = RepoChange {
-        branch: change.branch.as_deref(),
-        notebook_glob: change.notebook_glob.as_deref(),
-        cpu: change.cpu.as_deref(),
-        memory: change.memory.as_deref(),
-    };
-    let repo = store.update_repo(id, change).await.map_err(from_store)?;
+    trigger(change.branch.as_deref().unwrap_or("main"), change.notebook_glob.as_deref().unwrap_or(ALL_NOTEBOOKS))?;
+    let cpu = change.cpu.as_ref().map(|Size(cpu)| cpu.as_deref());
+    let memory = change.memory.as_ref().map(|Size(memory)| memory.as_deref());
+    cpu.flatten().map(|cpu| check_quantity("cpu", cpu)).transpose()?;
+    memory.flatten().map(|memory| check_quantity("memory", memory)).transpose()?;
+    let (branch, notebook_glob) = (change.branch.as_deref(), change.notebook_glob.as_deref());
+    let change = RepoChange { branch, notebook_glob, cpu, memory };
+    let repo = backend.store.update_repo(id, change).await.map_err(from_store)?;
     backend.known_repos.forget();
-    Ok(Json(repo.into()))
+    Ok(Json(view(&backend, repo, &headers).await?))
 }
 
 /// Forgets a repository: its pushes run nothing any more; its pipelines stay.
@@ -161,15 +223,12 @@ pub(crate) async fn remove(State(backend): State<Backend>, Path(id): Path<i64>) 
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn check_glob(glob: &str) -> Result<(), ApiError> {
-    pipeline::Trigger::new("", glob).map(drop).map_err(|error| bad_request("bad_glob", error.to_string()))
-}
-
-fn check_branch(branch: &str) -> Result<(), ApiError> {
+/// What branches and notebooks run, if both are patterns.
+pub(crate) fn trigger(branch: &str, notebook_glob: &str) -> Result<Trigger, ApiError> {
     if branch.trim().is_empty() {
         return Err(bad_request("bad_branch", "branch must name at least one branch, e.g. main or main,release/*"));
     }
-    Ok(())
+    Trigger::new(branch, notebook_glob).map_err(|error| bad_request("bad_glob", error.to_string()))
 }
 
 /// Source: Kubernetes's documentation of quantities, in the forms that people write.

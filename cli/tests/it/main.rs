@@ -12,6 +12,7 @@ mod gates;
 mod logs;
 mod models;
 mod openapi;
+mod repos;
 mod webhook;
 
 use std::sync::OnceLock;

@@ -25,6 +25,7 @@
 //! | `jobs` | which pipelines the queue is to be told of |
 //! | `logs` | log lines |
 //! | `notebooks` | notebooks, as far as they have been executed |
+//! | `statistics` | how pipelines ended, day by day |
 //! | `versions` | what was registered |
 //! | `deployments` | what is deployed where, and was |
 //! | `changes` | promotions and rollbacks, one at a time in an environment |
@@ -50,6 +51,7 @@ mod phases;
 mod pipelines;
 mod plan;
 mod repos;
+mod statistics;
 mod store;
 mod take;
 mod versions;
@@ -62,5 +64,6 @@ pub use error::{Outage, StoreError};
 pub use leases::{Lease, LeaseState};
 pub use pipelines::{Description, Filter};
 pub use repos::{Repo, RepoChange};
+pub use statistics::DayStatistics;
 pub use store::Store;
 pub use versions::{DeploymentEvent, ModelSummary, NewVersion, Standing, VersionRecord};

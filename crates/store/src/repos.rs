@@ -1,5 +1,7 @@
 //! The repositories whose pushes count.
 
+use std::collections::HashMap;
+
 use contract::RepoName;
 use jiff::Timestamp;
 use sqlx::any::AnyRow;
@@ -32,10 +34,10 @@ pub struct RepoChange<'a> {
     pub branch: Option<&'a str>,
     /// The notebooks that count.
     pub notebook_glob: Option<&'a str>,
-    /// Processors of a pipeline's pod.
-    pub cpu: Option<&'a str>,
-    /// Memory of a pipeline's pod.
-    pub memory: Option<&'a str>,
+    /// Processors of a pipeline's pod; of these, none: as the runner is set.
+    pub cpu: Option<Option<&'a str>>,
+    /// Memory of a pipeline's pod; of these, none: as the runner is set.
+    pub memory: Option<Option<&'a str>>,
 }
 
 impl Store {
@@ -92,20 +94,38 @@ impl Store {
         row.as_ref().map(repo).transpose()
     }
 
+    /// When the last push of each registered repository arrived that ran something. Those without one are missing.
+    pub async fn last_deliveries(&self) -> Result<HashMap<RepoName, Timestamp>, StoreError> {
+        let query = sqlx::query(
+            "SELECT r.full_name, (SELECT MAX(d.received_at) FROM deliveries d WHERE d.repo = r.full_name) AS at FROM repos r",
+        );
+        let rows = self.database.all(query).await?;
+        let mut found = HashMap::new();
+        for row in &rows {
+            let fields = Fields(row);
+            if let Some(at) = fields.time_option("at")? {
+                found.insert(fields.parsed("full_name")?, at);
+            }
+        }
+        Ok(found)
+    }
+
     /// Changes a repository's settings.
     pub async fn update_repo(&self, id: i64, change: RepoChange<'_>) -> Result<Repo, StoreError> {
         let mut write = self.database.write().await?;
         let change = sqlx::query(
             "UPDATE repos SET branch = COALESCE($2, branch), notebook_glob = COALESCE($3, notebook_glob),
-                 cpu = COALESCE($4, cpu), memory = COALESCE($5, memory)
+                 cpu = CASE $4 WHEN 1 THEN $5 ELSE cpu END, memory = CASE $6 WHEN 1 THEN $7 ELSE memory END
              WHERE id = $1
              RETURNING id, full_name, branch, notebook_glob, cpu, memory, created_at",
         )
         .bind(id)
         .bind(change.branch)
         .bind(change.notebook_glob)
-        .bind(change.cpu)
-        .bind(change.memory);
+        .bind(i64::from(change.cpu.is_some()))
+        .bind(change.cpu.flatten())
+        .bind(i64::from(change.memory.is_some()))
+        .bind(change.memory.flatten());
         let row = write.one(change).await?;
         write.commit().await?;
         repo(&row)

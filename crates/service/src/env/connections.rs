@@ -18,7 +18,7 @@ pub const CONNECTION_SETTINGS: &[Setting] = &[
     secret("DATABASE_URL", "postgres://USER:PASSWORD@HOST/DATABASE or sqlite:///PATH; unset: mlsys.db under MLSYS_HOME"),
     secret("REDIS_URL", "redis://HOST:6379, for jobs and live logs; unset: a queue in a file under MLSYS_HOME"),
     setting("MLFLOW_TRACKING_URI", "", "An MLflow server of your own; unset: `mlsys up` starts one"),
-    secret("GITHUB_TOKEN", "Reads repositories on GitHub; needed for private ones"),
+    secret("GITHUB_TOKEN", "Reads repositories on GitHub, needed for private ones; adds their webhooks where it may"),
     setting("GITHUB_API_URL", "https://api.github.com", "GitHub's API; for GitHub Enterprise https://HOST/api/v3"),
     secret("INTERNAL_TOKEN", "What the processes show each other; `mlsys up` generates one when it is unset"),
 ];

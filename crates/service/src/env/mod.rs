@@ -3,12 +3,14 @@
 //! The process's own environment is read once and never changed.
 
 mod connections;
+mod effective;
 mod file;
 mod secret;
 
 use std::{collections::BTreeMap, fmt, io, path::Path, str::FromStr};
 
 pub use connections::{CONNECTION_SETTINGS, Connections, required_secret};
+pub use effective::EffectiveSetting;
 pub use secret::Secret;
 
 /// One setting's row in the generated documentation.

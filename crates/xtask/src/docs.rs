@@ -1,4 +1,4 @@
-//! The documents that are generated from the settings, and the map that must name every package.
+//! The documents that are generated from the settings and the routes, and the map that must name every package.
 
 use std::path::PathBuf;
 
@@ -8,6 +8,7 @@ use crate::repository::{Metadata, Repository};
 
 const ENV_EXAMPLE: &str = ".env.example";
 const README: &str = "README.md";
+const OPENAPI: &str = "frontend/openapi.json";
 const MAP: &str = "ARCHITECTURE.md";
 const BEGIN: &str = "<!-- settings -->";
 const END: &str = "<!-- /settings -->";
@@ -16,6 +17,7 @@ const END: &str = "<!-- /settings -->";
 struct Generated {
     env_example: String,
     table: String,
+    openapi: String,
 }
 
 impl Generated {
@@ -25,7 +27,8 @@ impl Generated {
         let mlsys: PathBuf = metadata.target_directory.join("debug/mlsys");
         let mlsys = mlsys.to_str().context("the target directory has a name in UTF-8")?;
         let print = |format| repository.output(mlsys, &["settings", "--format", format]);
-        Ok(Self { env_example: print("env")?, table: print("markdown")? })
+        let openapi = repository.output(mlsys, &["openapi"])?;
+        Ok(Self { env_example: print("env")?, table: print("markdown")?, openapi })
     }
 }
 
@@ -34,8 +37,10 @@ pub fn findings(repository: &Repository, metadata: &Metadata) -> Result<Vec<Stri
     let generated = Generated::now(repository, metadata)?;
     let stale = |path: &str| format!("docs: {path} is not what `cargo xtask docs` writes");
     let mut findings = Vec::new();
-    if repository.read(ENV_EXAMPLE).ok().as_ref() != Some(&generated.env_example) {
-        findings.push(stale(ENV_EXAMPLE));
+    for (path, text) in [(ENV_EXAMPLE, &generated.env_example), (OPENAPI, &generated.openapi)] {
+        if repository.read(path).ok().as_ref() != Some(text) {
+            findings.push(stale(path));
+        }
     }
     let readme = repository.read(README).unwrap_or_default();
     if with_table(&readme, &generated.table).as_ref() != Some(&readme) {
@@ -50,7 +55,8 @@ pub fn write(repository: &Repository) -> Result<()> {
     let generated = Generated::now(repository, &repository.metadata()?)?;
     let readme = with_table(&repository.read(README)?, &generated.table);
     repository.write(README, &readme.with_context(|| format!("{README} has no lines {BEGIN} and {END}"))?)?;
-    repository.write(ENV_EXAMPLE, &generated.env_example)
+    repository.write(ENV_EXAMPLE, &generated.env_example)?;
+    repository.write(OPENAPI, &generated.openapi)
 }
 
 /// The text with the table between the markers; nothing when there are no markers.

@@ -9,10 +9,10 @@ pub(crate) mod notebook;
 pub(crate) mod pipelines;
 pub(crate) mod repo_check;
 pub(crate) mod repos;
-pub(crate) mod traffic;
-pub(crate) mod versions;
 pub(crate) mod settings;
 pub(crate) mod statistics;
+pub(crate) mod traffic;
+pub(crate) mod versions;
 pub(crate) mod webhook;
 
 use std::str::FromStr;

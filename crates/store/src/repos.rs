@@ -97,7 +97,10 @@ impl Store {
     /// When the last push of each registered repository arrived that ran something. Those without one are missing.
     pub async fn last_deliveries(&self) -> Result<HashMap<RepoName, Timestamp>, StoreError> {
         let query = sqlx::query(
-            "SELECT r.full_name, (SELECT MAX(d.received_at) FROM deliveries d WHERE d.repo = r.full_name) AS at FROM repos r",
+            "SELECT r.full_name, (
+                 SELECT MAX(p.created_at) FROM pipelines p
+                 WHERE p.repo = r.full_name AND p.manual = 0 AND p.delivery_id IS NOT NULL) AS at
+             FROM repos r",
         );
         let rows = self.database.all(query).await?;
         let mut found = HashMap::new();

@@ -4,6 +4,159 @@
  */
 
 export interface paths {
+    "/api/models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The models, by name. */
+        get: operations["listModels"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A model. */
+        get: operations["getModel"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/{name}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where and when a model's versions were in service, newest first. */
+        get: operations["listDeployments"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/{name}/predict": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The model-server's answer, body for body. */
+        post: operations["predict"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/{name}/promote": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes a deployed version over into the environment that follows: the same bytes, or nothing changes. */
+        post: operations["promoteModel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/{name}/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Puts back what was deployed before, so that the next rollback goes further back; or nothing changes. */
+        post: operations["rollbackModel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/{name}/traffic": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is asked of a model's versions; rates are the differences between two answers. */
+        get: operations["getTraffic"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/{name}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A model's versions, newest first. */
+        get: operations["listVersions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/{name}/versions/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A model's version, with its manifest. */
+        get: operations["getVersion"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/pipelines": {
         parameters: {
             query?: never;
@@ -11,8 +164,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** Pipelines, newest first. */
         get: operations["listPipelines"];
         put?: never;
+        /** Runs a notebook of a registered repository by hand. */
         post: operations["createPipeline"];
         delete?: never;
         options?: never;
@@ -27,6 +182,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** A pipeline. */
         get: operations["getPipeline"];
         put?: never;
         post?: never;
@@ -45,23 +201,8 @@ export interface paths {
         };
         get?: never;
         put?: never;
+        /** Asks for a pipeline to end. */
         post: operations["cancelPipeline"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/pipelines/{id}/retry": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: operations["retryPipeline"];
         delete?: never;
         options?: never;
         head?: never;
@@ -75,6 +216,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** Lines of a pipeline's log, in order. */
         get: operations["getLogs"];
         put?: never;
         post?: never;
@@ -91,6 +233,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** A pipeline's log as a text file, as far as it has got. */
         get: operations["downloadLogs"];
         put?: never;
         post?: never;
@@ -107,6 +250,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** The notebook as far as it has run; before that, as it was pushed. */
         get: operations["getNotebook"];
         put?: never;
         post?: never;
@@ -123,6 +267,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** The parameters that a pipeline's notebook takes, with the defaults that its cell tagged `parameters` gives them. */
         get: operations["getParameters"];
         put?: never;
         post?: never;
@@ -132,87 +277,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/models": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["listModels"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/models/{name}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["getModel"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/models/{name}/versions": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["listVersions"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/models/{name}/versions/{version}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["getVersion"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/models/{name}/history": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["listDeployments"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/models/{name}/promote": {
+    "/api/pipelines/{id}/retry": {
         parameters: {
             query?: never;
             header?: never;
@@ -221,55 +286,8 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: operations["promoteModel"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/models/{name}/rollback": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: operations["rollbackModel"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/models/{name}/traffic": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["getTraffic"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/models/{name}/predict": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: operations["predict"];
+        /** Goes on from the phase that failed. */
+        post: operations["retryPipeline"];
         delete?: never;
         options?: never;
         head?: never;
@@ -283,8 +301,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** The registered repositories, by name. */
         get: operations["listRepos"];
         put?: never;
+        /** Registers a repository: its pushes run notebooks from now on. Its webhook is added where the token may. */
         post: operations["addRepo"];
         delete?: never;
         options?: never;
@@ -301,6 +321,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
+        /** What registering a repository would find; nothing is changed. */
         post: operations["checkRepo"];
         delete?: never;
         options?: never;
@@ -315,12 +336,15 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** A repository. */
         get: operations["getRepo"];
         put?: never;
         post?: never;
+        /** Forgets a repository: its pushes run nothing any more; its pipelines stay. */
         delete: operations["removeRepo"];
         options?: never;
         head?: never;
+        /** Changes a repository's settings. */
         patch: operations["changeRepo"];
         trace?: never;
     };
@@ -333,23 +357,8 @@ export interface paths {
         };
         get?: never;
         put?: never;
+        /** Adds a repository's webhook on GitHub, or sets it right; the answer says how it stands. */
         post: operations["installWebhook"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/statistics": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["getStatistics"];
-        put?: never;
-        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -363,7 +372,25 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** How this mlsys is set, without its secrets. */
         get: operations["getSettings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/statistics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How many pipelines ended on each of the last days, how, and how long they took. */
+        get: operations["getStatistics"];
         put?: never;
         post?: never;
         delete?: never;
@@ -379,6 +406,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** Whether the backend can do its work: each dependency by name. */
         get: operations["getReadiness"];
         put?: never;
         post?: never;
@@ -392,136 +420,280 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        Problem: {
-            type: string;
-            title: string;
-            /** Format: int32 */
-            status: number;
-            code: string;
-            detail: string;
-            request_id?: string;
-        };
-        /** @enum {string} */
-        PipelineStatus: "queued" | "running" | "succeeded" | "failed" | "cancelled" | "skipped";
-        /** @enum {string} */
-        PhaseName: "download" | "validate" | "execute" | "register" | "deploy";
-        /** @enum {string} */
-        PhaseStatus: "pending" | "running" | "succeeded" | "failed" | "skipped";
-        PhaseRecord: {
-            name: components["schemas"]["PhaseName"];
-            status: components["schemas"]["PhaseStatus"];
-            /** Format: date-time */
-            started_at: string | null;
-            /** Format: date-time */
-            finished_at: string | null;
-            /** Format: int64 */
-            attempt: number;
-            error: string | null;
-        };
-        PipelineRecord: {
-            id: string;
-            repo: string;
-            branch: string;
-            commit_sha: string;
-            notebook_path: string;
-            model_name: string | null;
-            declared_version: string | null;
-            /** Format: int64 */
-            registry_version: number | null;
-            status: components["schemas"]["PipelineStatus"];
-            deployed: boolean;
-            reason: string | null;
-            phases: components["schemas"]["PhaseRecord"][];
+        /** @description The version that was deployed when the gates decided: what they compared with. */
+        Champion: {
+            /**
+             * Format: int64
+             * @description The registry version.
+             */
+            version: number;
+            /** @description Its metrics. `null` stands for a number JSON has no form for (NaN, the infinities). */
             metrics: {
                 [key: string]: number | null;
             };
-            parameters: {
-                [key: string]: unknown;
-            };
-            mlflow_run_id: string | null;
-            /** Format: date-time */
-            created_at: string;
-            /** Format: date-time */
-            started_at: string | null;
-            /** Format: date-time */
-            finished_at: string | null;
         };
+        /** @description A named input column. */
+        Column: {
+            /** @description Its name. */
+            name: string;
+            /** @description Its type. */
+            type: components["schemas"]["ColumnType"];
+            /** @description Whether a row must have it. A column that may be missing (`null`) is still named. */
+            required: boolean;
+            /** @description Whether `null` is accepted. */
+            nullable: boolean;
+        };
+        /**
+         * @description MLflow's column types, as far as tables of models have them.
+         *     Source: `mlflow.types.DataType`.
+         * @enum {string}
+         */
+        ColumnType: "boolean" | "integer" | "long" | "float" | "double" | "string" | "datetime";
+        /** @description A full git object name: 40 (SHA-1) or 64 (SHA-256) lower-case hex digits. */
+        CommitSha: string;
+        /** @description What ended on a day, in UTC. */
+        DayStatistics: {
+            /**
+             * Format: date
+             * @description The day.
+             */
+            date: string;
+            /**
+             * Format: int64
+             * @description Pipelines that succeeded.
+             */
+            succeeded: number;
+            /**
+             * Format: int64
+             * @description Pipelines that failed.
+             */
+            failed: number;
+            /**
+             * Format: int64
+             * @description Pipelines that were cancelled.
+             */
+            cancelled: number;
+            /**
+             * Format: int64
+             * @description Pipelines whose notebooks had no tag.
+             */
+            skipped: number;
+            /**
+             * Format: int64
+             * @description Those that deployed their model.
+             */
+            deployed: number;
+            /**
+             * Format: double
+             * @description How long one that succeeded took from its start, in the middle of all of them; null: none succeeded.
+             */
+            median_seconds: number | null;
+        };
+        /** @description A model's current version in an environment. */
+        Deployment: {
+            /** @description The environment. */
+            environment: components["schemas"]["Environment"];
+            /**
+             * Format: int64
+             * @description The registry version.
+             */
+            version: number;
+            /**
+             * Format: date-time
+             * @description When it became the current one.
+             */
+            deployed_at: string;
+            /**
+             * Format: int64
+             * @description The version that a rollback would put in its place; `None` where no other one was deployed before.
+             */
+            rollback_to: number | null;
+        };
+        /**
+         * @description Why a deployment was made.
+         * @enum {string}
+         */
+        DeploymentCause: "push" | "promotion" | "rollback" | "revert";
+        /** @description A change that was made. */
+        DeploymentChange: {
+            model_name: components["schemas"]["ModelName"];
+            /** @description Where it was made. */
+            environment: components["schemas"]["Environment"];
+            /**
+             * Format: int64
+             * @description The registry version that serves there now.
+             */
+            version: number;
+            /**
+             * Format: int64
+             * @description The one that did before; null: none did.
+             */
+            former_version: number | null;
+            /**
+             * Format: int64
+             * @description The number of the new deployment.
+             */
+            generation: number;
+            /** @description The same in words, with model-servers that lag behind. */
+            detail: string;
+        };
+        /** @description A deployment there is or was. */
+        DeploymentEvent: {
+            /**
+             * Format: int64
+             * @description Its number, which grows over all models.
+             */
+            generation: number;
+            /** @description Where it is or was deployed. */
+            environment: components["schemas"]["Environment"];
+            /**
+             * Format: int64
+             * @description The registry version.
+             */
+            version: number;
+            /**
+             * Format: date-time
+             * @description When it became the current one.
+             */
+            deployed_at: string;
+            /**
+             * Format: date-time
+             * @description When it ceased to be the current one; `None` while it is.
+             */
+            ended_at: string | null;
+            /** @description Why it was made. */
+            cause: components["schemas"]["DeploymentCause"];
+        };
+        /**
+         * @description Where a model is deployed.
+         * @enum {string}
+         */
+        Environment: "dev" | "staging" | "prod";
+        /** @description Rows of an array. */
+        ExampleInputs: {
+            /** @description The rows: arrays, or single values where a row is one. */
+            inputs: unknown[];
+        };
+        /** @description Rows of a table. */
+        ExampleRows: {
+            /** @description The columns' names. */
+            columns: string[];
+            /** @description The cells, row by row. */
+            data: unknown[][];
+        };
+        /**
+         * @description What computes a model's predictions.
+         * @enum {string}
+         */
+        Flavour: "onnx" | "python";
+        /** @description How one gate turned out. */
         GateResult: {
+            /** @description The gate's text. */
             gate: string;
+            /** @description Whether it passed. */
             passed: boolean;
+            /** @description The facts it rests on. */
             explanation: string;
         };
-        Champion: {
-            /** Format: int64 */
-            version: number;
-            metrics: {
-                [key: string]: number | null;
-            };
-        };
-        PipelineLinks: {
-            commit: string | null;
-            mlflow_run: string | null;
-        };
-        PipelineDetail: components["schemas"]["PipelineRecord"] & {
-            manual: boolean;
-            delivery_id: string | null;
-            /** Format: int64 */
-            log_lines: number;
-            gates: components["schemas"]["GateResult"][];
-            champion: null | components["schemas"]["Champion"];
-            links: components["schemas"]["PipelineLinks"];
-        };
-        NewPipeline: {
-            repo: string;
-            ref: string;
-            branch?: string | null;
-            notebook_path: string;
-            parameters?: {
-                [key: string]: unknown;
-            };
-        };
-        /** @enum {string} */
-        LogStream: "system" | "stdout" | "stderr" | "display" | "error";
+        /** @description A few rows that a model accepts. */
+        InputExample: components["schemas"]["ExampleRows"] | components["schemas"]["ExampleInputs"];
+        /** @description One line of a pipeline's log. `seq` starts at 1 and has no gaps. */
         LogLine: {
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Position in the pipeline's log.
+             */
             seq: number;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When the line was produced.
+             */
             at: string;
+            /** @description The phase that produced it. */
             phase: components["schemas"]["PhaseName"];
-            /** Format: int64 */
+            /** @description The notebook cell's index (from 0), where there is one. */
             cell: number | null;
+            /** @description Where it comes from. */
             stream: components["schemas"]["LogStream"];
+            /** @description The text, without its line end. */
             text: string;
+            /** @description A rich output's MIME bundle, or facts beside the text. */
             data?: unknown;
         };
-        /** @enum {string} */
-        ParameterType: "int" | "float" | "str" | "bool" | "list" | "dict" | "none" | "other";
-        Parameter: {
-            name: string;
-            type: components["schemas"]["ParameterType"];
-            default: unknown;
-            source: string;
-            help: string | null;
+        /**
+         * @description Where a line comes from.
+         * @enum {string}
+         */
+        LogStream: "system" | "stdout" | "stderr" | "display" | "error";
+        /** @description A file of a version. */
+        ManifestFile: {
+            /** @description SHA-256, in hex. */
+            sha256: string;
+            /**
+             * Format: int64
+             * @description Size in bytes.
+             */
+            size: number;
         };
-        Notebook: {
-            cells: {
-                [key: string]: unknown;
-            }[];
-            metadata: {
-                [key: string]: unknown;
+        /** @description A model, and where it is deployed. */
+        ModelDetail: components["schemas"]["ModelSummary"] & {
+            /** @description Where it is deployed: dev, staging, prod. */
+            deployments: components["schemas"]["Deployment"][];
+        };
+        /** @description A packaged model. */
+        ModelManifest: {
+            /**
+             * Format: int32
+             * @description Version of this format; 1.
+             */
+            format: number;
+            /** @description The model's name. */
+            model_name: components["schemas"]["ModelName"];
+            /** @description The notebook's `VERSION`: a label. */
+            declared_version: string;
+            /** @description What it predicts. */
+            task: components["schemas"]["Task"];
+            /** @description A classifier's labels, in the order of the probability columns. */
+            classes: unknown[] | null;
+            /** @description What it takes. */
+            signature: components["schemas"]["Signature"];
+            /** @description What computes its predictions. */
+            flavour: components["schemas"]["Flavour"];
+            onnx: components["schemas"]["OnnxProof"] | null;
+            /** @description Why there is no proven twin, when there is none. */
+            onnx_reason: string | null;
+            /** @description A few rows that the model accepts. */
+            input_example: components["schemas"]["InputExample"];
+            /** @description What the estimator itself answered for `input_example`: `{"predictions":[…],"probabilities":[[…]]}`. */
+            expected_output: unknown;
+            /** @description The version's other files by name. */
+            files: {
+                [key: string]: components["schemas"]["ManifestFile"];
             };
-            /** Format: int64 */
-            nbformat: number;
-            /** Format: int64 */
-            nbformat_minor: number;
+            /** @description Names the Python environment it was trained in; absent for the platform's own. */
+            environment: string | null;
+            /** @description The Python that trained it, e.g. `3.11.7`. */
+            python_version: string;
+            /** @description Library versions by distribution name. */
+            libraries: {
+                [key: string]: string;
+            };
         };
-        /** @enum {string} */
-        Environment: "dev" | "staging" | "prod";
+        /** @description A model's name: lower-case letters, digits and inner hyphens, at most 63 characters. */
+        ModelName: string;
+        /** @description A model, in a list of models. */
         ModelSummary: {
-            name: string;
-            /** Format: int64 */
+            /** @description Its name. */
+            name: components["schemas"]["ModelName"];
+            /**
+             * Format: int64
+             * @description Its newest registry version.
+             */
             latest_version: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description How many versions it has.
+             */
             versions: number;
             environments: {
                 /** Format: int64 */
@@ -531,309 +703,587 @@ export interface components {
                 /** Format: int64 */
                 prod?: number;
             };
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When its newest version was recorded.
+             */
             updated_at: string;
         };
-        Deployment: {
-            environment: components["schemas"]["Environment"];
-            /** Format: int64 */
-            version: number;
-            /** Format: date-time */
-            deployed_at: string;
-            /** Format: int64 */
-            rollback_to: number | null;
+        /**
+         * @description What was asked of a model's versions, over all model-servers, since these started: a number that is less than it was
+         *     before says that a server started anew, or went.
+         */
+        ModelTraffic: {
+            /**
+             * Format: date-time
+             * @description When the servers were asked.
+             */
+            at: string;
+            /** @description Each version that was loaded since, by its number. */
+            versions: components["schemas"]["VersionTraffic"][];
         };
-        ModelDetail: components["schemas"]["ModelSummary"] & {
-            deployments: components["schemas"]["Deployment"][];
-        };
-        /** @enum {string} */
-        Flavour: "onnx" | "python";
-        VersionRecord: {
-            /** Format: int64 */
-            version: number;
-            declared_version: string | null;
-            pipeline_id: string;
-            delivery_id: string | null;
-            repo: string;
-            commit_sha: string;
+        /** @description A notebook to run by hand. */
+        NewPipeline: {
+            /** @description A registered repository. */
+            repo: components["schemas"]["RepoName"];
+            /** @description A branch's commit, in full. */
+            ref: components["schemas"]["CommitSha"];
+            /** @description The branch it is of; null: `main`. */
+            branch?: string | null;
+            /** @description The notebook's path in the repository. */
             notebook_path: string;
-            mlflow_run_id: string | null;
+            /** @description What the cell tagged `parameters` is overridden with. */
+            parameters?: {
+                [key: string]: unknown;
+            };
+        };
+        /** @description A repository to register. */
+        NewRepo: {
+            /** @description Its name on the code host. */
+            full_name: components["schemas"]["RepoName"];
+            /** @description Branches whose pushes run, as comma-separated globs. */
+            branch?: string;
+            /** @description The notebooks that run, as a glob of their paths. */
+            notebook_glob?: string;
+        };
+        /** @description A notebook in nbformat's JSON. */
+        Notebook: {
+            cells: {
+                [key: string]: unknown;
+            }[];
+            metadata: {
+                [key: string]: unknown;
+            };
+            /** Format: int32 */
+            nbformat: number;
+            /** Format: int32 */
+            nbformat_minor: number;
+        };
+        /**
+         * @description How rows become the graph's inputs.
+         * @enum {string}
+         */
+        OnnxLayout: "columns" | "matrix";
+        /** @description How the proven ONNX twin is fed and read. */
+        OnnxProof: {
+            /** @description The conversion that was proven, for people. */
+            variant: string;
+            /** @description How rows become the graph's inputs. */
+            layout: components["schemas"]["OnnxLayout"];
+            /** @description Name of the graph's output with labels or values. */
+            output: string;
+            /** @description Name of the graph's output with probabilities, `[rows, classes]`. */
+            probabilities?: string | null;
+            /** @description What stands for a missing text value in the graph. */
+            missing_string?: string | null;
+            /**
+             * Format: int64
+             * @description How many rows the twin was proven on.
+             */
+            rows_proven: number;
+            /**
+             * Format: double
+             * @description The largest difference seen there: absolute in probabilities, relative in regressions.
+             */
+            max_difference: number;
+        };
+        /** @description A page of a list. */
+        Page_DeploymentEvent: {
+            /** @description In order. */
+            items: components["schemas"]["DeploymentEvent"][];
+            /** @description What to give as `after` for the following page; null: there is none. */
+            next: string | null;
+        };
+        /** @description A page of a list. */
+        Page_LogLine: {
+            /** @description In order. */
+            items: components["schemas"]["LogLine"][];
+            /** @description What to give as `after` for the following page; null: there is none. */
+            next: string | null;
+        };
+        /** @description A page of a list. */
+        Page_ModelSummary: {
+            /** @description In order. */
+            items: components["schemas"]["ModelSummary"][];
+            /** @description What to give as `after` for the following page; null: there is none. */
+            next: string | null;
+        };
+        /** @description A page of a list. */
+        Page_Parameter: {
+            /** @description In order. */
+            items: components["schemas"]["Parameter"][];
+            /** @description What to give as `after` for the following page; null: there is none. */
+            next: string | null;
+        };
+        /** @description A page of a list. */
+        Page_PipelineRecord: {
+            /** @description In order. */
+            items: components["schemas"]["PipelineRecord"][];
+            /** @description What to give as `after` for the following page; null: there is none. */
+            next: string | null;
+        };
+        /** @description A page of a list. */
+        Page_Repo: {
+            /** @description In order. */
+            items: components["schemas"]["Repo"][];
+            /** @description What to give as `after` for the following page; null: there is none. */
+            next: string | null;
+        };
+        /** @description A page of a list. */
+        Page_VersionRecord: {
+            /** @description In order. */
+            items: components["schemas"]["VersionRecord"][];
+            /** @description What to give as `after` for the following page; null: there is none. */
+            next: string | null;
+        };
+        /** @description A parameter of a notebook, as its cell tagged `parameters` has it. */
+        Parameter: {
+            /** @description The name that the cell assigns. */
+            name: string;
+            /** @description What its value is. */
+            type: components["schemas"]["ParameterType"];
+            /** @description Its value where JSON can say it; null also for `None` and for what would have to be run. */
+            default: unknown;
+            /** @description Its value as the notebook's source has it. */
+            source: string;
+            /** @description The comment behind it. */
+            help: string | null;
+        };
+        /**
+         * @description What a parameter's value is.
+         * @enum {string}
+         */
+        ParameterType: "int" | "float" | "str" | "bool" | "list" | "dict" | "none" | "other";
+        /**
+         * @description The phases of a pipeline, in the order they run.
+         * @enum {string}
+         */
+        PhaseName: "download" | "validate" | "execute" | "register" | "deploy";
+        /** @description A phase's row. */
+        PhaseRecord: {
+            /** @description Which phase. */
+            name: components["schemas"]["PhaseName"];
+            /** @description How far it is. */
+            status: components["schemas"]["PhaseStatus"];
+            /**
+             * Format: date-time
+             * @description When its latest attempt started.
+             */
+            started_at: string | null;
+            /**
+             * Format: date-time
+             * @description When it ended.
+             */
+            finished_at: string | null;
+            /**
+             * Format: int32
+             * @description How many times it was started.
+             */
+            attempt: number;
+            /** @description What went wrong. */
+            error: string | null;
+        };
+        /**
+         * @description How far a phase is.
+         * @enum {string}
+         */
+        PhaseStatus: "pending" | "running" | "succeeded" | "failed" | "skipped";
+        /** @description A pipeline, with all that is known of it. */
+        PipelineDetail: components["schemas"]["PipelineRecord"] & {
+            /** @description Whether a person started it, not a push. */
+            manual: boolean;
+            /** @description The delivery that started it. */
+            delivery_id: string | null;
+            /**
+             * Format: int64
+             * @description How many lines its log has.
+             */
+            log_lines: number;
+            /** @description Each gate in the notebook's order; none before they have decided. */
+            gates: components["schemas"]["GateResult"][];
+            champion: components["schemas"]["Champion"] | null;
+            links: components["schemas"]["PipelineLinks"];
+        };
+        /**
+         * Format: uuid
+         * @description A pipeline: one notebook of one commit, from download to deploy. Ordered by creation time (UUID version 7).
+         */
+        PipelineId: string;
+        /** @description Where people read on. */
+        PipelineLinks: {
+            /** @description The commit on its code host; null for a repository of the local remote. */
+            commit: string | null;
+            /** @description The MLflow run, once there is one. */
+            mlflow_run: string | null;
+        };
+        /** @description A pipeline, whole. */
+        PipelineRecord: {
+            /** @description Its identifier. */
+            id: components["schemas"]["PipelineId"];
+            /** @description The repository pushed to. */
+            repo: components["schemas"]["RepoName"];
+            /** @description The branch pushed to, without `refs/heads/`. */
+            branch: string;
+            /** @description The commit pushed. */
+            commit_sha: components["schemas"]["CommitSha"];
+            /** @description The notebook's path in the repository. */
+            notebook_path: string;
+            model_name: components["schemas"]["ModelName"] | null;
+            /** @description From the config cell, once validated: a label. */
+            declared_version: string | null;
+            /**
+             * Format: int64
+             * @description MLflow's version number, once registered.
+             */
+            registry_version: number | null;
+            /** @description How far it is. */
+            status: components["schemas"]["PipelineStatus"];
+            /** @description Whether its model was deployed. */
+            deployed: boolean;
+            /** @description Why it ended as it did, in words. */
+            reason: string | null;
+            /** @description Its phases, in order. */
+            phases: components["schemas"]["PhaseRecord"][];
+            /** @description The metrics its gates read. `null` stands for a number JSON has no form for (NaN, the infinities). */
             metrics: {
                 [key: string]: number | null;
             };
-            flavour: components["schemas"]["Flavour"];
-            uri: string;
-            sha256: string;
-            /** Format: date-time */
+            /** @description Parameters given for this run. */
+            parameters: {
+                [key: string]: unknown;
+            };
+            /** @description The MLflow run. */
+            mlflow_run_id: string | null;
+            /**
+             * Format: date-time
+             * @description When it was created.
+             */
             created_at: string;
-            environments: components["schemas"]["Environment"][];
+            /**
+             * Format: date-time
+             * @description When its first phase started.
+             */
+            started_at: string | null;
+            /**
+             * Format: date-time
+             * @description When it ended.
+             */
+            finished_at: string | null;
         };
-        VersionLinks: {
-            commit: string | null;
-            mlflow_run: string | null;
-            mlflow_version: string | null;
-        };
-        VersionDetail: components["schemas"]["VersionRecord"] & {
-            manifest: components["schemas"]["ModelManifest"];
-            links: components["schemas"]["VersionLinks"];
-        };
-        /** @enum {string} */
-        ColumnType: "boolean" | "integer" | "long" | "float" | "double" | "string" | "datetime";
-        Column: {
-            name: string;
-            type: components["schemas"]["ColumnType"];
-            required: boolean;
-            nullable: boolean;
-        };
-        ColumnSignature: {
-            /** @enum {string} */
-            kind: "columns";
-            columns: components["schemas"]["Column"][];
-        };
-        TensorSpec: {
-            dtype: string;
-            shape: number[];
-        };
-        TensorSignature: {
-            /** @enum {string} */
-            kind: "tensor";
-            tensor: components["schemas"]["TensorSpec"];
-        };
-        Signature: components["schemas"]["ColumnSignature"] | components["schemas"]["TensorSignature"];
-        OnnxProof: {
-            variant: string;
-            /** Format: int64 */
-            rows_proven: number;
-            /** Format: double */
-            max_difference: number;
-        } & {
-            [key: string]: unknown;
-        };
-        ExampleRows: {
-            columns: string[];
-            data: unknown[][];
-        };
-        ExampleInputs: {
-            inputs: unknown[];
-        };
-        ManifestFile: {
-            sha256: string;
-            /** Format: int64 */
-            size: number;
-        };
-        /** @enum {string} */
-        Task: "classification" | "regression";
-        ModelManifest: {
-            /** Format: int64 */
-            format: number;
-            model_name: string;
-            declared_version: string;
-            task: components["schemas"]["Task"];
-            classes: unknown[] | null;
-            signature: components["schemas"]["Signature"];
-            flavour: components["schemas"]["Flavour"];
-            onnx: null | components["schemas"]["OnnxProof"];
-            onnx_reason: string | null;
-            input_example: components["schemas"]["ExampleRows"] | components["schemas"]["ExampleInputs"];
-            expected_output: unknown;
-            files: {
-                [key: string]: components["schemas"]["ManifestFile"];
-            };
-            environment: string | null;
-            python_version: string;
-            libraries: {
-                [key: string]: string;
-            };
-        };
-        /** @enum {string} */
-        DeploymentCause: "push" | "promotion" | "rollback" | "revert";
-        DeploymentEvent: {
-            /** Format: int64 */
-            generation: number;
-            environment: components["schemas"]["Environment"];
-            /** Format: int64 */
-            version: number;
-            /** Format: date-time */
-            deployed_at: string;
-            /** Format: date-time */
-            ended_at: string | null;
-            cause: components["schemas"]["DeploymentCause"];
-        };
-        Promotion: {
-            /** Format: int64 */
-            version: number;
-            from: components["schemas"]["Environment"];
-            to: components["schemas"]["Environment"];
-            confirm?: string;
-        };
-        Rollback: {
-            environment: components["schemas"]["Environment"];
-            confirm?: string;
-        };
-        DeploymentChange: {
-            model_name: string;
-            environment: components["schemas"]["Environment"];
-            /** Format: int64 */
-            version: number;
-            /** Format: int64 */
-            former_version: number | null;
-            /** Format: int64 */
-            generation: number;
-            detail: string;
-        };
-        TrafficBucket: {
-            /** Format: double */
-            le: number | null;
-            /** Format: int64 */
-            count: number;
-        };
-        VersionTraffic: {
-            /** Format: int64 */
-            version: number;
-            /** Format: int64 */
-            requests: number;
-            /** Format: int64 */
-            errors: number;
-            /** Format: double */
-            seconds_sum: number;
-            buckets: components["schemas"]["TrafficBucket"][];
-        };
-        ModelTraffic: {
-            /** Format: date-time */
-            at: string;
-            versions: components["schemas"]["VersionTraffic"][];
-        };
+        /**
+         * @description How far a pipeline is.
+         * @enum {string}
+         */
+        PipelineStatus: "queued" | "running" | "succeeded" | "failed" | "cancelled" | "skipped";
+        /** @description A model's answer. */
         Prediction: {
-            model_name: string;
-            /** Format: int64 */
+            model_name: components["schemas"]["ModelName"];
+            /**
+             * Format: int64
+             * @description The registry version that answered.
+             */
             model_version: number;
+            /** @description A label or a number for each row. */
             predictions: unknown[];
+            /** @description For each row the probability of each class, where the model has them. */
             probabilities?: number[][];
+            /** @description A classifier's labels, in the order of the probabilities. */
             classes?: unknown[];
         };
-        /** @enum {string} */
-        WebhookState: "local" | "installed" | "manual" | "unknown";
-        Webhook: {
-            state: components["schemas"]["WebhookState"];
+        /** @description The body of `application/problem+json`. */
+        Problem: {
+            /** @description Names the problem's type; `about:blank` where the status says it all. */
+            type: string;
+            /**
+             * Format: int32
+             * @description HTTP status code.
+             */
+            status: number;
+            /** @description The status in words. */
+            title: string;
+            /** @description What happened and what to do about it. */
             detail: string;
-            url: string;
-            /** @enum {string} */
-            content_type: "application/json";
-            events: string[];
-            secret: string;
+            /** @description A stable word for programs. */
+            code: string;
+            /** @description Names the request in the logs. */
+            request_id?: string;
         };
-        Repo: {
-            /** Format: int64 */
-            id: number;
-            full_name: string;
-            branch: string;
-            notebook_glob: string;
-            cpu: string | null;
-            memory: string | null;
-            /** Format: date-time */
-            created_at: string;
-            /** Format: date-time */
-            last_delivery_at: string | null;
-            webhook: components["schemas"]["Webhook"];
+        /** @description A version to take over into the environment that follows. */
+        Promotion: {
+            /**
+             * Format: int64
+             * @description The registry version, which must be the deployed one of `from`.
+             */
+            version: number;
+            from: components["schemas"]["Environment"];
+            /** @description The environment after `from`: dev, staging, prod. */
+            to: components["schemas"]["Environment"];
+            /** @description `production`, where `to` is prod. */
+            confirm?: string;
         };
-        NewRepo: {
-            full_name: string;
-            branch?: string;
-            notebook_glob?: string;
-        };
-        RepoChange: {
-            branch?: string;
-            notebook_glob?: string;
-            cpu?: string | null;
-            memory?: string | null;
-        };
-        /** @enum {string} */
-        RepoAccess: "ok" | "not_found" | "forbidden" | "unreachable";
-        RepoCheck: {
-            full_name: string;
-            access: components["schemas"]["RepoAccess"];
-            detail: string;
-            private: boolean | null;
-            default_branch: string | null;
-            branches: string[];
-            notebooks: string[];
-            /** Format: int64 */
-            notebooks_total: number;
-            /** Format: int64 */
-            registered_id: number | null;
-            webhook: components["schemas"]["Webhook"];
-        };
-        DayStatistics: {
-            /** Format: date */
-            date: string;
-            /** Format: int64 */
-            succeeded: number;
-            /** Format: int64 */
-            failed: number;
-            /** Format: int64 */
-            cancelled: number;
-            /** Format: int64 */
-            skipped: number;
-            /** Format: int64 */
-            deployed: number;
-            /** Format: double */
-            median_seconds: number | null;
-        };
-        Statistics: {
-            days: components["schemas"]["DayStatistics"][];
-        };
-        /** @enum {string} */
-        SettingSource: "environment" | "default";
-        Setting: {
-            name: string;
-            value: string | null;
-            secret: boolean;
-            from: components["schemas"]["SettingSource"];
-            help: string;
-        };
-        Settings: {
-            version: string;
-            /** @enum {string} */
-            mode: "embedded" | "distributed";
-            /** Format: date-time */
-            started_at: string;
-            settings: components["schemas"]["Setting"][];
-        };
+        /** @description The answer to `GET /ready`. */
         Readiness: {
-            /** @enum {string} */
-            status: "ready" | "unready";
+            /** @description Whether all is well. */
+            status: components["schemas"]["ReadyStatus"];
+            /** @description Each dependency by name: `ok`, or why it can't be used. */
             dependencies: {
                 [key: string]: string;
             };
         };
-        Page_PipelineRecord: {
-            items: components["schemas"]["PipelineRecord"][];
-            next: string | null;
+        /**
+         * @description Whether a process can do its work.
+         * @enum {string}
+         */
+        ReadyStatus: "ready" | "unready";
+        /** @description A registered repository, and what its webhook needs. */
+        Repo: {
+            /** Format: int64 */
+            id: number;
+            /** @description Its name on the code host. */
+            full_name: components["schemas"]["RepoName"];
+            /** @description Branches whose pushes run, as comma-separated globs. */
+            branch: string;
+            /** @description The notebooks that run, as a glob of their paths. */
+            notebook_glob: string;
+            /** @description Processors of a pipeline's pod, as a Kubernetes quantity; null: as the runner is set. */
+            cpu: string | null;
+            /** @description Memory of a pipeline's pod, as a Kubernetes quantity; null: as the runner is set. */
+            memory: string | null;
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When its last push arrived that ran something; null: none did.
+             */
+            last_delivery_at: string | null;
+            webhook: components["schemas"]["Webhook"];
         };
-        Page_LogLine: {
-            items: components["schemas"]["LogLine"][];
-            next: string | null;
+        /**
+         * @description Whether a repository can be read.
+         * @enum {string}
+         */
+        RepoAccess: "ok" | "not_found" | "forbidden" | "unreachable";
+        /** @description What is to change of a repository; what is absent stays as it is. */
+        RepoChange: {
+            /** @description Branches whose pushes run, as comma-separated globs. */
+            branch?: string;
+            /** @description The notebooks that run, as a glob of their paths. */
+            notebook_glob?: string;
+            /** @description Processors of a pipeline's pod, as a Kubernetes quantity; null: as the runner is set. */
+            cpu?: string | null;
+            /** @description Memory of a pipeline's pod, as a Kubernetes quantity; null: as the runner is set. */
+            memory?: string | null;
         };
-        Page_Parameter: {
-            items: components["schemas"]["Parameter"][];
-            next: string | null;
+        /** @description What registering a repository would find. */
+        RepoCheck: {
+            full_name: components["schemas"]["RepoName"];
+            /** @description Whether mlsys can read it. */
+            access: components["schemas"]["RepoAccess"];
+            /** @description The same in words. */
+            detail: string;
+            /** @description Whether only some may see it; null: that is not known. */
+            private: boolean | null;
+            /** @description null: that is not known. */
+            default_branch: string | null;
+            /** @description The branches that match, the default one first; of many, some. */
+            branches: string[];
+            /** @description The notebooks of the first of these branches that match; of many, some. */
+            notebooks: string[];
+            /**
+             * Format: int64
+             * @description How many match.
+             */
+            notebooks_total: number;
+            /**
+             * Format: int64
+             * @description What it is registered as; null: it is not.
+             */
+            registered_id: number | null;
+            webhook: components["schemas"]["Webhook"];
         };
-        Page_ModelSummary: {
-            items: components["schemas"]["ModelSummary"][];
-            next: string | null;
+        /** @description A repository's full name, `owner/name`. Pushes to mlsys's own git remote have the owner `local`. */
+        RepoName: string;
+        /** @description An environment to roll back. */
+        Rollback: {
+            environment: components["schemas"]["Environment"];
+            /** @description `production`, where the environment is prod. */
+            confirm?: string;
         };
-        Page_VersionRecord: {
-            items: components["schemas"]["VersionRecord"][];
-            next: string | null;
+        /** @description A setting in force. */
+        Setting: {
+            /** @description The variable. */
+            name: string;
+            /** @description Its value; of a secret, dots; null: it has none. */
+            value: string | null;
+            /** @description Whether the value is hidden. */
+            secret: boolean;
+            /** @description Who chose the value. */
+            from: components["schemas"]["SettingSource"];
+            /** @description What it is for. */
+            help: string;
         };
-        Page_DeploymentEvent: {
-            items: components["schemas"]["DeploymentEvent"][];
-            next: string | null;
+        /**
+         * @description Who chose a setting's value.
+         * @enum {string}
+         */
+        SettingSource: "environment" | "default";
+        /** @description How this mlsys is set. */
+        Settings: {
+            /** @description Of mlsys. */
+            version: string;
+            /**
+             * @description Whether everything is one process.
+             * @enum {string}
+             */
+            mode: "embedded" | "distributed";
+            /**
+             * Format: date-time
+             * @description When this backend was started.
+             */
+            started_at: string;
+            /** @description Every setting it reads, in the order of the documentation. */
+            settings: components["schemas"]["Setting"][];
         };
-        Page_Repo: {
-            items: components["schemas"]["Repo"][];
-            next: string | null;
+        /** @description A model's inputs. */
+        Signature: {
+            /** @description The columns, in the order the estimator was fitted on. */
+            columns: components["schemas"]["Column"][];
+            /** @enum {string} */
+            kind: "columns";
+        } | {
+            /** @description Its element type and shape. */
+            tensor: components["schemas"]["TensorSpec"];
+            /** @enum {string} */
+            kind: "tensor";
         };
+        /** @description How pipelines ended, day by day. */
+        Statistics: {
+            /** @description Every day, in UTC, oldest first. */
+            days: components["schemas"]["DayStatistics"][];
+        };
+        /**
+         * @description What a model predicts.
+         * @enum {string}
+         */
+        Task: "classification" | "regression";
+        /** @description An unnamed array input. */
+        TensorSpec: {
+            /** @description numpy's name of the element type, e.g. `float64`. */
+            dtype: string;
+            /** @description The shape; -1 stands for any length. The first axis is rows. */
+            shape: number[];
+        };
+        /** @description How many requests took at most so long. */
+        TrafficBucket: {
+            /**
+             * Format: double
+             * @description The limit, in seconds; `None` for the bucket of all.
+             */
+            le: number | null;
+            /**
+             * Format: int64
+             * @description How many requests took no longer, those of the buckets below included.
+             */
+            count: number;
+        };
+        /** @description A version, with what it is. */
+        VersionDetail: components["schemas"]["VersionRecord"] & {
+            /** @description Its `metadata.json`. */
+            manifest: components["schemas"]["ModelManifest"];
+            links: components["schemas"]["VersionLinks"];
+        };
+        /** @description Where more of a version is to be seen. */
+        VersionLinks: {
+            /** @description The commit at the code host; null: it has no pages. */
+            commit: string | null;
+            /** @description The run in MLflow. */
+            mlflow_run: string | null;
+            /** @description The version in MLflow. */
+            mlflow_version: string | null;
+        };
+        /** @description A version, with its lineage. */
+        VersionRecord: {
+            /**
+             * Format: int64
+             * @description The registry version.
+             */
+            version: number;
+            /** @description The notebook's label for it. */
+            declared_version: string | null;
+            /** @description The pipeline that made it. */
+            pipeline_id: components["schemas"]["PipelineId"];
+            /** @description The delivery that started the pipeline. */
+            delivery_id: string | null;
+            /** @description The repository. */
+            repo: components["schemas"]["RepoName"];
+            /** @description The commit. */
+            commit_sha: components["schemas"]["CommitSha"];
+            /** @description The notebook's path in the repository. */
+            notebook_path: string;
+            /** @description The MLflow run. */
+            mlflow_run_id: string | null;
+            /** @description Its metrics; `None` for what is no number in JSON. */
+            metrics: {
+                [key: string]: number | null;
+            };
+            /** @description What computes its predictions. */
+            flavour: components["schemas"]["Flavour"];
+            /** @description The folder that holds its files. */
+            uri: string;
+            /** @description SHA-256 of that folder's `metadata.json`, in hex. */
+            sha256: string;
+            /**
+             * Format: date-time
+             * @description When it was recorded.
+             */
+            created_at: string;
+            /** @description Where it is the current one. */
+            environments: components["schemas"]["Environment"][];
+        };
+        /** @description What was asked of a version since the servers started. */
+        VersionTraffic: {
+            /**
+             * Format: int64
+             * @description The registry version.
+             */
+            version: number;
+            /**
+             * Format: int64
+             * @description How many predictions were asked for.
+             */
+            requests: number;
+            /**
+             * Format: int64
+             * @description How many of them were answered by an error, also one that the client made.
+             */
+            errors: number;
+            /**
+             * Format: double
+             * @description How long all of them together took, in seconds.
+             */
+            seconds_sum: number;
+            /** @description How many took at most how long, the longest last. */
+            buckets: components["schemas"]["TrafficBucket"][];
+        };
+        /** @description A repository's webhook, and what to enter under *Settings → Webhooks* on GitHub where it is missing. */
+        Webhook: {
+            /** @description Whether it is there. */
+            state: components["schemas"]["WebhookState"];
+            /** @description The same in words, and what to do. */
+            detail: string;
+            /** @description The payload URL. */
+            url: string;
+            /** @enum {string} */
+            content_type: "application/json";
+            events: string[];
+            /** @description Where its secret is to be found. */
+            secret: string;
+        };
+        /**
+         * @description Whether a repository's pushes come in.
+         * @enum {string}
+         */
+        WebhookState: "local" | "installed" | "manual" | "unknown";
     };
     responses: never;
     parameters: never;
@@ -843,14 +1293,330 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    listModels: {
+        parameters: {
+            query?: {
+                /** @description At most so many; 50 when nobody says, never more than 500. */
+                limit?: number;
+                /** @description What the page before gave as `next`. */
+                after?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ModelSummary"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getModel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelDetail"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listDeployments: {
+        parameters: {
+            query?: {
+                /** @description At most so many; 50 when nobody says, never more than 500. */
+                limit?: number;
+                /** @description What the page before gave as `next`. */
+                after?: string;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_DeploymentEvent"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    predict: {
+        parameters: {
+            query?: {
+                /** @description The version, wherever it is deployed. */
+                version?: number;
+                /** @description The version deployed there. */
+                env?: components["schemas"]["Environment"];
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Prediction"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    promoteModel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Promotion"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeploymentChange"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rollbackModel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Rollback"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeploymentChange"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getTraffic: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelTraffic"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listVersions: {
+        parameters: {
+            query?: {
+                /** @description At most so many; 50 when nobody says, never more than 500. */
+                limit?: number;
+                /** @description What the page before gave as `next`. */
+                after?: string;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_VersionRecord"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getVersion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionDetail"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listPipelines: {
         parameters: {
             query?: {
+                /** @description Of this repository, `owner/name`. */
                 repo?: string;
+                /** @description In this status. */
                 status?: components["schemas"]["PipelineStatus"];
+                /** @description That make this model. */
                 model?: string;
+                /** @description Of this branch. */
                 branch?: string;
+                /** @description At most so many; 50 when nobody says, never more than 500. */
                 limit?: number;
+                /** @description The `next` of the page before. */
                 after?: string;
             };
             header?: never;
@@ -974,41 +1740,12 @@ export interface operations {
             };
         };
     };
-    retryPipeline: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PipelineRecord"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     getLogs: {
         parameters: {
             query?: {
+                /** @description Lines after this number. */
                 after?: number;
+                /** @description At most so many; 1000 when nobody says, never more than 10000. */
                 limit?: number;
             };
             header?: never;
@@ -1084,6 +1821,8 @@ export interface operations {
             /** @description Done */
             200: {
                 headers: {
+                    /** @description For `If-None-Match` */
+                    etag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1139,295 +1878,24 @@ export interface operations {
             };
         };
     };
-    listModels: {
-        parameters: {
-            query?: {
-                limit?: number;
-                after?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page_ModelSummary"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    getModel: {
+    retryPipeline: {
         parameters: {
             query?: never;
             header?: never;
             path: {
-                name: string;
+                id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
             /** @description Done */
-            200: {
+            202: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ModelDetail"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    listVersions: {
-        parameters: {
-            query?: {
-                limit?: number;
-                after?: string;
-            };
-            header?: never;
-            path: {
-                name: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page_VersionRecord"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    getVersion: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                name: string;
-                version: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["VersionDetail"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    listDeployments: {
-        parameters: {
-            query?: {
-                limit?: number;
-                after?: string;
-            };
-            header?: never;
-            path: {
-                name: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page_DeploymentEvent"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    promoteModel: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                name: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Promotion"];
-            };
-        };
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["DeploymentChange"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    rollbackModel: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                name: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Rollback"];
-            };
-        };
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["DeploymentChange"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    getTraffic: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                name: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ModelTraffic"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    predict: {
-        parameters: {
-            query?: {
-                version?: number;
-                env?: components["schemas"]["Environment"];
-            };
-            header?: never;
-            path: {
-                name: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": unknown;
-            };
-        };
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Prediction"];
+                    "application/json": components["schemas"]["PipelineRecord"];
                 };
             };
             /** @description What went wrong */
@@ -1444,7 +1912,9 @@ export interface operations {
     listRepos: {
         parameters: {
             query?: {
+                /** @description At most so many; 50 when nobody says, never more than 500. */
                 limit?: number;
+                /** @description The `next` of the page before. */
                 after?: string;
             };
             header?: never;
@@ -1665,37 +2135,6 @@ export interface operations {
             };
         };
     };
-    getStatistics: {
-        parameters: {
-            query?: {
-                days?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Statistics"];
-                };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     getSettings: {
         parameters: {
             query?: never;
@@ -1712,6 +2151,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Settings"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getStatistics: {
+        parameters: {
+            query?: {
+                /** @description So many, today included; 14 when nobody says, never more than 366. */
+                days?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Statistics"];
                 };
             };
             /** @description What went wrong */

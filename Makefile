@@ -13,7 +13,7 @@ EXAMPLES := target/webhooks-examples/node_modules/.package-lock.json
 FRONTEND := frontend/node_modules/.package-lock.json
 DASHBOARD := frontend/dist/index.html
 
-.PHONY: demo test chaos build build-all lint bench need-cargo need-npm need-servers
+.PHONY: demo test chaos build build-all lint bench screenshots need-cargo need-npm need-servers
 
 demo: build
 	exec $(MLSYS) demo $(if $(ONCE),--once) $(PORTS)
@@ -35,6 +35,7 @@ test: need-servers build build-all $(EXAMPLES) $(FRONTEND)
 	npm run --prefix frontend types:check
 	npm run --prefix frontend lint
 	npm test --prefix frontend
+	npm run --prefix frontend e2e
 	$(CARGO) test --workspace
 	$${MLSYS_PYTHON:-.mlsys/python/bin/python} -m unittest discover --start-directory worker/python
 
@@ -49,6 +50,11 @@ chaos: need-servers build-all
 	MLSYS_HOME=.mlsys $(MLSYS) prepare
 	CHAOS_PUSHES=1000 CHAOS_REPOSITORIES=50 CHAOS_WORKERS=4 CHAOS_SECONDS=240 CHAOS_BURSTS=$(or $(BURSTS),1) \
 		$(CARGO) test --workspace --test cluster chaos -- --nocapture
+
+# Each page of the dashboard, light and dark, wide and narrow: FOLDER=target/screenshots unless it says otherwise.
+screenshots: need-servers build
+	MLSYS_HOME=.mlsys $(MLSYS) prepare
+	npm run --silent --prefix frontend screenshots -- $(FOLDER)
 
 # GitHub's published webhook payloads, which the tests send.
 $(EXAMPLES): crates/testkit/webhooks/package-lock.json

@@ -29,7 +29,7 @@ function existing(what: string, path: string, help: string): string {
 
 /** A real `mlsys up`: backend, worker, model-server and MLflow, on free ports, in a home of its own. */
 export class Stack {
-  readonly home = mkdtempSync(join(tmpdir(), 'mlsys-e2e-'))
+  readonly home: string
   private readonly binary: string
   private readonly environment: NodeJS.ProcessEnv
   private process: ChildProcess | null = null
@@ -39,10 +39,12 @@ export class Stack {
     this.binary = existing('mlsys', join(binaries, 'mlsys'), '`make build` builds it')
     const python = process.env.MLSYS_PYTHON ?? join(root, '.mlsys/python/bin/python')
     const uv = process.env.MLSYS_UV ?? join(root, '.mlsys/uv/bin/uv')
+    existing('Python', python, '`MLSYS_HOME=.mlsys mlsys prepare` prepares it')
+    this.home = mkdtempSync(join(tmpdir(), 'mlsys-e2e-'))
     this.environment = {
       ...process.env,
       MLSYS_HOME: this.home,
-      MLSYS_PYTHON: existing('Python', python, '`MLSYS_HOME=.mlsys mlsys prepare` prepares it'),
+      MLSYS_PYTHON: python,
       ...(existsSync(uv) ? { MLSYS_UV: uv } : {}),
     }
   }

@@ -30,9 +30,11 @@ purify.addHook('afterSanitizeAttributes', (node) => {
 
 const NOISY_ATTRIBUTE = /[\s/](?:style|on[a-z]+)\s*=\s*(?:"[^"]*"|'[^']*'|[^\s>"']*)/gi
 
+const BASE = /<base[\s/>][^>]*>?/gi
+
 /**
- * Without styles, which pandas writes into every table, and handlers: browsers report each as a violation of the page's policy,
- * although nothing of it would take effect. This is for a quiet console alone; what is safe is decided after parsing.
+ * Without styles, which pandas writes into every table, handlers, and other bases for links: browsers report each as a violation of
+ * the page's policy, although nothing of it would take effect. This is for a quiet console alone; what is safe is decided after parsing.
  */
 export function withoutNoise(html: string): string {
   const lower = html.toLowerCase()
@@ -44,7 +46,7 @@ export function withoutNoise(html: string): string {
     const close = end === -1 ? -1 : lower.indexOf('>', end)
     at = close === -1 ? html.length : close + 1
   }
-  return (kept + html.slice(at)).replace(/<[a-z][^<>]*>/gi, (tag) => tag.replace(NOISY_ATTRIBUTE, ' '))
+  return (kept + html.slice(at)).replace(BASE, '').replace(/<[a-z][^<>]*>/gi, (tag) => tag.replace(NOISY_ATTRIBUTE, ' '))
 }
 
 /**

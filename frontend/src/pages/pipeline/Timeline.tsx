@@ -9,6 +9,9 @@ const marks: Record<PhaseStatus, { icon: IconName; className: string }> = {
   skipped: { icon: 'skip', className: 'text-faint' },
 }
 
+/** An error of so many characters may be scrolled, so that the notebook stays in sight; keys reach it then. */
+const LONG = 400
+
 function Phase({ name, phase }: { name: PhaseName; phase: PhaseRecord | undefined }) {
   const status = phase?.status ?? 'pending'
   const { icon, className } = marks[status]
@@ -46,7 +49,7 @@ export function Timeline({ pipeline }: { pipeline: PipelineDetail }) {
         ))}
       </ol>
       {errors.map((phase) => (
-        <div key={phase.name} role="note" className={cx('rounded-md border p-2', phase.status === 'failed' ? 'border-danger bg-danger-tint' : 'border-line bg-surface')}>
+        <div key={phase.name} role="note" tabIndex={(phase.error?.length ?? 0) > LONG ? 0 : undefined} className={cx('max-h-60 overflow-y-auto rounded-md border p-2', phase.status === 'failed' ? 'border-danger bg-danger-tint' : 'border-line bg-surface')}>
           <span className="font-medium">{phase.status === 'failed' ? `${phase.name} failed: ` : `${phase.name}, an earlier attempt: `}</span>
           <span className="whitespace-pre-wrap wrap-anywhere">{phase.error}</span>
         </div>

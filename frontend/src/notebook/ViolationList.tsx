@@ -28,7 +28,7 @@ export function ViolationList({ violations, withCell = false }: ViolationListPro
 }
 
 function place({ cell, line }: Violation, withCell: boolean): string {
-  const parts = [withCell && cell !== null ? `Cell ${cell + 1}` : '', line === null ? '' : `line ${line}`]
+  const parts = [withCell && cell !== null ? `Cell ${cell}` : '', line === null ? '' : `line ${line}`]
   const text = parts.filter(Boolean).join(', ')
   return text.replace(/^l/, 'L')
 }

@@ -63,7 +63,7 @@ export class Notebook {
 
   /** What a cell of a tag is called on the page. */
   label(tag: string): string {
-    return `Code cell ${this.place(tag) + 1}`
+    return `Code cell ${this.place(tag)}`
   }
 
   private place(tag: string): number {

@@ -42,7 +42,7 @@ export function failures(): void {
     const { page } = await come()
     await page.goto(`/pipelines/${idOf('broken.ipynb')}`)
     const cell = page.getByRole('article', { name: broken.label('mlops:config') })
-    await cell.getByText('MODEL_NAME is not a plain literal').first().waitFor()
+    await cell.getByText('MODEL_NAME must be a plain string literal').first().waitFor()
     await page.getByText('validate failed:').waitFor()
   })
 

@@ -78,7 +78,7 @@ async function expectHarmless(visit: Visit, site: ElseWhere): Promise<void> {
   expect(complaints).toEqual([])
   expect(page.frames().length).toBe(1)
   expect(context.pages().length).toBe(1)
-  const wrong = 'script:not([src^="/"]), style, link:not([href^="/"]), base, meta[http-equiv], object, embed, form[action], [style*="url("], [onerror], [onload], a[href^="javascript:" i]'
+  const wrong = 'script:not([src^="/"]), style, link:not([href^="/"]), base, meta[http-equiv], object, embed, form[action], [style*="url("], [onerror], [onload], a[href^="javascript:" i], a[href^="data:" i]'
   expect(await page.locator('main').locator(wrong).count()).toBe(0)
 }
 

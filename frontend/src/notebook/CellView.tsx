@@ -42,18 +42,18 @@ function State({ state, live }: { state: CellState; live: boolean }) {
 
 interface CellViewProps {
   cell: Cell
-  /** Counted from 0, as every message counts. */
-  index: number
+  /** What messages call it, see `numbersOf`. */
+  number: number
   /** Whether the pipeline still runs. */
   live: boolean
   violations: readonly Violation[]
 }
 
 /** A cell: what it is for, its source, its outputs. */
-export const CellView = memo(function CellView({ cell, index, live, violations }: CellViewProps) {
+export const CellView = memo(function CellView({ cell, number, live, violations }: CellViewProps) {
   const source = joined(cell.source)
   const state = stateOf(cell)
-  const label = `cell ${index}`
+  const label = `cell ${number}`
   if (cell.cell_type === 'markdown') {
     const markdown = withAttachments(source, cell.attachments)
     return (
@@ -74,7 +74,7 @@ export const CellView = memo(function CellView({ cell, index, live, violations }
   return (
     <article aria-label={`Code ${label}`} className={cx('border-l-2 py-2 pr-3 pl-2.5', state ? looks[state.status].border : 'border-l-line')}>
       <div className="mb-1 flex min-h-5 flex-wrap items-center gap-x-2 gap-y-1">
-        <span className="text-xs text-faint tabular-nums">{index}</span>
+        <span className="text-xs text-faint tabular-nums">{number}</span>
         {tags.map((tag) => (
           <Badge key={tag} tone={tag.startsWith('mlops:') ? 'accent' : 'neutral'}>
             {tag.slice(0, 60)}

@@ -1,7 +1,7 @@
 import { useEffect, useMemo, useRef, useState, type ReactNode } from 'react'
 import type { Violation } from '../log/store'
 import { cx } from '../ui/cx'
-import { cellsOf, focusOf, joined } from './cells'
+import { cellsOf, focusOf, joined, numbersOf } from './cells'
 import { CellView } from './CellView'
 import type { Cell, Notebook } from './model'
 import { useKeptInView } from './useKeptInView'
@@ -20,7 +20,9 @@ function WhenNear({ height, now, children }: { height: number; now: boolean; chi
   const place = useRef<HTMLDivElement>(null)
   useEffect(() => {
     if (near || !place.current) return
-    const observer = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && setNear(true), { rootMargin: '800px' })
+    // A margin counts around the root only, so that has to be what scrolls.
+    const root = place.current.closest('[role="region"]')
+    const observer = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && setNear(true), { root, rootMargin: '800px' })
     observer.observe(place.current)
     return () => observer.disconnect()
   }, [near])
@@ -45,16 +47,17 @@ interface NotebookViewProps {
 export function NotebookView({ notebook, live, violations = none, className }: NotebookViewProps) {
   const scroller = useRef<HTMLDivElement>(null)
   const cells = useMemo(() => cellsOf(notebook), [notebook])
+  const numbers = useMemo(() => numbersOf(cells), [cells])
   const focus = focusOf(cells)
   const byCell = useMemo(() => {
     const map = new Map<number | null, Violation[]>()
     for (const violation of violations) {
-      const known = violation.cell !== null && violation.cell < cells.length ? violation.cell : null
+      const known = violation.cell !== null && numbers.includes(violation.cell) ? violation.cell : null
       map.set(known, [...(map.get(known) ?? []), violation])
     }
     return map
-  }, [violations, cells.length])
-  const firstBad = violations.find((violation) => violation.cell !== null)?.cell ?? -1
+  }, [violations, numbers])
+  const firstBad = numbers.findIndex((number) => byCell.has(number))
   const target = focus === -1 ? firstBad : focus
 
   useKeptInView(scroller, target)
@@ -69,7 +72,7 @@ export function NotebookView({ notebook, live, violations = none, className }: N
       {cells.map((cell, index) => (
         <div key={index} data-cell={index} className="border-b border-line last:border-0">
           <WhenNear height={guess(cell)} now={index < FIRST || index === target}>
-            {() => <CellView cell={cell} index={index} live={live} violations={byCell.get(index) ?? none} />}
+            {() => <CellView cell={cell} number={numbers[index] ?? index} live={live} violations={byCell.get(numbers[index] ?? index) ?? none} />}
           </WhenNear>
         </div>
       ))}

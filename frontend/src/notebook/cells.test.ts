@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { cellsOf, focusOf, joined, outputsOf, progressOf, richest, settleReturns, stateOf, tagsOf } from './cells'
+import { cellsOf, focusOf, joined, numbersOf, outputsOf, progressOf, richest, settleReturns, stateOf, tagsOf } from './cells'
 import { base64, imageUrl, withAttachments } from './images'
 import type { Cell, Notebook } from './model'
 import { tokens } from './python'
@@ -27,6 +27,16 @@ describe('the state of cells', () => {
     expect(focusOf([cell('completed'), cell('running')])).toBe(1)
     expect(focusOf([cell('completed')])).toBe(-1)
     expect(progressOf([cell('completed'), cell('failed'), cell('pending'), { cell_type: 'markdown' }])).toEqual({ done: 2, total: 3 })
+  })
+})
+
+describe('the numbers of cells', () => {
+  it('are those of the notebook as it was pushed', () => {
+    const tagged = (tag: string): Cell => ({ cell_type: 'code', metadata: { tags: [tag] } })
+    const run = ['papermill-error-cell-tag', 'mlops:config', 'parameters', 'injected-parameters', 'papermill-error-cell-tag', 'mlops:training'].map(tagged)
+    const cells = cellsOf({ cells: run, metadata: {}, nbformat: 4, nbformat_minor: 5 })
+    expect(cells.map((cell) => tagsOf(cell)[0])).toEqual(['mlops:config', 'parameters', 'injected-parameters', 'mlops:training'])
+    expect(numbersOf(cells)).toEqual([0, 1, 1, 2])
   })
 })
 

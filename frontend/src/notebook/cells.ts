@@ -12,11 +12,23 @@ export function tagsOf(cell: Cell): string[] {
   return Array.isArray(tags) ? tags.filter((tag) => typeof tag === 'string') : []
 }
 
+/** Cells that a run which failed has put in to point at the failing one. The page marks that one itself. */
+const ERROR_MARK = 'papermill-error-cell-tag'
+/** A run's parameters, put in after the cell of their defaults. */
+const INJECTED = 'injected-parameters'
+
 /** The cells, whatever the file holds in their place. */
 export function cellsOf(notebook: Notebook): Cell[] {
   const cells: unknown = notebook.cells
   if (!Array.isArray(cells)) return []
-  return cells.map((cell: unknown) => (typeof cell === 'object' && cell !== null ? (cell as Cell) : { cell_type: 'raw' }))
+  const all = cells.map((cell: unknown) => (typeof cell === 'object' && cell !== null ? (cell as Cell) : { cell_type: 'raw' }))
+  return all.filter((cell) => !tagsOf(cell).includes(ERROR_MARK))
+}
+
+/** The number of each cell in the notebook as it was pushed, which messages name; from 0. A run's parameters have that of their defaults. */
+export function numbersOf(cells: readonly Cell[]): number[] {
+  let next = 0
+  return cells.map((cell) => (tagsOf(cell).includes(INJECTED) ? Math.max(0, next - 1) : next++))
 }
 
 export function outputsOf(cell: Cell): Output[] {

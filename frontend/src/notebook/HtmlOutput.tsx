@@ -1,4 +1,5 @@
 import { useLayoutEffect, useMemo, useRef } from 'react'
+import { scrollable } from '../ui/scrollable'
 import { CutText } from './CutText'
 import { isBlank, sanitise } from './sanitise'
 
@@ -10,6 +11,7 @@ export default function HtmlOutput({ html, plain }: { html: string; plain: strin
   useLayoutEffect(() => {
     // A copy: React may run this twice with the same fragment, which would be empty the second time.
     place.current?.replaceChildren(fragment.cloneNode(true))
+    scrollable(place.current)
   }, [fragment])
   return (
     <>

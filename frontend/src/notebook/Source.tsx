@@ -1,5 +1,6 @@
 import { memo, useMemo, useState } from 'react'
 import { Button } from '../ui/Button'
+import { scrollable } from '../ui/scrollable'
 import { CutText } from './CutText'
 import { SOURCE_LIMIT } from './limits'
 import { tokens } from './python'
@@ -17,7 +18,7 @@ export const Source = memo(function Source({ source, open }: { source: string; o
   return (
     <div className="min-w-0">
       {parts ? (
-        <pre className="overflow-x-auto font-mono text-xs leading-5">
+        <pre ref={scrollable} className="overflow-x-auto font-mono text-xs leading-5">
           <code>
             {parts.map((part, index) =>
               part.className === '' ? (

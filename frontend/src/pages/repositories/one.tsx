@@ -38,7 +38,7 @@ export function Component() {
             'no push yet'
           )}
           {' · '}
-          <Link to={`/pipelines?repo=${encodeURIComponent(repo.full_name)}`} className="link">
+          <Link to={`/pipelines?repo=${encodeURIComponent(repo.full_name)}`} className="link underline">
             Pipelines
           </Link>
         </>

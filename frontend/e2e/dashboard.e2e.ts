@@ -40,8 +40,8 @@ afterAll(async () => {
 
 // The story begins with an mlsys that has seen nothing; the pages at the end have something to show.
 describe('the first push', story)
-describe('the connection', connection)
-describe('what goes wrong', failures)
+describe('a connection', connection)
+describe('failures', failures)
 describe('hostile outputs', hostile)
 describe('the first view', size)
 describe('each page', pages)

@@ -22,7 +22,8 @@ export async function places(stack: Stack): Promise<Place[]> {
   const pipelines = (await stack.get<Named>('/api/pipelines?limit=200')).items
   const models = (await stack.get<Named>('/api/models')).items
   const repos = (await stack.get<Named>('/api/repos')).items
-  const one = (status: string) => pipelines.find((pipeline) => pipeline.status === status)?.id ?? ''
+  const all = (status: string) => pipelines.filter((pipeline) => pipeline.status === status)
+  const one = (status: string) => (all(status).find((pipeline) => /iris|weigh/.test(pipeline.notebook_path)) ?? all(status)[0])?.id ?? ''
   const model = models.find((found) => found.name === 'iris-species')?.name ?? models[0]?.name ?? ''
   return [
     { name: 'dashboard', path: '/', ready: heading('Latest pipelines') },

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { expect, it } from 'vitest'
+import { violations } from '../axe'
 import { hold, Notebook } from '../notebooks'
 import type { Project } from '../stack'
 import { come, world } from '../world'
@@ -50,6 +51,7 @@ export function story(): void {
     const page = await open('/')
     await page.getByRole('heading', { name: 'Push your first notebook' }).waitFor()
     await page.getByText('mlsys push', { exact: true }).waitFor()
+    expect(await violations(page)).toEqual([])
     for (const [path, says] of [
       ['/pipelines', 'No pipelines yet'],
       ['/models', 'No model'],

@@ -19,7 +19,11 @@ export function Dialog({ open, onClose, title, children, actions, wide = false }
   useEffect(() => {
     const dialog = element.current
     if (!dialog) return
-    if (open && !dialog.open) dialog.showModal()
+    if (open && !dialog.open) {
+      dialog.showModal()
+      // By itself the browser would begin at the cross that closes the dialog.
+      dialog.querySelector<HTMLElement>('input, select, textarea')?.focus()
+    }
     if (!open && dialog.open) dialog.close()
   }, [open])
   return (

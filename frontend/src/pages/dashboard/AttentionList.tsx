@@ -37,7 +37,7 @@ export function AttentionList({ items }: { items: readonly Attention[] }) {
               <p className="text-muted wrap-anywhere">{item.detail}</p>
               <p>
                 {item.todo}{' '}
-                <Link to={item.link.to} className="link whitespace-nowrap">
+                <Link to={item.link.to} className="link whitespace-nowrap underline">
                   {item.link.label}
                 </Link>
               </p>

@@ -37,7 +37,7 @@ export function Trends() {
             <Figure name="Pipelines">{formatCount(summary.finished)}</Figure>
             <Figure name="Success rate">{summary.successRate === null ? '–' : formatShare(summary.successRate)}</Figure>
             <Figure name="Deployed">{formatCount(summary.deployed)}</Figure>
-            <Figure name="Usual duration">{summary.typicalSeconds === null ? '–' : seconds(summary.typicalSeconds)}</Figure>
+            <Figure name="Usual duration">{summary.typicalSeconds === null ? '–' : formatDuration(summary.typicalSeconds * 1_000, true)}</Figure>
           </dl>
           <div className="grid gap-4 lg:grid-cols-2">
             <div className="min-w-0">

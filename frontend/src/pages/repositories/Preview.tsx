@@ -57,7 +57,7 @@ export function Preview({ query, own }: PreviewProps) {
       {check.registered_id !== null && check.registered_id !== own && (
         <p>
           It is registered already.{' '}
-          <Link to={`/repositories/${check.registered_id}`} className="link">
+          <Link to={`/repositories/${check.registered_id}`} className="link underline">
             Open it
           </Link>
         </p>

@@ -106,13 +106,15 @@ export function LogViewport(props: LogViewportProps) {
     onPick(Number(target), event.shiftKey)
   }
 
+  // Rows far away are drawn into the elements of those that left: cheaper than new ones, and a row that stays keeps its own.
+  const slots = 2 ** Math.ceil(Math.log2(last - first + 2))
   const drawn = []
   for (let row = first; row <= last; row += 1) {
     const index = rows.index(row)
     const seq = rows.seq(row)
     drawn.push(
       <LogRow
-        key={seq}
+        key={row % slots}
         seq={seq}
         text={store.text(index)}
         width={store.width(index)}

@@ -53,12 +53,13 @@ async function fill(stack: Stack): Promise<string> {
     cells = cells.code(`for step in range(${each}):\n    print(f"epoch ${cell - fixed + 1} step {step:04} \\x1b[32mloss\\x1b[0m {1 / (step + 1):.6f} " + "." * (step % 60))`)
   }
   const big = Notebook.small('big').before('mlops:training', cells)
-  const ids = await project.push({ 'iris-species.ipynb': Notebook.example('iris-species').text(), 'big.ipynb': big.text() })
-  for (const id of ids.values()) {
-    const { status, reason } = await stack.ended(id, 600)
-    if (status !== 'succeeded') throw new Error(`pipeline ${id} ${status}: ${reason}`)
-  }
-  return ids.get('big.ipynb') ?? ''
+  const failing = Notebook.example('iris-species').before('mlops:training', Notebook.cells().code('1 / 0'))
+  const ids = await project.push({ 'iris-species.ipynb': Notebook.example('iris-species').text(), 'failing.ipynb': failing.text(), 'big.ipynb': big.text() })
+  for (const id of ids.values()) await stack.ended(id, 600)
+  const id = ids.get('big.ipynb') ?? ''
+  const { status, reason, log_lines } = await stack.pipeline(id)
+  if (status !== 'succeeded' || log_lines < LINES) throw new Error(`the large pipeline ${status} with ${log_lines} lines: ${reason}`)
+  return id
 }
 
 /** Milliseconds from the navigation until a selector is drawn, as the page itself sees it. */
@@ -78,10 +79,9 @@ async function firstView(browser: Browser, stack: Stack): Promise<Figures> {
   })
   await page.goto('/')
   const rows = await drawn(page, 'table[aria-label="Latest pipelines"] tbody tr')
-  const [paint, blocked] = await page.evaluate(() => [
-    performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? Number.NaN,
-    (window as unknown as { longTasks: number[] }).longTasks.reduce((sum, duration) => sum + duration - 50, 0),
-  ] as const)
+  const painted = await page.waitForFunction(() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime)
+  const paint = (await painted.jsonValue()) ?? Number.NaN
+  const blocked = await page.evaluate(() => (window as unknown as { longTasks: number[] }).longTasks.reduce((sum, duration) => sum + duration - 50, 0))
   const bytes = (end: string) => [...new Set(requests)].filter((url) => url.endsWith(end)).reduce((sum, url) => sum + gzipped(url), 0)
   const figures = { script: bytes('.js'), style: bytes('.css'), paint, rows, blocked }
   await context.close()

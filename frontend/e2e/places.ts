@@ -13,29 +13,35 @@ const heading = (name: string | RegExp) => async (page: Page) => {
   await page.getByText('Loading', { exact: true }).first().waitFor({ state: 'detached' })
 }
 
+/** The model that every mlsys here has. */
+const MODEL = 'iris-species'
+
 interface Named {
-  items: { id: string; name: string; status: string; notebook_path: string }[]
+  items: { id: string; status: string; notebook_path: string }[]
 }
 
-/** Every page of the dashboard, with what is stored in an mlsys. */
+/** Every page of the dashboard, with what is stored in an mlsys: it needs a success, a failure and the model. */
 export async function places(stack: Stack): Promise<Place[]> {
   const pipelines = (await stack.get<Named>('/api/pipelines?limit=200')).items
-  const models = (await stack.get<Named>('/api/models')).items
   const repos = (await stack.get<Named>('/api/repos')).items
-  const all = (status: string) => pipelines.filter((pipeline) => pipeline.status === status)
-  const one = (status: string) => (all(status).find((pipeline) => /iris|weigh/.test(pipeline.notebook_path)) ?? all(status)[0])?.id ?? ''
-  const model = models.find((found) => found.name === 'iris-species')?.name ?? models[0]?.name ?? ''
+  const one = (status: string) => {
+    const ended = pipelines.filter((pipeline) => pipeline.status === status)
+    // The one that has most to show.
+    const found = ended.find((pipeline) => /iris|weighted/.test(pipeline.notebook_path)) ?? ended[0]
+    if (!found) throw new Error(`no pipeline has ${status}`)
+    return found.id
+  }
   return [
     { name: 'dashboard', path: '/', ready: heading('Latest pipelines') },
     { name: 'pipelines', path: '/pipelines', ready: heading('Pipelines') },
     { name: 'pipeline-succeeded', path: `/pipelines/${one('succeeded')}`, ready: heading('Gates') },
     { name: 'pipeline-failed', path: `/pipelines/${one('failed')}`, ready: heading('Gates') },
     { name: 'models', path: '/models', ready: heading('Models') },
-    { name: 'model-versions', path: `/models/${model}?version=1`, ready: heading('Files') },
-    { name: 'model-try', path: `/models/${model}?tab=try`, ready: heading('Request') },
-    { name: 'model-metrics', path: `/models/${model}?tab=metrics`, ready: heading(model) },
-    { name: 'model-traffic', path: `/models/${model}?tab=traffic`, ready: heading(model) },
-    { name: 'model-history', path: `/models/${model}?tab=history`, ready: heading(model) },
+    { name: 'model-versions', path: `/models/${MODEL}?version=1`, ready: heading('Files') },
+    { name: 'model-try', path: `/models/${MODEL}?tab=try`, ready: heading('Request') },
+    { name: 'model-metrics', path: `/models/${MODEL}?tab=metrics`, ready: heading(MODEL) },
+    { name: 'model-traffic', path: `/models/${MODEL}?tab=traffic`, ready: heading(MODEL) },
+    { name: 'model-history', path: `/models/${MODEL}?tab=history`, ready: heading(MODEL) },
     { name: 'repositories', path: '/repositories', ready: heading('Repositories') },
     { name: 'repository', path: `/repositories/${repos[0]?.id}`, ready: heading('How pushes come in') },
     { name: 'repository-add', path: '/repositories?add=', ready: heading('Add a repository') },

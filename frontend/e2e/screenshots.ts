@@ -68,6 +68,9 @@ async function shoot(browser: Browser, stack: Stack, folder: string, only?: stri
     for (const place of only ? [{ name: only, path: '/', ready: () => page.getByRole('heading', { name: 'Push your first notebook' }).waitFor() }] : await places(stack)) {
       await page.goto(place.path)
       await place.ready(page)
+      // What is loaded when it is first needed; pages that ask again and again are hardly ever still.
+      await page.waitForLoadState('networkidle', { timeout: 5_000 }).catch(() => undefined)
+      await page.evaluate(() => scrollTo(0, 0))
       await page.screenshot({ path: join(folder, `${place.name}-${look}.png`), fullPage: true })
     }
     await context.close()

@@ -1,4 +1,4 @@
-import { useId, type KeyboardEvent, type ReactNode } from 'react'
+import { useEffect, useId, useRef, type KeyboardEvent, type ReactNode } from 'react'
 import { cx } from './cx'
 
 export interface Tab<Key extends string> {
@@ -20,6 +20,12 @@ interface TabsProps<Key extends string> {
 /** Tabs with the arrow keys; `children` is the panel of the current one. */
 export function Tabs<Key extends string>({ tabs, current, onChange, label, children, className }: TabsProps<Key>) {
   const id = useId()
+  const list = useRef<HTMLDivElement>(null)
+  useEffect(() => {
+    const tab = document.getElementById(`${id}-${current}`)
+    // On narrow screens the list scrolls: the current tab is in its middle then.
+    if (list.current && tab) list.current.scrollLeft = tab.offsetLeft - (list.current.clientWidth - tab.offsetWidth) / 2
+  }, [id, current])
   const move = (event: KeyboardEvent) => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key]
     if (step === undefined) return
@@ -32,7 +38,7 @@ export function Tabs<Key extends string>({ tabs, current, onChange, label, child
   }
   return (
     <div className={className}>
-      <div role="tablist" aria-label={label} onKeyDown={move} className="flex gap-1 overflow-x-auto border-b border-line">
+      <div ref={list} role="tablist" aria-label={label} onKeyDown={move} className="relative flex gap-1 overflow-x-auto border-b border-line">
         {tabs.map((tab) => (
           <button
             key={tab.key}

@@ -1,17 +1,10 @@
 import type { ReactNode } from 'react'
 import { Link } from 'react-router'
 import type { VersionDetail } from '../../api'
-import { CopyButton, Icon, RelativeTime, shortSha } from '../../ui'
+import { CopyButton, External, RelativeTime, shortSha } from '../../ui'
 
-function External({ href, children }: { href: string | null; children: string }) {
-  if (!href) return <span className="min-w-0 font-mono text-sm wrap-anywhere">{children}</span>
-  return (
-    <a href={href} target="_blank" rel="noopener noreferrer" className="link inline-flex min-w-0 items-center gap-1 font-mono text-sm wrap-anywhere">
-      {children}
-      <Icon name="external" className="size-3.5" />
-      <span className="sr-only">(another site)</span>
-    </a>
-  )
+function Name({ children }: { children: string }) {
+  return <span className="min-w-0 font-mono text-sm wrap-anywhere">{children}</span>
 }
 
 function Step({ name, copy, children }: { name: string; copy?: string | null; children: ReactNode }) {
@@ -35,13 +28,13 @@ export function Lineage({ version }: { version: VersionDetail }) {
   return (
     <ol>
       <Step name="Delivery" copy={version.delivery_id}>
-        {version.delivery_id ? <External href={null}>{version.delivery_id}</External> : 'None: a person started it'}
+        {version.delivery_id ? <Name>{version.delivery_id}</Name> : 'None: a person started it'}
       </Step>
       <Step name="Commit" copy={version.commit_sha}>
-        <External href={links.commit}>{`${version.repo}@${shortSha(version.commit_sha)}`}</External>
+        <External href={links.commit}><Name>{`${version.repo}@${shortSha(version.commit_sha)}`}</Name></External>
       </Step>
       <Step name="Notebook" copy={version.notebook_path}>
-        <External href={null}>{version.notebook_path}</External>
+        <Name>{version.notebook_path}</Name>
       </Step>
       <Step name="Pipeline" copy={version.pipeline_id}>
         <Link to={`/pipelines/${version.pipeline_id}`} className="link min-w-0 font-mono text-sm wrap-anywhere">
@@ -49,10 +42,10 @@ export function Lineage({ version }: { version: VersionDetail }) {
         </Link>
       </Step>
       <Step name="MLflow run" copy={version.mlflow_run_id}>
-        {version.mlflow_run_id ? <External href={links.mlflow_run}>{version.mlflow_run_id}</External> : 'None'}
+        {version.mlflow_run_id ? <External href={links.mlflow_run}><Name>{version.mlflow_run_id}</Name></External> : 'None'}
       </Step>
       <Step name="Registered in MLflow" copy={version.uri}>
-        <External href={links.mlflow_version}>{version.uri}</External>
+        <External href={links.mlflow_version}><Name>{version.uri}</Name></External>
         <span className="shrink-0 text-sm text-muted">
           <RelativeTime at={version.created_at} />
         </span>

@@ -1,19 +1,6 @@
-import type { ReactNode } from 'react'
 import { Link } from 'react-router'
 import { isActive, type PipelineDetail } from '../../api'
-import { Badge, Duration, Icon, RelativeTime, shortSha, StatusBadge } from '../../ui'
-
-/** A link to another site. Addresses come from settings and remotes: only web addresses become links. */
-export function External({ href, children }: { href: string | null; children: ReactNode }) {
-  if (!href || !/^https?:\/\//i.test(href)) return <>{children}</>
-  return (
-    <a href={href} target="_blank" rel="noopener noreferrer" className="link inline-flex items-center gap-1">
-      {children}
-      <Icon name="external" className="size-3" />
-      <span className="sr-only">(new tab)</span>
-    </a>
-  )
-}
+import { Badge, Duration, External, RelativeTime, shortSha, StatusBadge } from '../../ui'
 
 /** The facts of a pipeline in one line. */
 export function HeaderFacts({ pipeline }: { pipeline: PipelineDetail }) {

@@ -1,7 +1,6 @@
 import { Link } from 'react-router'
 import { useVersion, type PipelineDetail } from '../../api'
-import { CopyButton, ErrorState, Facts, formatBytes, Panel, shortSha, Skeleton } from '../../ui'
-import { External } from './Header'
+import { CopyButton, ErrorState, External, Facts, formatBytes, Panel, shortSha, Skeleton } from '../../ui'
 
 /** The files of the model that the run made. */
 export function Artifacts({ pipeline }: { pipeline: PipelineDetail }) {

@@ -171,6 +171,34 @@ describe('an active pipeline', () => {
     expect(bench.sockets).toHaveLength(2)
   })
 
+  it('gives a socket up when the browser has no network, and a hanging attempt when it has one again', async () => {
+    await live()
+    bench.socket.send(1)
+    dispatchEvent(new Event('offline'))
+    expect(bench.socket.closed).toBe(true)
+    expect(bench.state).toBe('reconnecting')
+    await vi.advanceTimersByTimeAsync(LONGEST_MS)
+    expect(bench.sockets).toHaveLength(2)
+    expect(bench.state).toBe('connecting')
+    dispatchEvent(new Event('online'))
+    expect(bench.sockets).toHaveLength(3)
+    expect(bench.socket.path).toContain('after=1')
+  })
+
+  it('leaves a silent socket when the stored log has more', async () => {
+    await live()
+    bench.socket.send(1)
+    bench.stored = 1
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(bench.state).toBe('live')
+    expect(bench.sockets).toHaveLength(1)
+    bench.stored = 3
+    await vi.advanceTimersByTimeAsync(16_000)
+    expect(bench.seqs).toEqual([1, 2, 3])
+    expect(bench.sockets).toHaveLength(2)
+    expect(bench.socket.path).toContain('after=3')
+  })
+
   it('tries again when the stored log cannot be loaded', async () => {
     bench.broken = true
     bench.log.start(true)

@@ -31,6 +31,8 @@ const SOCKET_AGAIN_MS = 30_000
 const STEADY_MS = 5_000
 /** How long the server has to say the end after the pipeline is known to have ended. */
 const END_GRACE_MS = 3_000
+/** After so long without a line it is asked whether one is missing: a connection can die without a word. */
+const QUIET_MS = 15_000
 
 type Message = LogLine | { end: PipelineStatus }
 
@@ -52,6 +54,8 @@ export class LogSocket {
   private waiting: LogLine[] = []
   private pulling: Promise<boolean> | null = null
   private timer: ReturnType<typeof setTimeout> | null = null
+  private quiet: ReturnType<typeof setTimeout> | null = null
+  private heardAt = 0
   private abort = new AbortController()
   private state: LogState['kind'] | null = null
 
@@ -64,14 +68,16 @@ export class LogSocket {
     this.active = active
     this.stopped = false
     this.abort = new AbortController()
-    addEventListener('online', this.wake)
+    addEventListener('offline', this.lose)
+    addEventListener('online', this.recover)
     document.addEventListener('visibilitychange', this.wake)
     this.connect()
   }
 
   stop(): void {
     this.stopped = true
-    removeEventListener('online', this.wake)
+    removeEventListener('offline', this.lose)
+    removeEventListener('online', this.recover)
     document.removeEventListener('visibilitychange', this.wake)
     this.clear()
     this.abort.abort()
@@ -93,7 +99,19 @@ export class LogSocket {
     }
   }
 
-  /** The network or the user is back: what waits for its time need not wait longer. */
+  /** The network is gone. The socket may not notice for a long time. */
+  private readonly lose = (): void => {
+    if (this.opened !== null) this.retry()
+  }
+
+  /** The network is back: whatever was tried meanwhile may hang. */
+  private readonly recover = (): void => {
+    if (this.state === 'ended' || this.state === 'loading') return
+    this.failures = 0
+    this.connect()
+  }
+
+  /** The user is back: what waits for its time need not wait longer. */
   private readonly wake = (): void => {
     if (document.hidden || (this.state !== 'reconnecting' && this.state !== 'polling')) return
     this.failures = 0
@@ -125,6 +143,8 @@ export class LogSocket {
         this.opened = Date.now()
         this.refusals = 0
         this.set({ kind: 'live' })
+        this.heardAt = Date.now()
+        this.doubtAfter(QUIET_MS)
       },
       message: (text) => current() && this.receive(text),
       close: () => {
@@ -138,7 +158,25 @@ export class LogSocket {
     if (!attempt.over) this.socket = attempt.socket
   }
 
+  private doubtAfter(wait: number): void {
+    this.quiet = setTimeout(this.doubt, wait)
+  }
+
+  /** Nothing was heard for a while: if the stored log has more, or cannot be asked, the connection is dead. */
+  private readonly doubt = (): void => {
+    const silence = Date.now() - this.heardAt
+    if (silence < QUIET_MS) return this.doubtAfter(QUIET_MS - silence)
+    const [socket, before] = [this.socket, this.last]
+    void this.pull().then((complete) => {
+      if (this.stopped || socket === null || this.socket !== socket) return
+      if (!complete || this.last > before) return this.retry()
+      this.heardAt = Date.now()
+      this.doubtAfter(QUIET_MS)
+    })
+  }
+
   private receive(text: string): void {
+    this.heardAt = Date.now()
     let message: Message
     try {
       message = JSON.parse(text) as Message
@@ -174,8 +212,7 @@ export class LogSocket {
     if (steady) this.failures = 0
     const refused = this.opened === null
     this.socket = null
-    this.opened = null
-    this.waiting = []
+    this.clear()
     if (!this.active) return this.finish()
     if (refused) this.refusals += 1
     if (this.refusals >= REFUSALS) return this.poll()
@@ -250,6 +287,8 @@ export class LogSocket {
   private clear(): void {
     if (this.timer !== null) clearTimeout(this.timer)
     this.timer = null
+    if (this.quiet !== null) clearTimeout(this.quiet)
+    this.quiet = null
     const socket = this.socket
     this.socket = null
     this.opened = null

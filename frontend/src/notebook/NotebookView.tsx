@@ -14,20 +14,32 @@ function guess(cell: Cell): number {
   return 44 + lines * 20 + outputs * 80
 }
 
-/** Draws its content once it comes near the visible part of the page, and keeps it then. */
-function WhenNear({ height, now, children }: { height: number; now: boolean; children: () => ReactNode }) {
-  const [near, setNear] = useState(now || typeof IntersectionObserver === 'undefined')
+/** Draws its content while it is near the visible part of the notebook: all of a large one would be too much for a browser. */
+function WhenNear({ height, first, always, children }: { height: number; first: boolean; always: boolean; children: () => ReactNode }) {
+  const [near, setNear] = useState(first || typeof IntersectionObserver === 'undefined')
+  const [kept, setKept] = useState(height)
   const place = useRef<HTMLDivElement>(null)
   useEffect(() => {
-    if (near || !place.current) return
+    const element = place.current
+    if (!element || typeof IntersectionObserver === 'undefined') return
+    const changed = (entries: IntersectionObserverEntry[]) => {
+      const last = entries.at(-1)
+      if (!last) return
+      // Of what leaves, only the height stays, so that nothing moves.
+      if (!last.isIntersecting) setKept(last.boundingClientRect.height)
+      setNear(last.isIntersecting)
+    }
     // A margin counts around the root only, so that has to be what scrolls.
-    const root = place.current.closest('[role="region"]')
-    const observer = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && setNear(true), { root, rootMargin: '800px' })
-    observer.observe(place.current)
+    const observer = new IntersectionObserver(changed, { root: element.closest('[role="region"]'), rootMargin: '800px' })
+    observer.observe(element)
     return () => observer.disconnect()
-  }, [near])
-  if (near || now) return <>{children()}</>
-  return <div ref={place} style={{ height }} />
+  }, [])
+  const drawn = near || always
+  return (
+    <div ref={place} style={drawn ? undefined : { height: kept }}>
+      {drawn && children()}
+    </div>
+  )
 }
 
 /** Cells that are drawn at once; the others when they come near. */
@@ -71,7 +83,7 @@ export function NotebookView({ notebook, live, violations = none, className }: N
       )}
       {cells.map((cell, index) => (
         <div key={index} data-cell={index} className="border-b border-line last:border-0">
-          <WhenNear height={guess(cell)} now={index < FIRST || index === target}>
+          <WhenNear height={guess(cell)} first={index < FIRST} always={index === target}>
             {() => <CellView cell={cell} number={numbers[index] ?? index} live={live} violations={byCell.get(numbers[index] ?? index) ?? none} />}
           </WhenNear>
         </div>

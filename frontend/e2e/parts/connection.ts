@@ -30,7 +30,8 @@ async function counting(name: string): Promise<Counting> {
 const log = (page: Page) => page.getByRole('region', { name: 'Log', exact: true })
 
 async function state(page: Page, word: string): Promise<void> {
-  await log(page).getByText(`Log ${word}`, { exact: true }).waitFor({ state: 'attached' })
+  // Longer than a page that was refused for a while waits before it tries a socket again.
+  await log(page).getByText(`Log ${word}`, { exact: true }).waitFor({ state: 'attached', timeout: 60_000 })
 }
 
 /** The number of the last line that the page shows, which follows the log. */

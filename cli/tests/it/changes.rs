@@ -53,7 +53,7 @@ impl Model {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(60), asking).await.expect("the environment is free at last")
+        tokio::time::timeout(Duration::from_mins(1), asking).await.expect("the environment is free at last")
     }
 
     async fn post_once(&self, path: &str, body: &Value) -> (u16, Value) {
@@ -238,7 +238,7 @@ async fn of_many_changes_at_once_in_an_environment_each_happens_whole_or_is_refu
             }
         }
     };
-    let made = tokio::time::timeout(Duration::from_secs(60), rounds).await.expect("a change is made at last");
+    let made = tokio::time::timeout(Duration::from_mins(1), rounds).await.expect("a change is made at last");
     let history = model.history().await;
     assert_eq!(history.iter().filter(|event| event.starts_with("staging")).count(), made + 1, "{history:?}");
     let [_, staging, _] = model.environments().await;

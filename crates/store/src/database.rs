@@ -1,14 +1,15 @@
 //! The database: how it is opened, who may write, and how long anybody waits for it.
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, path::Path, time::Duration};
 
 use sqlx::{
     Any, AnyConnection, AnyPool, AssertSqlSafe, Connection, Row,
     any::{AnyArguments, AnyPoolOptions, AnyRow, install_default_drivers},
     pool::PoolConnection,
 };
+use tokio::sync::oneshot;
 
-use crate::{StoreError, checkpoints::Checkpoints, dialect::Dialect};
+use crate::{StoreError, checkpoints::Checkpoints, dialect::Dialect, log_sync::LogSync};
 
 /// How many connections a process has to PostgreSQL.
 const CONNECTIONS: u32 = 16;
@@ -36,8 +37,15 @@ pub(crate) struct Database {
     /// The way in. One connection: who waits for it shares the next transaction, and two would halve what they share.
     intake: AnyPool,
     /// SQLite's only: PostgreSQL sees to it by itself.
-    checkpoints: Option<Checkpoints>,
+    log: Option<Log>,
     pub(crate) dialect: Dialect,
+}
+
+/// Who sees to SQLite's write-ahead log.
+#[derive(Debug, Clone)]
+struct Log {
+    checkpoints: Checkpoints,
+    sync: LogSync,
 }
 
 impl Database {
@@ -58,7 +66,7 @@ impl Database {
                 .await?;
                 let intake = pool(dialect, 1).connect_lazy(url)?;
                 let pool = pool(dialect, CONNECTIONS).connect_lazy(url)?;
-                Ok(Self { writer: pool.clone(), reader: pool, intake, checkpoints: None, dialect })
+                Ok(Self { writer: pool.clone(), reader: pool, intake, log: None, dialect })
             }
             Dialect::Sqlite => {
                 let separator = if url.contains('?') { '&' } else { '?' };
@@ -70,8 +78,8 @@ impl Database {
                 let reader = pool(dialect, READERS).connect(&url).await?;
                 let mut connection = AnyConnection::connect(&url).await?;
                 configure(dialect, &mut connection).await?;
-                let checkpoints = Some(Checkpoints::start(connection).await?);
-                Ok(Self { intake: writer.clone(), writer, reader, checkpoints, dialect })
+                let log = Some(Log::start(connection).await?);
+                Ok(Self { intake: writer.clone(), writer, reader, log, dialect })
             }
         }
     }
@@ -82,7 +90,7 @@ impl Database {
         let begin = sqlx::raw_sql(AssertSqlSafe(self.dialect.begin()));
         let rows: Vec<AnyRow> = in_time(begin.fetch_all(&mut *loan.connection)).await?;
         let now = rows.first().ok_or(sqlx::Error::RowNotFound)?.try_get("now")?;
-        Ok(Write { loan, checkpoints: self.checkpoints.clone(), dialect: self.dialect, now })
+        Ok(Write { loan, log: self.log.clone(), dialect: self.dialect, now })
     }
 
     /// All rows of a read. Each statement sees one moment.
@@ -93,7 +101,8 @@ impl Database {
         Ok(rows)
     }
 
-    /// All rows of a call of the way in, which is a whole transaction. Where it fails, nothing was written.
+    /// All rows of a call of the way in, which is a whole transaction: durable after [`Database::when_durable`]. Where it
+    /// fails, nothing was written.
     pub(crate) async fn take_in(&self, query: Query<'_>) -> Result<Vec<AnyRow>, StoreError> {
         let mut loan = Loan::of(&self.intake).await?;
         let answer = in_time(query.fetch_all(&mut *loan.connection)).await;
@@ -103,10 +112,15 @@ impl Database {
             (Err(StoreError::Conflict), Dialect::Sqlite) => loan.roll_back().await?,
             (Err(_), _) => {}
         }
-        if let Some(checkpoints) = &self.checkpoints {
-            checkpoints.written();
-        }
         answer
+    }
+
+    /// Has `then` called when all that was taken in by now is durable.
+    pub(crate) async fn when_durable(&self, then: impl FnOnce(Result<(), StoreError>) + Send + 'static) {
+        match &self.log {
+            Some(log) => log.committed(then).await,
+            None => then(Ok(())),
+        }
     }
 
     /// The row of a read, if there is one.
@@ -116,8 +130,8 @@ impl Database {
 
     /// Waits for running operations and closes the connections. Every later operation fails.
     pub(crate) async fn close(&self) {
-        if let Some(checkpoints) = &self.checkpoints {
-            checkpoints.close();
+        if let Some(log) = &self.log {
+            log.checkpoints.close();
         }
         self.reader.close().await;
         self.intake.close().await;
@@ -128,7 +142,7 @@ impl Database {
 /// An open write. All its changes have one time: `now`.
 pub(crate) struct Write {
     loan: Loan,
-    checkpoints: Option<Checkpoints>,
+    log: Option<Log>,
     pub(crate) dialect: Dialect,
     pub(crate) now: i64,
 }
@@ -158,15 +172,39 @@ impl Write {
     pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
         in_time(sqlx::query("COMMIT").execute(&mut *self.loan.connection)).await?;
         self.loan.sound = true;
-        if let Some(checkpoints) = &self.checkpoints {
-            checkpoints.written();
-        }
-        Ok(())
+        // The next one may write while this one waits for the disk.
+        let Self { loan, log, .. } = self;
+        drop(loan);
+        let Some(log) = log else { return Ok(()) };
+        let (sender, durable) = oneshot::channel();
+        // Who waits may give up.
+        let tell = |safe| drop(sender.send(safe));
+        in_time(async {
+            log.committed(tell).await;
+            durable.await.unwrap_or_else(|_| Err(StoreError::unavailable("the store was closed")))
+        })
+        .await
     }
 
     /// Undoes the write and keeps the connection.
     pub(crate) async fn undo(mut self) -> Result<(), StoreError> {
         self.loan.roll_back().await
+    }
+}
+
+impl Log {
+    /// Starts what sees to the log of a connection's file.
+    async fn start(mut connection: AnyConnection) -> Result<Self, StoreError> {
+        let main = sqlx::raw_sql("PRAGMA database_list").fetch_one(&mut connection).await?;
+        let log = format!("{}-wal", main.try_get::<String, _>("file")?);
+        let sync = LogSync::start(Path::new(&log)).map_err(|error| StoreError::unavailable(&format!("{log}: {error}")))?;
+        Ok(Self { checkpoints: Checkpoints::start(connection).await?, sync })
+    }
+
+    /// Something was committed: it is made durable, then `then` is called, and it is copied at leisure.
+    async fn committed(&self, then: impl FnOnce(Result<(), StoreError>) + Send + 'static) {
+        self.sync.after(then).await;
+        self.checkpoints.written();
     }
 }
 

@@ -25,10 +25,9 @@ impl Dialect {
     pub(crate) fn settings(self) -> &'static str {
         match self {
             // The time-out first: switching to the write-ahead log may itself have to wait for another process.
-            // With `synchronous = FULL` a commit returns after its fsync: what was acknowledged survives a power cut.
-            // The log is copied into the file by `checkpoints`; a commit does so only where that falls far behind.
+            // A commit does not wait for the disk: `log_sync` does, before it is acknowledged. The log is copied into the file by `checkpoints`; a commit does so only where that falls far behind.
             Self::Sqlite => {
-                "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+                "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; \
                  PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 120000; PRAGMA cache_size = -16000; \
                  PRAGMA temp_store = MEMORY"
             }

@@ -66,10 +66,15 @@ async fn write(database: Database, mut receiver: mpsc::Receiver<Waiting>) {
             .filter(|waiting| !waiting.answer.is_closed())
             .map(|waiting| (waiting.asked, waiting.answer))
             .unzip();
-        for (answer, accepted) in answers.into_iter().zip(accept(&database, &mut clock, &asked).await) {
-            // Who asked may be gone.
-            let _ = answer.send(accepted);
-        }
+        let accepted = accept(&database, &mut clock, &asked).await;
+        // The next ones are written meanwhile.
+        let tell = move |durable: Result<(), StoreError>| {
+            for (answer, accepted) in answers.into_iter().zip(accepted) {
+                // Who asked may be gone.
+                let _ = answer.send(durable.clone().and(accepted));
+            }
+        };
+        database.when_durable(tell).await;
     }
 }
 

@@ -15,10 +15,10 @@
 //! | `repos` | which repositories push here |
 //! | `deliveries` | webhook deliveries, and what each of them started |
 //! | `intake` | deliveries that arrive at the same time, in one transaction |
-//! | `batch`, `plan` | what such a transaction finds, and what it changes |
+//! | `batch`, `plan`, `call` | what such a transaction finds, and what it changes; SQLite's statements for it |
 //! | `pipelines` | pipelines |
 //! | `details` | what is known of a pipeline besides its record |
-//! | `checkpoints` | SQLite's log, copied beside the writer |
+//! | `checkpoints`, `log_sync` | SQLite's log, copied and made durable beside the writer |
 //! | `phases` | the phases of a pipeline and their checkpoints |
 //! | `take` | whose turn it is |
 //! | `leases` | which worker holds a pipeline; the fence that keeps a dead one from writing |
@@ -32,6 +32,7 @@
 //! | `model_servers` | which model-servers there are, and what they serve |
 
 mod batch;
+mod call;
 mod changes;
 mod checkpoints;
 mod database;
@@ -44,6 +45,7 @@ mod fields;
 mod intake;
 mod jobs;
 mod leases;
+mod log_sync;
 mod logs;
 mod model_servers;
 mod notebooks;

@@ -10,6 +10,7 @@ use sqlx::AssertSqlSafe;
 use crate::{
     Accepted, NewPipeline, PipelineRef, StoreError,
     batch::{Asked, Known, Place, place, push},
+    call::{Call, Value},
     database::Query,
     dialect::Dialect,
     fields, take,
@@ -34,6 +35,34 @@ struct NewRow<'a> {
     supersedes: Option<String>,
 }
 
+impl NewRow<'_> {
+    /// What tells which queued pushes give way: `id`, `repo`, `branch`, `notebook_path`, `supersedes`.
+    fn place<'r>(&'r self, id: &'r str) -> [Value<'r>; 5] {
+        let place = [id, self.repo.as_str(), self.branch, self.notebook_path].map(|text| Value::Text(Some(text)));
+        let [id, repo, branch, notebook_path] = place;
+        [id, repo, branch, notebook_path, Value::Text(self.supersedes.as_deref())]
+    }
+
+    /// In the order of [`PIPELINE`], and when it was made and finished.
+    fn values<'r>(&'r self, id: &'r str, now: i64) -> [Value<'r>; KEPT + 2] {
+        [
+            Value::Text(Some(id)),
+            Value::Text(Some(self.repo.as_str())),
+            Value::Text(Some(self.branch)),
+            Value::Text(Some(self.commit_sha.as_str())),
+            Value::Text(Some(self.notebook_path)),
+            Value::Text(Some(&self.parameters)),
+            Value::Text(self.delivery_id),
+            Value::Text(self.traceparent),
+            Value::Number(Some(self.manual)),
+            Value::Text(Some(self.status)),
+            Value::Text(self.reason.as_deref()),
+            Value::Number(Some(now)),
+            Value::Number((self.status == "cancelled").then_some(now)),
+        ]
+    }
+}
+
 /// A row of `deliveries` to be.
 #[derive(Serialize)]
 struct DeliveryRow<'a> {
@@ -42,6 +71,20 @@ struct DeliveryRow<'a> {
     repo: Option<&'a RepoName>,
     body_sha256: &'a str,
     pipelines: String,
+}
+
+impl DeliveryRow<'_> {
+    /// In the order of [`DELIVERY`], and when it came.
+    fn values(&self, now: i64) -> [Value<'_>; DELIVERY.len() + 1] {
+        [
+            Value::Text(Some(self.delivery_id)),
+            Value::Text(Some(self.event)),
+            Value::Text(self.repo.map(RepoName::as_str)),
+            Value::Text(Some(self.body_sha256)),
+            Value::Text(Some(&self.pipelines)),
+            Value::Number(Some(now)),
+        ]
+    }
 }
 
 /// What is to be written, and answered then.
@@ -132,16 +175,18 @@ impl<'a> Plan<'a> {
         // Two processes that insert the same keys wait for each other in one order, not in a circle.
         pipelines.sort_by_key(|row| (row.repo, row.commit_sha, row.notebook_path, row.id));
         deliveries.sort_by_key(|row| row.delivery_id);
-        let sql = match dialect {
-            Dialect::Postgres => in_one_statement(),
-            Dialect::Sqlite => in_one_call(),
-        };
-        let query = sqlx::query(AssertSqlSafe(sql)).bind(fields::json(&pipelines)?);
-        Ok(query.bind(now).bind(fields::json(&deliveries)?))
+        match dialect {
+            Dialect::Postgres => {
+                let query = sqlx::query(AssertSqlSafe(in_one_statement())).bind(fields::json(&pipelines)?).bind(now);
+                Ok(query.bind(fields::json(&deliveries)?))
+            }
+            Dialect::Sqlite => in_one_call(&pipelines, &deliveries, now),
+        }
     }
 }
 
 /// Columns of `pipelines`, and last what is not kept.
+const KEPT: usize = PIPELINE.len() - 1;
 const PIPELINE: [(&str, &str); 12] = [
     ("id", "TEXT"),
     ("repo", "TEXT"),
@@ -160,24 +205,48 @@ const PIPELINE: [(&str, &str); 12] = [
 const DELIVERY: [(&str, &str); 5] =
     [("delivery_id", "TEXT"), ("event", "TEXT"), ("repo", "TEXT"), ("body_sha256", "TEXT"), ("pipelines", "TEXT")];
 
-/// For SQLite, where each call is handed to the thread that has the connection and back.
-fn in_one_call() -> String {
-    let rows = Dialect::Sqlite.rows("$1", &PIPELINE);
-    let older = older(&rows);
-    format!(
-        "BEGIN IMMEDIATE;
-         DELETE FROM jobs_to_send WHERE pipeline_id IN (SELECT o.id FROM ({older}) o);
-         UPDATE pipelines SET status = 'cancelled', finished_at = $2, reason = o.supersedes
-         FROM ({older}) o WHERE pipelines.id = o.id;
-         {};
-         INSERT INTO jobs_to_send (pipeline_id) SELECT n.id FROM {rows} WHERE n.status = 'queued';
-         {};
-         SELECT {} AS now;
-         COMMIT",
-        insert_pipelines(&rows),
-        insert_deliveries(Dialect::Sqlite),
-        Dialect::Sqlite.clock(),
-    )
+/// How many rows are written at a time: SQLite takes 32,766 values for a statement.
+const ROWS: usize = 1000;
+
+/// For SQLite. What fails is rolled back with the whole call, so that no statement keeps what it would need to be undone alone.
+/// Values as such, not as JSON: functions in a statement that writes would make it keep that all the same.
+fn in_one_call<'q>(pipelines: &[&NewRow<'_>], deliveries: &[&DeliveryRow<'_>], now: i64) -> Result<Query<'q>, StoreError> {
+    let moment = Value::Number(Some(now));
+    let mut call = Call::default();
+    call.add("BEGIN IMMEDIATE; ", &[])?;
+    for rows in pipelines.chunks(ROWS) {
+        let ids: Vec<_> = rows.iter().map(|row| row.id.to_string()).collect();
+        let rows = || rows.iter().zip(&ids);
+        call.add("WITH n (id, repo, branch, notebook_path, supersedes) AS (", &[])?;
+        call.add_rows(rows().map(|(row, id)| row.place(id)))?;
+        let cancel = format!(
+            ") UPDATE OR FAIL pipelines SET status = 'cancelled', finished_at = ?, reason = o.supersedes
+             FROM ({}) o WHERE pipelines.id = o.id; INSERT OR FAIL {} ",
+            OLDER,
+            into("pipelines", &PIPELINE[..KEPT], "created_at, finished_at")
+        );
+        call.add(&cancel, &[moment])?;
+        call.add_rows(rows().map(|(row, id)| row.values(id, now)))?;
+        call.add("; ", &[])?;
+        if rows().any(|(row, _)| row.status == "queued") {
+            call.add("INSERT OR FAIL INTO jobs_to_send (pipeline_id) ", &[])?;
+            let queued = rows().filter(|(row, _)| row.status == "queued");
+            call.add_rows(queued.map(|(_, id)| [Value::Text(Some(id))]))?;
+            call.add("; ", &[])?;
+        }
+    }
+    if !pipelines.is_empty() {
+        let unneeded = "DELETE FROM jobs_to_send WHERE pipeline_id IN (
+             SELECT id FROM pipelines WHERE finished_at = ? AND status = 'cancelled'); ";
+        call.add(unneeded, &[moment])?;
+    }
+    for rows in deliveries.chunks(ROWS) {
+        call.add(&format!("INSERT OR FAIL {} ", into("deliveries", &DELIVERY, "received_at")), &[])?;
+        call.add_rows(rows.iter().map(|row| row.values(now)))?;
+        call.add("; ", &[])?;
+    }
+    call.add(&format!("SELECT {} AS now; COMMIT", Dialect::Sqlite.clock()), &[])?;
+    Ok(call.query())
 }
 
 /// For PostgreSQL, where a statement is a transaction. All its parts see the tables as they were before it.
@@ -186,46 +255,38 @@ fn in_one_statement() -> String {
     // to be found by its identifier.
     format!(
         "WITH n AS MATERIALIZED (SELECT * FROM {}),
-         older AS MATERIALIZED ({}),
+         older AS MATERIALIZED ({OLDER}),
          unneeded AS (DELETE FROM jobs_to_send WHERE pipeline_id = ANY (ARRAY(SELECT o.id FROM older o))),
          cancelled AS (
              UPDATE pipelines SET status = 'cancelled', finished_at = $2,
                  reason = (SELECT o.supersedes FROM older o WHERE o.id = pipelines.id LIMIT 1)
              WHERE id = ANY (ARRAY(SELECT o.id FROM older o)) AND status || '' = 'queued'),
-         made AS ({}),
+         made AS (
+             INSERT {} SELECT {}, $2, CASE n.status WHEN 'cancelled' THEN $2 ELSE NULL END FROM n),
          jobs AS (INSERT INTO jobs_to_send (pipeline_id) SELECT n.id FROM n WHERE n.status = 'queued'),
-         accepted AS ({})
+         accepted AS (INSERT {} SELECT {}, $2 FROM {})
          SELECT {} AS now",
         Dialect::Postgres.rows("$1", &PIPELINE),
-        older("n"),
-        insert_pipelines("n"),
-        insert_deliveries(Dialect::Postgres),
+        into("pipelines", &PIPELINE[..KEPT], "created_at, finished_at"),
+        names(&PIPELINE[..KEPT]),
+        into("deliveries", &DELIVERY, "received_at"),
+        names(&DELIVERY),
+        Dialect::Postgres.rows("$3", &DELIVERY),
         Dialect::Postgres.clock(),
     )
 }
 
-/// The queued pushes that give way to `rows`, and why. What is new comes first in the join, so that the others are looked up
-/// in the index, also in a table of which the database does not know yet how large it is.
-fn older(rows: &str) -> String {
-    format!(
-        "SELECT p.id, n.supersedes FROM {rows} LEFT JOIN pipelines p ON p.repo = n.repo AND p.branch = n.branch
-             AND p.notebook_path = n.notebook_path AND p.status IN ('queued', 'running') AND p.status = 'queued'
-             AND p.manual + 0 = 0 AND p.id < n.id
-         WHERE n.supersedes IS NOT NULL AND COALESCE(p.id, '') <> ''"
-    )
+/// The queued pushes that give way to the rows `n`, and why. What is new comes first in the join, so that the others are
+/// looked up in the index, also in a table of which the database does not know yet how large it is.
+const OLDER: &str = "SELECT p.id, n.supersedes FROM n LEFT JOIN pipelines p ON p.repo = n.repo AND p.branch = n.branch
+     AND p.notebook_path = n.notebook_path AND p.status IN ('queued', 'running') AND p.status = 'queued'
+     AND p.manual + 0 = 0 AND p.id < n.id
+ WHERE n.supersedes IS NOT NULL AND COALESCE(p.id, '') <> ''";
+
+fn into(table: &str, columns: &[(&str, &str)], times: &str) -> String {
+    format!("INTO {table} ({}, {times})", names(columns))
 }
 
-fn insert_pipelines(rows: &str) -> String {
-    let names: Vec<_> = PIPELINE.iter().map(|(name, _)| *name).filter(|name| *name != "supersedes").collect();
-    format!(
-        "INSERT INTO pipelines ({}, created_at, finished_at)
-         SELECT n.{}, $2, CASE n.status WHEN 'cancelled' THEN $2 ELSE NULL END FROM {rows}",
-        names.join(", "),
-        names.join(", n.")
-    )
-}
-
-fn insert_deliveries(dialect: Dialect) -> String {
-    let names = DELIVERY.map(|(name, _)| name).join(", ");
-    format!("INSERT INTO deliveries ({names}, received_at) SELECT {names}, $2 FROM {}", dialect.rows("$3", &DELIVERY))
+fn names(columns: &[(&str, &str)]) -> String {
+    columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
 }

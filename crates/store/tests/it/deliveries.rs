@@ -50,6 +50,19 @@ async fn the_same_commit_in_two_deliveries_is_one_pipeline_of_both(world: World)
     assert_eq!(accept(store, "d2", vec![]).await, Accepted::Repeated(both));
 }
 
+async fn a_push_may_change_thousands_of_notebooks_and_supersede_as_many(world: World) {
+    let notebooks = |commit| (0..2_600).map(|number| pushed(commit, &format!("{number:04}.ipynb"))).collect();
+    let older = accept_new(&world.store, "d1", notebooks(1)).await;
+    let newer = accept_new(&world.store, "d2", notebooks(2)).await;
+    assert_eq!((older.len(), newer.len()), (2_600, 2_600));
+
+    let unsent = world.store.unsent_jobs(10_000).await.unwrap();
+    assert_eq!(unsent, newer.iter().map(|made| made.id).collect::<Vec<_>>());
+    for made in [older.first(), older.last()] {
+        assert_eq!(world.store.pipeline(made.unwrap().id).await.unwrap().status, PipelineStatus::Cancelled);
+    }
+}
+
 async fn a_newer_push_cancels_only_older_queued_pushes_of_the_notebook_on_the_branch(world: World) {
     let store = &world.store;
     let other_branch = NewPipeline { branch: "dev".to_owned(), ..pushed(1, "other-branch.ipynb") };
@@ -202,6 +215,7 @@ on_both![
     a_delivery_makes_queued_pipelines_with_five_pending_phases_that_wait_to_be_sent,
     the_same_delivery_twice_answers_its_pipelines_and_makes_none,
     the_same_commit_in_two_deliveries_is_one_pipeline_of_both,
+    a_push_may_change_thousands_of_notebooks_and_supersede_as_many,
     a_newer_push_cancels_only_older_queued_pushes_of_the_notebook_on_the_branch,
     runs_by_hand_of_one_commit_are_pipelines_of_their_own,
     two_hundred_deliveries_of_fifty_commits_with_repeats_and_sixty_four_at_once_make_one_pipeline_each,

@@ -48,8 +48,27 @@ impl SqliteQueue {
         Ok(queue)
     }
 
+    /// One statement: `push_bulk` asks the file once for each job. The rows are as it would write them.
     pub(super) async fn send_all(&self, jobs: &[Job]) -> Result<(), BusError> {
-        self.storage().push_bulk(jobs.to_vec()).await.map_err(BusError::unavailable)
+        let mut ids = ulid::Generator::new();
+        let rows = jobs
+            .iter()
+            .map(|job| {
+                let id = ids.generate().unwrap_or_else(|overflow| overflow.commit_overflow_increment());
+                Ok((id.to_string(), serde_json::to_string(job)?))
+            })
+            .collect::<Result<Vec<_>, serde_json::Error>>();
+        let rows = rows.and_then(|rows| serde_json::to_string(&rows)).map_err(BusError::unavailable)?;
+        sqlx::query(
+            "INSERT INTO Jobs (id, job, job_type, run_at, metadata)
+             SELECT value ->> 0, CAST(value ->> 1 AS BLOB), ?2, unixepoch(), '{}' FROM json_each(?1)",
+        )
+        .bind(rows)
+        .bind(NAME)
+        .execute(&self.pool)
+        .await
+        .map(drop)
+        .map_err(BusError::unavailable)
     }
 
     pub(super) async fn waiting(&self) -> Result<u64, BusError> {

@@ -75,6 +75,30 @@ export const LogRow = memo(function LogRow(props: LogRowProps) {
   )
 })
 
+interface LogSketchProps {
+  seq: number
+  /** Without colours. */
+  plain: string
+  stream: LogStream
+  top: number
+  wrap: boolean
+  digits: number
+}
+
+/** A line while the log flies past: where and how long it is, in one element without colours. */
+export const LogSketch = memo(function LogSketch({ seq, plain, stream, top, wrap, digits }: LogSketchProps) {
+  const before = gutter(digits)
+  const start = `${seq} ${streams[stream].letter.padEnd(4)}`.padStart(before)
+  return (
+    <div
+      style={{ transform: `translateY(${top}px)`, textIndent: `-${before}ch`, paddingLeft: `${before}ch` }}
+      className={cx('absolute top-0 left-0 leading-5', wrap ? 'w-full break-all whitespace-pre-wrap' : 'whitespace-pre')}
+    >
+      {start + cut(plain, CUT)}
+    </div>
+  )
+})
+
 /** The columns before the text, for the arithmetic of wrapped lines. */
 export function gutter(digits: number): number {
   return digits + 2 + 4

@@ -1,5 +1,5 @@
 import { useCallback, useEffect, useImperativeHandle, useLayoutEffect, useMemo, useRef, useState, type MouseEvent, type Ref } from 'react'
-import { gutter, LogRow } from './LogRow'
+import { gutter, LogRow, LogSketch } from './LogRow'
 import { LogLayout, ROW, scrollScale } from './layout'
 import type { LogRows } from './rows'
 import type { LineRange } from './selection'
@@ -28,12 +28,33 @@ interface LogViewportProps {
   handle: Ref<ViewportHandle>
 }
 
+/** Two leaps within so many milliseconds are a flight, which ends when none followed for so long. */
+const FLIGHT = 120
+
+/** Whether the rows fly past, faster than anyone can read: each scroll leaps over more than a quarter of what is visible. */
+function useFlight(): [boolean, (leap: boolean) => void] {
+  const [flying, setFlying] = useState(false)
+  const landing = useRef<ReturnType<typeof setTimeout>>(undefined)
+  useEffect(() => () => clearTimeout(landing.current), [])
+  const note = (leap: boolean) => {
+    if (!leap) return
+    if (landing.current !== undefined) setFlying(true)
+    clearTimeout(landing.current)
+    landing.current = setTimeout(() => {
+      landing.current = undefined
+      setFlying(false)
+    }, FLIGHT)
+  }
+  return [flying, note]
+}
+
 /** The scrolled part of a log: draws the rows that can be seen. */
 export function LogViewport(props: LogViewportProps) {
   const { store, rows, version, wrap, range, onPick, query, currentRow, follow, onFollow, handle } = props
   const scroller = useRef<HTMLDivElement>(null)
   const lastTop = useRef(0)
   const [top, setTop] = useState(0)
+  const [flying, noteScroll] = useFlight()
   const [expanded, setExpanded] = useState<ReadonlySet<number>>(new Set())
   const size = useSize(scroller)
   const digits = Math.max(3, String(store.last).length)
@@ -52,10 +73,11 @@ export function LogViewport(props: LogViewportProps) {
   const y = scale.toContent(top)
   const first = Math.max(0, layout.rowAt(y) - OVERSCAN)
   const last = Math.min(rows.length - 1, layout.rowAt(y + size.height) + OVERSCAN)
-  const scaled = scale.shown !== height
-  // Beyond the tallest element rows are placed from what is visible: browsers lose pixels in very large numbers.
-  const base = scaled ? layout.top(first) : 0
-  const offset = scaled ? top + layout.top(first) - y : 0
+  // Beyond the tallest element rows are placed from what is visible: browsers lose pixels in very large numbers. So are
+  // those that fly past: their elements stay where they are, and only their texts change.
+  const fromFirst = flying || scale.shown !== height
+  const base = fromFirst ? layout.top(first) : 0
+  const offset = fromFirst ? top + layout.top(first) - y : 0
 
   const expand = useCallback((seq: number) => {
     setExpanded((old) => {
@@ -93,6 +115,7 @@ export function LogViewport(props: LogViewportProps) {
     if (!element) return
     const up = element.scrollTop < lastTop.current - 1
     const atEnd = element.scrollHeight - element.clientHeight - element.scrollTop < ROW * 1.5
+    noteScroll(scale.toContent(Math.abs(element.scrollTop - lastTop.current)) > size.height / 4)
     lastTop.current = element.scrollTop
     setTop(element.scrollTop)
     if (atEnd && !follow) onFollow(true)
@@ -106,28 +129,27 @@ export function LogViewport(props: LogViewportProps) {
     onPick(Number(target), event.shiftKey)
   }
 
-  // Rows far away are drawn into the elements of those that left: cheaper than new ones, and a row that stays keeps its own.
-  const slots = 2 ** Math.ceil(Math.log2(last - first + 2))
   const drawn = []
   for (let row = first; row <= last; row += 1) {
     const index = rows.index(row)
     const seq = rows.seq(row)
+    const line = { seq, stream: store.stream(index), top: layout.top(row) - base, wrap, digits }
+    if (flying) {
+      drawn.push(<LogSketch key={row - first} {...line} plain={store.plain(index)} />)
+      continue
+    }
     drawn.push(
       <LogRow
-        key={row % slots}
-        seq={seq}
+        key={seq}
+        {...line}
         text={store.text(index)}
         width={store.width(index)}
         at={store.at(index)}
-        stream={store.stream(index)}
-        top={layout.top(row) - base}
         height={layout.heightOf(row)}
-        wrap={wrap}
         expanded={expanded.has(seq)}
         selected={range !== null && seq >= range.first && seq <= range.last}
         query={query}
         current={row === currentRow}
-        digits={digits}
         onExpand={expand}
       />,
     )

@@ -54,7 +54,7 @@ impl SqliteQueue {
         let rows = jobs
             .iter()
             .map(|job| {
-                let id = ids.generate().unwrap_or_else(|overflow| overflow.commit_overflow_increment());
+                let id = ids.generate().unwrap_or_else(ulid::Overflow::commit_overflow_increment);
                 Ok((id.to_string(), serde_json::to_string(job)?))
             })
             .collect::<Result<Vec<_>, serde_json::Error>>();

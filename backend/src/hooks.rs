@@ -54,6 +54,8 @@ pub(crate) enum WebhookState {
     Local,
     /// They come.
     Installed,
+    /// There is none yet; mlsys adds it with the repository.
+    Addable,
     /// The webhook must be added by hand.
     Manual,
     /// GitHub was not asked, or did not answer.
@@ -106,7 +108,7 @@ pub(crate) async fn look(backend: &Backend, repo: &RepoName, base: &str) -> Webh
         Some(standing) => standing,
         None => match in_time(github.has_webhook(repo, &format!("{base}{PATH}"))).await {
             Ok(true) => Standing::new(WebhookState::Installed, "GitHub sends pushes to this address."),
-            Ok(false) => Standing::new(WebhookState::Unknown, "There is none yet. mlsys adds it with the repository."),
+            Ok(false) => Standing::new(WebhookState::Addable, "There is none yet. mlsys adds it with the repository."),
             Err(error) => Standing::from(error),
         },
     };

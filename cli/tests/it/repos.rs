@@ -67,7 +67,7 @@ async fn a_check_finds_access_branches_and_notebooks_at_both_hosts() {
     }
     let (_, found) = post("/api/repos/check", json!({ "full_name": "octocat/checked", "branch": "release/*" })).await;
     assert_eq!((&found["branches"], &found["notebooks"]), (&json!(["release/1"]), &json!(["notebooks/a.ipynb"])));
-    assert_eq!((&found["registered_id"], &found["webhook"]["state"]), (&Value::Null, &json!("unknown")));
+    assert_eq!((&found["registered_id"], &found["webhook"]["state"]), (&Value::Null, &json!("addable")));
     let (_, found) = post("/api/repos/check", json!({ "full_name": "octocat/checked", "branch": "none" })).await;
     assert_eq!((&found["branches"], &found["notebooks_total"]), (&json!([]), &json!(0)));
     assert!(github.hooks("octocat/checked").is_empty(), "a check changes nothing");
@@ -122,7 +122,7 @@ async fn adding_a_repository_adds_its_webhook_and_asking_again_mends_it() {
     let other = json!({ "id": 77, "active": true, "events": ["push"], "config": { "url": "https://ci.example", "content_type": "json" } });
     github.set_hooks("octocat/hooked", vec![other.clone(), spoiled]);
     let (_, found) = post("/api/repos/check", json!({ "full_name": "octocat/hooked" })).await;
-    assert_eq!(found["webhook"]["state"], "unknown", "one that sends no pushes is none: {found}");
+    assert_eq!(found["webhook"]["state"], "addable", "one that sends no pushes is none: {found}");
     let (status, repo) = post(&format!("/api/repos/{}/webhook", repo["id"]), json!({})).await;
     assert_eq!((status, &repo["webhook"]["state"]), (200, &json!("installed")), "{repo}");
     let hooks = github.hooks("octocat/hooked");

@@ -1283,7 +1283,7 @@ export interface components {
          * @description Whether a repository's pushes come in.
          * @enum {string}
          */
-        WebhookState: "local" | "installed" | "manual" | "unknown";
+        WebhookState: "local" | "installed" | "addable" | "manual" | "unknown";
     };
     responses: never;
     parameters: never;

@@ -6,6 +6,7 @@ export function webhook(state: Webhook['state']): Webhook {
   const detail = {
     local: 'Pushes come in by mlsys’s own git remote: nothing to set up.',
     installed: 'GitHub sends pushes to this address.',
+    addable: 'There is none yet. mlsys adds it with the repository.',
     manual: 'The token may not add webhooks. Add it in the repository’s settings.',
     unknown: 'GitHub could not be asked.',
   }[state]

@@ -61,7 +61,7 @@ export function WebhookState({ fullName, webhook }: { fullName: string; webhook:
         <WebhookBadge webhook={webhook} />
         <span className="text-muted">{webhook.detail}</span>
       </div>
-      {webhook.state !== 'installed' && <PasteByHand fullName={fullName} webhook={webhook} />}
+      {(webhook.state === 'manual' || webhook.state === 'unknown') && <PasteByHand fullName={fullName} webhook={webhook} />}
     </div>
   )
 }

@@ -10,6 +10,7 @@ export interface Words {
 export const webhookWords: Record<Webhook['state'], Words> = {
   local: { tone: 'neutral', icon: 'check', word: 'None needed' },
   installed: { tone: 'success', icon: 'check', word: 'Installed' },
+  addable: { tone: 'neutral', icon: 'info', word: 'Not there yet' },
   manual: { tone: 'warning', icon: 'warning', word: 'Add by hand' },
   unknown: { tone: 'neutral', icon: 'info', word: 'Not known' },
 }

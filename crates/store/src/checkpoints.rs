@@ -10,8 +10,9 @@ use tokio::{sync::watch, time::sleep};
 
 use crate::StoreError;
 
-/// Commits gather for so long before they are copied: a page that many of them change is copied once.
-const GATHER: Duration = Duration::from_millis(20);
+/// Commits gather for so long before they are copied: a page that many of them change is copied once, and the disk is asked
+/// seldom while commits wait for it too.
+const GATHER: Duration = Duration::from_millis(200);
 
 /// From so many pages on, 240 MB, the log is to begin anew, for which writers wait until all of the file is safe on the disk.
 /// Below, it begins anew by itself as soon as a copy catches up with them.

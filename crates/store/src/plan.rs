@@ -186,7 +186,6 @@ impl<'a> Plan<'a> {
 }
 
 /// Columns of `pipelines`, and last what is not kept.
-const KEPT: usize = PIPELINE.len() - 1;
 const PIPELINE: [(&str, &str); 12] = [
     ("id", "TEXT"),
     ("repo", "TEXT"),
@@ -202,14 +201,16 @@ const PIPELINE: [(&str, &str); 12] = [
     ("supersedes", "TEXT"),
 ];
 
+const KEPT: usize = PIPELINE.len() - 1;
+
 const DELIVERY: [(&str, &str); 5] =
     [("delivery_id", "TEXT"), ("event", "TEXT"), ("repo", "TEXT"), ("body_sha256", "TEXT"), ("pipelines", "TEXT")];
 
 /// How many rows are written at a time: SQLite takes 32,766 values for a statement.
 const ROWS: usize = 1000;
 
-/// For SQLite. What fails is rolled back with the whole call, so that no statement keeps what it would need to be undone alone.
-/// Values as such, not as JSON: functions in a statement that writes would make it keep that all the same.
+/// For SQLite. What fails is rolled back with the whole call: `OR FAIL` keeps statements from copying each page they change in
+/// case that they must be undone alone. They copy all the same where they call functions, so the values do not come as JSON.
 fn in_one_call<'q>(pipelines: &[&NewRow<'_>], deliveries: &[&DeliveryRow<'_>], now: i64) -> Result<Query<'q>, StoreError> {
     let moment = Value::Number(Some(now));
     let mut call = Call::default();
@@ -221,8 +222,7 @@ fn in_one_call<'q>(pipelines: &[&NewRow<'_>], deliveries: &[&DeliveryRow<'_>], n
         call.add_rows(rows().map(|(row, id)| row.place(id)))?;
         let cancel = format!(
             ") UPDATE OR FAIL pipelines SET status = 'cancelled', finished_at = ?, reason = o.supersedes
-             FROM ({}) o WHERE pipelines.id = o.id; INSERT OR FAIL {} ",
-            OLDER,
+             FROM ({OLDER}) o WHERE pipelines.id = o.id; INSERT OR FAIL {} ",
             into("pipelines", &PIPELINE[..KEPT], "created_at, finished_at")
         );
         call.add(&cancel, &[moment])?;

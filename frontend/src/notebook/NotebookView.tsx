@@ -14,6 +14,9 @@ function guess(cell: Cell): number {
   return 44 + lines * 20 + outputs * 80
 }
 
+/** So many milliseconds a cell must be near before it is drawn: those that fly past are not worth it. */
+const STAYS = 100
+
 /** Draws its content while it is near the visible part of the notebook: all of a large one would be too much for a browser. */
 function WhenNear({ height, first, always, children }: { height: number; first: boolean; always: boolean; children: () => ReactNode }) {
   const [near, setNear] = useState(first || typeof IntersectionObserver === 'undefined')
@@ -22,17 +25,26 @@ function WhenNear({ height, first, always, children }: { height: number; first: 
   useEffect(() => {
     const element = place.current
     if (!element || typeof IntersectionObserver === 'undefined') return
+    let arriving: ReturnType<typeof setTimeout> | undefined
     const changed = (entries: IntersectionObserverEntry[]) => {
       const last = entries.at(-1)
       if (!last) return
+      clearTimeout(arriving)
+      if (last.isIntersecting) {
+        arriving = setTimeout(() => setNear(true), STAYS)
+        return
+      }
       // Of what leaves, only the height stays, so that nothing moves.
-      if (!last.isIntersecting) setKept(last.boundingClientRect.height)
-      setNear(last.isIntersecting)
+      setKept(last.boundingClientRect.height)
+      setNear(false)
     }
     // A margin counts around the root only, so that has to be what scrolls.
     const observer = new IntersectionObserver(changed, { root: element.closest('[role="region"]'), rootMargin: '800px' })
     observer.observe(element)
-    return () => observer.disconnect()
+    return () => {
+      clearTimeout(arriving)
+      observer.disconnect()
+    }
   }, [])
   const drawn = near || always
   return (

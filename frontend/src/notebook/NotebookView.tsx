@@ -14,12 +14,18 @@ function guess(cell: Cell): number {
   return 44 + lines * 20 + outputs * 80
 }
 
+/** Cells that are drawn at once; the others when they come near. */
+const FIRST = 12
+
 /** So many milliseconds a cell must be near before it is drawn: those that fly past are not worth it. */
-const STAYS = 100
+const STAYS = 80
+
+/** Neighbours are drawn so many milliseconds apart, so that no frame has to draw several. */
+const APART = 20
 
 /** Draws its content while it is near the visible part of the notebook: all of a large one would be too much for a browser. */
-function WhenNear({ height, first, always, children }: { height: number; first: boolean; always: boolean; children: () => ReactNode }) {
-  const [near, setNear] = useState(first || typeof IntersectionObserver === 'undefined')
+function WhenNear({ index, height, always, children }: { index: number; height: number; always: boolean; children: () => ReactNode }) {
+  const [near, setNear] = useState(index < FIRST || typeof IntersectionObserver === 'undefined')
   const [kept, setKept] = useState(height)
   const place = useRef<HTMLDivElement>(null)
   useEffect(() => {
@@ -31,7 +37,7 @@ function WhenNear({ height, first, always, children }: { height: number; first: 
       if (!last) return
       clearTimeout(arriving)
       if (last.isIntersecting) {
-        arriving = setTimeout(() => setNear(true), STAYS)
+        arriving = setTimeout(() => setNear(true), STAYS + (index % 8) * APART)
         return
       }
       // Of what leaves, only the height stays, so that nothing moves.
@@ -45,7 +51,7 @@ function WhenNear({ height, first, always, children }: { height: number; first: 
       clearTimeout(arriving)
       observer.disconnect()
     }
-  }, [])
+  }, [index])
   const drawn = near || always
   return (
     <div ref={place} style={drawn ? undefined : { height: kept }}>
@@ -53,9 +59,6 @@ function WhenNear({ height, first, always, children }: { height: number; first: 
     </div>
   )
 }
-
-/** Cells that are drawn at once; the others when they come near. */
-const FIRST = 12
 
 const none: readonly Violation[] = []
 
@@ -95,7 +98,7 @@ export function NotebookView({ notebook, live, violations = none, className }: N
       )}
       {cells.map((cell, index) => (
         <div key={index} data-cell={index} className="border-b border-line last:border-0">
-          <WhenNear height={guess(cell)} first={index < FIRST} always={index === target}>
+          <WhenNear index={index} height={guess(cell)} always={index === target}>
             {() => <CellView cell={cell} number={numbers[index] ?? index} live={live} violations={byCell.get(numbers[index] ?? index) ?? none} />}
           </WhenNear>
         </div>

@@ -1,4 +1,4 @@
-//! Where SQLite and PostgreSQL differ. All other SQL is the same for both.
+//! Where SQLite and PostgreSQL differ. All other SQL is the same for both, save what writes deliveries: see `plan`.
 
 use std::fmt::Write as _;
 

@@ -1,9 +1,10 @@
 //! Durable truth: repositories, deliveries, pipelines, leases, logs, versions and deployments, in SQL.
 //!
-//! One SQL text serves SQLite and PostgreSQL, and one database serves many processes. Only the store knows that there
-//! is SQL. Every operation is one transaction: it happened whole when its future answers `Ok`, and it survives a power
-//! cut from then on. All times are by the database's clock. No operation waits longer for the database than some
-//! seconds: then it is [`StoreError::Unavailable`], and works again when the database does.
+//! One SQL text serves SQLite and PostgreSQL, but where deliveries are written, and one database serves many processes.
+//! Only the store knows that there is SQL. Every operation is one transaction: it happened whole when its future answers
+//! `Ok`, and it survives a power cut from then on. All times are by the database's clock. No operation waits longer for the
+//! database than some seconds: then it is [`StoreError::Unavailable`], and works again when the database does; after a disk
+//! could not make SQLite's log safe, only when the process is started again.
 //! Nothing is decided here that needs more than the rows: which phase comes next, or whether a gate passes, is
 //! the business of `pipeline`.
 //!

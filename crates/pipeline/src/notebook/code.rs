@@ -49,7 +49,9 @@ pub(super) struct Module {
     /// The magics and shell lines that plain Python has no form for.
     escapes: Vec<String>,
     parsed: Parsed<ModModule>,
-    /// The syntax errors, at most one a line.
+    /// The lines that a syntax error stands on, in order.
+    broken: Vec<usize>,
+    /// The first syntax errors, at most one a line.
     faults: Vec<Fault>,
 }
 
@@ -83,14 +85,11 @@ impl Code {
 
     /// The top-level statements that no syntax error touches.
     pub(super) fn statements(&self) -> impl Iterator<Item = &Stmt> {
-        let statements = match self {
-            Self::Python(module) => module.parsed.suite().as_slice(),
-            Self::Unread(_) | Self::Foreign { .. } => &[],
+        let module = match self {
+            Self::Python(module) => Some(module),
+            Self::Unread(_) | Self::Foreign { .. } => None,
         };
-        statements.iter().filter(|statement| {
-            let lines = self.line(statement.start())..=self.line(statement.end());
-            self.faults().iter().all(|fault| !lines.contains(&fault.line))
-        })
+        module.into_iter().flat_map(Module::statements)
     }
 
     /// The line (from 1) of an offset.
@@ -158,14 +157,28 @@ impl Module {
         let parsed = catch_unwind(|| parse_unchecked(&text, ParseOptions::from(Mode::Module)).try_into_module());
         let parsed = parsed.ok().flatten().ok_or_else(|| unread("the code confuses the parser".to_owned()))?;
         let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect::<Vec<_>>();
-        let mut faults: Vec<Fault> = Vec::new();
-        for error in parsed.errors() {
-            let line = line_at(&lines, error.location.start());
-            if faults.len() < MAX_FAULTS && faults.iter().all(|fault| fault.line != line) {
-                faults.push(Fault { line, message: error.error.to_string() });
-            }
-        }
-        Ok(Self { text, lines, escapes, parsed, faults })
+        let mut errors: Vec<_> =
+            parsed.errors().iter().map(|error| (line_at(&lines, error.location.start()), &error.error)).collect();
+        errors.sort_by_key(|(line, _)| *line);
+        errors.dedup_by_key(|(line, _)| *line);
+        let broken = errors.iter().map(|(line, _)| *line).collect();
+        let first = errors.iter().take(MAX_FAULTS);
+        let faults = first.map(|(line, error)| Fault { line: *line, message: error.to_string() }).collect();
+        Ok(Self { text, lines, escapes, parsed, broken, faults })
+    }
+
+    /// The top-level statements on lines without a syntax error. Such a line goes as far as Python joins what is written on
+    /// several: the error can stand behind the last of the statement's own.
+    fn statements(&self) -> impl Iterator<Item = &Stmt> {
+        let newlines = self.parsed.tokens().iter().filter(|token| token.kind() == TokenKind::Newline);
+        let ends: Vec<TextSize> = newlines.map(Ranged::start).collect();
+        self.parsed.suite().iter().filter(move |statement| {
+            let end = ends.get(ends.partition_point(|end| *end < statement.end())).copied();
+            let last = end.map_or(usize::MAX, |end| line_at(&self.lines, end));
+            let first = line_at(&self.lines, statement.start());
+            let next = self.broken.partition_point(|line| *line < first);
+            self.broken.get(next).is_none_or(|line| *line > last)
+        })
     }
 
     fn is_empty(&self) -> bool {

@@ -131,6 +131,8 @@ fn magics_and_broken_lines_leave_the_others() {
     assert_eq!(names("%%time\na = 1"), ["a"]);
     assert_eq!(names("    a = 1\n    b = 2"), ["a", "b"], "pasted with its indent");
     assert_eq!(names("a = 1\nb = = 2\nc = 3"), ["a", "c"]);
+    assert_eq!(names(&format!("a = 1\n{}b = ", "= =\n".repeat(20))), ["a"], "one broken line among many");
+    assert_eq!(names("a = \\\n)\nb = 2"), ["b"], "broken where the line goes on");
     for nothing in ["", "# only a comment", "%%bash\na=1", "%%html\n<a b='c'>", "(((((", "\0", "a = (1,"] {
         assert_eq!(names(nothing), [""; 0], "{nothing:?}");
     }

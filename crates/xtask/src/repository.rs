@@ -1,6 +1,7 @@
 //! The repository as the chores see it: its packages, its files, its commands.
 
 use std::{
+    ffi::OsStr,
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -95,8 +96,12 @@ impl Repository {
     /// What a command prints, run at the root; its failure is an error with its own words.
     pub fn output(&self, program: &str, arguments: &[&str]) -> Result<String> {
         let shown = format!("{program} {}", arguments.join(" "));
-        let output =
-            Command::new(program).args(arguments).current_dir(&self.root).output().with_context(|| shown.clone())?;
+        let mut command = Command::new(program);
+        // What cargo told this chore about its own package: build scripts read it (ring's), and would build all again.
+        for (name, _) in std::env::vars_os().filter(|(name, _)| is_of_package(name)) {
+            command.env_remove(name);
+        }
+        let output = command.args(arguments).current_dir(&self.root).output().with_context(|| shown.clone())?;
         ensure!(
             output.status.success(),
             "{shown}: {}\n{}",
@@ -105,4 +110,8 @@ impl Repository {
         );
         String::from_utf8(output.stdout).with_context(|| shown)
     }
+}
+
+fn is_of_package(name: &OsStr) -> bool {
+    name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"))
 }

@@ -165,6 +165,7 @@ pub(crate) fn documented() -> OpenApiRouter<Backend> {
         .routes(routes!(logs::stored))
         .routes(routes!(logs::download))
         .routes(routes!(notebook::executed))
+        .routes(routes!(notebook::cell))
         .routes(routes!(notebook::parameters))
         .routes(routes!(models::list))
         .routes(routes!(models::one))

@@ -14,6 +14,7 @@
 //!
 //! Architecture invariant: the backend never changes a pipeline that a worker holds; it asks for it.
 
+mod abridge;
 mod app;
 mod changes;
 mod config;

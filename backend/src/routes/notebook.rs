@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::{Path, Query, State},
     http::{
         HeaderMap, StatusCode,
         header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH},
@@ -12,13 +12,14 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use contract::{Parameter, PipelineId};
+use serde::Deserialize;
 use serde_json::Value;
 use service::ApiError;
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use crate::{
-    Backend,
+    Backend, abridge,
     error::{from_store, internal, not_found},
     routes::{parse, pipelines::Page},
 };
@@ -33,9 +34,18 @@ pub(crate) struct Notebook {
     nbformat_minor: u32,
 }
 
+/// How much of a notebook is wanted.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Extent {
+    /// Cuts the long texts of outputs. A cell that lost something says so: `metadata.mlsys.abridged` is its whole size in bytes.
+    #[serde(default)]
+    abridged: bool,
+}
+
 /// The notebook as far as it has run; before that, as it was pushed.
 #[utoipa::path(
-    get, path = "/api/pipelines/{id}/notebook", operation_id = "getNotebook", tag = "pipelines",
+    get, path = "/api/pipelines/{id}/notebook", operation_id = "getNotebook", tag = "pipelines", params(Extent),
     responses(
         (status = OK, body = Notebook, headers(("etag" = String, description = "For `If-None-Match`"))),
         (status = NOT_MODIFIED, description = "Unchanged"),
@@ -44,15 +54,41 @@ pub(crate) struct Notebook {
 pub(crate) async fn executed(
     State(backend): State<Backend>,
     Path(id): Path<String>,
+    Query(extent): Query<Extent>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
+    let Extent { abridged } = extent;
     let notebook = stored(&backend, parse(&id)?).await?;
-    let etag = format!("\"{}\"", hex::encode(Sha256::digest(&notebook)));
+    // Megabytes to hash and to read: not on the threads that answer.
+    let answer = move || {
+        let form = if abridged { "-abridged" } else { "" };
+        let etag = format!("\"{}{form}\"", hex::encode(Sha256::digest(&notebook)));
+        let known = knows(&headers, &etag);
+        let short = if abridged && !known { abridge::abridged(&notebook) } else { None };
+        (etag, (!known).then(|| short.unwrap_or(notebook)))
+    };
+    let (etag, notebook) = tokio::task::spawn_blocking(answer).await.map_err(internal)?;
     let caching = [(ETAG, etag.as_str()), (CACHE_CONTROL, "no-cache")];
-    if knows(&headers, &etag) {
-        return Ok((StatusCode::NOT_MODIFIED, caching).into_response());
-    }
-    Ok((caching, [(CONTENT_TYPE, "application/json")], notebook).into_response())
+    Ok(match notebook {
+        None => (StatusCode::NOT_MODIFIED, caching).into_response(),
+        Some(notebook) => (caching, [(CONTENT_TYPE, "application/json")], notebook).into_response(),
+    })
+}
+
+/// One cell of the notebook with all that it printed. Cells count from 0; those that point at a failure do not count.
+#[utoipa::path(
+    get, path = "/api/pipelines/{id}/notebook/cells/{index}", operation_id = "getNotebookCell", tag = "pipelines",
+    responses((status = OK, body = BTreeMap<String, Value>)),
+)]
+pub(crate) async fn cell(
+    State(backend): State<Backend>,
+    Path((id, index)): Path<(String, usize)>,
+) -> Result<Response, ApiError> {
+    let notebook = stored(&backend, parse(&id)?).await?;
+    let find = move || abridge::cell(&notebook, index).map(str::to_owned);
+    let cell = tokio::task::spawn_blocking(find).await.map_err(internal)?;
+    let cell = cell.ok_or_else(|| not_found("the notebook has no such cell"))?;
+    Ok(([(CACHE_CONTROL, "no-cache"), (CONTENT_TYPE, "application/json")], cell).into_response())
 }
 
 /// The parameters that a pipeline's notebook takes, with the defaults that its cell tagged `parameters` gives them.

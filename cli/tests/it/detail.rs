@@ -39,25 +39,55 @@ async fn a_notebook_run_by_hand_shows_what_it_was_told_and_its_defaults() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_notebook_is_answered_whole_only_when_it_has_changed() {
+async fn a_notebook_is_answered_only_when_it_has_changed() {
     let mlsys = mlsys();
     let id = Project::new(mlsys, "seen-once").push_notebook("n.ipynb", Notebook::valid("seen-once").json());
     mlsys.succeeded(id).await;
-    let ask = async |known: Option<&str>| {
-        let request = mlsys.http().get(mlsys.api(&format!("/api/pipelines/{id}/notebook")));
+    let ask = async |query: &str, known: Option<&str>| {
+        let request = mlsys.http().get(mlsys.api(&format!("/api/pipelines/{id}/notebook{query}")));
         let request = known.into_iter().fold(request, |request, known| request.header("if-none-match", known));
         let answer = request.send().await.expect("an answer");
         let etag = answer.headers()["etag"].to_str().expect("text").to_owned();
         (answer.status().as_u16(), etag, answer.text().await.expect("a body"))
     };
-    let (status, etag, body) = ask(None).await;
+    let (status, etag, body) = ask("", None).await;
     let notebook: Value = serde_json::from_str(&body).expect("JSON");
     assert_eq!((status, &notebook["nbformat"]), (200, &json!(4)));
     assert!(notebook["cells"][0]["execution_count"].is_u64(), "{}", notebook["cells"][0]);
     for known in [etag.clone(), format!("W/{etag}"), format!("\"another\", {etag}"), "*".to_owned()] {
-        assert_eq!(ask(Some(&known)).await, (304, etag.clone(), String::new()), "{known}");
+        assert_eq!(ask("", Some(&known)).await, (304, etag.clone(), String::new()), "{known}");
     }
-    assert_eq!(ask(Some("\"another\"")).await, (200, etag, body));
+    assert_eq!(ask("", Some("\"another\"")).await, (200, etag.clone(), body.clone()));
+    let short = ask("?abridged=true", Some(&etag)).await;
+    assert_eq!((short.0, &short.2), (200, &body), "nothing in it is long, but it might be");
+    assert_eq!(ask("?abridged=true", Some(&short.1)).await, (304, short.1.clone(), String::new()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cell_that_prints_much_comes_short_and_can_be_had_whole() {
+    let mlsys = mlsys();
+    let long = Notebook::valid("abridged").before("mlops:export", "for i in range(5000):\n    print('tick', i)");
+    let id = Project::new(mlsys, "abridged").push_notebook("n.ipynb", long.json());
+    mlsys.succeeded(id).await;
+    let whole = mlsys.get(&format!("/api/pipelines/{id}/notebook")).await;
+    let short = mlsys.get(&format!("/api/pipelines/{id}/notebook?abridged=true")).await;
+    let cells = whole["cells"].as_array().expect("cells");
+    let index = cells.iter().position(|cell| cell["source"].to_string().contains("tick")).expect("the cell");
+    let printed = |notebook: &Value| match &notebook["cells"][index]["outputs"][0]["text"] {
+        Value::Array(lines) => lines.iter().map(|line| line.as_str().expect("text")).collect(),
+        text => text.as_str().expect("text").to_owned(),
+    };
+    let (all, first) = (printed(&whole), printed(&short));
+    assert!(all.starts_with(&first) && first.starts_with("tick 0\n"), "{first:.100}");
+    assert_eq!((all.lines().count(), first.len()), (5000, 16 << 10));
+    assert!(short["cells"][index]["metadata"]["mlsys"]["abridged"].as_u64() > Some(all.len() as u64), "its whole size");
+    let cell = |index: usize| format!("/api/pipelines/{id}/notebook/cells/{index}");
+    assert_eq!(mlsys.get(&cell(index)).await, cells[index]);
+    for (other, cell) in cells.iter().enumerate().filter(|(other, _)| *other != index) {
+        assert_eq!(&short["cells"][other], cell, "only what is long is cut");
+    }
+    let beyond = mlsys.http().get(mlsys.api(&cell(cells.len()))).send().await.expect("an answer");
+    assert_eq!(beyond.status().as_u16(), 404);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,7 +13,8 @@ function padded(notebook: Notebook, last: string): Notebook {
 
 const failing = padded(Notebook.small('failing'), 'def weigh(total, parts):\n    return total / parts\n\nweigh(value, 0)')
 const broken = Notebook.small('broken').with('mlops:config', () => 'MODEL_NAME = "bro" + "ken"\nVERSION = "1.0.0"')
-const held = Notebook.small('held').with('mlops:config', (source) => `${source}\nGATES = ["accuracy >= 0.95", "accuracy < 1"]`)
+const talkative = Notebook.cells().code('for step in range(5_000):\n    print("step", step)')
+const held = Notebook.small('held').with('mlops:config', (source) => `${source}\nGATES = ["accuracy >= 0.95", "accuracy < 1"]`).before('mlops:training', talkative)
 
 export function failures(): void {
   let ids = new Map<string, string>()
@@ -58,6 +59,18 @@ export function failures(): void {
     expect(await page.getByText('Deployed', { exact: true }).count()).toBe(0)
     await page.goto('/models/held')
     await page.getByText('Nothing serves here.').first().waitFor()
+  })
+
+  it('leave what a cell printed at length for those who ask', async () => {
+    const { page } = await come()
+    await page.goto(`/pipelines/${idOf('held.ipynb')}`)
+    const cell = page.getByRole('article').filter({ hasText: 'for step in range(5_000)' })
+    const output = cell.locator('pre').filter({ hasText: 'step 1\n' })
+    await output.waitFor()
+    expect(await output.textContent()).not.toContain('step 4999')
+    await cell.getByRole('button', { name: /^Show all of it/ }).click()
+    await output.filter({ hasText: 'step 4999' }).waitFor()
+    expect(await cell.getByRole('button', { name: /^Show all of it/ }).count()).toBe(0)
   })
 
   it('may be wanted: a click cancels what runs', async () => {

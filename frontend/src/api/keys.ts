@@ -14,6 +14,7 @@ export const keys = {
   pipelineList: (filter: PipelineFilter, limit: number) => ['pipelines', 'list', filter, limit] as const,
   pipeline: (id: string) => ['pipelines', 'one', id] as const,
   notebook: (id: string) => ['pipelines', 'notebook', id] as const,
+  cell: (id: string, index: number, size: number | null) => ['pipelines', 'notebook', id, index, size] as const,
   parameters: (id: string) => ['pipelines', 'parameters', id] as const,
   models: () => ['models'] as const,
   modelList: () => ['models', 'list'] as const,

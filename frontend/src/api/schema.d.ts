@@ -260,6 +260,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/pipelines/{id}/notebook/cells/{index}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One cell of the notebook with all that it printed. Cells count from 0; those that point at a failure do not count. */
+        get: operations["getNotebookCell"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/pipelines/{id}/parameters": {
         parameters: {
             query?: never;
@@ -1809,7 +1826,10 @@ export interface operations {
     };
     getNotebook: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Cuts the long texts of outputs. A cell that lost something says so: `metadata.mlsys.abridged` is its whole size in bytes. */
+                abridged?: boolean;
+            };
             header?: never;
             path: {
                 id: string;
@@ -1835,6 +1855,40 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getNotebookCell: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                index: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
             };
             /** @description What went wrong */
             default: {

@@ -11,7 +11,7 @@ function line(seq: number, more: Partial<LogLine> = {}): LogLine {
   return { seq, at: '2026-11-21T10:00:00Z', phase: 'execute', cell: null, stream: 'stdout', text: `line ${seq}`, ...more }
 }
 
-function filled(count: number, make: (seq: number) => Partial<LogLine> = () => ({}), capacity?: number): LogStore {
+function filled(count: number, make: (seq: number) => Partial<LogLine> = () => ({}), capacity = {}): LogStore {
   const store = new LogStore(capacity)
   store.append(Array.from({ length: count }, (_, index) => line(index + 1, make(index + 1))))
   return store
@@ -35,13 +35,22 @@ describe('LogStore', () => {
   })
 
   it('lets the oldest lines go beyond its capacity', () => {
-    const store = filled(1_001, () => ({}), 1_000)
+    const store = filled(1_001, () => ({}), { lines: 1_000 })
     expect(store.length).toBe(900)
     expect(store.dropped).toBe(101)
     expect(store.text(0)).toBe('line 102')
     store.append([line(1_002, { stream: 'stderr' })])
     expect(store.last).toBe(1_002)
     expect([store.text(900), store.stream(900)]).toEqual(['line 1002', 'stderr'])
+  })
+
+  it('lets the oldest lines go beyond its characters', () => {
+    const store = filled(11, () => ({ text: 'x'.repeat(100) }), { characters: 1_000 })
+    expect([store.length, store.dropped]).toEqual([9, 2])
+    store.append([line(12, { text: 'y'.repeat(2_000) })])
+    expect([store.length, store.last]).toEqual([0, 12])
+    store.append([line(13)])
+    expect([store.length, store.dropped, store.text(0)]).toEqual([1, 12, 'line 13'])
   })
 
   it('collects contract violations', () => {

@@ -3,7 +3,11 @@ import { stripAnsi } from './ansi'
 import { columnsOf, normalise } from './text'
 
 export const STREAMS: readonly LogStream[] = ['system', 'stdout', 'stderr', 'display', 'error']
-export const CAPACITY = 500_000
+/** How much of a log a page holds: lines, and the characters in them, of which each may take two bytes. */
+export const CAPACITY = { lines: 500_000, characters: 50_000_000 } as const
+
+/** What stays when there is more than that. */
+const KEPT = 0.9
 
 /** A place where the notebook breaks the contract. */
 export interface Violation {
@@ -41,20 +45,21 @@ function columns(size: number, old?: Columns): Columns {
   return made
 }
 
-/** The lines of one log, without gaps. The oldest are let go when there are more than the capacity. */
+/** The lines of one log, without gaps. The oldest are let go when there is more than the capacity. */
 export class LogStore {
   /** The number of the first line that is held, less one. */
   dropped = 0
   violations: readonly Violation[] = []
-  private readonly capacity: number
+  private readonly capacity: { lines: number; characters: number }
   private texts: string[] = []
+  private characters = 0
   private numbers = columns(1_024)
   private version = 0
   private frame: number | null = null
   private readonly listeners = new Set<() => void>()
 
-  constructor(capacity = CAPACITY) {
-    this.capacity = capacity
+  constructor(capacity: { lines?: number; characters?: number } = {}) {
+    this.capacity = { ...CAPACITY, ...capacity }
   }
 
   get length(): number {
@@ -76,7 +81,7 @@ export class LogStore {
       this.push(line)
     }
     if (found.length > 0) this.violations = [...this.violations, ...found]
-    if (this.texts.length > this.capacity) this.drop(this.texts.length - Math.floor(this.capacity * 0.9))
+    if (this.texts.length > this.capacity.lines || this.characters > this.capacity.characters) this.shed()
     this.notify()
   }
 
@@ -124,13 +129,19 @@ export class LogStore {
     if (index === this.numbers.at.length) this.numbers = columns(index * 2, this.numbers)
     const text = normalise(line.text)
     this.texts.push(text)
+    this.characters += text.length
     this.numbers.at[index] = Date.parse(line.at)
     this.numbers.kind[index] = (Math.max(0, PHASES.indexOf(line.phase)) << 3) | Math.max(0, STREAMS.indexOf(line.stream))
     this.numbers.cell[index] = line.cell ?? -1
     this.numbers.width[index] = columnsOf(stripAnsi(text))
   }
 
-  private drop(count: number): void {
+  /** Lets the oldest lines go. */
+  private shed(): void {
+    const lines = this.capacity.lines * KEPT
+    const characters = this.capacity.characters * KEPT
+    let count = 0
+    while (this.texts.length - count > lines || this.characters > characters) this.characters -= this.text(count++).length
     this.texts = this.texts.slice(count)
     for (const column of Object.values(this.numbers) as { copyWithin: (target: number, start: number) => unknown }[]) column.copyWithin(0, count)
     this.dropped += count

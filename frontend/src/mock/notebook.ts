@@ -47,7 +47,7 @@ const sketches: readonly Sketch[] = [
   {
     tags: ['mlops:training'],
     source: 'from sklearn.pipeline import make_pipeline\n\nmodel = make_pipeline(prepare, LogisticRegression(max_iter=1_000))\nmodel.fit(X_train, y_train)',
-    outputs: [stream(Array.from({ length: 12 }, (_, epoch) => `epoch ${epoch + 1} loss \u001b[1m${(1 / (epoch + 2)).toFixed(4)}\u001b[0m`).join('\n'))],
+    outputs: [stream(Array.from({ length: 1_200 }, (_, epoch) => `epoch ${epoch + 1} loss \u001b[1m${(1 / (epoch + 2)).toFixed(4)}\u001b[0m`).join('\n'))],
   },
   {
     tags: ['mlops:evaluation'],
@@ -60,8 +60,18 @@ const sketches: readonly Sketch[] = [
   { tags: ['mlops:export'], source: 'import joblib\n\njoblib.dump(model, MODEL_OUTPUT_PATH)', outputs: [{ output_type: 'execute_result', data: { 'text/plain': "['/tmp/model.pkl']" } }] },
 ]
 
+/** As the backend does: streams that are longer are cut. */
+const TEXT = 16_384
+
+function abridge(cell: Cell): Cell {
+  const cut = (output: Output): Output => (typeof output.text === 'string' ? { ...output, text: output.text.slice(0, TEXT) } : output)
+  const outputs = cell.outputs?.map(cut)
+  const size = JSON.stringify(cell).length
+  return outputs && JSON.stringify({ ...cell, outputs }).length < size ? { ...cell, outputs, metadata: { ...cell.metadata, mlsys: { abridged: size } } } : cell
+}
+
 /** The notebook as the pipeline has run it up to now; `null` before there is one. */
-export function makeNotebook(pipeline: PipelineDetail): Notebook | null {
+export function makeNotebook(pipeline: PipelineDetail, abridged = false): Notebook | null {
   const execute = pipeline.phases.find((phase) => phase.name === 'execute')
   if (pipeline.status === 'queued' || pipeline.status === 'skipped') return null
   const start = Date.parse(execute?.started_at ?? pipeline.created_at)
@@ -85,5 +95,5 @@ export function makeNotebook(pipeline: PipelineDetail): Notebook | null {
       },
     }
   })
-  return { cells, metadata: { kernelspec: { name: 'python3', language: 'python' } }, nbformat: 4, nbformat_minor: 5 }
+  return { cells: abridged ? cells.map(abridge) : cells, metadata: { kernelspec: { name: 'python3', language: 'python' } }, nbformat: 4, nbformat_minor: 5 }
 }

@@ -104,11 +104,15 @@ export class MockServer {
       const last = items.at(-1)?.seq ?? after
       return json({ items, next: last < log.length(Date.now()) ? String(last) : null })
     })],
-    ['GET /api/pipelines/*/notebook', this.onPipeline((pipeline, { request }) => {
-      const notebook = makeNotebook(pipeline)
+    ['GET /api/pipelines/*/notebook', this.onPipeline((pipeline, { request, query }) => {
+      const notebook = makeNotebook(pipeline, query.get('abridged') === 'true')
       if (!notebook) return problem(404, 'not_found', 'There is no notebook yet.')
       const etag = `"${pipeline.id}-${pipeline.status}"`
       return request.headers.get('if-none-match') === etag ? json(null, 304, { etag }) : json(notebook, 200, { etag })
+    })],
+    ['GET /api/pipelines/*/notebook/cells/*', this.onPipeline((pipeline, { parts }) => {
+      const cell = makeNotebook(pipeline)?.cells[Number(parts[1])]
+      return cell ? json(cell) : problem(404, 'not_found', 'the notebook has no such cell')
     })],
     ['GET /api/pipelines/*/parameters', this.onPipeline(() => json({ items: PARAMETERS, next: null }))],
     ['GET /api/models', ({ query }) => json(page([...this.models.values()].map((model) => model.detail), query))],

@@ -1,4 +1,4 @@
-import { lazy, memo, Suspense } from 'react'
+import { lazy, memo, Suspense, type ReactNode } from 'react'
 import type { Violation } from '../log/store'
 import { cx } from '../ui/cx'
 import { Icon } from '../ui/Icon'
@@ -47,10 +47,12 @@ interface CellViewProps {
   /** Whether the pipeline still runs. */
   live: boolean
   violations: readonly Violation[]
+  /** What follows its outputs. */
+  more?: ReactNode
 }
 
 /** A cell: what it is for, its source, its outputs. */
-export const CellView = memo(function CellView({ cell, number, live, violations }: CellViewProps) {
+export const CellView = memo(function CellView({ cell, number, live, violations, more }: CellViewProps) {
   const source = joined(cell.source)
   const state = stateOf(cell)
   const label = `cell ${number}`
@@ -93,6 +95,7 @@ export const CellView = memo(function CellView({ cell, number, live, violations 
           {outputs.map((output, place) => (
             <OutputView key={place} output={output} label={label} />
           ))}
+          {more}
         </div>
       )}
     </article>

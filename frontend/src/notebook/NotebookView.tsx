@@ -1,9 +1,9 @@
-import { useEffect, useMemo, useRef, useState, type ReactNode } from 'react'
+import { useCallback, useEffect, useMemo, useRef, useState, type ReactNode } from 'react'
 import type { Violation } from '../log/store'
 import { cx } from '../ui/cx'
 import { cellsOf, focusOf, joined, numbersOf } from './cells'
-import { CellView } from './CellView'
 import type { Cell, Notebook } from './model'
+import { NotebookCell } from './NotebookCell'
 import { useKeptInView } from './useKeptInView'
 import { ViolationList } from './ViolationList'
 
@@ -63,6 +63,8 @@ function WhenNear({ index, height, always, children }: { index: number; height: 
 const none: readonly Violation[] = []
 
 interface NotebookViewProps {
+  /** The pipeline's id. */
+  id: string
   notebook: Notebook
   /** Whether the pipeline still runs. */
   live: boolean
@@ -71,11 +73,13 @@ interface NotebookViewProps {
 }
 
 /** A notebook with its outputs, as far as it has run. */
-export function NotebookView({ notebook, live, violations = none, className }: NotebookViewProps) {
+export function NotebookView({ id, notebook, live, violations = none, className }: NotebookViewProps) {
   const scroller = useRef<HTMLDivElement>(null)
   const cells = useMemo(() => cellsOf(notebook), [notebook])
   const numbers = useMemo(() => numbersOf(cells), [cells])
   const focus = focusOf(cells)
+  const [wholes, setWholes] = useState<ReadonlySet<number>>(new Set())
+  const showWhole = useCallback((index: number) => setWholes((old) => new Set(old).add(index)), [])
   const byCell = useMemo(() => {
     const map = new Map<number | null, Violation[]>()
     for (const violation of violations) {
@@ -99,7 +103,18 @@ export function NotebookView({ notebook, live, violations = none, className }: N
       {cells.map((cell, index) => (
         <div key={index} data-cell={index} className="border-b border-line last:border-0">
           <WhenNear index={index} height={guess(cell)} always={index === target}>
-            {() => <CellView cell={cell} number={numbers[index] ?? index} live={live} violations={byCell.get(numbers[index] ?? index) ?? none} />}
+            {() => (
+              <NotebookCell
+                id={id}
+                index={index}
+                cell={cell}
+                number={numbers[index] ?? index}
+                live={live}
+                violations={byCell.get(numbers[index] ?? index) ?? none}
+                whole={wholes.has(index)}
+                onWhole={showWhole}
+              />
+            )}
           </WhenNear>
         </div>
       ))}

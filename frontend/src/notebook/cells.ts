@@ -36,6 +36,13 @@ export function outputsOf(cell: Cell): Output[] {
   return Array.isArray(outputs) ? outputs.filter((output: unknown): output is Output => typeof output === 'object' && output !== null) : []
 }
 
+/** The bytes of the whole cell, where it came with its outputs cut. */
+export function abridgedOf(cell: Cell): number | null {
+  const mark = cell.metadata?.mlsys
+  if (typeof mark !== 'object' || mark === null || !('abridged' in mark)) return null
+  return typeof mark.abridged === 'number' ? mark.abridged : null
+}
+
 export type CellStatus = 'pending' | 'running' | 'completed' | 'failed'
 
 export interface CellState {

@@ -15,6 +15,7 @@ export interface Output {
 export interface CellMetadata {
   tags?: unknown
   papermill?: unknown
+  mlsys?: unknown
 }
 
 export interface Cell {

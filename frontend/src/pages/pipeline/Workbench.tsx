@@ -35,7 +35,7 @@ export function Workbench({ pipeline }: { pipeline: PipelineDetail }) {
           <ViolationList violations={store.violations} withCell />
         </div>
       )}
-      {notebook.data && <NotebookView notebook={notebook.data} live={active} violations={store.violations} className="flex-1" />}
+      {notebook.data && <NotebookView key={pipeline.id} id={pipeline.id} notebook={notebook.data} live={active} violations={store.violations} className="flex-1" />}
     </Panel>
   )
   const logPanel = <LogView key={pipeline.id} id={pipeline.id} store={store} state={state} followFirst={active || pipeline.status === 'failed'} className={HEIGHT} />

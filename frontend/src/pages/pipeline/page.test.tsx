@@ -38,6 +38,17 @@ describe('the page of a pipeline', () => {
     expect(await screen.findByText('No cell is tagged mlops:export.')).toBeTruthy()
   })
 
+  it('shows what a cell printed at length when it is asked for', async () => {
+    const done = pick((one) => one.status === 'succeeded')
+    open(`/pipelines/${done.id}`)
+    const cell = await screen.findByRole('article', { name: 'Code cell 4' })
+    expect(cell.textContent).toContain('epoch 1 ')
+    expect(cell.textContent).not.toContain('epoch 1200 ')
+    fireEvent.click(within(cell).getByRole('button', { name: /^Show all of it/ }))
+    await waitFor(() => expect(screen.getByRole('article', { name: 'Code cell 4' }).textContent).toContain('epoch 1200 '))
+    expect(screen.queryByRole('button', { name: /^Show all of it/ })).toBeNull()
+  })
+
   it('cancels', async () => {
     const running = pick((one) => one.status === 'running')
     open(`/pipelines/${running.id}`)

@@ -35,7 +35,7 @@ export interface Visit {
 }
 
 /** A notebook that has not been read yet is a 404, which Chromium complains of by itself. */
-const EXPECTED = /status of 404.*\/api\/pipelines\/[^/]+\/notebook$/
+const EXPECTED = /status of 404.*\/api\/pipelines\/[^/]+\/notebook\?abridged=true$/
 
 /** A browser of one's own, with a page that shows nothing yet. */
 export async function visit(browser: Browser, base: string, options: BrowserContextOptions = {}): Promise<Visit> {

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -9,6 +8,7 @@ import { Notebook } from './notebooks'
 import { places } from './places'
 import { gzipped } from './size'
 import { root, Stack } from './stack'
+import { Unwatched } from './unwatched'
 
 const CELLS = 300
 const LINES = 200_000
@@ -109,10 +109,9 @@ async function bigPipeline(browser: Browser, stack: Stack, id: string): Promise<
     notebookWheel: notebook.wheel,
     notebookDrag: notebook.drag,
     heap: usedSize,
-    memory: await rendererMemory(browser),
   }
   await context.close()
-  return figures
+  return { ...figures, memory: await memory(browser, stack, id) }
 }
 
 /** Frames a second while a region is scrolled: down as a wheel does, or by its bar through everything and back. */
@@ -137,13 +136,16 @@ function scrolled(page: Page, name: string, how: 'wheel' | 'drag'): Promise<numb
   )
 }
 
-/** Bytes of the largest process that draws pages, its share of common ones included. */
-async function rendererMemory(browser: Browser): Promise<number> {
-  const session = await browser.newBrowserCDPSession()
-  const { processInfo } = await session.send('SystemInfo.getProcessInfo')
-  await session.detach()
-  const sizes = processInfo.filter(({ type }) => type === 'renderer').map(({ id }) => Number(/^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${id}/smaps_rollup`, 'utf8'))?.[1]) * 1_024)
-  return Math.max(...sizes)
+/** What the large pipeline's page takes when it has loaded all of it, and nobody watches. */
+async function memory(browser: Browser, stack: Stack, id: string): Promise<number> {
+  const lines = (await stack.pipeline(id)).log_lines.toLocaleString('en')
+  const page = await Unwatched.open(browser, `${stack.api}/pipelines/${id}`)
+  const there = (selector: string, text = '') => `!!document.querySelector(${JSON.stringify(selector)})?.textContent.includes(${JSON.stringify(text)})`
+  await page.until(there('section[aria-label="Log"] p:last-child', lines))
+  await page.until(there('[data-cell] article'))
+  const size = await page.memory()
+  await page.close()
+  return size
 }
 
 async function accessibility(browser: Browser, stack: Stack): Promise<{ pages: number; violations: number }> {
@@ -187,14 +189,14 @@ function print(figures: Figures, version: string, rounds: number): void {
     ['frames a second while its notebook is scrolled by wheel', rate('notebookWheel'), 'over 50'],
     ['… by dragging the bar through all of it', rate('notebookDrag'), 'over 50'],
     ["the page's heap after all that", MB('heap'), 'under 300 MB'],
-    ["its process's memory (PSS)", MB('memory'), 'under 300 MB'],
+    ["its process's memory (PSS) with all of it loaded", MB('memory'), 'under 300 MB'],
     [`axe: what breaks WCAG A or AA on ${of('pages')} pages, light and dark`, String(of('violations')), '0'],
   ]
   console.log(`## The dashboard in Chromium
 
 Chromium ${version}, headless, without a graphics processor, 1280 × 900, on the machine of the \`mlsys up\` that it looks at; ${cpus().length} processors. The
 large pipeline really ran: ${CELLS} cells that print ${LINES.toLocaleString('en')} coloured lines. Each opening is a fresh browser profile: nothing is cached.
-Times count from the navigation. Scrolling: ${SCROLL_MS / 1_000} s each; a wheel moves 40 pixels a frame.
+Times count from the navigation. The process's memory is that of a page whose network no debugger watches. Scrolling: ${SCROLL_MS / 1_000} s each; a wheel moves 40 pixels a frame.
 Medians of ${rounds} rounds after one that does not count. \`bench/run dashboard\` measures again.
 
 | | measured | wanted |

@@ -2,137 +2,149 @@
 //!
 //! Only what is cut is decoded; everything else passes through as it is kept.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
-/// The longest text of an output, as JSON, in bytes.
-const TEXT: usize = 16 << 10;
-/// All that is not text, of all outputs together, in bytes: tables, pictures. What comes later is left out.
+/// All text of one cell's outputs, in bytes.
+const TEXT: usize = 32 << 10;
+/// All else that the notebook's outputs hold, tables and pictures, in bytes of JSON. What comes later is left out.
 const RICH: usize = 16 << 20;
-/// The tag of the cells that a run which failed puts in. Source: papermill.
-const ERROR_MARK: &str = "papermill-error-cell-tag";
 
-type Object<'a> = BTreeMap<String, &'a RawValue>;
+type Object<'a> = BTreeMap<String, Cow<'a, RawValue>>;
 
-/// The notebook with its outputs' long texts cut. A cell that lost something has its whole size, in bytes of JSON, in
+/// The notebook with its outputs cut where they are long. A cell that lost something has its whole size, in bytes of JSON, in
 /// `metadata.mlsys.abridged`. `None`: nothing is too long, or it is no notebook.
 pub(crate) fn abridged(notebook: &str) -> Option<String> {
     let mut room = RICH;
-    let root: Object<'_> = serde_json::from_str(notebook).ok()?;
+    let mut root = object(serde_json::from_str(notebook).ok()?)?;
     let cells: Vec<&RawValue> = read(root.get("cells")?)?;
-    let mut any = false;
-    let cells: Vec<_> = cells
-        .into_iter()
-        .map(|cell| match abridge_cell(cell, &mut room) {
-            Some(short) => {
-                any = true;
-                short
-            }
-            None => cell.to_owned(),
-        })
-        .collect();
-    let cells = any.then(|| to_raw_value(&cells).ok()).flatten()?;
-    write(root, "cells", &cells).map(|root| root.get().to_owned())
+    let cells = each(cells, |cell| abridge_cell(cell, &mut room).map(Some))?;
+    root.insert("cells".to_owned(), write(&cells)?);
+    write(&root).map(|root| root.get().to_owned())
 }
 
-/// A cell of the notebook as it was pushed, whole: the cells that mark a failure do not count.
-pub(crate) fn cell(notebook: &str, index: usize) -> Option<&str> {
-    let root: Object<'_> = serde_json::from_str(notebook).ok()?;
-    let cells: Vec<&RawValue> = read(root.get("cells")?)?;
-    cells.into_iter().filter(|cell| !is_mark(cell)).nth(index).map(RawValue::get)
-}
-
-fn is_mark(cell: &RawValue) -> bool {
+/// The cell with an id, whole.
+pub(crate) fn cell<'a>(notebook: &'a str, id: &str) -> Option<&'a str> {
     #[derive(Deserialize)]
-    struct Cell {
-        metadata: Metadata,
+    struct Notebook<'a> {
+        #[serde(borrow)]
+        cells: Vec<&'a RawValue>,
     }
     #[derive(Deserialize)]
-    struct Metadata {
-        tags: Vec<String>,
+    struct Cell<'a> {
+        #[serde(borrow)]
+        id: Cow<'a, str>,
     }
-    cell.get().contains(ERROR_MARK)
-        && read::<Cell>(cell).is_some_and(|cell| cell.metadata.tags.iter().any(|tag| tag == ERROR_MARK))
+    let Notebook { cells } = serde_json::from_str(notebook).ok()?;
+    let found = cells.into_iter().find(|cell| read::<Cell<'_>>(cell).is_some_and(|cell| cell.id == id));
+    found.map(RawValue::get)
 }
 
 fn abridge_cell(raw: &RawValue, room: &mut usize) -> Option<Box<RawValue>> {
-    let cell: Object<'_> = read(raw)?;
+    let mut cell = object(raw)?;
     let outputs: Vec<&RawValue> = read(cell.get("outputs")?)?;
-    let mut any = false;
-    let outputs: Vec<_> = outputs
-        .into_iter()
-        .map(|output| match abridge_output(output, room) {
-            Some(short) => {
-                any = true;
-                short
-            }
-            None => output.to_owned(),
-        })
-        .collect();
-    let outputs = any.then(|| to_raw_value(&outputs).ok()).flatten()?;
-    let mark = to_raw_value(&BTreeMap::from([("abridged", raw.get().len())])).ok()?;
-    let metadata = write(cell.get("metadata").and_then(|raw| read(raw)).unwrap_or_default(), "mlsys", &mark)?;
-    let mut cell = cell;
-    cell.insert("metadata".to_owned(), &metadata);
-    write(cell, "outputs", &outputs)
+    let mut text = TEXT;
+    let outputs = each(outputs, |output| abridge_output(output, &mut text, room))?;
+    let outputs = write(&outputs)?;
+    let mut metadata = cell.get("metadata").and_then(|raw| object(raw)).unwrap_or_default();
+    metadata.insert("mlsys".to_owned(), write(&BTreeMap::from([("abridged", raw.get().len())]))?);
+    let metadata = write(&metadata)?;
+    cell.insert("metadata".to_owned(), metadata);
+    cell.insert("outputs".to_owned(), outputs);
+    write(&cell).map(Cow::into_owned)
 }
 
-fn abridge_output(raw: &RawValue, room: &mut usize) -> Option<Box<RawValue>> {
-    let output: Object<'_> = read(raw)?;
-    if let Some(text) = output.get("text") {
-        let text = cut(text)?;
-        return write(output, "text", &text);
+/// `None`: as it is; `Some(None)`: nothing of it is left.
+fn abridge_output(raw: &RawValue, text: &mut usize, room: &mut usize) -> Option<Option<Box<RawValue>>> {
+    let mut output = object(raw)?;
+    if let Some(printed) = output.get("text") {
+        let short = match cut(printed, text)? {
+            short if short.is_empty() => return Some(None),
+            short => write(&short)?,
+        };
+        output.insert("text".to_owned(), short);
+        return Some(write(&output).map(Cow::into_owned));
     }
-    let mut data: Object<'_> = read(output.get("data")?)?;
-    let plain = data.get("text/plain").and_then(|text| cut(text));
-    let before = data.len();
-    data.retain(|mime, value| {
-        if mime == "text/plain" {
-            return true;
-        }
-        let fits = value.get().len() <= *room;
-        *room -= if fits { value.get().len() } else { 0 };
-        fits
-    });
-    if plain.is_none() && data.len() == before {
+    let mut data = object(output.get("data")?)?;
+    let plain = data.get("text/plain").and_then(|plain| cut(plain, text));
+    let is_rich = |mime: &str| mime != "text/plain";
+    let size: usize = data.iter().filter(|(mime, _)| is_rich(mime)).map(|(_, value)| value.get().len()).sum();
+    let fits = size <= *room;
+    if fits && plain.is_none() {
+        *room -= size;
         return None;
     }
-    if let Some(plain) = &plain {
-        data.insert("text/plain".to_owned(), plain);
+    if fits {
+        *room -= size;
+    } else {
+        data.retain(|mime, _| !is_rich(mime));
     }
-    let data = to_raw_value(&data).ok()?;
-    write(output, "data", &data)
+    if let Some(plain) = plain {
+        data.insert("text/plain".to_owned(), write(&plain)?);
+    }
+    if data.is_empty() {
+        return Some(None);
+    }
+    let data = write(&data)?;
+    output.insert("data".to_owned(), data);
+    Some(write(&output).map(Cow::into_owned))
 }
 
-/// The beginning of a text that is too long; `None` if it is not, or is no text.
-fn cut(raw: &RawValue) -> Option<Box<RawValue>> {
+/// The list with some replaced or left out; `None` where none is.
+fn each<'a>(
+    list: Vec<&'a RawValue>,
+    mut change: impl FnMut(&'a RawValue) -> Option<Option<Box<RawValue>>>,
+) -> Option<Vec<Cow<'a, RawValue>>> {
+    let mut any = false;
+    let mut kept = Vec::with_capacity(list.len());
+    for one in list {
+        match change(one) {
+            None => kept.push(Cow::Borrowed(one)),
+            Some(changed) => {
+                any = true;
+                kept.extend(changed.map(Cow::Owned));
+            }
+        }
+    }
+    any.then_some(kept)
+}
+
+/// The beginning of a text that takes more than the room; `None` if it fits, or is no text.
+fn cut(raw: &RawValue, room: &mut usize) -> Option<String> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Text {
         Whole(String),
         Lines(Vec<String>),
     }
-    if raw.get().len() <= TEXT {
+    // JSON is never shorter than its text.
+    if raw.get().len() <= *room {
+        *room -= raw.get().len();
         return None;
     }
     let mut text = match read(raw)? {
         Text::Whole(text) => text,
         Text::Lines(lines) => lines.concat(),
     };
-    text.truncate(text.floor_char_boundary(TEXT));
-    to_raw_value(&text).ok()
+    let all = text.len();
+    text.truncate(text.floor_char_boundary(*room));
+    *room -= text.len();
+    (text.len() < all).then_some(text)
+}
+
+fn object(raw: &RawValue) -> Option<Object<'_>> {
+    let fields: BTreeMap<String, &RawValue> = read(raw)?;
+    Some(fields.into_iter().map(|(key, value)| (key, Cow::Borrowed(value))).collect())
 }
 
 fn read<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Option<T> {
     serde_json::from_str(raw.get()).ok()
 }
 
-/// The object with another value under a key.
-fn write<'a>(mut object: Object<'a>, key: &str, value: &'a RawValue) -> Option<Box<RawValue>> {
-    object.insert(key.to_owned(), value);
-    to_raw_value(&object).ok()
+fn write<'a>(value: &impl Serialize) -> Option<Cow<'a, RawValue>> {
+    to_raw_value(value).ok().map(Cow::Owned)
 }
 
 #[cfg(test)]
@@ -142,64 +154,72 @@ mod tests {
     use super::*;
 
     fn notebook(outputs: &Value) -> String {
-        let printed = json!({"cell_type": "code", "metadata": {"tags": ["a"]}, "source": "x", "outputs": outputs});
-        let prose = json!({"cell_type": "markdown", "metadata": {}, "source": "long ".repeat(10_000)});
+        let printed =
+            json!({"cell_type": "code", "id": "p", "metadata": {"tags": ["a"]}, "source": "x", "outputs": outputs});
+        let prose = json!({"cell_type": "markdown", "id": "m", "metadata": {}, "source": "long ".repeat(10_000)});
         json!({"cells": [prose, printed], "metadata": {"a": 1}, "nbformat": 4, "nbformat_minor": 5}).to_string()
     }
 
-    fn short(notebook: &str) -> Value {
-        serde_json::from_str(&abridged(notebook).expect("something is too long")).expect("JSON")
+    fn printed(text: impl Into<Value>) -> Value {
+        json!({"output_type": "stream", "name": "stdout", "text": text.into()})
+    }
+
+    /// The outputs that are left.
+    fn short(outputs: &Value) -> Value {
+        let short = abridged(&notebook(outputs)).expect("something is too long");
+        serde_json::from_str::<Value>(&short).expect("JSON")["cells"][1]["outputs"].take()
     }
 
     #[test]
-    fn long_texts_are_cut_and_the_cell_says_so() {
+    fn a_long_text_is_cut_and_the_cell_says_so() {
         for text in [json!("é\n".repeat(20_000)), json!(vec!["é\n"; 20_000])] {
-            let whole = notebook(&json!([{"output_type": "stream", "name": "stdout", "text": text}]));
-            let short = short(&whole);
+            let whole = notebook(&json!([printed(text)]));
             let mut expected: Value = serde_json::from_str(&whole).expect("JSON");
             let size = expected["cells"][1].to_string().len();
             expected["cells"][1]["metadata"]["mlsys"] = json!({"abridged": size});
-            let kept = "é\n".repeat(5461) + "\n";
-            let kept = &kept[..kept.len() - 1];
-            expected["cells"][1]["outputs"][0]["text"] = json!(kept);
-            assert_eq!(short, expected);
-            assert_eq!(cell(&whole, 1).map(str::len), Some(size));
+            expected["cells"][1]["outputs"] = json!([printed("é\n".repeat(TEXT / 3) + "é")]);
+            let short = abridged(&whole).expect("it is too long");
+            assert_eq!(serde_json::from_str::<Value>(&short).expect("JSON"), expected);
+            assert_eq!(cell(&whole, "p").map(str::len), Some(size));
         }
     }
 
     #[test]
-    fn what_is_short_stays_as_it_is() {
+    fn many_short_texts_of_a_cell_are_cut_like_a_long_one() {
+        let outputs: Vec<Value> = (0..100).map(|_| printed("x".repeat(1000))).collect();
+        let short = short(&json!(outputs));
+        let lengths: Vec<_> = short.as_array().expect("outputs").iter().map(|one| one["text"].as_str().map(str::len)).collect();
+        assert!(lengths.len() < 40 && lengths.iter().all(|length| *length > Some(0)), "{lengths:?}");
+    }
+
+    #[test]
+    fn what_fits_stays_as_it_is() {
         let outputs = json!([
-            {"output_type": "stream", "name": "stdout", "text": "short"},
+            printed("\u{1b}".repeat(TEXT - 10)),
             {"output_type": "display_data", "metadata": {}, "data": {"text/plain": "x", "image/png": "A".repeat(1 << 20)}},
-            {"output_type": "error", "ename": "E", "evalue": "e", "traceback": ["t".repeat(30_000)]},
+            {"output_type": "error", "ename": "E", "evalue": "e", "traceback": ["t".repeat(40_000)]},
         ]);
         assert_eq!(abridged(&notebook(&outputs)), None);
     }
 
     #[test]
     fn tables_and_pictures_are_left_out_only_where_there_are_too_many() {
-        let picture = json!({"output_type": "display_data", "metadata": {}, "data": {"text/plain": "x", "image/png": "A".repeat(5 << 20)}});
-        let short = short(&notebook(&json!([picture, picture, picture, picture])));
-        let kept = |at: usize| short["cells"][1]["outputs"][at]["data"].as_object().expect("a bundle").len();
-        assert_eq!([kept(0), kept(1), kept(2), kept(3)], [2, 2, 2, 1]);
+        let picture = |plain: Option<&str>| {
+            let mut data = json!({"image/png": "A".repeat(5 << 20)});
+            plain.into_iter().for_each(|plain| data["text/plain"] = json!(plain));
+            json!({"output_type": "display_data", "metadata": {}, "data": data})
+        };
+        let (named, bare) = (picture(Some("x")), picture(None));
+        let short = short(&json!([named, named, bare, named, bare]));
+        let kept = short.as_array().expect("outputs").iter().map(|one| one["data"].as_object().map(serde_json::Map::len));
+        assert_eq!(kept.collect::<Vec<_>>(), [Some(2), Some(2), Some(1), Some(1)]);
+        assert_eq!(short[3]["data"], json!({"text/plain": "x"}));
     }
 
     #[test]
     fn a_long_plain_text_beside_a_table_is_cut() {
-        let table = json!({"output_type": "execute_result", "metadata": {}, "data": {"text/html": "<table>", "text/plain": "x".repeat(TEXT + 1)}});
-        let short = short(&notebook(&json!([table])));
-        assert_eq!(short["cells"][1]["outputs"][0]["data"], json!({"text/html": "<table>", "text/plain": "x".repeat(TEXT)}));
-    }
-
-    #[test]
-    fn cells_are_counted_without_the_marks_of_a_failure() {
-        let mark = json!({"cell_type": "markdown", "metadata": {"tags": [ERROR_MARK]}, "source": "failed"});
-        let about = json!({"cell_type": "markdown", "metadata": {}, "source": ERROR_MARK});
-        let file = json!({"cells": [mark, about, {"cell_type": "code"}]}).to_string();
-        assert_eq!(cell(&file, 0), Some(about.to_string().as_str()));
-        assert_eq!(cell(&file, 1), Some("{\"cell_type\":\"code\"}"));
-        assert_eq!(cell(&file, 2), None);
+        let table = |plain: String| json!({"output_type": "execute_result", "metadata": {}, "data": {"text/html": "<table>", "text/plain": plain}});
+        assert_eq!(short(&json!([table("x".repeat(TEXT + 1))])), json!([table("x".repeat(TEXT))]));
     }
 
     #[test]
@@ -213,7 +233,7 @@ mod tests {
             json!({"cells": [long, null, {"outputs": [long, null, {"text": {"a": long}}, {"data": {"text/plain": [1, long]}}]}]}).to_string(),
         ] {
             assert_eq!(abridged(&file), None, "{file:.80}");
-            assert_eq!(cell(&file, 7), None);
+            assert_eq!(cell(&file, "p"), None);
         }
     }
 }

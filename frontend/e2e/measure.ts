@@ -114,35 +114,37 @@ async function bigPipeline(browser: Browser, stack: Stack, id: string): Promise<
   return { ...figures, memory: await memory(browser, stack, id) }
 }
 
-/** Frames a second while a region is scrolled: down as a wheel does, or by its bar through everything and back. */
-function scrolled(page: Page, name: string, how: 'wheel' | 'drag'): Promise<number> {
-  return page.getByRole('region', { name, exact: true }).evaluate(
-    (region, [way, duration]) =>
-      new Promise<number>((resolve) => {
-        region.scrollTop = 0
-        const far = region.scrollHeight - region.clientHeight
-        let [frames, began] = [0, 0]
-        const frame = (now: number) => {
-          if (began === 0) began = now
-          else frames += 1
-          const part = (now - began) / duration
-          if (part >= 1) return resolve((frames * 1_000) / (now - began))
-          region.scrollTop = way === 'wheel' ? frames * 40 : far * (1 - Math.abs(1 - 2 * part))
-          requestAnimationFrame(frame)
-        }
-        requestAnimationFrame(frame)
-      }),
-    [how, SCROLL_MS] as const,
-  )
+/** Frames a second while a region is scrolled: down as a wheel does, or by its bar through everything and back. Runs in the page. */
+function scrolling([name, way, duration]: readonly [string, 'wheel' | 'drag', number]): Promise<number> {
+  const region = document.querySelector(`[role="region"][aria-label="${name}"]`) as Element
+  return new Promise((resolve) => {
+    region.scrollTop = 0
+    const far = region.scrollHeight - region.clientHeight
+    let [frames, began] = [0, 0]
+    const frame = (now: number) => {
+      if (began === 0) began = now
+      else frames += 1
+      const part = (now - began) / duration
+      if (part >= 1) return resolve((frames * 1_000) / (now - began))
+      region.scrollTop = way === 'wheel' ? frames * 40 : far * (1 - Math.abs(1 - 2 * part))
+      requestAnimationFrame(frame)
+    }
+    requestAnimationFrame(frame)
+  })
 }
 
-/** What the large pipeline's page takes when it has loaded all of it, and nobody watches. */
+function scrolled(page: Page, name: string, how: 'wheel' | 'drag'): Promise<number> {
+  return page.evaluate(scrolling, [name, how, SCROLL_MS] as const)
+}
+
+/** What the large pipeline's page takes when the whole log is there and all was scrolled through, while nobody watches. */
 async function memory(browser: Browser, stack: Stack, id: string): Promise<number> {
   const lines = (await stack.pipeline(id)).log_lines.toLocaleString('en')
   const page = await Unwatched.open(browser, `${stack.api}/pipelines/${id}`)
   const there = (selector: string, text = '') => `!!document.querySelector(${JSON.stringify(selector)})?.textContent.includes(${JSON.stringify(text)})`
   await page.until(there('section[aria-label="Log"] p:last-child', lines))
   await page.until(there('[data-cell] article'))
+  for (const name of ['Log lines', 'Notebook cells']) await page.value(`(${String(scrolling)})(${JSON.stringify([name, 'drag', SCROLL_MS])})`)
   const size = await page.memory()
   await page.close()
   return size
@@ -189,7 +191,7 @@ function print(figures: Figures, version: string, rounds: number): void {
     ['frames a second while its notebook is scrolled by wheel', rate('notebookWheel'), 'over 50'],
     ['… by dragging the bar through all of it', rate('notebookDrag'), 'over 50'],
     ["the page's heap after all that", MB('heap'), 'under 300 MB'],
-    ["its process's memory (PSS) with all of it loaded", MB('memory'), 'under 300 MB'],
+    ["its process's memory (PSS) after all that", MB('memory'), 'under 300 MB'],
     [`axe: what breaks WCAG A or AA on ${of('pages')} pages, light and dark`, String(of('violations')), '0'],
   ]
   console.log(`## The dashboard in Chromium

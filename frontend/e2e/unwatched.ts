@@ -7,13 +7,13 @@ import type { Browser, CDPSession } from 'playwright-core'
  */
 export class Unwatched {
   private readonly session: CDPSession
-  private readonly target: string
+  private readonly context: string
   private readonly inner: string
   private id = 0
 
-  private constructor(session: CDPSession, target: string, inner: string) {
+  private constructor(session: CDPSession, context: string, inner: string) {
     this.session = session
-    this.target = target
+    this.context = context
     this.inner = inner
   }
 
@@ -23,12 +23,12 @@ export class Unwatched {
     const { browserContextId } = await session.send('Target.createBrowserContext')
     const { targetId } = await session.send('Target.createTarget', { url, browserContextId, width: 1280, height: 900 })
     const { sessionId } = await session.send('Target.attachToTarget', { targetId, flatten: false })
-    return new Unwatched(session, targetId, sessionId)
+    return new Unwatched(session, browserContextId, sessionId)
   }
 
-  /** What an expression is worth. */
+  /** What an expression, or its promise, is worth. */
   async value(expression: string): Promise<unknown> {
-    const { result } = (await this.send('Runtime.evaluate', { expression, returnByValue: true })) as { result: { value?: unknown } }
+    const { result } = (await this.send('Runtime.evaluate', { expression, returnByValue: true, awaitPromise: true })) as { result: { value?: unknown } }
     return result.value
   }
 
@@ -41,7 +41,10 @@ export class Unwatched {
     }
   }
 
-  /** Bytes that its process takes after a collection of garbage, its share of what is common included (PSS). */
+  /**
+   * Bytes that the largest process of a page takes after a collection of garbage, its share of what is common included (PSS):
+   * this page's, where no other is open.
+   */
   async memory(): Promise<number> {
     await this.send('HeapProfiler.collectGarbage')
     const { processInfo } = await this.session.send('SystemInfo.getProcessInfo')
@@ -50,7 +53,7 @@ export class Unwatched {
   }
 
   async close(): Promise<void> {
-    await this.session.send('Target.closeTarget', { targetId: this.target })
+    await this.session.send('Target.disposeBrowserContext', { browserContextId: this.context })
     await this.session.detach()
   }
 

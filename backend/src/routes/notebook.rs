@@ -75,17 +75,17 @@ pub(crate) async fn executed(
     })
 }
 
-/// One cell of the notebook with all that it printed. Cells count from 0; those that point at a failure do not count.
+/// One cell of the notebook with all that it printed.
 #[utoipa::path(
-    get, path = "/api/pipelines/{id}/notebook/cells/{index}", operation_id = "getNotebookCell", tag = "pipelines",
+    get, path = "/api/pipelines/{id}/notebook/cells/{cell_id}", operation_id = "getNotebookCell", tag = "pipelines",
     responses((status = OK, body = BTreeMap<String, Value>)),
 )]
 pub(crate) async fn cell(
     State(backend): State<Backend>,
-    Path((id, index)): Path<(String, usize)>,
+    Path((id, cell_id)): Path<(String, String)>,
 ) -> Result<Response, ApiError> {
     let notebook = stored(&backend, parse(&id)?).await?;
-    let find = move || abridge::cell(&notebook, index).map(str::to_owned);
+    let find = move || abridge::cell(&notebook, &cell_id).map(str::to_owned);
     let cell = tokio::task::spawn_blocking(find).await.map_err(internal)?;
     let cell = cell.ok_or_else(|| not_found("the notebook has no such cell"))?;
     Ok(([(CACHE_CONTROL, "no-cache"), (CONTENT_TYPE, "application/json")], cell).into_response())

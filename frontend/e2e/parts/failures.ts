@@ -13,7 +13,7 @@ function padded(notebook: Notebook, last: string): Notebook {
 
 const failing = padded(Notebook.small('failing'), 'def weigh(total, parts):\n    return total / parts\n\nweigh(value, 0)')
 const broken = Notebook.small('broken').with('mlops:config', () => 'MODEL_NAME = "bro" + "ken"\nVERSION = "1.0.0"')
-const talkative = Notebook.cells().code('for step in range(5_000):\n    print("step", step)')
+const talkative = Notebook.cells().code('for step in range(9_000):\n    print("step", step)')
 const held = Notebook.small('held').with('mlops:config', (source) => `${source}\nGATES = ["accuracy >= 0.95", "accuracy < 1"]`).before('mlops:training', talkative)
 
 export function failures(): void {
@@ -64,12 +64,12 @@ export function failures(): void {
   it('leave what a cell printed at length for those who ask', async () => {
     const { page } = await come()
     await page.goto(`/pipelines/${idOf('held.ipynb')}`)
-    const cell = page.getByRole('article').filter({ hasText: 'for step in range(5_000)' })
+    const cell = page.getByRole('article').filter({ hasText: 'for step in range(9_000)' })
     const output = cell.locator('pre').filter({ hasText: 'step 1\n' })
     await output.waitFor()
-    expect(await output.textContent()).not.toContain('step 4999')
+    expect(await output.textContent()).not.toContain('step 8999')
     await cell.getByRole('button', { name: /^Show all of it/ }).click()
-    await output.filter({ hasText: 'step 4999' }).waitFor()
+    await output.filter({ hasText: 'step 8999' }).waitFor()
     expect(await cell.getByRole('button', { name: /^Show all of it/ }).count()).toBe(0)
   })
 

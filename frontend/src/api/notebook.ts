@@ -1,6 +1,6 @@
-import { keepPreviousData, useQuery } from '@tanstack/react-query'
-import { useRef } from 'react'
-import type { Cell, Notebook } from '../notebook/model'
+import { useQuery } from '@tanstack/react-query'
+import { useEffect, useRef } from 'react'
+import type { Notebook, Output } from '../notebook/model'
 import { api, data } from './client'
 import { keys } from './keys'
 import { POLL } from './polling'
@@ -44,17 +44,21 @@ export function useNotebook(id: string, live: boolean) {
   })
 }
 
-/** A whole cell is let go of this long after nothing shows it any more, in milliseconds: there may be many, and large. */
-const CELL_KEPT = 5_000
-
-/** A cell with all that it printed. `size` is what the notebook says of it: with another size it is asked for again. */
-export function useCell(id: string, index: number, size: number | null) {
-  return useQuery({
-    queryKey: keys.cell(id, index, size),
-    queryFn: async ({ signal }) =>
-      (await data(api.GET('/api/pipelines/{id}/notebook/cells/{index}', { params: { path: { id, index } }, signal }))) as unknown as Cell,
-    enabled: size !== null,
-    placeholderData: keepPreviousData,
-    gcTime: CELL_KEPT,
+/** What a cell printed, all of it. `size` is what the notebook says of the cell: with another size it is asked for again. */
+export function useWholeOutputs(id: string, cellId: string, size: number, wanted: boolean) {
+  const query = useQuery({
+    queryKey: keys.cell(id, cellId),
+    queryFn: async ({ signal }) => {
+      const cell = await data(api.GET('/api/pipelines/{id}/notebook/cells/{cell_id}', { params: { path: { id, cell_id: cellId } }, signal }))
+      return { size, outputs: cell.outputs as Output[] }
+    },
+    enabled: wanted,
+    staleTime: Infinity,
   })
+  const { data: known, isFetching, isError, refetch } = query
+  const stale = wanted && known !== undefined && known.size !== size && !isFetching && !isError
+  useEffect(() => {
+    if (stale) void refetch()
+  }, [stale, refetch])
+  return query
 }

@@ -260,14 +260,14 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/pipelines/{id}/notebook/cells/{index}": {
+    "/api/pipelines/{id}/notebook/cells/{cell_id}": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** One cell of the notebook with all that it printed. Cells count from 0; those that point at a failure do not count. */
+        /** One cell of the notebook with all that it printed. */
         get: operations["getNotebookCell"];
         put?: never;
         post?: never;
@@ -1873,7 +1873,7 @@ export interface operations {
             header?: never;
             path: {
                 id: string;
-                index: number;
+                cell_id: string;
             };
             cookie?: never;
         };

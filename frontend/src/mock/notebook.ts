@@ -47,7 +47,7 @@ const sketches: readonly Sketch[] = [
   {
     tags: ['mlops:training'],
     source: 'from sklearn.pipeline import make_pipeline\n\nmodel = make_pipeline(prepare, LogisticRegression(max_iter=1_000))\nmodel.fit(X_train, y_train)',
-    outputs: [stream(Array.from({ length: 1_200 }, (_, epoch) => `epoch ${epoch + 1} loss \u001b[1m${(1 / (epoch + 2)).toFixed(4)}\u001b[0m`).join('\n'))],
+    outputs: [stream(Array.from({ length: 2_000 }, (_, epoch) => `epoch ${epoch + 1} loss \u001b[1m${(1 / (epoch + 2)).toFixed(4)}\u001b[0m`).join('\n'))],
   },
   {
     tags: ['mlops:evaluation'],
@@ -61,7 +61,7 @@ const sketches: readonly Sketch[] = [
 ]
 
 /** As the backend does: streams that are longer are cut. */
-const TEXT = 16_384
+const TEXT = 32_768
 
 function abridge(cell: Cell): Cell {
   const cut = (output: Output): Output => (typeof output.text === 'string' ? { ...output, text: output.text.slice(0, TEXT) } : output)

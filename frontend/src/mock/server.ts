@@ -111,7 +111,7 @@ export class MockServer {
       return request.headers.get('if-none-match') === etag ? json(null, 304, { etag }) : json(notebook, 200, { etag })
     })],
     ['GET /api/pipelines/*/notebook/cells/*', this.onPipeline((pipeline, { parts }) => {
-      const cell = makeNotebook(pipeline)?.cells[Number(parts[1])]
+      const cell = makeNotebook(pipeline)?.cells.find((one) => one.id === parts[1])
       return cell ? json(cell) : problem(404, 'not_found', 'the notebook has no such cell')
     })],
     ['GET /api/pipelines/*/parameters', this.onPipeline(() => json({ items: PARAMETERS, next: null }))],

@@ -40,7 +40,7 @@ function State({ state, live }: { state: CellState; live: boolean }) {
   )
 }
 
-interface CellViewProps {
+export interface CellViewProps {
   cell: Cell
   /** What messages call it, see `numbersOf`. */
   number: number
@@ -90,7 +90,7 @@ export const CellView = memo(function CellView({ cell, number, live, violations,
       </div>
       {cell.cell_type === 'code' ? <Source source={source} open={state?.status === 'running' || state?.status === 'failed'} /> : <CutText text={source} />}
       {violations.length > 0 && <div className="mt-2"><ViolationList violations={violations} /></div>}
-      {outputs.length > 0 && (
+      {(outputs.length > 0 || more) && (
         <div className="mt-2 flex flex-col gap-2 border-t border-dashed border-line pt-2">
           {outputs.map((output, place) => (
             <OutputView key={place} output={output} label={label} />

@@ -1,9 +1,10 @@
 import { useCallback, useEffect, useMemo, useRef, useState, type ReactNode } from 'react'
 import type { Violation } from '../log/store'
 import { cx } from '../ui/cx'
-import { cellsOf, focusOf, joined, numbersOf } from './cells'
+import { AbridgedCell } from './AbridgedCell'
+import { abridgedOf, cellsOf, focusOf, joined, numbersOf } from './cells'
+import { CellView } from './CellView'
 import type { Cell, Notebook } from './model'
-import { NotebookCell } from './NotebookCell'
 import { useKeptInView } from './useKeptInView'
 import { ViolationList } from './ViolationList'
 
@@ -78,8 +79,8 @@ export function NotebookView({ id, notebook, live, violations = none, className 
   const cells = useMemo(() => cellsOf(notebook), [notebook])
   const numbers = useMemo(() => numbersOf(cells), [cells])
   const focus = focusOf(cells)
-  const [wholes, setWholes] = useState<ReadonlySet<number>>(new Set())
-  const showWhole = useCallback((index: number) => setWholes((old) => new Set(old).add(index)), [])
+  const [wholes, setWholes] = useState<ReadonlySet<string>>(new Set())
+  const showWhole = useCallback((cellId: string) => setWholes((old) => new Set(old).add(cellId)), [])
   const byCell = useMemo(() => {
     const map = new Map<number | null, Violation[]>()
     for (const violation of violations) {
@@ -103,18 +104,13 @@ export function NotebookView({ id, notebook, live, violations = none, className 
       {cells.map((cell, index) => (
         <div key={index} data-cell={index} className="border-b border-line last:border-0">
           <WhenNear index={index} height={guess(cell)} always={index === target}>
-            {() => (
-              <NotebookCell
-                id={id}
-                index={index}
-                cell={cell}
-                number={numbers[index] ?? index}
-                live={live}
-                violations={byCell.get(numbers[index] ?? index) ?? none}
-                whole={wholes.has(index)}
-                onWhole={showWhole}
-              />
-            )}
+            {() => {
+              const number = numbers[index] ?? index
+              const shared = { cell, number, live, violations: byCell.get(number) ?? none }
+              const size = abridgedOf(cell)
+              if (size === null || cell.id === undefined) return <CellView {...shared} />
+              return <AbridgedCell {...shared} id={id} cellId={cell.id} size={size} whole={wholes.has(cell.id)} onWhole={showWhole} />
+            }}
           </WhenNear>
         </div>
       ))}

@@ -32,8 +32,8 @@ function Bundle({ data, label }: { data: MimeBundle; label: string }) {
   const mime = richest(data)
   const plain = joined(data['text/plain'])
   if (mime === null) {
-    const names = Object.keys(data).slice(0, 5).join(', ').slice(0, 200)
-    return <p className="text-xs text-muted">{names ? `An output that is not shown here: ${names}` : 'A large output is left out here.'}</p>
+    const names = Object.keys(data).slice(0, 5).join(', ')
+    return <p className="text-xs text-muted">{`An output that is not shown here: ${names.slice(0, 200) || 'empty'}`}</p>
   }
   if (mime.startsWith('image/')) {
     const size = joined(data[mime]).length

@@ -167,16 +167,17 @@ impl Module {
         Ok(Self { text, lines, escapes, parsed, broken, faults })
     }
 
-    /// The top-level statements on lines without a syntax error. Such a line goes as far as Python joins what is written on
-    /// several: the error can stand behind the last of the statement's own.
+    /// The top-level statements on lines without a syntax error. Such a line is all that Python joins: the error
+    /// can stand on another of the lines that it is written on.
     fn statements(&self) -> impl Iterator<Item = &Stmt> {
         let newlines = self.parsed.tokens().iter().filter(|token| token.kind() == TokenKind::Newline);
         let ends: Vec<TextSize> = newlines.map(Ranged::start).collect();
         self.parsed.suite().iter().filter(move |statement| {
-            let end = ends.get(ends.partition_point(|end| *end < statement.end())).copied();
-            let last = end.map_or(usize::MAX, |end| line_at(&self.lines, end));
-            let first = line_at(&self.lines, statement.start());
-            let next = self.broken.partition_point(|line| *line < first);
+            let before = ends.partition_point(|end| *end < statement.start()).checked_sub(1);
+            let behind = ends.get(ends.partition_point(|end| *end < statement.end()));
+            let after = before.map_or(0, |before| line_at(&self.lines, ends[before]));
+            let last = behind.map_or(usize::MAX, |end| line_at(&self.lines, *end));
+            let next = self.broken.partition_point(|line| *line <= after);
             self.broken.get(next).is_none_or(|line| *line > last)
         })
     }

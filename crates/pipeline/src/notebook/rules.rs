@@ -1,6 +1,6 @@
 //! What must hold of a tagged notebook.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::{
     Contract,
@@ -230,11 +230,7 @@ fn purpose(tag: Tag) -> String {
 
 fn evaluation_names(cells: &[Tagged<'_>]) -> Vec<String> {
     let evaluations = cells.iter().filter(|cell| cell.tags.contains(&Tag::Evaluation));
-    let mut names: Vec<String> = Vec::new();
-    for assignment in evaluations.flat_map(|cell| cell.code.statements()).flat_map(assigned) {
-        if !assignment.name.starts_with('_') && !names.iter().any(|name| name == assignment.name) {
-            names.push(assignment.name.to_owned());
-        }
-    }
-    names
+    let names = evaluations.flat_map(|cell| cell.code.statements()).flat_map(assigned).map(|assignment| assignment.name);
+    let mut seen = HashSet::new();
+    names.filter(|name| !name.starts_with('_') && seen.insert(*name)).map(str::to_owned).collect()
 }

@@ -43,9 +43,9 @@ describe('the page of a pipeline', () => {
     open(`/pipelines/${done.id}`)
     const cell = await screen.findByRole('article', { name: 'Code cell 4' })
     expect(cell.textContent).toContain('epoch 1 ')
-    expect(cell.textContent).not.toContain('epoch 1200 ')
+    expect(cell.textContent).not.toContain('epoch 2000 ')
     fireEvent.click(within(cell).getByRole('button', { name: /^Show all of it/ }))
-    await waitFor(() => expect(screen.getByRole('article', { name: 'Code cell 4' }).textContent).toContain('epoch 1200 '))
+    await waitFor(() => expect(screen.getByRole('article', { name: 'Code cell 4' }).textContent).toContain('epoch 2000 '))
     expect(screen.queryByRole('button', { name: /^Show all of it/ })).toBeNull()
   })
 

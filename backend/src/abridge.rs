@@ -14,13 +14,19 @@ const RICH: usize = 16 << 20;
 
 type Object<'a> = BTreeMap<String, Cow<'a, RawValue>>;
 
+/// What is left of something that was too long.
+enum Left {
+    Part(Box<RawValue>),
+    Nothing,
+}
+
 /// The notebook with its outputs cut where they are long. A cell that lost something has its whole size, in bytes of JSON, in
 /// `metadata.mlsys.abridged`. `None`: nothing is too long, or it is no notebook.
 pub(crate) fn abridged(notebook: &str) -> Option<String> {
-    let mut room = RICH;
+    let mut rich = RICH;
     let mut root = object(serde_json::from_str(notebook).ok()?)?;
     let cells: Vec<&RawValue> = read(root.get("cells")?)?;
-    let cells = each(cells, |cell| abridge_cell(cell, &mut room).map(Some))?;
+    let cells = each(cells, |cell| abridge_cell(cell, &mut rich).map(Left::Part))?;
     root.insert("cells".to_owned(), write(&cells)?);
     write(&root).map(|root| root.get().to_owned())
 }
@@ -42,11 +48,11 @@ pub(crate) fn cell<'a>(notebook: &'a str, id: &str) -> Option<&'a str> {
     found.map(RawValue::get)
 }
 
-fn abridge_cell(raw: &RawValue, room: &mut usize) -> Option<Box<RawValue>> {
+fn abridge_cell(raw: &RawValue, rich: &mut usize) -> Option<Box<RawValue>> {
     let mut cell = object(raw)?;
     let outputs: Vec<&RawValue> = read(cell.get("outputs")?)?;
     let mut text = TEXT;
-    let outputs = each(outputs, |output| abridge_output(output, &mut text, room))?;
+    let outputs = each(outputs, |output| abridge_output(output, &mut text, rich))?;
     let outputs = write(&outputs)?;
     let mut metadata = cell.get("metadata").and_then(|raw| object(raw)).unwrap_or_default();
     metadata.insert("mlsys".to_owned(), write(&BTreeMap::from([("abridged", raw.get().len())]))?);
@@ -56,28 +62,24 @@ fn abridge_cell(raw: &RawValue, room: &mut usize) -> Option<Box<RawValue>> {
     write(&cell).map(Cow::into_owned)
 }
 
-/// `None`: as it is; `Some(None)`: nothing of it is left.
-fn abridge_output(raw: &RawValue, text: &mut usize, room: &mut usize) -> Option<Option<Box<RawValue>>> {
+fn abridge_output(raw: &RawValue, text: &mut usize, rich: &mut usize) -> Option<Left> {
     let mut output = object(raw)?;
     if let Some(printed) = output.get("text") {
         let short = match cut(printed, text)? {
-            short if short.is_empty() => return Some(None),
+            short if short.is_empty() => return Some(Left::Nothing),
             short => write(&short)?,
         };
         output.insert("text".to_owned(), short);
-        return Some(write(&output).map(Cow::into_owned));
+        return write(&output).map(|output| Left::Part(output.into_owned()));
     }
     let mut data = object(output.get("data")?)?;
     let plain = data.get("text/plain").and_then(|plain| cut(plain, text));
     let is_rich = |mime: &str| mime != "text/plain";
     let size: usize = data.iter().filter(|(mime, _)| is_rich(mime)).map(|(_, value)| value.get().len()).sum();
-    let fits = size <= *room;
-    if fits && plain.is_none() {
-        *room -= size;
-        return None;
-    }
-    if fits {
-        *room -= size;
+    if size <= *rich {
+        *rich -= size;
+        // Nothing to do, unless its plain text is too long.
+        plain.as_ref()?;
     } else {
         data.retain(|mime, _| !is_rich(mime));
     }
@@ -85,26 +87,28 @@ fn abridge_output(raw: &RawValue, text: &mut usize, room: &mut usize) -> Option<
         data.insert("text/plain".to_owned(), write(&plain)?);
     }
     if data.is_empty() {
-        return Some(None);
+        return Some(Left::Nothing);
     }
     let data = write(&data)?;
     output.insert("data".to_owned(), data);
-    Some(write(&output).map(Cow::into_owned))
+    write(&output).map(|output| Left::Part(output.into_owned()))
 }
 
 /// The list with some replaced or left out; `None` where none is.
 fn each<'a>(
     list: Vec<&'a RawValue>,
-    mut change: impl FnMut(&'a RawValue) -> Option<Option<Box<RawValue>>>,
+    mut change: impl FnMut(&'a RawValue) -> Option<Left>,
 ) -> Option<Vec<Cow<'a, RawValue>>> {
     let mut any = false;
     let mut kept = Vec::with_capacity(list.len());
     for one in list {
         match change(one) {
             None => kept.push(Cow::Borrowed(one)),
-            Some(changed) => {
+            Some(left) => {
                 any = true;
-                kept.extend(changed.map(Cow::Owned));
+                if let Left::Part(part) = left {
+                    kept.push(Cow::Owned(part));
+                }
             }
         }
     }
@@ -188,7 +192,8 @@ mod tests {
     fn many_short_texts_of_a_cell_are_cut_like_a_long_one() {
         let outputs: Vec<Value> = (0..100).map(|_| printed("x".repeat(1000))).collect();
         let short = short(&json!(outputs));
-        let lengths: Vec<_> = short.as_array().expect("outputs").iter().map(|one| one["text"].as_str().map(str::len)).collect();
+        let lengths: Vec<_> =
+            short.as_array().expect("outputs").iter().map(|one| one["text"].as_str().map(str::len)).collect();
         assert!(lengths.len() < 40 && lengths.iter().all(|length| *length > Some(0)), "{lengths:?}");
     }
 
@@ -206,7 +211,9 @@ mod tests {
     fn tables_and_pictures_are_left_out_only_where_there_are_too_many() {
         let picture = |plain: Option<&str>| {
             let mut data = json!({"image/png": "A".repeat(5 << 20)});
-            plain.into_iter().for_each(|plain| data["text/plain"] = json!(plain));
+            if let Some(plain) = plain {
+                data["text/plain"] = json!(plain);
+            }
             json!({"output_type": "display_data", "metadata": {}, "data": data})
         };
         let (named, bare) = (picture(Some("x")), picture(None));

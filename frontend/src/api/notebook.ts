@@ -12,8 +12,8 @@ interface Fetched {
 }
 
 /**
- * The executed notebook, what its cells printed at length cut; `null` before there is one. Unchanged notebooks are neither sent again nor drawn again, and a
- * notebook that takes long to load is asked for less often.
+ * The executed notebook, what its cells printed at length cut; `null` before there is one. Unchanged notebooks are neither
+ * sent again nor drawn again, and a notebook that takes long to load is asked for less often.
  */
 export function useNotebook(id: string, live: boolean) {
   const last = useRef<Fetched & { id: string }>(null)

@@ -13,7 +13,7 @@ EXAMPLES := target/webhooks-examples/node_modules/.package-lock.json
 FRONTEND := frontend/node_modules/.package-lock.json
 DASHBOARD := frontend/dist/index.html
 
-.PHONY: demo test chaos build build-all lint bench screenshots need-cargo need-npm need-servers
+.PHONY: demo test chaos build build-all lint bench screenshots need-cargo need-kubectl need-npm need-servers
 
 demo: build
 	exec $(MLSYS) demo $(if $(ONCE),--once) $(PORTS)
@@ -27,7 +27,7 @@ build: need-cargo $(DASHBOARD)
 build-all: need-cargo
 	$(CARGO) build --workspace $(PROCESSES)
 
-test: need-servers build build-all $(EXAMPLES) $(FRONTEND)
+test: need-kubectl need-servers build build-all $(EXAMPLES) $(FRONTEND)
 	@if $(CARGO) fmt --version >/dev/null 2>&1; then $(CARGO) fmt --all --check; else echo "rustfmt is missing: formatting is not checked"; fi
 	$(CARGO) xtask tidy
 	MLSYS_HOME=.mlsys $(MLSYS) prepare
@@ -76,6 +76,11 @@ need-cargo:
 	@command -v $(CARGO) >/dev/null || { echo "Rust is needed: install it with rustup (1.95 or later)." >&2; exit 1; }
 	@command -v git >/dev/null || { echo "git is needed (Debian: apt install git)." >&2; exit 1; }
 	@command -v cc >/dev/null || { echo "A C compiler is needed (Debian: apt install gcc)." >&2; exit 1; }
+
+# The manifests are rendered before they are checked.
+need-kubectl:
+	@command -v kubectl >/dev/null || command -v kustomize >/dev/null || \
+		{ echo "The tests render the Kubernetes manifests: kubectl 1.21 or later (or kustomize) is needed." >&2; exit 1; }
 
 need-servers:
 	@infra/test-servers

@@ -13,7 +13,7 @@ export function useModels(limit = 100) {
       data(api.GET('/api/models', { params: { query: { limit, after: pageParam ?? undefined } }, signal })),
     initialPageParam: firstPage,
     getNextPageParam: (last) => last.next,
-    refetchInterval: POLL.slow,
+    refetchInterval: POLL.steady,
   })
 }
 
@@ -34,7 +34,7 @@ export function useModel(name: string) {
   return useQuery({
     queryKey: keys.model(name),
     queryFn: ({ signal }) => data(api.GET('/api/models/{name}', { params: { path: { name } }, signal })),
-    refetchInterval: POLL.slow,
+    refetchInterval: POLL.steady,
   })
 }
 
@@ -47,7 +47,7 @@ export function useVersions(name: string, limit = 50) {
     },
     initialPageParam: firstPage,
     getNextPageParam: (last) => last.next,
-    refetchInterval: POLL.slow,
+    refetchInterval: POLL.steady,
   })
 }
 
@@ -72,7 +72,7 @@ export function useDeployments(name: string, limit = 50) {
     },
     initialPageParam: firstPage,
     getNextPageParam: (last) => last.next,
-    refetchInterval: POLL.slow,
+    refetchInterval: POLL.steady,
   })
 }
 
@@ -81,7 +81,7 @@ export function useTraffic(name: string) {
   return useQuery({
     queryKey: keys.traffic(name),
     queryFn: ({ signal }) => data(api.GET('/api/models/{name}/traffic', { params: { path: { name } }, signal })),
-    refetchInterval: POLL.traffic,
+    refetchInterval: POLL.steady,
   })
 }
 

@@ -1,7 +1,7 @@
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { api, data } from './client'
 import { keys, type PipelineFilter } from './keys'
-import { listInterval, POLL } from './polling'
+import { POLL } from './polling'
 import { isActive, type NewPipeline, type PipelineRecord, type PipelineStatus } from './types'
 
 /** Pipelines, newest first, page by page. `data.pages[].items`. */
@@ -15,10 +15,8 @@ export function usePipelines(filter: PipelineFilter = {}, limit = 50) {
     },
     initialPageParam: null as string | null,
     getNextPageParam: (last) => last.next,
-    refetchInterval: ({ state }) => {
-      const pages = state.data?.pages ?? []
-      return listInterval(pages.flatMap((page) => page.items), pages.length)
-    },
+    // Every loaded page is asked for again, so that many pages have to wait longer.
+    refetchInterval: ({ state }) => POLL.quick * Math.max(1, state.data?.pages.length ?? 0),
   })
 }
 

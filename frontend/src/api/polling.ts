@@ -1,16 +1,8 @@
 import { QueryClient } from '@tanstack/react-query'
 import { ApiProblem } from './problem'
-import { isActive, type PipelineStatus } from './types'
 
 /** How often what is looked at is asked for again, in milliseconds. Hidden tabs do not ask. */
-export const POLL = { pipeline: 1_000, quick: 2_000, traffic: 5_000, slow: 15_000, still: 60_000 } as const
-
-/** Quick while something is queued or running, slow otherwise. */
-export function listInterval(pipelines: readonly { status: PipelineStatus }[], pages = 1): number {
-  const base = pipelines.some((pipeline) => isActive(pipeline.status)) ? POLL.quick : POLL.slow
-  // Every loaded page is asked for again, so that many pages have to wait longer.
-  return base * Math.max(1, pages)
-}
+export const POLL = { pipeline: 1_000, quick: 2_000, steady: 5_000, slow: 15_000, still: 60_000 } as const
 
 /** A second try helps against a lost connection or a restart, and not against a refusal. */
 export function worthRetrying(failures: number, error: unknown): boolean {

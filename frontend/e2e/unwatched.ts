@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { Browser, CDPSession } from 'playwright-core'
+import { until } from './until'
 
 /**
  * A page that only its own protocol session looks at. Playwright watches the network of its pages, and for that the browser keeps
@@ -33,12 +34,8 @@ export class Unwatched {
   }
 
   /** Waits until an expression is true. */
-  async until(expression: string, seconds = 60): Promise<void> {
-    const deadline = Date.now() + seconds * 1_000
-    while ((await this.value(expression)) !== true) {
-      if (Date.now() > deadline) throw new Error(`not within ${seconds} s: ${expression}`)
-      await new Promise((resolve) => setTimeout(resolve, 100))
-    }
+  async until(expression: string): Promise<void> {
+    await until(expression, async () => (await this.value(expression)) === true)
   }
 
   /**

@@ -49,8 +49,8 @@ pub(super) struct Module {
     /// The magics and shell lines that plain Python has no form for.
     escapes: Vec<String>,
     parsed: Parsed<ModModule>,
-    /// The lines that a syntax error stands on, in order.
-    broken: Vec<usize>,
+    /// Where the syntax errors stand, in order.
+    broken: Vec<TextSize>,
     /// The first syntax errors, at most one a line.
     faults: Vec<Fault>,
 }
@@ -161,7 +161,8 @@ impl Module {
             parsed.errors().iter().map(|error| (line_at(&lines, error.location.start()), &error.error)).collect();
         errors.sort_by_key(|(line, _)| *line);
         errors.dedup_by_key(|(line, _)| *line);
-        let broken = errors.iter().map(|(line, _)| *line).collect();
+        let mut broken: Vec<TextSize> = parsed.errors().iter().map(|error| error.location.start()).collect();
+        broken.sort_unstable();
         let first = errors.iter().take(MAX_FAULTS);
         let faults = first.map(|(line, error)| Fault { line: *line, message: error.to_string() }).collect();
         Ok(Self { text, lines, escapes, parsed, broken, faults })
@@ -175,10 +176,8 @@ impl Module {
         self.parsed.suite().iter().filter(move |statement| {
             let before = ends.partition_point(|end| *end < statement.start()).checked_sub(1);
             let behind = ends.get(ends.partition_point(|end| *end < statement.end()));
-            let after = before.map_or(0, |before| line_at(&self.lines, ends[before]));
-            let last = behind.map_or(usize::MAX, |end| line_at(&self.lines, *end));
-            let next = self.broken.partition_point(|line| *line <= after);
-            self.broken.get(next).is_none_or(|line| *line > last)
+            let next = self.broken.partition_point(|at| before.is_some_and(|before| *at <= ends[before]));
+            self.broken.get(next).is_none_or(|at| behind.is_some_and(|end| at > end))
         })
     }
 

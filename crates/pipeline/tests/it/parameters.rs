@@ -134,6 +134,7 @@ fn magics_and_broken_lines_leave_the_others() {
     assert_eq!(names(&format!("a = 1\n{}b = ", "= =\n".repeat(20))), ["a"], "one broken line among many");
     assert_eq!(names("a = \\\n)\nb = 2"), ["b"], "broken where the line goes on");
     assert_eq!(names("f(1 2,\n3); b = 1\nc = 1"), ["c"], "broken where the line began");
+    assert_eq!(names("'x\ra = :b\nc = 1"), ["c"], "lines that a carriage return ends");
     for nothing in ["", "# only a comment", "%%bash\na=1", "%%html\n<a b='c'>", "(((((", "\0", "a = (1,"] {
         assert_eq!(names(nothing), [""; 0], "{nothing:?}");
     }

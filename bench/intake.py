@@ -127,8 +127,7 @@ def main():
     print(f"""Signed pushes of 7.7 kB, each of another commit and notebook, to 50 repositories; each connection sends the next one when
 the last is answered. Answered with 202 means: signature verified, delivery and pipeline committed, and the job sent (the
 peer's `task.delay`) or written down in the same commit to be sent at once (mlsys). The peer: FastAPI, uvicorn with uvloop, SQLModel, Celery with
-Redis as broker, with one worker, as uvicorn starts, and with two: how the system deals connections out to those changes from run to run, and
-their rate with it. PostgreSQL and Redis (append-only file, every second) on the
+Redis as broker, with one worker, as uvicorn starts, and with two, whose rate changes much from run to run. PostgreSQL and Redis (append-only file, every second) on the
 same machine, {os.cpu_count()} processors; load, server and databases share them. mlsys on SQLite has its queue in a file too; the peer on SQLite
 keeps Redis. The sides take turns; a fresh server and database for each run; medians of {arguments.rounds} rounds of {arguments.seconds} s after 2 s that do not
 count. After each run the books were checked: one delivery, one pipeline and one queued job for each 202. An fsync of 4 KiB

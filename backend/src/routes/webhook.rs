@@ -1,6 +1,6 @@
 //! `POST /webhook/github`: a push becomes pipelines, durably, before the answer.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc, time::Duration};
 
 use axum::{
     Json,
@@ -56,14 +56,14 @@ async fn take(backend: &Backend, headers: &HeaderMap, body: Result<Bytes, BytesR
         .ok_or_else(|| bad_request("missing_event", "the header X-GitHub-Event is missing: is this a GitHub webhook?"))?;
     let delivery = forge::parse(event, text("content-type"), &body)
         .map_err(|error| bad_request("unreadable_payload", error.to_string()))?;
-    let digest = hex::encode(Sha256::digest(&body));
     // Every GitHub delivery has a GUID. A sender without one is told apart by its body.
-    let delivery_id = text("x-github-delivery").unwrap_or(&digest);
+    let by_body = || hex::encode(Sha256::digest(&body)).into();
+    let delivery_id: Cow<'_, str> = text("x-github-delivery").map_or_else(by_body, Cow::Borrowed);
     match delivery {
         Delivery::Ping { .. } => Ok(Json(json!({ "status": "pong" })).into_response()),
         Delivery::Other { event, .. } => Ok(ignored(&format!("{event} events start nothing"))),
         Delivery::Push(push) => {
-            let new = NewDelivery { delivery_id, event, repo: Some(&push.repo), body_sha256: &digest };
+            let new = NewDelivery { delivery_id: &delivery_id, event, repo: Some(&push.repo) };
             take_push(backend, new, &push).await
         }
     }

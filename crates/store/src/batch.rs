@@ -28,17 +28,11 @@ pub(crate) struct Delivery {
     pub(crate) id: String,
     pub(crate) event: String,
     pub(crate) repo: Option<RepoName>,
-    pub(crate) body_sha256: String,
 }
 
 impl From<NewDelivery<'_>> for Delivery {
     fn from(new: NewDelivery<'_>) -> Self {
-        Self {
-            id: new.delivery_id.to_owned(),
-            event: new.event.to_owned(),
-            repo: new.repo.cloned(),
-            body_sha256: new.body_sha256.to_owned(),
-        }
+        Self { id: new.delivery_id.to_owned(), event: new.event.to_owned(), repo: new.repo.cloned() }
     }
 }
 

@@ -4,12 +4,17 @@ use std::{future::Future, path::Path, time::Duration};
 
 use sqlx::{
     Any, AnyConnection, AnyPool, AssertSqlSafe, Connection, Row,
-    any::{AnyArguments, AnyPoolOptions, AnyRow, install_default_drivers},
-    pool::PoolConnection,
+    any::{AnyArguments, AnyRow, install_default_drivers},
 };
 use tokio::sync::oneshot;
 
-use crate::{StoreError, checkpoints::Checkpoints, dialect::Dialect, log_sync::LogSync};
+use crate::{
+    StoreError,
+    checkpoints::Checkpoints,
+    dialect::Dialect,
+    loan::{Lane, Loan, configure, pool},
+    log_sync::LogSync,
+};
 
 /// How many connections a process has to PostgreSQL.
 const CONNECTIONS: u32 = 16;
@@ -23,19 +28,18 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
 /// How long another process may take to make a new SQLite file ready.
 const START: Duration = Duration::from_secs(15);
 
-/// After how long a connection is tried before it is used.
-const RESTED: Duration = Duration::from_millis(500);
-
 /// A statement with its values.
 pub(crate) type Query<'q> = sqlx::query::Query<'q, Any, AnyArguments>;
 
 /// The connections. Clones share them.
 #[derive(Debug, Clone)]
 pub(crate) struct Database {
-    writer: AnyPool,
-    reader: AnyPool,
-    /// The way in. One connection: who waits for it shares the next transaction, and two would halve what they share.
-    intake: AnyPool,
+    /// Who reads; on PostgreSQL, also who writes.
+    pool: AnyPool,
+    /// The way in. One connection: who waits for it shares the next transaction, and two would halve what they share. On
+    /// SQLite, which has one writer at a time, all who write: they queue here, in order and without errors, instead of in
+    /// the file's lock.
+    lane: Lane,
     /// SQLite's only: PostgreSQL sees to it by itself.
     log: Option<Log>,
     pub(crate) dialect: Dialect,
@@ -64,51 +68,48 @@ impl Database {
                     Ok::<_, StoreError>(first.close().await?)
                 })
                 .await?;
-                let intake = pool(dialect, 1).connect_lazy(url)?;
-                let pool = pool(dialect, CONNECTIONS).connect_lazy(url)?;
-                Ok(Self { writer: pool.clone(), reader: pool, intake, log: None, dialect })
+                Ok(Self { pool: pool(dialect, CONNECTIONS, url)?, lane: Lane::new(dialect, url), log: None, dialect })
             }
             Dialect::Sqlite => {
                 let separator = if url.contains('?') { '&' } else { '?' };
                 let url = format!("{url}{separator}mode=rwc");
                 prepare_file(&url).await?;
-                // SQLite has one writer at a time. A pool of one makes writers queue here, in order and without
-                // errors, instead of in the file's lock.
-                let writer = pool(dialect, 1).connect(&url).await?;
-                let reader = pool(dialect, READERS).connect(&url).await?;
                 let mut connection = AnyConnection::connect(&url).await?;
                 configure(dialect, &mut connection).await?;
                 let log = Some(Log::start(connection).await?);
-                Ok(Self { intake: writer.clone(), writer, reader, log, dialect })
+                Ok(Self { pool: pool(dialect, READERS, &url)?, lane: Lane::new(dialect, &url), log, dialect })
             }
         }
     }
 
     /// Begins a write. Dropped without a commit, it leaves no trace.
     pub(crate) async fn write(&self) -> Result<Write, StoreError> {
-        let mut loan = Loan::of(&self.writer).await?;
+        let mut loan = match self.dialect {
+            Dialect::Postgres => Loan::of(&self.pool).await?,
+            Dialect::Sqlite => self.lane.lend().await?,
+        };
         let begin = sqlx::raw_sql(AssertSqlSafe(self.dialect.begin()));
-        let rows: Vec<AnyRow> = in_time(begin.fetch_all(&mut *loan.connection)).await?;
+        let rows: Vec<AnyRow> = in_time(begin.fetch_all(&mut *loan)).await?;
         let now = rows.first().ok_or(sqlx::Error::RowNotFound)?.try_get("now")?;
         Ok(Write { loan, log: self.log.clone(), dialect: self.dialect, now })
     }
 
     /// All rows of a read. Each statement sees one moment.
     pub(crate) async fn all(&self, query: Query<'_>) -> Result<Vec<AnyRow>, StoreError> {
-        let mut loan = Loan::of(&self.reader).await?;
-        let rows = in_time(query.fetch_all(&mut *loan.connection)).await?;
-        loan.sound = true;
+        let mut loan = Loan::of(&self.pool).await?;
+        let rows = in_time(query.fetch_all(&mut *loan)).await?;
+        loan.end();
         Ok(rows)
     }
 
     /// All rows of a call of the way in, which is a whole transaction: durable after [`Database::when_durable`]. Where it
     /// fails, nothing was written.
     pub(crate) async fn take_in(&self, query: Query<'_>) -> Result<Vec<AnyRow>, StoreError> {
-        let mut loan = Loan::of(&self.intake).await?;
-        let answer = in_time(query.fetch_all(&mut *loan.connection)).await;
+        let mut loan = self.lane.lend().await?;
+        let answer = in_time(query.fetch_all(&mut *loan)).await;
         match (&answer, self.dialect) {
             // What is there already is no fault of the connection.
-            (Ok(_), _) | (Err(StoreError::Conflict), Dialect::Postgres) => loan.sound = true,
+            (Ok(_), _) | (Err(StoreError::Conflict), Dialect::Postgres) => loan.end(),
             (Err(StoreError::Conflict), Dialect::Sqlite) => loan.roll_back().await?,
             (Err(_), _) => {}
         }
@@ -133,9 +134,8 @@ impl Database {
         if let Some(log) = &self.log {
             log.checkpoints.close();
         }
-        self.reader.close().await;
-        self.intake.close().await;
-        self.writer.close().await;
+        self.pool.close().await;
+        self.lane.close().await;
     }
 }
 
@@ -150,12 +150,12 @@ pub(crate) struct Write {
 impl Write {
     /// Makes a change; answers how many rows it touched.
     pub(crate) async fn run(&mut self, query: Query<'_>) -> Result<u64, StoreError> {
-        Ok(in_time(query.execute(&mut *self.loan.connection)).await?.rows_affected())
+        Ok(in_time(query.execute(&mut *self.loan)).await?.rows_affected())
     }
 
     /// All rows that a statement answers.
     pub(crate) async fn all(&mut self, query: Query<'_>) -> Result<Vec<AnyRow>, StoreError> {
-        in_time(query.fetch_all(&mut *self.loan.connection)).await
+        in_time(query.fetch_all(&mut *self.loan)).await
     }
 
     /// The row that a statement answers, if there is one.
@@ -170,11 +170,10 @@ impl Write {
 
     /// Makes the write durable. If this fails as [`StoreError::Unavailable`], it may have been made all the same.
     pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
-        in_time(sqlx::query("COMMIT").execute(&mut *self.loan.connection)).await?;
-        self.loan.sound = true;
+        in_time(sqlx::query("COMMIT").execute(&mut *self.loan)).await?;
         // The next one may write while this one waits for the disk.
         let Self { loan, log, .. } = self;
-        drop(loan);
+        loan.end();
         let Some(log) = log else { return Ok(()) };
         let (sender, durable) = oneshot::channel();
         // Who waits may give up.
@@ -187,7 +186,7 @@ impl Write {
     }
 
     /// Undoes the write and keeps the connection.
-    pub(crate) async fn undo(mut self) -> Result<(), StoreError> {
+    pub(crate) async fn undo(self) -> Result<(), StoreError> {
         self.loan.roll_back().await
     }
 }
@@ -206,55 +205,6 @@ impl Log {
         self.sync.after(then).await;
         self.checkpoints.written();
     }
-}
-
-/// A connection on loan. It goes back to the pool only if the operation came to its end: one that was cut off may be in
-/// the middle of an answer or of a transaction, or have nobody at its other end, and is closed.
-struct Loan {
-    connection: PoolConnection<Any>,
-    sound: bool,
-}
-
-impl Loan {
-    async fn of(pool: &AnyPool) -> Result<Self, StoreError> {
-        Ok(Self { connection: pool.acquire().await?, sound: false })
-    }
-
-    async fn roll_back(&mut self) -> Result<(), StoreError> {
-        in_time(sqlx::raw_sql("ROLLBACK").execute(&mut *self.connection)).await?;
-        self.sound = true;
-        Ok(())
-    }
-}
-
-impl Drop for Loan {
-    fn drop(&mut self) {
-        if !self.sound {
-            self.connection.close_on_drop();
-        }
-    }
-}
-
-fn pool(dialect: Dialect, size: u32) -> AnyPoolOptions {
-    AnyPoolOptions::new()
-        .max_connections(size)
-        .acquire_timeout(PATIENCE)
-        // A connection was sound when it came back. One that rested since may have lost its other end.
-        .test_before_acquire(false)
-        .before_acquire(|connection, metadata| {
-            Box::pin(async move {
-                if metadata.idle_for > RESTED {
-                    connection.ping().await?;
-                }
-                Ok(true)
-            })
-        })
-        .after_connect(move |connection, _| Box::pin(configure(dialect, connection)))
-}
-
-async fn configure(dialect: Dialect, connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
-    sqlx::raw_sql(dialect.settings()).execute(connection).await?;
-    Ok(())
 }
 
 /// Makes the file and its tables. Others may be doing so at this moment: not every step of SQLite waits for them.
@@ -280,7 +230,7 @@ async fn migrate_file(url: &str) -> Result<(), StoreError> {
 }
 
 /// The answer of the database, if it comes in time.
-async fn in_time<T, E: Into<StoreError>>(answer: impl Future<Output = Result<T, E>>) -> Result<T, StoreError> {
+pub(crate) async fn in_time<T, E: Into<StoreError>>(answer: impl Future<Output = Result<T, E>>) -> Result<T, StoreError> {
     match tokio::time::timeout(PATIENCE, answer).await {
         Ok(answer) => answer.map_err(Into::into),
         Err(_) => Err(StoreError::unavailable("no answer in time")),

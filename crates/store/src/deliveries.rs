@@ -17,8 +17,6 @@ pub struct NewDelivery<'a> {
     pub event: &'a str,
     /// The repository it is about.
     pub repo: Option<&'a RepoName>,
-    /// SHA-256 of the body, in hex.
-    pub body_sha256: &'a str,
 }
 
 /// A pipeline to create.

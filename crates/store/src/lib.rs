@@ -11,7 +11,8 @@
 //! | module | keeps |
 //! |---|---|
 //! | `store` | the store: its database and who writes deliveries to it |
-//! | `database` | connections, writes, time-outs, the migrations |
+//! | `loan` | connections: a pool's, or a lane's only one |
+//! | `database` | which there are, writes, time-outs, the migrations |
 //! | `dialect` | where SQLite and PostgreSQL differ |
 //! | `repos` | which repositories push here |
 //! | `deliveries` | webhook deliveries, and what each of them started |
@@ -46,6 +47,7 @@ mod fields;
 mod intake;
 mod jobs;
 mod leases;
+mod loan;
 mod log_sync;
 mod logs;
 mod model_servers;

@@ -69,7 +69,6 @@ struct DeliveryRow<'a> {
     delivery_id: &'a str,
     event: &'a str,
     repo: Option<&'a RepoName>,
-    body_sha256: &'a str,
     pipelines: String,
 }
 
@@ -80,7 +79,6 @@ impl DeliveryRow<'_> {
             Value::Text(Some(self.delivery_id)),
             Value::Text(Some(self.event)),
             Value::Text(self.repo.map(RepoName::as_str)),
-            Value::Text(Some(self.body_sha256)),
             Value::Text(Some(&self.pipelines)),
             Value::Number(Some(now)),
         ]
@@ -126,7 +124,6 @@ pub(crate) fn plan<'a>(
                 delivery_id: &delivery.id,
                 event: &delivery.event,
                 repo: delivery.repo.as_ref(),
-                body_sha256: &delivery.body_sha256,
                 pipelines: fields::json(&refs)?,
             });
             known.deliveries.insert(&delivery.id, refs.clone());
@@ -203,8 +200,7 @@ const PIPELINE: [(&str, &str); 12] = [
 
 const KEPT: usize = PIPELINE.len() - 1;
 
-const DELIVERY: [(&str, &str); 5] =
-    [("delivery_id", "TEXT"), ("event", "TEXT"), ("repo", "TEXT"), ("body_sha256", "TEXT"), ("pipelines", "TEXT")];
+const DELIVERY: [(&str, &str); 4] = [("delivery_id", "TEXT"), ("event", "TEXT"), ("repo", "TEXT"), ("pipelines", "TEXT")];
 
 /// How many rows are written at a time: SQLite takes 32,766 values for a statement.
 const ROWS: usize = 1000;

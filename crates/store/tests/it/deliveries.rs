@@ -9,7 +9,7 @@ use crate::{TTL, World, pushed};
 
 async fn accept(store: &Store, delivery_id: &str, pipelines: Vec<NewPipeline>) -> Accepted {
     let repo = "octocat/titanic".parse().unwrap();
-    let delivery = NewDelivery { delivery_id, event: "push", repo: Some(&repo), body_sha256: "00" };
+    let delivery = NewDelivery { delivery_id, event: "push", repo: Some(&repo) };
     store.accept_delivery(delivery, pipelines).await.unwrap()
 }
 
@@ -170,7 +170,7 @@ async fn a_delivery_that_the_database_cannot_take_does_not_spoil_it_for_the_othe
     let store = &world.store;
     let answers = join_all((0..60u64).map(|number| async move {
         let delivery_id = if number % 20 == 7 { format!("d{number}\0") } else { format!("d{number}") };
-        let delivery = NewDelivery { delivery_id: &delivery_id, event: "push", repo: None, body_sha256: "00" };
+        let delivery = NewDelivery { delivery_id: &delivery_id, event: "push", repo: None };
         store.accept_delivery(delivery, vec![pushed(number, &format!("{number}.ipynb"))]).await
     }))
     .await;

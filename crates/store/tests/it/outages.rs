@@ -15,7 +15,7 @@ use crate::{TTL, postgres::Postgres, pushed};
 
 async fn accept(store: &Store, number: u64) -> Result<Accepted, StoreError> {
     let delivery_id = format!("d{number}");
-    let delivery = NewDelivery { delivery_id: &delivery_id, event: "push", repo: None, body_sha256: "00" };
+    let delivery = NewDelivery { delivery_id: &delivery_id, event: "push", repo: None };
     store.accept_delivery(delivery, vec![pushed(number, &format!("{number}.ipynb"))]).await
 }
 

@@ -36,7 +36,7 @@ async fn a_repositorys_last_delivery_is_known(world: World) {
     assert!(store.last_deliveries().await.unwrap().is_empty());
     for number in 1..=2 {
         let id = format!("delivery-{number}");
-        let delivery = NewDelivery { delivery_id: &id, event: "push", repo: Some(&titanic), body_sha256: "00" };
+        let delivery = NewDelivery { delivery_id: &id, event: "push", repo: Some(&titanic) };
         store.accept_delivery(delivery, vec![pushed(number, "n.ipynb")]).await.unwrap();
     }
     world.tamper("UPDATE deliveries SET received_at = 1772323200000 WHERE delivery_id = 'delivery-1'").await;

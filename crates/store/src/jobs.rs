@@ -17,11 +17,12 @@ impl Store {
     /// Pipelines whose job should be sent, oldest first: those that wait for a worker and of which the queue was not
     /// told, and running ones whose lease ran out since it was.
     pub async fn unsent_jobs(&self, limit: usize) -> Result<Vec<PipelineId>, StoreError> {
+        // Few are running, and they have an index; in the order of their identifiers SQLite would look through all there are.
         let sql = format!(
             "SELECT id FROM (SELECT pipeline_id AS id FROM jobs_to_send ORDER BY pipeline_id LIMIT $1) a
              UNION SELECT id FROM (
                  SELECT id FROM pipelines WHERE status = 'running' AND lease_expires_at <= {}
-                     AND (job_sent_at IS NULL OR job_sent_at < lease_expires_at) ORDER BY id LIMIT $1) b
+                     AND (job_sent_at IS NULL OR job_sent_at < lease_expires_at) ORDER BY id || '' LIMIT $1) b
              ORDER BY id LIMIT $1",
             self.database.dialect.clock()
         );

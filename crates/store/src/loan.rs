@@ -1,6 +1,7 @@
 //! Connections on loan: one of a pool's, or the one of a lane.
 
 use std::{
+    fmt,
     io::ErrorKind,
     ops::{Deref, DerefMut},
     sync::Arc,
@@ -48,7 +49,7 @@ pub(crate) async fn configure(dialect: Dialect, connection: &mut AnyConnection) 
 
 /// One connection, for one at a time, in order. A pool of one would ask the database after every loan whether the connection
 /// still answers, and the next who wants it would wait for that. Clones share it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Lane {
     dialect: Dialect,
     url: Arc<str>,
@@ -62,6 +63,13 @@ pub(crate) enum Place {
     Empty,
     Resting(AnyConnection, Instant),
     Closed,
+}
+
+/// Without the address, which may have a password.
+impl fmt::Debug for Lane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lane").field("place", &self.place).finish_non_exhaustive()
+    }
 }
 
 impl Lane {

@@ -103,7 +103,7 @@ impl Database {
     }
 
     /// All rows of a call of the way in, which is a whole transaction: durable after [`Database::when_durable`]. Where it
-    /// fails, nothing was written.
+    /// fails, nothing was written; if as [`StoreError::Unavailable`], all may have been.
     pub(crate) async fn take_in(&self, query: Query<'_>) -> Result<Vec<AnyRow>, StoreError> {
         let mut loan = self.lane.lend().await?;
         let answer = in_time(query.fetch_all(&mut *loan)).await;
@@ -131,11 +131,12 @@ impl Database {
 
     /// Waits for running operations and closes the connections. Every later operation fails.
     pub(crate) async fn close(&self) {
+        // Who writes goes first: without the others, SQLite's log must stay open until nothing is written any more.
+        self.lane.close().await;
         if let Some(log) = &self.log {
             log.checkpoints.close();
         }
         self.pool.close().await;
-        self.lane.close().await;
     }
 }
 

@@ -47,7 +47,7 @@ pub(crate) async fn configure(dialect: Dialect, connection: &mut AnyConnection) 
     Ok(())
 }
 
-/// One connection, for one at a time, in order. A pool of one would ask the database after every loan whether the connection
+/// One connection, for one at a time, in order, for as long as it is sound. A pool of one would ask the database after every loan whether the connection
 /// still answers, and the next who wants it would wait for that. Clones share it.
 #[derive(Clone)]
 pub(crate) struct Lane {
@@ -126,7 +126,8 @@ impl Lane {
 }
 
 /// A connection on loan. It goes back only if the operation came to its end and says so: one that was cut off may be in the
-/// middle of an answer or of a transaction, or have nobody at its other end, and is closed.
+/// middle of an answer or of a transaction, or have nobody at its other end, and is closed. The lane's next may be lent before
+/// the database heard of that; it waits for the lock that the former held.
 pub(crate) enum Loan {
     OfPool(Pooled),
     OfLane(AnyConnection, OwnedMutexGuard<Place>),

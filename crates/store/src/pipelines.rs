@@ -110,7 +110,7 @@ impl Store {
              WHERE id = $1 AND status IN ('queued', 'running') RETURNING status",
         );
         let Some(row) = write.optional(cancel.bind(id.to_string()).bind(write.now)).await? else {
-            drop(write);
+            write.undo().await?;
             return Err(self.why_not(id).await);
         };
         let status = Fields(&row).word("status", PipelineStatus::from_word)?;
@@ -130,7 +130,7 @@ impl Store {
              WHERE id = $1 AND status IN ('failed', 'cancelled')",
         );
         if write.run(queue.bind(id.to_string())).await? == 0 {
-            drop(write);
+            write.undo().await?;
             return Err(self.why_not(id).await);
         }
         phases::reopen(&mut write, id).await?;

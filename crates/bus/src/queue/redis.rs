@@ -27,8 +27,6 @@ const SEND: Duration = Duration::from_secs(3);
 const SENT: usize = 50;
 /// How many jobs are removed by one call.
 const BULK: usize = 1000;
-/// How many jobs that are due are moved by one call: Lua can hand on no more than 8,000 at once.
-const DUE_MOST: u64 = 5000;
 /// How often finished jobs are removed.
 const PRUNE: Duration = Duration::from_secs(5);
 /// How long what Redis knows of a worker outlives it, in seconds.
@@ -37,7 +35,7 @@ const WORKER_SECONDS: u64 = 3600;
 /// Moves jobs that are due to the waiting ones: the storage sends every job as one to start later, and its own script, at the
 /// next fetch, cannot move more than 8,000 at once.
 const DUE: &str = r"
-local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[2])
+local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, 5000)
 if #due > 0 then
     redis.call('RPUSH', KEYS[2], unpack(due))
     redis.call('ZREM', KEYS[1], unpack(due))
@@ -75,8 +73,8 @@ impl RedisQueue {
         let sent = async {
             for bulk in jobs.chunks(SENT) {
                 self.storage().push_bulk(bulk.to_vec()).await.map_err(BusError::unavailable)?;
+                self.start_due().await.map_err(BusError::unavailable)?;
             }
-            while self.start_due().await.map_err(BusError::unavailable)? == DUE_MOST {}
             Ok(())
         };
         timeout(SEND, sent).await.map_err(BusError::unavailable)?
@@ -89,7 +87,6 @@ impl RedisQueue {
             .key(config.scheduled_jobs_set())
             .key(config.active_jobs_list())
             .arg(now)
-            .arg(DUE_MOST)
             .invoke_async(&mut self.connection.clone())
             .await
     }

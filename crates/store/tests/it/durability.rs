@@ -4,10 +4,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use contract::PipelineStatus;
 use futures_util::future::join_all;
 use store::{Accepted, Filter, NewDelivery, Store, StoreError};
 
-use crate::{World, postgres, pushed, url};
+use crate::{TTL, World, postgres, pushed, url};
 
 /// Names the database, in the process that is to be killed.
 const VICTIM: &str = "STORE_TEST_VICTIM";
@@ -129,7 +130,24 @@ async fn sqlites_log_is_copied_into_the_file_while_the_store_is_in_use() {
     }
 }
 
+async fn who_gives_up_in_the_middle_of_a_write_leaves_nothing_half_and_no_lock(world: World) {
+    for number in 0..60 {
+        accept(&world.store, number).await;
+        let store = world.store.clone();
+        let taking = tokio::spawn(async move { store.take_next("hasty", TTL).await.map(drop) });
+        // At another point of it each time.
+        std::thread::sleep(Duration::from_micros(number * 40));
+        taking.abort();
+        let _ = taking.await;
+    }
+    while world.store.take_next("patient", TTL).await.unwrap().is_some() {}
+    let (running, _) = world.store.pipelines(Filter { limit: 100, ..Filter::default() }).await.unwrap();
+    assert_eq!(running.iter().filter(|pipeline| pipeline.status == PipelineStatus::Running).count(), 60);
+    assert_eq!(world.store.unsent_jobs(100).await.unwrap(), []);
+}
+
 on_both![
+    who_gives_up_in_the_middle_of_a_write_leaves_nothing_half_and_no_lock,
     what_was_acknowledged_before_a_kill_is_whole_and_nothing_is_half,
     a_store_closed_and_opened_again_goes_on,
     a_write_of_another_process_makes_ours_wait_and_not_fail,

@@ -107,6 +107,21 @@ async fn connections_that_the_server_ends_are_replaced() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_connection_that_was_lost_while_nothing_came_in_costs_no_delivery() {
+    let server = Postgres::start();
+    let store = Store::open(&server.database().await).await.unwrap();
+    let mut operator = server.connect().await;
+    for number in 0..3 {
+        accept(&store, number).await.unwrap();
+        // Longer than a connection is trusted unasked.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let end = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+             WHERE pid <> pg_backend_pid() AND datname <> 'postgres'";
+        sqlx::raw_sql(end).execute(&mut operator).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_server_that_falls_silent_keeps_nobody_waiting_for_ever() {
     let server = Postgres::start();
     let store = Store::open(&server.database().await).await.unwrap();

@@ -122,7 +122,7 @@ pub(crate) async fn run(backend: &Backend) {
 }
 
 async fn take_over(backend: &Backend) {
-    let (claim, change) = match backend.store.take_abandoned(CLAIM).await {
+    let (claim, change) = match backend.store.serving.take_abandoned(CLAIM).await {
         Ok(Some(taken)) => taken,
         Ok(None) => return,
         Err(error) => return tracing::debug!(%error, "the store can't say whether a change was cut off"),
@@ -138,7 +138,7 @@ async fn take_over(backend: &Backend) {
 
 async fn carry_out(backend: &Backend, order: &Order) -> Result<Made, ChangeError> {
     let environment = order.environment();
-    let claim = backend.store.claim_environment(environment, CLAIM).await?;
+    let claim = backend.store.serving.claim_environment(environment, CLAIM).await?;
     let claim = claim.ok_or_else(|| ChangeError::InProgress(environment.clone()))?;
     let work = async {
         let change = match begin(backend, &claim, order).await {
@@ -160,7 +160,7 @@ async fn hold<T>(backend: &Backend, claim: &Claim, work: impl Future<Output = En
     let renewing = async {
         loop {
             sleep(RENEW).await;
-            match backend.store.renew_claim(claim, CLAIM).await {
+            match backend.store.serving.renew_claim(claim, CLAIM).await {
                 Ok(()) => {}
                 Err(StoreError::Fenced) => return,
                 Err(error) => tracing::warn!(%error, environment = %claim.environment, "a claim could not be renewed yet"),
@@ -172,7 +172,7 @@ async fn hold<T>(backend: &Backend, claim: &Claim, work: impl Future<Output = En
         // It is another backend's now.
         () = renewing => End { outcome: Err(ChangeError::Unsettled), settled: false },
     };
-    if settled && let Err(error) = backend.store.release_environment(claim).await {
+    if settled && let Err(error) = backend.store.serving.release_environment(claim).await {
         tracing::warn!(%error, environment = %claim.environment, "a claim could not be given back; it runs out");
     }
     outcome
@@ -183,19 +183,19 @@ async fn begin(backend: &Backend, claim: &Claim, order: &Order) -> Result<Change
     let (store, artifacts) = (&backend.store, &backend.artifacts);
     match order {
         Order::Promote { model, version, from, to } => {
-            let deployed = store.deployment(model, from).await?.filter(|deployed| deployed.version == *version);
+            let deployed = store.serving.deployment(model, from).await?.filter(|deployed| deployed.version == *version);
             let mut deployed = deployed.ok_or_else(|| ChangeError::NotDeployed { version: *version, from: from.clone() })?;
             let location = VersionLocation { uri: deployed.uri, sha256: deployed.sha256.clone() };
             deployed.uri = artifacts.copy_version(&location, to, model, *version).await?.uri;
-            let change = store.promote(claim, deployed).await?;
+            let change = store.serving.promote(claim, deployed).await?;
             change.ok_or_else(|| ChangeError::AlreadyDeployed { version: *version, to: to.clone() })
         }
         Order::RollBack { model, environment } => {
-            let target = store.rollback_target(model, environment).await?;
+            let target = store.serving.rollback_target(model, environment).await?;
             let target = target.ok_or_else(|| ChangeError::NothingToRollBackTo(environment.clone()))?;
             let location = VersionLocation { uri: target.uri.clone(), sha256: target.sha256.clone() };
             artifacts.verify(&location).await?;
-            store.roll_back(claim, &target).await?.ok_or_else(|| ChangeError::Overtaken(environment.clone()))
+            store.serving.roll_back(claim, &target).await?.ok_or_else(|| ChangeError::Overtaken(environment.clone()))
         }
     }
 }
@@ -217,7 +217,7 @@ async fn complete(backend: &Backend, claim: &Claim, change: &Change) -> End<Reac
         model.name = %deployment.model, model.version = deployment.version, environment = %deployment.environment,
         error = %failure, "a change is taken back"
     );
-    let outcome = match backend.store.undo_change(claim, deployment).await {
+    let outcome = match backend.store.serving.undo_change(claim, deployment).await {
         Ok(true) => Err(failure),
         Ok(false) => Err(ChangeError::Overtaken(claim.environment.clone())),
         Err(_) => return End { outcome: Err(ChangeError::Unsettled), settled: false },
@@ -233,7 +233,7 @@ async fn complete(backend: &Backend, claim: &Claim, change: &Change) -> End<Reac
 async fn bring_out(backend: &Backend, change: &Change) -> Result<Reached, ChangeError> {
     let deployment = change.deployment.clone();
     let (model, environment) = (deployment.model, deployment.environment);
-    let current = backend.store.deployment(&model, &environment).await?;
+    let current = backend.store.serving.deployment(&model, &environment).await?;
     if current.is_none_or(|current| current.generation != deployment.generation) {
         return Err(ChangeError::Overtaken(environment));
     }
@@ -244,7 +244,7 @@ async fn bring_out(backend: &Backend, change: &Change) -> Result<Reached, Change
         environment: environment.clone(),
         generation: deployment.generation,
     };
-    let servers = backend.store.model_servers(fleet::SEEN_WITHIN).await?;
+    let servers = backend.store.serving.model_servers(fleet::SEEN_WITHIN).await?;
     let addresses = servers.into_iter().map(|(report, _)| report.address).collect();
     let reached = backend.fleet.roll_out(addresses, &model, &request, telemetry::trace_headers()).await?;
     keep_alias(backend, &model, &environment).await?;
@@ -254,7 +254,7 @@ async fn bring_out(backend: &Backend, change: &Change) -> Result<Reached, Change
 /// Points MLflow's alias at what the store says is deployed.
 async fn keep_alias(backend: &Backend, model: &ModelName, environment: &Environment) -> Result<(), ChangeError> {
     let current = || async {
-        let current = backend.store.deployment(model, environment).await?;
+        let current = backend.store.serving.deployment(model, environment).await?;
         Ok::<_, ChangeError>(current.map(|current| current.version))
     };
     backend.mlflow.keep_alias(model.as_str(), environment.as_str(), current).await

@@ -43,13 +43,13 @@ pub(crate) async fn run(backend: &Backend) {
 
 async fn send_all(backend: &Backend) -> anyhow::Result<()> {
     loop {
-        let unsent = backend.store.unsent_jobs(BATCH).await?;
+        let unsent = backend.store.pipelines.unsent_jobs(BATCH).await?;
         if unsent.is_empty() {
             return Ok(());
         }
         let jobs: Vec<Job> = unsent.iter().map(|&pipeline_id| Job { pipeline_id }).collect();
         backend.queue.send_all(&jobs).await?;
-        backend.store.mark_sent(&unsent).await?;
+        backend.store.pipelines.mark_sent(&unsent).await?;
         if unsent.len() < BATCH {
             // In a burst, the next ones come together.
             tokio::time::sleep(GATHER).await;
@@ -69,7 +69,7 @@ impl Watch {
         let waiting = backend.queue.waiting().await?;
         telemetry::metrics::queue_depth(waiting);
         // The store is asked only beside an empty queue: to count a long line of pipelines costs it some time.
-        let takeable = if waiting == 0 { backend.store.takeable().await? } else { 0 };
+        let takeable = if waiting == 0 { backend.store.pipelines.takeable().await? } else { 0 };
         if takeable == 0 {
             self.since = None;
             return Ok(());
@@ -77,7 +77,7 @@ impl Watch {
         if self.since.get_or_insert_with(Instant::now).elapsed() >= LOST_AFTER {
             self.since = None;
             tracing::info!(takeable, "pipelines wait and the queue is empty: their tickets are sent again");
-            backend.store.resend_all().await?;
+            backend.store.pipelines.resend_all().await?;
         }
         Ok(())
     }

@@ -40,7 +40,7 @@ impl KnownRepos {
         if known.is_some() {
             return Ok(known);
         }
-        let Some(repo) = store.repo_by_name(name).await.map_err(from_store)? else { return Ok(None) };
+        let Some(repo) = store.intake.repo_by_name(name).await.map_err(from_store)? else { return Ok(None) };
         let trigger = Trigger::new(&repo.branch, &repo.notebook_glob)
             .map_err(|error| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "bad_glob", error.to_string()))?;
         let repo = Arc::new(KnownRepo { branch: repo.branch, notebook_glob: repo.notebook_glob, trigger });

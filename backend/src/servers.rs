@@ -47,7 +47,7 @@ impl Servers {
         if let Some((_, list)) = kept.as_ref().filter(|(at, _)| at.elapsed() < KEPT) {
             return Ok(Arc::clone(list));
         }
-        let servers = match store.model_servers(SEEN_WITHIN).await {
+        let servers = match store.serving.model_servers(SEEN_WITHIN).await {
             Ok(servers) => servers,
             // Predictions don't need the database.
             Err(error) => match kept.as_ref() {

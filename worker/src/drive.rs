@@ -47,7 +47,7 @@ pub(crate) enum Next {
 /// decide.
 pub(crate) async fn work_off(worker: &Worker, shutdown: &CancellationToken) {
     while !shutdown.is_cancelled() {
-        match worker.store.take_next(&worker.config.name, worker.config.tuning.lease).await {
+        match worker.store.pipelines.take_next(&worker.config.name, worker.config.tuning.lease).await {
             Ok(Some(lease)) => match &worker.pods {
                 Some(pods) => pods::pipeline(worker, pods, lease, shutdown).await,
                 None => pipeline(worker, lease, shutdown, None).await,
@@ -69,7 +69,7 @@ pub(crate) type Fate = (PipelineStatus, String);
 pub(crate) async fn pipeline(worker: &Worker, lease: Lease, shutdown: &CancellationToken, fate: Option<Fate>) {
     let id = lease.pipeline_id;
     let span = tracing::info_span!("pipeline", pipeline.id = %id, trace_id = tracing::field::Empty);
-    match worker.store.pipeline_traceparent(id).await {
+    match worker.store.pipelines.pipeline_traceparent(id).await {
         Ok(Some(parent)) => telemetry::continue_trace(&span, &parent),
         Ok(None) => {}
         Err(error) => tracing::debug!(pipeline.id = %id, %error, "the pipeline's trace is not known"),
@@ -81,7 +81,7 @@ pub(crate) async fn pipeline(worker: &Worker, lease: Lease, shutdown: &Cancellat
 }
 
 async fn carry(worker: &Worker, lease: Lease, shutdown: &CancellationToken, fate: Option<Fate>) -> Result<(), StoreError> {
-    let record = worker.store.pipeline(lease.pipeline_id).await?;
+    let record = worker.store.pipelines.pipeline(lease.pipeline_id).await?;
     if record.started_at.is_none() {
         let waited = jiff::Timestamp::now().duration_since(record.created_at);
         telemetry::metrics::pipeline_waited(waited.try_into().unwrap_or_default());
@@ -142,7 +142,7 @@ fn poisoned(run: &Run) -> End {
 /// Ends the pipeline in the phase where it is.
 async fn end_now(run: &Run, (status, reason): Fate) -> Result<End, StoreError> {
     let store = &run.worker.store;
-    let record = run.durably(|| store.pipeline(run.record.id)).await?;
+    let record = run.durably(|| store.pipelines.pipeline(run.record.id)).await?;
     let statuses: Vec<_> = record.phases.iter().map(|phase| (phase.name, phase.status)).collect();
     let phase = pipeline::next_phase(&statuses).unwrap_or(Phase::Deploy);
     run.log.enter(phase);
@@ -157,7 +157,7 @@ async fn phases_to_end(run: &Arc<Run>) -> Result<End, StoreError> {
             return abandon(run).await;
         }
         let store = &run.worker.store;
-        let record = run.durably(|| store.pipeline(run.record.id)).await?;
+        let record = run.durably(|| store.pipelines.pipeline(run.record.id)).await?;
         let statuses: Vec<_> = record.phases.iter().map(|phase| (phase.name, phase.status)).collect();
         let Some(phase) = pipeline::next_phase(&statuses) else {
             return phases::deploy::end_from_checkpoint(run).await;
@@ -223,7 +223,7 @@ async fn one_phase(run: &Arc<Run>, phase: Phase) -> Result<Next, PhaseError> {
 
 async fn run_phase(run: &Arc<Run>, phase: Phase) -> Result<Next, PhaseError> {
     let store = &run.worker.store;
-    let attempt = run.durably(|| store.start_phase(&run.lease, phase)).await?;
+    let attempt = run.durably(|| store.pipelines.start_phase(&run.lease, phase)).await?;
     match phase {
         Phase::Download => unless_stopped(run, phases::download::run(run)).await,
         Phase::Validate => unless_stopped(run, phases::validate::run(run)).await,
@@ -248,7 +248,7 @@ async fn abandon(run: &Run) -> Result<End, StoreError> {
         run.log
             .say("this worker is stopping; the pipeline goes on from its last checkpoint elsewhere, or when mlsys is back");
         run.log.flush(LOG_PATIENCE).await;
-        run.worker.store.release_lease(&run.lease).await?;
+        run.worker.store.pipelines.release_lease(&run.lease).await?;
     }
     Err(StoreError::Fenced)
 }
@@ -266,7 +266,7 @@ async fn finish(run: &Run, end: End) -> Result<(), StoreError> {
     let End { status, deployed, reason } = end;
     phases::execute::end_run(run, status).await;
     let store = &run.worker.store;
-    run.durably(|| store.finish_pipeline(&run.lease, status, deployed, reason.as_deref())).await?;
+    run.durably(|| store.pipelines.finish_pipeline(&run.lease, status, deployed, reason.as_deref())).await?;
     run.worker.hub.end(run.record.id);
     telemetry::metrics::pipeline_ended(status.as_str());
     tracing::info!(%status, deployed, reason, "the pipeline ended");

@@ -56,7 +56,7 @@ impl PipelineLog {
         lease: Lease,
         lost: CancellationToken,
     ) -> Result<(Self, tokio::task::JoinHandle<()>, CancellationToken), StoreError> {
-        let stored = store.last_seq(lease.pipeline_id).await?;
+        let stored = store.pipelines.last_seq(lease.pipeline_id).await?;
         let waiting =
             Waiting { lines: Vec::new(), bytes: 0, dropped: 0, written: 0, next_seq: stored + 1, phase: Phase::Download };
         let shared = Shared { waiting: Mutex::new(waiting), wake: Notify::new(), stored: watch::Sender::new(stored) };
@@ -167,12 +167,12 @@ async fn write(log: PipelineLog, store: Store, hub: LogHub, lease: Lease, stop: 
 async fn store_batch(store: &Store, lease: &Lease, batch: &[LogLine], stop: &CancellationToken) -> bool {
     loop {
         let Some(first) = batch.first() else { return true };
-        match store.append_logs(lease, first.seq, batch).await {
+        match store.pipelines.append_logs(lease, first.seq, batch).await {
             Ok(()) => return true,
             Err(StoreError::Fenced) => return false,
             // An answer that got lost: the batch is stored. Anything else is somebody else's log.
             Err(StoreError::Conflict) => {
-                let last = store.last_seq(lease.pipeline_id).await.ok();
+                let last = store.pipelines.last_seq(lease.pipeline_id).await.ok();
                 return last == batch.last().map(|line| line.seq);
             }
             Err(error) => {

@@ -74,11 +74,11 @@ pub(crate) async fn pipeline(worker: &Worker, pods: &KubernetesRunner, lease: Le
 /// The lease, from this worker's hand or from that of the pod that is gone.
 async fn reclaim(worker: &Worker, lease: &Lease) -> Result<Option<Lease>, StoreError> {
     let (store, ttl) = (&worker.store, worker.config.tuning.lease);
-    match store.renew_lease(lease, ttl).await {
+    match store.pipelines.renew_lease(lease, ttl).await {
         Ok(_) => Ok(Some(lease.clone())),
         Err(StoreError::Fenced) => {
             let gone = owner(lease.pipeline_id, lease.token);
-            store.take_from(lease.pipeline_id, &gone, &worker.config.name, ttl).await
+            store.pipelines.take_from(lease.pipeline_id, &gone, &worker.config.name, ttl).await
         }
         Err(error) => Err(error),
     }
@@ -87,8 +87,8 @@ async fn reclaim(worker: &Worker, lease: &Lease) -> Result<Option<Lease>, StoreE
 /// One pod, from its making to its end.
 async fn one_pod(worker: &Worker, pods: &KubernetesRunner, lease: &Lease) -> Result<PodEnd, StoreError> {
     let id = lease.pipeline_id;
-    let record = worker.store.pipeline(id).await?;
-    let repo = worker.store.repo_by_name(&record.repo).await?;
+    let record = worker.store.pipelines.pipeline(id).await?;
+    let repo = worker.store.intake.repo_by_name(&record.repo).await?;
     let resources = repo.and_then(|repo| pods.resources(repo.cpu.as_deref(), repo.memory.as_deref()));
     // What the notebook allows itself is not known before it is validated, in the pod.
     let run_timeout = worker.config.tuning.run_timeout.max(LONGEST_RUN);
@@ -111,9 +111,9 @@ async fn keep(worker: Worker, lease: Lease, cancel: CancellationToken) {
     loop {
         ticks.tick().await;
         let asked = if held {
-            worker.store.renew_lease(&lease, worker.config.tuning.lease).await.map(|state| state.cancel_requested)
+            worker.store.pipelines.renew_lease(&lease, worker.config.tuning.lease).await.map(|state| state.cancel_requested)
         } else {
-            worker.store.cancel_requested(lease.pipeline_id).await
+            worker.store.pipelines.cancel_requested(lease.pipeline_id).await
         };
         match asked {
             Ok(true) => return cancel.cancel(),
@@ -132,7 +132,7 @@ pub(crate) async fn sweep(worker: Worker, pods: KubernetesRunner) {
         ticks.tick().await;
         let store = &worker.store;
         let swept = pods.sweep(|id, token| async move {
-            match store.lease_number(id).await {
+            match store.pipelines.lease_number(id).await {
                 // The pod that adopts a lease gets the next number.
                 Ok(Some(current)) => current == token || current == token + 1,
                 Ok(None) | Err(StoreError::NotFound) => false,

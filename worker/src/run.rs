@@ -105,20 +105,20 @@ impl Run {
         checkpoint: Option<&Value>,
     ) -> Result<(), StoreError> {
         let store = &self.worker.store;
-        self.durably(|| store.finish_phase(&self.lease, phase, status, error, checkpoint)).await
+        self.durably(|| store.pipelines.finish_phase(&self.lease, phase, status, error, checkpoint)).await
     }
 
     /// Records what became known of the pipeline, durably.
     pub async fn describe(&self, description: store::Description) -> Result<(), StoreError> {
         let store = &self.worker.store;
-        self.durably(|| store.describe(&self.lease, description.clone())).await
+        self.durably(|| store.pipelines.describe(&self.lease, description.clone())).await
     }
 
     /// Makes sure, right before something is changed outside of the store, that the pipeline is still ours: a worker that
     /// was paused through its lease finds out here.
     pub async fn ensure_held(&self) -> Result<(), StoreError> {
         let (store, ttl) = (&self.worker.store, self.worker.config.tuning.lease);
-        self.durably(|| store.renew_lease(&self.lease, ttl)).await.map(drop)
+        self.durably(|| store.pipelines.renew_lease(&self.lease, ttl)).await.map(drop)
     }
 
     /// Removes the working folder.
@@ -164,7 +164,7 @@ impl Run {
     /// What an earlier phase left for the later ones.
     pub async fn checkpoint<T: serde::de::DeserializeOwned>(&self, phase: Phase) -> Result<T, PhaseError> {
         let store = &self.worker.store;
-        let value = self.durably(|| store.checkpoint(self.record.id, phase)).await?;
+        let value = self.durably(|| store.pipelines.checkpoint(self.record.id, phase)).await?;
         let value = value.ok_or_else(|| PhaseError::Fail(format!("the {phase} phase left no checkpoint")))?;
         serde_json::from_value(value).map_err(|error| PhaseError::Fail(format!("the {phase} phase's checkpoint: {error}")))
     }
@@ -185,7 +185,7 @@ impl Run {
                 _ = ticks.tick() => {}
                 () = &mut out_of_grace => return self.stop(Stop::Shutdown),
             }
-            match self.worker.store.renew_lease(&self.lease, tuning.lease).await {
+            match self.worker.store.pipelines.renew_lease(&self.lease, tuning.lease).await {
                 Ok(state) if state.cancel_requested => self.stop(Stop::Cancelled),
                 Ok(_) => heard = Instant::now(),
                 Err(StoreError::Fenced) => return self.stop(Stop::Lost),

@@ -134,7 +134,8 @@ impl Worker {
     /// # Errors
     /// When the store can't be asked.
     pub async fn run_one(&self, id: PipelineId, token: i64, shutdown: &CancellationToken) -> Result<bool, StoreError> {
-        let Some(lease) = self.store.adopt_lease(id, token, &self.config.name, self.config.tuning.lease).await? else {
+        let Some(lease) = self.store.pipelines.adopt_lease(id, token, &self.config.name, self.config.tuning.lease).await?
+        else {
             return Ok(false);
         };
         drive::pipeline(self, lease, shutdown, None).await;
@@ -144,7 +145,7 @@ impl Worker {
     /// What it needs, and whether that answers.
     pub async fn dependencies(&self, queue: &bus::Queue) -> [service::health::Dependency; 3] {
         let (store, queue, mlflow) = tokio::join!(
-            check("store", self.store.repos()),
+            check("store", self.store.intake.repos()),
             check("queue", queue.check()),
             check("mlflow", self.mlflow.health())
         );

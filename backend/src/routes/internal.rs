@@ -28,8 +28,8 @@ pub(crate) async fn report(
     if !report.address.starts_with("http://") && !report.address.starts_with("https://") {
         return Err(bad_request("bad_address", "address must be the http(s) address of the model-server"));
     }
-    backend.store.report_server(&report).await.map_err(from_store)?;
-    let (change, deployed) = backend.store.desired().await.map_err(from_store)?;
+    backend.store.serving.report_server(&report).await.map_err(from_store)?;
+    let (change, deployed) = backend.store.serving.desired().await.map_err(from_store)?;
     let etag = format!("\"{change}\"");
     if headers.get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes()) {
         return Ok(StatusCode::NOT_MODIFIED.into_response());

@@ -59,10 +59,10 @@ pub(crate) async fn stored(
     Query(query): Query<After>,
 ) -> Result<Json<Page<LogLine>>, ApiError> {
     let id: PipelineId = parse(&id)?;
-    backend.store.pipeline(id).await.map_err(from_store)?;
+    backend.store.pipelines.pipeline(id).await.map_err(from_store)?;
     let limit = query.limit.unwrap_or(BATCH).clamp(1, PAGE_MAX);
     // One more than asked for tells whether there are more now.
-    let mut items = backend.store.logs(id, query.after, limit + 1).await.map_err(from_store)?;
+    let mut items = backend.store.pipelines.logs(id, query.after, limit + 1).await.map_err(from_store)?;
     let is_cut = items.len() > limit;
     items.truncate(limit);
     let next = items.last().filter(|_| is_cut).map(|line| line.seq.to_string());
@@ -76,13 +76,13 @@ pub(crate) async fn stored(
 )]
 pub(crate) async fn download(State(backend): State<Backend>, Path(id): Path<String>) -> Result<Response, ApiError> {
     let id: PipelineId = parse(&id)?;
-    let end = backend.store.details(id).await.map_err(from_store)?.log_lines;
+    let end = backend.store.pipelines.details(id).await.map_err(from_store)?.log_lines;
     let store = backend.store.clone();
     let text = futures_util::stream::try_unfold(0, move |sent| {
         let store = store.clone();
         async move {
             let wanted = usize::try_from(end.saturating_sub(sent)).unwrap_or(BATCH).min(BATCH);
-            let lines = if wanted == 0 { Vec::new() } else { store.logs(id, sent, wanted).await? };
+            let lines = if wanted == 0 { Vec::new() } else { store.pipelines.logs(id, sent, wanted).await? };
             Ok::<_, StoreError>(lines.last().map(|last| (lines.iter().map(text_line).collect::<String>(), last.seq)))
         }
     });
@@ -106,7 +106,7 @@ pub(crate) async fn follow(
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, ApiError> {
     let id: PipelineId = parse(&id)?;
-    backend.store.pipeline(id).await.map_err(from_store)?;
+    backend.store.pipelines.pipeline(id).await.map_err(from_store)?;
     Ok(upgrade.on_upgrade(move |socket| async move {
         let mut follower = Follower { socket, id, sent: query.after };
         if let Err(error) = follower.run(&backend).await {
@@ -137,7 +137,7 @@ impl Follower {
         let mut feed = backend.hub.subscribe(self.id);
         loop {
             // The status is read before the lines: when it is final, the lines that follow are all there are.
-            let status = backend.store.pipeline(self.id).await?.status;
+            let status = backend.store.pipelines.pipeline(self.id).await?.status;
             while self.send_stored(backend).await? == BATCH {}
             if status.is_final() {
                 return self.end(status).await;
@@ -187,7 +187,7 @@ impl Follower {
     }
 
     async fn send_stored(&mut self, backend: &Backend) -> anyhow::Result<usize> {
-        let lines = backend.store.log_frames(self.id, self.sent, BATCH).await?;
+        let lines = backend.store.pipelines.log_frames(self.id, self.sent, BATCH).await?;
         let count = lines.len();
         for (seq, frame) in lines {
             self.sent = seq;

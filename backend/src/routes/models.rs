@@ -47,7 +47,7 @@ pub(crate) async fn list(
     Query(page): Query<PageQuery>,
 ) -> Result<Json<Page<ModelSummary>>, ApiError> {
     let after = page.after.as_deref().map(parse).transpose()?;
-    let (items, next) = backend.store.models(after.as_ref(), page.limit()).await.map_err(from_store)?;
+    let (items, next) = backend.store.serving.models(after.as_ref(), page.limit()).await.map_err(from_store)?;
     Ok(Json(Page { items, next: next.map(String::from) }))
 }
 
@@ -62,7 +62,7 @@ pub(crate) async fn one(State(backend): State<Backend>, Path(name): Path<String>
 
 /// A model that has a version; 404 for others.
 pub(crate) async fn known(backend: &Backend, name: &ModelName) -> Result<ModelDetail, ApiError> {
-    let found = backend.store.model(name).await.map_err(from_store)?;
+    let found = backend.store.serving.model(name).await.map_err(from_store)?;
     let (summary, deployments) = found.ok_or_else(|| not_found(format!("there is no model {name}")))?;
     Ok(ModelDetail { summary, deployments })
 }

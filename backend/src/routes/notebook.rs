@@ -106,8 +106,8 @@ pub(crate) async fn parameters(
 }
 
 async fn stored(backend: &Backend, id: PipelineId) -> Result<String, ApiError> {
-    let Some(notebook) = backend.store.notebook(id).await.map_err(from_store)? else {
-        backend.store.pipeline(id).await.map_err(from_store)?;
+    let Some(notebook) = backend.store.pipelines.notebook(id).await.map_err(from_store)? else {
+        backend.store.pipelines.pipeline(id).await.map_err(from_store)?;
         return Err(not_found("the notebook has not been read yet, or is no notebook"));
     };
     Ok(notebook)

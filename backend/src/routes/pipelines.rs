@@ -99,7 +99,7 @@ pub(crate) async fn list(
         limit: query.limit.unwrap_or(PAGE).clamp(1, PAGE_MAX),
         after: query.after.as_deref().map(parse::<PipelineId>).transpose()?,
     };
-    let (items, next) = backend.store.pipelines(filter).await.map_err(from_store)?;
+    let (items, next) = backend.store.pipelines.pipelines(filter).await.map_err(from_store)?;
     Ok(Json(Page { items, next: next.map(|id| id.to_string()) }))
 }
 
@@ -141,8 +141,9 @@ pub(crate) struct PipelineLinks {
 )]
 pub(crate) async fn one(State(backend): State<Backend>, Path(id): Path<String>) -> Result<Json<PipelineDetail>, ApiError> {
     let id = parse(&id)?;
-    let record = backend.store.pipeline(id).await.map_err(from_store)?;
-    let Details { manual, delivery_id, log_lines, judgement } = backend.store.details(id).await.map_err(from_store)?;
+    let record = backend.store.pipelines.pipeline(id).await.map_err(from_store)?;
+    let Details { manual, delivery_id, log_lines, judgement } =
+        backend.store.pipelines.details(id).await.map_err(from_store)?;
     let Judgement { gates, champion } = judgement.unwrap_or_default();
     let links = PipelineLinks {
         commit: backend.host(&record.repo).commit_page(&record.repo, &record.commit_sha),
@@ -180,7 +181,7 @@ pub(crate) async fn create(
     State(backend): State<Backend>,
     Json(new): Json<NewRun>,
 ) -> Result<(StatusCode, Json<PipelineRecord>), ApiError> {
-    if backend.store.repo_by_name(&new.repo).await.map_err(from_store)?.is_none() {
+    if backend.store.intake.repo_by_name(&new.repo).await.map_err(from_store)?.is_none() {
         return Err(not_found(format!("{} is not registered: POST /api/repos registers it", new.repo)));
     }
     if !pipeline::is_notebook(&new.notebook_path) {
@@ -198,9 +199,9 @@ pub(crate) async fn create(
         manual: true,
         traceparent: service::telemetry::current_traceparent(),
     };
-    let id = backend.store.create_pipeline(pipeline).await.map_err(from_store)?;
+    let id = backend.store.intake.create_pipeline(pipeline).await.map_err(from_store)?;
     backend.jobs.notify_one();
-    Ok((StatusCode::ACCEPTED, Json(backend.store.pipeline(id).await.map_err(from_store)?)))
+    Ok((StatusCode::ACCEPTED, Json(backend.store.pipelines.pipeline(id).await.map_err(from_store)?)))
 }
 
 /// Asks for a pipeline to end.
@@ -213,8 +214,8 @@ pub(crate) async fn cancel(
     Path(id): Path<String>,
 ) -> Result<(StatusCode, Json<PipelineRecord>), ApiError> {
     let id = parse(&id)?;
-    backend.store.request_cancel(id).await.map_err(from_store)?;
-    Ok((StatusCode::ACCEPTED, Json(backend.store.pipeline(id).await.map_err(from_store)?)))
+    backend.store.pipelines.request_cancel(id).await.map_err(from_store)?;
+    Ok((StatusCode::ACCEPTED, Json(backend.store.pipelines.pipeline(id).await.map_err(from_store)?)))
 }
 
 /// Goes on from the phase that failed.
@@ -227,7 +228,7 @@ pub(crate) async fn retry(
     Path(id): Path<String>,
 ) -> Result<(StatusCode, Json<PipelineRecord>), ApiError> {
     let id = parse(&id)?;
-    backend.store.retry(id).await.map_err(from_store)?;
+    backend.store.pipelines.retry(id).await.map_err(from_store)?;
     backend.jobs.notify_one();
-    Ok((StatusCode::ACCEPTED, Json(backend.store.pipeline(id).await.map_err(from_store)?)))
+    Ok((StatusCode::ACCEPTED, Json(backend.store.pipelines.pipeline(id).await.map_err(from_store)?)))
 }

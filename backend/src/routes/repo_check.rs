@@ -79,7 +79,7 @@ pub(crate) async fn check(
 ) -> Result<Json<RepoCheck>, ApiError> {
     let trigger = trigger(&new.branch, &new.notebook_glob)?;
     let repo = &new.full_name;
-    let registered = backend.store.repo_by_name(repo).await.map_err(from_store)?;
+    let registered = backend.store.intake.repo_by_name(repo).await.map_err(from_store)?;
     let mut found = Found::default();
     let base = hooks::base(&backend, &headers);
     let looked = look(backend.host(repo), repo, &trigger, &mut found);

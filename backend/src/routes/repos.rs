@@ -56,7 +56,7 @@ impl RepoView {
 }
 
 async fn view(backend: &Backend, repo: Repo, headers: &HeaderMap) -> Result<RepoView, ApiError> {
-    let last = backend.store.last_deliveries().await.map_err(from_store)?.remove(&repo.full_name);
+    let last = backend.store.intake.last_deliveries().await.map_err(from_store)?.remove(&repo.full_name);
     Ok(RepoView::new(backend, repo, last, &hooks::base(backend, headers)))
 }
 
@@ -133,8 +133,8 @@ pub(crate) async fn list(
     headers: HeaderMap,
 ) -> Result<Json<Page<RepoView>>, ApiError> {
     let limit = query.limit.unwrap_or(PAGE).clamp(1, PAGE_MAX);
-    let mut repos = backend.store.repos().await.map_err(from_store)?;
-    let mut last = backend.store.last_deliveries().await.map_err(from_store)?;
+    let mut repos = backend.store.intake.repos().await.map_err(from_store)?;
+    let mut last = backend.store.intake.last_deliveries().await.map_err(from_store)?;
     // The database and this process may order names differently.
     repos.sort_by(|one, other| one.full_name.as_str().cmp(other.full_name.as_str()));
     repos.retain(|repo| query.after.as_deref().is_none_or(|after| repo.full_name.as_str() > after));
@@ -160,7 +160,7 @@ pub(crate) async fn one(
 }
 
 async fn registered(backend: &Backend, id: i64) -> Result<Repo, ApiError> {
-    let found = backend.store.repo(id).await.map_err(from_store)?;
+    let found = backend.store.intake.repo(id).await.map_err(from_store)?;
     found.ok_or_else(|| from_store(store::StoreError::NotFound))
 }
 
@@ -172,7 +172,7 @@ pub(crate) async fn add(
     Json(new): Json<NewRepo>,
 ) -> Result<(StatusCode, Json<RepoView>), ApiError> {
     trigger(&new.branch, &new.notebook_glob)?;
-    let repo = backend.store.add_repo(&new.full_name, &new.branch, &new.notebook_glob).await.map_err(from_store)?;
+    let repo = backend.store.intake.add_repo(&new.full_name, &new.branch, &new.notebook_glob).await.map_err(from_store)?;
     hooks::install(&backend, &repo.full_name, &hooks::base(&backend, &headers)).await;
     Ok((StatusCode::CREATED, Json(view(&backend, repo, &headers).await?)))
 }
@@ -210,7 +210,7 @@ pub(crate) async fn change(
     memory.flatten().map(|memory| check_quantity("memory", memory)).transpose()?;
     let (branch, notebook_glob) = (change.branch.as_deref(), change.notebook_glob.as_deref());
     let change = RepoChange { branch, notebook_glob, cpu, memory };
-    let repo = backend.store.update_repo(id, change).await.map_err(from_store)?;
+    let repo = backend.store.intake.update_repo(id, change).await.map_err(from_store)?;
     backend.known_repos.forget();
     Ok(Json(view(&backend, repo, &headers).await?))
 }
@@ -218,7 +218,7 @@ pub(crate) async fn change(
 /// Forgets a repository: its pushes run nothing any more; its pipelines stay.
 #[utoipa::path(delete, path = "/api/repos/{id}", operation_id = "removeRepo", tag = "repos", responses((status = NO_CONTENT)))]
 pub(crate) async fn remove(State(backend): State<Backend>, Path(id): Path<i64>) -> Result<StatusCode, ApiError> {
-    backend.store.delete_repo(id).await.map_err(from_store)?;
+    backend.store.intake.delete_repo(id).await.map_err(from_store)?;
     backend.known_repos.forget();
     Ok(StatusCode::NO_CONTENT)
 }

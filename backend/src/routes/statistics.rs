@@ -38,6 +38,6 @@ pub(crate) struct Statistics {
 )]
 pub(crate) async fn by_day(State(backend): State<Backend>, Query(query): Query<Days>) -> Result<Json<Statistics>, ApiError> {
     let days = query.days.unwrap_or(DAYS).clamp(1, DAYS_MAX);
-    let days = backend.store.statistics(Timestamp::now(), days).await.map_err(from_store)?;
+    let days = backend.store.pipelines.statistics(Timestamp::now(), days).await.map_err(from_store)?;
     Ok(Json(Statistics { days }))
 }

@@ -39,7 +39,7 @@ pub(crate) async fn traffic(
 ) -> Result<Json<ModelTraffic>, ApiError> {
     let name: ModelName = parse(&name)?;
     known(&backend, &name).await?;
-    let servers = backend.store.model_servers(fleet::SEEN_WITHIN).await.map_err(from_store)?;
+    let servers = backend.store.serving.model_servers(fleet::SEEN_WITHIN).await.map_err(from_store)?;
     let addresses = servers.into_iter().map(|(report, _)| report.address).collect();
     let versions = backend.fleet.traffic(addresses, &name).await.map_err(|error| {
         ApiError::new(StatusCode::BAD_GATEWAY, "model_server_unavailable", format!("{error}; try again shortly"))

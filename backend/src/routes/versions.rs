@@ -57,7 +57,7 @@ pub(crate) async fn list(
 ) -> Result<Json<Page<VersionRecord>>, ApiError> {
     let name: ModelName = parse(&name)?;
     known(&backend, &name).await?;
-    let found = backend.store.model_versions(&name, page.number()?, page.limit()).await.map_err(from_store)?;
+    let found = backend.store.serving.model_versions(&name, page.number()?, page.limit()).await.map_err(from_store)?;
     Ok(Json(Page { items: found.0, next: found.1.map(|version| version.to_string()) }))
 }
 
@@ -71,7 +71,7 @@ pub(crate) async fn one(
     Path((name, version)): Path<(String, u64)>,
 ) -> Result<Json<VersionDetail>, ApiError> {
     let name: ModelName = parse(&name)?;
-    let record = backend.store.model_version(&name, version).await.map_err(from_store)?;
+    let record = backend.store.serving.model_version(&name, version).await.map_err(from_store)?;
     let record = record.ok_or_else(|| not_found(format!("there is no version {version} of a model {name}")))?;
     let location = VersionLocation { uri: record.uri.clone(), sha256: record.sha256.clone() };
     let manifest = backend.artifacts.manifest(&location).await.map_err(from_artifact)?;
@@ -91,7 +91,7 @@ pub(crate) async fn history(
 ) -> Result<Json<Page<DeploymentEvent>>, ApiError> {
     let name: ModelName = parse(&name)?;
     known(&backend, &name).await?;
-    let found = backend.store.deployment_events(&name, page.number()?, page.limit()).await.map_err(from_store)?;
+    let found = backend.store.serving.deployment_events(&name, page.number()?, page.limit()).await.map_err(from_store)?;
     Ok(Json(Page { items: found.0, next: found.1.map(|generation| generation.to_string()) }))
 }
 

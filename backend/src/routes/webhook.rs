@@ -103,7 +103,7 @@ async fn take_push(backend: &Backend, delivery: NewDelivery<'_>, push: &Push) ->
             traceparent: traceparent.clone(),
         })
         .collect();
-    let accepted = backend.store.accept_delivery(delivery, pipelines).await.map_err(from_store)?;
+    let accepted = backend.store.intake.accept_delivery(delivery, pipelines).await.map_err(from_store)?;
     Ok(answer(backend, accepted))
 }
 
@@ -129,7 +129,7 @@ async fn registered(backend: &Backend, name: &RepoName) -> Result<Option<Arc<Kno
     if found.is_some() || !name.is_local() {
         return Ok(found);
     }
-    match backend.store.add_repo(name, LOCAL_BRANCHES, ALL_NOTEBOOKS).await {
+    match backend.store.intake.add_repo(name, LOCAL_BRANCHES, ALL_NOTEBOOKS).await {
         // Two first pushes at once: the other one registered it.
         Ok(_) | Err(store::StoreError::Conflict) => find().await,
         Err(error) => Err(from_store(error)),

@@ -63,7 +63,7 @@ async fn call(store: Store, number: Arc<AtomicU64>, end: Instant) -> Result<Vec<
         let repo = pipeline.repo.clone();
         let delivery = NewDelivery { delivery_id: &delivery_id, event: "push", repo: Some(&repo) };
         let begun = Instant::now();
-        store.accept_delivery(delivery, vec![pipeline]).await?;
+        store.intake.accept_delivery(delivery, vec![pipeline]).await?;
         times.push(begun.elapsed());
     }
     Ok(times)

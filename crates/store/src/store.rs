@@ -1,12 +1,17 @@
 //! The store, as a process holds it.
 
-use crate::{StoreError, database::Database, intake::Intake};
+use crate::{Intake, Pipelines, Serving, StoreError, db::database::Database};
 
-/// The store. Clones share their connections. It belongs to the runtime that it was opened on.
+/// The store, by subject. Clones share their connections. It belongs to the runtime that it was opened on.
 #[derive(Debug, Clone)]
 pub struct Store {
-    pub(crate) database: Database,
-    pub(crate) intake: Intake,
+    /// Repositories and deliveries.
+    pub intake: Intake,
+    /// Pipelines and all that belongs to one.
+    pub pipelines: Pipelines,
+    /// Versions, deployments, model-servers.
+    pub serving: Serving,
+    database: Database,
 }
 
 impl Store {
@@ -14,7 +19,12 @@ impl Store {
     /// or at `postgres://user:password@host:port/name`, and brings its tables up to date.
     pub async fn open(database_url: &str) -> Result<Self, StoreError> {
         let database = Database::open(database_url).await?;
-        Ok(Self { intake: Intake::start(&database), database })
+        Ok(Self {
+            intake: Intake::start(&database),
+            pipelines: Pipelines { database: database.clone() },
+            serving: Serving { database: database.clone() },
+            database,
+        })
     }
 
     /// Waits for running operations and closes the connections. Every later operation fails.

@@ -32,7 +32,7 @@ pub async fn run(run: &Run) -> Result<Next, PhaseError> {
 
 /// The end of a pipeline whose phases had all ended when its worker died.
 pub async fn end_from_checkpoint(run: &Run) -> Result<End, store::StoreError> {
-    let checkpoint = run.worker.store.checkpoint(run.record.id, Phase::Deploy).await?;
+    let checkpoint = run.worker.store.pipelines.checkpoint(run.record.id, Phase::Deploy).await?;
     let checkpoint = checkpoint.and_then(|value| serde_json::from_value::<Checkpoint>(value).ok());
     checkpoint
         .map(Checkpoint::end)
@@ -54,7 +54,7 @@ async fn deploy(run: &Run) -> Result<Checkpoint, PhaseError> {
 
     let dev = Environment::dev();
     let store = &run.worker.store;
-    let deployed = run.durably(|| store.deployment(model, &dev)).await?;
+    let deployed = run.durably(|| store.serving.deployment(model, &dev)).await?;
     let is_deployed = deployed.as_ref().is_some_and(|deployed| deployed.pipeline_id == run.record.id);
     let current = deployed.filter(|_| !is_deployed);
     if let Some(newer) = current.as_ref().filter(|current| !pipeline::may_replace(Some(current.pipeline_id), run.record.id))
@@ -73,7 +73,7 @@ async fn deploy(run: &Run) -> Result<Checkpoint, PhaseError> {
         let champion =
             current.as_ref().map(|current| Champion { version: current.version, metrics: current.metrics.clone() });
         let judgement = Judgement { gates: decision.gates.clone(), champion };
-        run.durably(|| store.record_judgement(&run.lease, &judgement)).await?;
+        run.durably(|| store.pipelines.record_judgement(&run.lease, &judgement)).await?;
     }
     if !decision.passed {
         let stays = current.map_or(String::new(), |current| format!("; version {} stays in service", current.version));
@@ -90,8 +90,8 @@ async fn deploy(run: &Run) -> Result<Checkpoint, PhaseError> {
 
 /// Whether this pipeline's model is the deployed one, as recorded.
 pub async fn is_deployed(run: &Run) -> Result<bool, store::StoreError> {
-    let Some(model) = run.worker.store.pipeline(run.record.id).await?.model_name else { return Ok(false) };
-    let current = run.worker.store.deployment(&model, &Environment::dev()).await?;
+    let Some(model) = run.worker.store.pipelines.pipeline(run.record.id).await?.model_name else { return Ok(false) };
+    let current = run.worker.store.serving.deployment(&model, &Environment::dev()).await?;
     Ok(current.is_some_and(|current| current.pipeline_id == run.record.id))
 }
 
@@ -112,7 +112,7 @@ async fn swap_in(
         sha256: registered.sha256.clone(),
         metrics: metrics.iter().map(|(name, value)| (name.clone(), Some(*value))).collect(),
     };
-    let generation = match run.durably(|| store.begin_deployment(&run.lease, new.clone())).await? {
+    let generation = match run.durably(|| store.serving.begin_deployment(&run.lease, new.clone())).await? {
         Begun::Current { generation, .. } => generation,
         Begun::Newer { version } => return Ok(not_newest(version)),
         Begun::RolledBack => {
@@ -122,20 +122,20 @@ async fn swap_in(
     };
     let (uri, sha256) = (registered.uri.clone(), registered.sha256.clone());
     let request = LoadRequest { version, uri, sha256, environment: dev.clone(), generation };
-    let servers = run.durably(|| store.model_servers(fleet::SEEN_WITHIN)).await?;
+    let servers = run.durably(|| store.serving.model_servers(fleet::SEEN_WITHIN)).await?;
     let addresses = servers.into_iter().map(|(report, _)| report.address).collect();
     let reached = match run.worker.fleet.roll_out(addresses, model, &request, telemetry::trace_headers()).await {
         Ok(reached) => reached,
         // The model is at fault, not a server: what was there before is deployed again.
         Err(RollOutError::Refused(detail)) => {
-            run.durably(|| store.revert_deployment(&run.lease, generation)).await?;
+            run.durably(|| store.serving.revert_deployment(&run.lease, generation)).await?;
             return Err(PhaseError::Fail(format!("the model-servers did not load the model: {detail}")));
         }
         // It stays deployed: a server that comes back loads it by itself, and the next try finds it there.
         Err(error) => return Err(PhaseError::retry(error)),
     };
     let current = || async {
-        let current = run.durably(|| store.deployment(model, &dev)).await?;
+        let current = run.durably(|| store.serving.deployment(model, &dev)).await?;
         Ok::<_, PhaseError>(current.map(|current| current.version))
     };
     run.worker.mlflow.keep_alias(model.as_str(), dev.as_str(), current).await?;

@@ -233,7 +233,7 @@ fn save_snapshots(run: &Arc<Run>) -> (watch::Sender<Vec<u8>>, tokio::task::JoinH
     let saver = tokio::spawn(async move {
         while receiver.changed().await.is_ok() {
             let snapshot = receiver.borrow_and_update().clone();
-            if let Err(error) = run.worker.store.save_notebook(&run.lease, &snapshot).await {
+            if let Err(error) = run.worker.store.pipelines.save_notebook(&run.lease, &snapshot).await {
                 tracing::debug!(%error, "a snapshot of the running notebook was not stored");
             }
         }
@@ -245,7 +245,7 @@ async fn keep_notebook(run: &Run, notebook: &NotebookFile) -> Result<(), PhaseEr
     let bytes = notebook.to_json();
     tokio::fs::write(run.executed_notebook(), &bytes).await?;
     let store = &run.worker.store;
-    Ok(run.durably(|| store.save_notebook(&run.lease, &bytes)).await?)
+    Ok(run.durably(|| store.pipelines.save_notebook(&run.lease, &bytes)).await?)
 }
 
 /// What an outcome means for the pipeline.

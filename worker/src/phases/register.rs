@@ -92,7 +92,7 @@ async fn version(run: &Run, executed: &execute::Checkpoint) -> Result<u64, Phase
 /// Takes back a version that came too late, unless the worker that has the pipeline now found and took it.
 async fn take_back(run: &Run, name: &str, run_id: &str, version: u64) -> Result<u64, PhaseError> {
     let (mlflow, store) = (&run.worker.mlflow, &run.worker.store);
-    let recorded = run.durably(|| store.pipeline(run.record.id)).await?.registry_version;
+    let recorded = run.durably(|| store.pipelines.pipeline(run.record.id)).await?.registry_version;
     let twin = match recorded {
         Some(recorded) => recorded != version,
         None => mlflow.find_versions_by_run(name, run_id).await?.len() > 1,
@@ -130,7 +130,7 @@ async fn record(
         sha256: location.sha256.clone(),
         uri: location.uri.clone(),
     };
-    Ok(run.durably(|| store.record_version(&run.lease, new.clone())).await?)
+    Ok(run.durably(|| store.serving.record_version(&run.lease, new.clone())).await?)
 }
 
 /// The checkpoint, for the later phases.

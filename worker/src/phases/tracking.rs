@@ -93,7 +93,7 @@ pub async fn upload_outputs(run: &Run, tracked: &mlflow::Run, spilled: &[PathBuf
 /// Ends the run as the pipeline ended.
 pub async fn end_run(run: &Run, status: PipelineStatus) -> Result<(), PhaseError> {
     let store = &run.worker.store;
-    let Some(run_id) = run.durably(|| store.pipeline(run.record.id)).await?.mlflow_run_id else { return Ok(()) };
+    let Some(run_id) = run.durably(|| store.pipelines.pipeline(run.record.id)).await?.mlflow_run_id else { return Ok(()) };
     run.ensure_held().await?;
     let status = match status {
         PipelineStatus::Failed => RunStatus::Failed,

@@ -65,13 +65,13 @@ pub async fn run(run: &Run) -> Result<Next, PhaseError> {
 async fn keep(run: &Run, bytes: &[u8]) -> Result<(), PhaseError> {
     let Ok(notebook) = kernel::NotebookFile::parse(bytes) else { return Ok(()) };
     let (notebook, store) = (notebook.to_json(), &run.worker.store);
-    Ok(run.durably(|| store.save_notebook(&run.lease, &notebook)).await?)
+    Ok(run.durably(|| store.pipelines.save_notebook(&run.lease, &notebook)).await?)
 }
 
 /// The end of a pipeline whose worker died after it had seen that there is nothing to run.
 pub async fn end_if_untagged(run: &Run) -> Result<Option<End>, store::StoreError> {
     let store = &run.worker.store;
-    let checkpoint = run.durably(|| store.checkpoint(run.record.id, Phase::Validate)).await?;
+    let checkpoint = run.durably(|| store.pipelines.checkpoint(run.record.id, Phase::Validate)).await?;
     let checkpoint = checkpoint.and_then(|value| serde_json::from_value(value).ok());
     Ok(matches!(checkpoint, Some(Checkpoint::Untagged)).then(|| skipped(UNTAGGED)))
 }

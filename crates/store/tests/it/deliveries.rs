@@ -10,7 +10,7 @@ use crate::{TTL, World, pushed};
 async fn accept(store: &Store, delivery_id: &str, pipelines: Vec<NewPipeline>) -> Accepted {
     let repo = "octocat/titanic".parse().unwrap();
     let delivery = NewDelivery { delivery_id, event: "push", repo: Some(&repo) };
-    store.accept_delivery(delivery, pipelines).await.unwrap()
+    store.intake.accept_delivery(delivery, pipelines).await.unwrap()
 }
 
 async fn accept_new(store: &Store, delivery_id: &str, pipelines: Vec<NewPipeline>) -> Vec<PipelineRef> {
@@ -27,13 +27,13 @@ async fn a_delivery_makes_queued_pipelines_with_five_pending_phases_that_wait_to
     let made = accept_new(store, "d1", vec![new, pushed(1, "b.ipynb")]).await;
     assert_eq!(made.iter().map(|made| made.notebook_path.as_str()).collect::<Vec<_>>(), ["a.ipynb", "b.ipynb"]);
 
-    let pipeline = store.pipeline(made[0].id).await.unwrap();
+    let pipeline = store.pipelines.pipeline(made[0].id).await.unwrap();
     assert_eq!(pipeline.status, PipelineStatus::Queued);
     assert_eq!(pipeline.parameters, parameters);
     let phases: Vec<_> = pipeline.phases.iter().map(|phase| (phase.name.as_str(), phase.status, phase.attempt)).collect();
     let expected = ["download", "validate", "execute", "register", "deploy"].map(|name| (name, PhaseStatus::Pending, 0));
     assert_eq!(phases, expected);
-    assert_eq!(store.unsent_jobs(10).await.unwrap(), [made[0].id, made[1].id]);
+    assert_eq!(store.pipelines.unsent_jobs(10).await.unwrap(), [made[0].id, made[1].id]);
 }
 
 async fn the_same_delivery_twice_answers_its_pipelines_and_makes_none(world: World) {
@@ -56,10 +56,10 @@ async fn a_push_may_change_thousands_of_notebooks_and_supersede_as_many(world: W
     let newer = accept_new(&world.store, "d2", notebooks(2)).await;
     assert_eq!((older.len(), newer.len()), (2_600, 2_600));
 
-    let unsent = world.store.unsent_jobs(10_000).await.unwrap();
+    let unsent = world.store.pipelines.unsent_jobs(10_000).await.unwrap();
     assert_eq!(unsent, newer.iter().map(|made| made.id).collect::<Vec<_>>());
     for made in [older.first(), older.last()] {
-        assert_eq!(world.store.pipeline(made.unwrap().id).await.unwrap().status, PipelineStatus::Cancelled);
+        assert_eq!(world.store.pipelines.pipeline(made.unwrap().id).await.unwrap().status, PipelineStatus::Cancelled);
     }
 }
 
@@ -68,18 +68,18 @@ async fn a_newer_push_cancels_only_older_queued_pushes_of_the_notebook_on_the_br
     let other_branch = NewPipeline { branch: "dev".to_owned(), ..pushed(1, "other-branch.ipynb") };
     let first = accept_new(store, "d1", vec![pushed(1, "a.ipynb"), pushed(1, "b.ipynb"), other_branch]).await;
     let running = first.iter().find(|made| made.notebook_path == "b.ipynb").unwrap().id;
-    store.take_lease(running, "w", TTL).await.unwrap().unwrap();
-    let by_hand = store.create_pipeline(NewPipeline { manual: true, ..pushed(1, "a.ipynb") }).await.unwrap();
+    store.pipelines.take_lease(running, "w", TTL).await.unwrap().unwrap();
+    let by_hand = store.intake.create_pipeline(NewPipeline { manual: true, ..pushed(1, "a.ipynb") }).await.unwrap();
 
     let newer = vec![pushed(2, "a.ipynb"), pushed(2, "b.ipynb"), pushed(2, "other-branch.ipynb")];
     accept_new(store, "d2", newer).await;
 
-    let superseded = store.pipeline(first[0].id).await.unwrap();
+    let superseded = store.pipelines.pipeline(first[0].id).await.unwrap();
     assert_eq!(superseded.status, PipelineStatus::Cancelled);
     assert_eq!(superseded.reason.as_deref(), Some("superseded by the newer push of 0000000"));
     assert!(superseded.finished_at.is_some());
     assert!(superseded.phases.iter().all(|phase| phase.status == PhaseStatus::Skipped));
-    let status = async |id| store.pipeline(id).await.unwrap().status;
+    let status = async |id| store.pipelines.pipeline(id).await.unwrap().status;
     assert_eq!(status(running).await, PipelineStatus::Running);
     assert_eq!(status(first[2].id).await, PipelineStatus::Queued);
     assert_eq!(status(by_hand).await, PipelineStatus::Queued);
@@ -88,10 +88,10 @@ async fn a_newer_push_cancels_only_older_queued_pushes_of_the_notebook_on_the_br
 async fn runs_by_hand_of_one_commit_are_pipelines_of_their_own(world: World) {
     let store = &world.store;
     let by_hand = NewPipeline { manual: true, ..pushed(1, "a.ipynb") };
-    let first = store.create_pipeline(by_hand.clone()).await.unwrap();
-    let second = store.create_pipeline(by_hand).await.unwrap();
+    let first = store.intake.create_pipeline(by_hand.clone()).await.unwrap();
+    let second = store.intake.create_pipeline(by_hand).await.unwrap();
     assert!(first < second);
-    assert_eq!(store.unsent_jobs(10).await.unwrap(), [first, second]);
+    assert_eq!(store.pipelines.unsent_jobs(10).await.unwrap(), [first, second]);
 }
 
 async fn two_hundred_deliveries_of_fifty_commits_with_repeats_and_sixty_four_at_once_make_one_pipeline_each(world: World) {
@@ -123,7 +123,7 @@ async fn two_hundred_deliveries_of_fifty_commits_with_repeats_and_sixty_four_at_
         })
         .map(|pipeline| pipeline.id)
         .collect();
-    let (pipelines, next) = store.pipelines(Filter { limit: 1000, ..Filter::default() }).await.unwrap();
+    let (pipelines, next) = store.pipelines.pipelines(Filter { limit: 1000, ..Filter::default() }).await.unwrap();
     assert_eq!((pipelines.len(), next), (50, None));
     assert_eq!(pipelines.iter().map(|pipeline| pipeline.id).collect::<BTreeSet<_>>(), mentioned);
     assert!(pipelines.iter().all(|pipeline| pipeline.phases.len() == 5));
@@ -139,22 +139,29 @@ async fn of_pushes_accepted_at_once_only_the_newest_stays_queued(world: World) {
     let mut made: Vec<_> = join_all(accepted).await.into_iter().flatten().collect();
     made.push(PipelineRef { id: before, notebook_path: "a.ipynb".to_owned() });
     made.sort();
-    let queued =
-        store.pipelines(Filter { status: Some(PipelineStatus::Queued), limit: 1000, ..Filter::default() }).await.unwrap().0;
+    let queued = store
+        .pipelines
+        .pipelines(Filter { status: Some(PipelineStatus::Queued), limit: 1000, ..Filter::default() })
+        .await
+        .unwrap()
+        .0;
     let left = |notebook: &str| queued.iter().filter(|pipeline| pipeline.notebook_path == notebook).count();
     for notebook in ["a.ipynb", "b.ipynb"] {
         let newest = made.iter().rfind(|made| made.notebook_path == notebook).unwrap().id;
         // Two batches that do not see each other may leave more; whoever takes the newest clears them away.
         assert!(left(notebook) >= 1, "{notebook}");
         assert!(queued.iter().any(|pipeline| pipeline.id == newest), "{notebook}");
-        let lease = store.take_lease(newest, "w", TTL).await.unwrap();
+        let lease = store.pipelines.take_lease(newest, "w", TTL).await.unwrap();
         assert!(lease.is_some());
     }
-    let (queued, _) =
-        store.pipelines(Filter { status: Some(PipelineStatus::Queued), limit: 1000, ..Filter::default() }).await.unwrap();
+    let (queued, _) = store
+        .pipelines
+        .pipelines(Filter { status: Some(PipelineStatus::Queued), limit: 1000, ..Filter::default() })
+        .await
+        .unwrap();
     assert_eq!(queued, []);
     let cancelled = Filter { status: Some(PipelineStatus::Cancelled), limit: 1000, ..Filter::default() };
-    let (cancelled, _) = store.pipelines(cancelled).await.unwrap();
+    let (cancelled, _) = store.pipelines.pipelines(cancelled).await.unwrap();
     assert_eq!(cancelled.len(), 199);
     assert!(
         cancelled.iter().all(|pipeline| pipeline
@@ -163,7 +170,7 @@ async fn of_pushes_accepted_at_once_only_the_newest_stays_queued(world: World) {
             .unwrap()
             .starts_with("superseded by the newer push of 00"))
     );
-    assert_eq!(store.unsent_jobs(1000).await.unwrap(), []);
+    assert_eq!(store.pipelines.unsent_jobs(1000).await.unwrap(), []);
 }
 
 async fn a_delivery_that_the_database_cannot_take_does_not_spoil_it_for_the_others(world: World) {
@@ -171,7 +178,7 @@ async fn a_delivery_that_the_database_cannot_take_does_not_spoil_it_for_the_othe
     let answers = join_all((0..60u64).map(|number| async move {
         let delivery_id = if number % 20 == 7 { format!("d{number}\0") } else { format!("d{number}") };
         let delivery = NewDelivery { delivery_id: &delivery_id, event: "push", repo: None };
-        store.accept_delivery(delivery, vec![pushed(number, &format!("{number}.ipynb"))]).await
+        store.intake.accept_delivery(delivery, vec![pushed(number, &format!("{number}.ipynb"))]).await
     }))
     .await;
     for (number, answer) in answers.iter().enumerate() {

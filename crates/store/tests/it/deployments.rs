@@ -21,7 +21,7 @@ fn deployment(version: u64) -> NewDeployment {
 }
 
 async fn begin(store: &Store, lease: &Lease, version: u64) -> (u64, Option<u64>) {
-    match store.begin_deployment(lease, deployment(version)).await.unwrap() {
+    match store.serving.begin_deployment(lease, deployment(version)).await.unwrap() {
         Begun::Current { generation, former } => (generation, former.map(|former| former.version)),
         refused => panic!("{refused:?}"),
     }
@@ -29,25 +29,25 @@ async fn begin(store: &Store, lease: &Lease, version: u64) -> (u64, Option<u64>)
 
 /// The version and the generation that are deployed.
 async fn current(store: &Store) -> Option<(u64, u64)> {
-    let current = store.deployment(&model(), &Environment::dev()).await.unwrap();
+    let current = store.serving.deployment(&model(), &Environment::dev()).await.unwrap();
     current.map(|current| (current.version, current.generation))
 }
 
 async fn a_slow_older_pipeline_does_not_replace_a_newer_ones_model(world: World) {
     let store = &world.store;
     let (older, newer) = (world.leased().await, world.leased().await);
-    assert_eq!((current(store).await, store.desired().await.unwrap()), (None, (0, vec![])));
+    assert_eq!((current(store).await, store.serving.desired().await.unwrap()), (None, (0, vec![])));
     assert_eq!(begin(store, &newer, 2).await, (1, None));
-    let refused = store.begin_deployment(&older, deployment(3)).await.unwrap();
+    let refused = store.serving.begin_deployment(&older, deployment(3)).await.unwrap();
     assert_eq!(refused, Begun::Newer { version: 2 });
     assert_eq!(current(store).await, Some((2, 1)));
 
     let newest = world.leased().await;
     assert_eq!(begin(store, &newest, 4).await, (2, Some(2)));
-    let deployed = store.deployment(&model(), &Environment::dev()).await.unwrap().unwrap();
+    let deployed = store.serving.deployment(&model(), &Environment::dev()).await.unwrap().unwrap();
     assert_eq!((deployed.pipeline_id, deployed.version), (newest.pipeline_id, 4));
     assert_eq!((deployed.uri.clone(), deployed.metrics.clone()), (deployment(4).uri, deployment(4).metrics));
-    assert_eq!(store.desired().await.unwrap(), (2, vec![deployed]));
+    assert_eq!(store.serving.desired().await.unwrap(), (2, vec![deployed]));
 }
 
 async fn a_pipeline_that_begins_again_after_a_crash_finds_its_deployment_and_what_it_replaced(world: World) {
@@ -55,10 +55,10 @@ async fn a_pipeline_that_begins_again_after_a_crash_finds_its_deployment_and_wha
     let (first, second) = (world.leased().await, world.leased().await);
     begin(store, &first, 1).await;
     assert_eq!(begin(store, &second, 2).await, (2, Some(1)));
-    let again = store.take_from(second.pipeline_id, "worker-a", "next", TTL).await.unwrap().unwrap();
+    let again = store.pipelines.take_from(second.pipeline_id, "worker-a", "next", TTL).await.unwrap().unwrap();
     assert_eq!(begin(store, &again, 2).await, (2, Some(1)));
     assert_eq!(begin(store, &again, 3).await, (3, Some(1)), "another version is another deployment");
-    assert_eq!(store.desired().await.unwrap().0, 3);
+    assert_eq!(store.serving.desired().await.unwrap().0, 3);
 }
 
 async fn a_revert_puts_the_former_version_back_under_a_new_generation(world: World) {
@@ -66,12 +66,12 @@ async fn a_revert_puts_the_former_version_back_under_a_new_generation(world: Wor
     let (first, second) = (world.leased().await, world.leased().await);
     begin(store, &first, 1).await;
     let (generation, _) = begin(store, &second, 2).await;
-    assert!(!store.revert_deployment(&first, generation).await.unwrap(), "not its own");
-    assert!(store.revert_deployment(&second, generation).await.unwrap());
-    assert!(!store.revert_deployment(&second, generation).await.unwrap(), "it is over");
-    let back = store.deployment(&model(), &Environment::dev()).await.unwrap().unwrap();
+    assert!(!store.serving.revert_deployment(&first, generation).await.unwrap(), "not its own");
+    assert!(store.serving.revert_deployment(&second, generation).await.unwrap());
+    assert!(!store.serving.revert_deployment(&second, generation).await.unwrap(), "it is over");
+    let back = store.serving.deployment(&model(), &Environment::dev()).await.unwrap().unwrap();
     assert_eq!((back.version, back.generation, back.pipeline_id), (1, 3, first.pipeline_id));
-    assert_eq!(store.desired().await.unwrap(), (3, vec![back]));
+    assert_eq!(store.serving.desired().await.unwrap(), (3, vec![back]));
     assert_eq!(begin(store, &second, 2).await, (4, Some(1)), "a second try is a deployment of its own");
     assert_eq!(world.count("SELECT COUNT(*) FROM deployment_history").await, 4);
     assert_eq!(world.count("SELECT COUNT(*) FROM deployment_history WHERE ended_by = 'reverted'").await, 1);
@@ -82,8 +82,8 @@ async fn a_revert_of_the_first_deployment_leaves_none_and_is_a_change_too(world:
     let (store, lease) = (&world.store, world.leased().await);
     let (generation, former) = begin(store, &lease, 1).await;
     assert_eq!(former, None);
-    assert!(store.revert_deployment(&lease, generation).await.unwrap());
-    assert_eq!((current(store).await, store.desired().await.unwrap()), (None, (2, vec![])));
+    assert!(store.serving.revert_deployment(&lease, generation).await.unwrap());
+    assert_eq!((current(store).await, store.serving.desired().await.unwrap()), (None, (2, vec![])));
     assert_eq!(begin(store, &lease, 1).await, (3, None));
 }
 
@@ -94,7 +94,7 @@ async fn deployments_of_many_workers_at_once_have_generations_of_their_own(world
     }
     let begun = leases.iter().enumerate().map(|(number, lease)| {
         let model = format!("model-{}", number % 3).parse().unwrap();
-        world.store.begin_deployment(lease, NewDeployment { model, ..deployment(number as u64 + 1) })
+        world.store.serving.begin_deployment(lease, NewDeployment { model, ..deployment(number as u64 + 1) })
     });
     let begun = futures_util::future::join_all(begun).await;
     let generations: BTreeSet<u64> = begun
@@ -104,7 +104,7 @@ async fn deployments_of_many_workers_at_once_have_generations_of_their_own(world
             Begun::Newer { .. } | Begun::RolledBack => None,
         })
         .collect();
-    let (latest, deployed) = world.store.desired().await.unwrap();
+    let (latest, deployed) = world.store.serving.desired().await.unwrap();
     assert_eq!(generations, (1..=latest).collect());
     assert_eq!(deployed.iter().map(|deployed| deployed.version).collect::<Vec<_>>(), [10, 11, 12], "the newest of each");
 }
@@ -119,16 +119,16 @@ async fn versions_are_recorded_once_and_listed_with_their_lineage_and_environmen
             uri: format!("file:///models/titanic/v{number}"),
             sha256: "cd".repeat(32),
         };
-        world.store.record_version(lease, version).await.unwrap();
+        world.store.serving.record_version(lease, version).await.unwrap();
     }
     let known = Description { mlflow_run_id: Some("run-1".to_owned()), ..Description::default() };
-    world.store.describe(&first, known).await.unwrap();
+    world.store.pipelines.describe(&first, known).await.unwrap();
     for environment in ["dev", "staging"] {
         let environment = environment.parse().unwrap();
-        world.store.begin_deployment(&first, NewDeployment { environment, ..deployment(9) }).await.unwrap();
+        world.store.serving.begin_deployment(&first, NewDeployment { environment, ..deployment(9) }).await.unwrap();
     }
 
-    let (versions, next) = world.store.model_versions(&model(), None, 50).await.unwrap();
+    let (versions, next) = world.store.serving.model_versions(&model(), None, 50).await.unwrap();
     assert_eq!(next, None);
     assert_eq!(versions.iter().map(|version| version.version).collect::<Vec<_>>(), [10, 9]);
     assert_eq!(versions[0].environments, []);
@@ -136,7 +136,7 @@ async fn versions_are_recorded_once_and_listed_with_their_lineage_and_environmen
     assert_eq!((versions[1].pipeline_id, versions[1].mlflow_run_id.as_deref()), (first.pipeline_id, Some("run-1")));
     assert_eq!((versions[1].repo.as_str(), versions[1].flavour), ("octocat/titanic", Flavour::Onnx));
 
-    let (models, _) = world.store.models(None, 50).await.unwrap();
+    let (models, _) = world.store.serving.models(None, 50).await.unwrap();
     assert_eq!(models.len(), 1);
     assert_eq!((models[0].name.clone(), models[0].latest_version, models[0].versions), (model(), 10, 2));
     assert_eq!(models[0].environments, BTreeMap::from([("dev".parse().unwrap(), 9), ("staging".parse().unwrap(), 9)]));

@@ -6,29 +6,29 @@ use crate::{World, logs::line, pushed};
 async fn what_the_gates_decided_is_kept_until_they_decide_again(world: World) {
     let (store, lease) = (&world.store, world.leased().await);
     let nothing = Details { manual: true, delivery_id: None, log_lines: 0, judgement: None };
-    assert_eq!(store.details(lease.pipeline_id).await.unwrap(), nothing);
+    assert_eq!(store.pipelines.details(lease.pipeline_id).await.unwrap(), nothing);
 
     let gate = GateResult { gate: "f1 > 0.5".to_owned(), passed: false, explanation: "f1 is \0 \u{1F6A2}".to_owned() };
     let champion = Champion { version: 7, metrics: [("f1".to_owned(), Some(0.75)), ("nan".to_owned(), None)].into() };
     let first = Judgement { gates: vec![gate], champion: Some(champion) };
     for judgement in [first, Judgement::default()] {
-        store.record_judgement(&lease, &judgement).await.unwrap();
-        assert_eq!(store.details(lease.pipeline_id).await.unwrap().judgement, Some(judgement));
+        store.pipelines.record_judgement(&lease, &judgement).await.unwrap();
+        assert_eq!(store.pipelines.details(lease.pipeline_id).await.unwrap().judgement, Some(judgement));
     }
-    store.release_lease(&lease).await.unwrap();
-    assert!(matches!(store.record_judgement(&lease, &Judgement::default()).await, Err(StoreError::Fenced)));
+    store.pipelines.release_lease(&lease).await.unwrap();
+    assert!(matches!(store.pipelines.record_judgement(&lease, &Judgement::default()).await, Err(StoreError::Fenced)));
 }
 
 async fn a_pipelines_details_are_its_own(world: World) {
     let (store, lease) = (&world.store, world.leased().await);
     let other = NewPipeline { delivery_id: Some("d1".to_owned()), ..pushed(2, "other.ipynb") };
-    let other = store.create_pipeline(other).await.unwrap();
-    store.append_logs(&lease, 1, &[line(1), line(2)]).await.unwrap();
-    store.append_logs(&lease, 3, &[line(3)]).await.unwrap();
-    assert_eq!(store.details(lease.pipeline_id).await.unwrap().log_lines, 3);
+    let other = store.intake.create_pipeline(other).await.unwrap();
+    store.pipelines.append_logs(&lease, 1, &[line(1), line(2)]).await.unwrap();
+    store.pipelines.append_logs(&lease, 3, &[line(3)]).await.unwrap();
+    assert_eq!(store.pipelines.details(lease.pipeline_id).await.unwrap().log_lines, 3);
     let expected = Details { manual: false, delivery_id: Some("d1".to_owned()), log_lines: 0, judgement: None };
-    assert_eq!(store.details(other).await.unwrap(), expected);
-    assert!(matches!(store.details(PipelineId::generate()).await, Err(StoreError::NotFound)));
+    assert_eq!(store.pipelines.details(other).await.unwrap(), expected);
+    assert!(matches!(store.pipelines.details(PipelineId::generate()).await, Err(StoreError::NotFound)));
 }
 
 on_both!(what_the_gates_decided_is_kept_until_they_decide_again, a_pipelines_details_are_its_own);

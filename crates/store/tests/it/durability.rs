@@ -16,7 +16,7 @@ const VICTIM: &str = "STORE_TEST_VICTIM";
 async fn accept(store: &Store, number: u64) -> Accepted {
     let delivery_id = format!("d{number}");
     let delivery = NewDelivery { delivery_id: &delivery_id, event: "push", repo: None };
-    store.accept_delivery(delivery, vec![pushed(number, &format!("{number}.ipynb"))]).await.unwrap()
+    store.intake.accept_delivery(delivery, vec![pushed(number, &format!("{number}.ipynb"))]).await.unwrap()
 }
 
 /// Does nothing but in the process that the next test starts.
@@ -51,7 +51,7 @@ async fn what_was_acknowledged_before_a_kill_is_whole_and_nothing_is_half(world:
         victim.wait().unwrap();
 
         let store = Store::open(&world.url).await.unwrap();
-        let (pipelines, _) = store.pipelines(Filter { limit: 10_000, ..Filter::default() }).await.unwrap();
+        let (pipelines, _) = store.pipelines.pipelines(Filter { limit: 10_000, ..Filter::default() }).await.unwrap();
         assert!(pipelines.len() as u64 >= acknowledged && acknowledged >= 50 * round);
         assert!(pipelines.iter().all(|pipeline| pipeline.phases.len() == 5));
         for number in 1..=acknowledged {
@@ -65,7 +65,7 @@ async fn what_was_acknowledged_before_a_kill_is_whole_and_nothing_is_half(world:
 async fn a_store_closed_and_opened_again_goes_on(world: World) {
     accept(&world.store, 1).await;
     world.store.close().await;
-    assert!(matches!(world.store.repos().await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(world.store.intake.repos().await, Err(StoreError::Unavailable(_))));
     let again = Store::open(&world.url).await.unwrap();
     assert!(matches!(accept(&again, 1).await, Accepted::Repeated(_)));
 }
@@ -78,7 +78,7 @@ async fn a_write_of_another_process_makes_ours_wait_and_not_fail(world: World) {
         }
     };
     tokio::join!(work(world.store.clone(), 0), work(theirs, 1));
-    let (pipelines, _) = world.store.pipelines(Filter { limit: 1000, ..Filter::default() }).await.unwrap();
+    let (pipelines, _) = world.store.pipelines.pipelines(Filter { limit: 1000, ..Filter::default() }).await.unwrap();
     assert_eq!(pipelines.len(), 80);
 }
 
@@ -95,7 +95,7 @@ async fn open_at_once(url: &str) {
         opened.unwrap();
     }
     let store = Store::open(url).await.unwrap();
-    assert_eq!(store.pipelines(Filter { limit: 100, ..Filter::default() }).await.unwrap().0.len(), 8);
+    assert_eq!(store.pipelines.pipelines(Filter { limit: 100, ..Filter::default() }).await.unwrap().0.len(), 8);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
@@ -134,16 +134,16 @@ async fn who_gives_up_in_the_middle_of_a_write_leaves_nothing_half_and_no_lock(w
     for number in 0..60 {
         accept(&world.store, number).await;
         let store = world.store.clone();
-        let taking = tokio::spawn(async move { store.take_next("hasty", TTL).await.map(drop) });
+        let taking = tokio::spawn(async move { store.pipelines.take_next("hasty", TTL).await.map(drop) });
         // At another point of it each time.
         std::thread::sleep(Duration::from_micros(number * 40));
         taking.abort();
         let _ = taking.await;
     }
-    while world.store.take_next("patient", TTL).await.unwrap().is_some() {}
-    let (running, _) = world.store.pipelines(Filter { limit: 100, ..Filter::default() }).await.unwrap();
+    while world.store.pipelines.take_next("patient", TTL).await.unwrap().is_some() {}
+    let (running, _) = world.store.pipelines.pipelines(Filter { limit: 100, ..Filter::default() }).await.unwrap();
     assert_eq!(running.iter().filter(|pipeline| pipeline.status == PipelineStatus::Running).count(), 60);
-    assert_eq!(world.store.unsent_jobs(100).await.unwrap(), []);
+    assert_eq!(world.store.pipelines.unsent_jobs(100).await.unwrap(), []);
 }
 
 on_both![

@@ -24,32 +24,36 @@ fn lines(first: u64, count: u64) -> Vec<LogLine> {
 
 async fn lines_that_do_not_continue_the_log_are_refused(world: World) {
     let (store, lease) = (&world.store, world.leased().await);
-    assert_eq!(store.last_seq(lease.pipeline_id).await.unwrap(), 0);
-    store.append_logs(&lease, 1, &[]).await.unwrap();
-    store.append_logs(&lease, 1, &lines(1, 3)).await.unwrap();
+    assert_eq!(store.pipelines.last_seq(lease.pipeline_id).await.unwrap(), 0);
+    store.pipelines.append_logs(&lease, 1, &[]).await.unwrap();
+    store.pipelines.append_logs(&lease, 1, &lines(1, 3)).await.unwrap();
     for wrong in [1, 3, 5] {
-        assert!(matches!(store.append_logs(&lease, wrong, &lines(wrong, 2)).await, Err(StoreError::Conflict)), "{wrong}");
+        assert!(
+            matches!(store.pipelines.append_logs(&lease, wrong, &lines(wrong, 2)).await, Err(StoreError::Conflict)),
+            "{wrong}"
+        );
     }
-    assert!(matches!(store.append_logs(&lease, 4, &lines(5, 2)).await, Err(StoreError::Conflict)));
-    assert_eq!(store.last_seq(lease.pipeline_id).await.unwrap(), 3);
-    assert_eq!(store.logs(lease.pipeline_id, 0, usize::MAX).await.unwrap(), lines(1, 3));
-    assert_eq!(store.logs(lease.pipeline_id, u64::MAX, usize::MAX).await.unwrap(), []);
+    assert!(matches!(store.pipelines.append_logs(&lease, 4, &lines(5, 2)).await, Err(StoreError::Conflict)));
+    assert_eq!(store.pipelines.last_seq(lease.pipeline_id).await.unwrap(), 3);
+    assert_eq!(store.pipelines.logs(lease.pipeline_id, 0, usize::MAX).await.unwrap(), lines(1, 3));
+    assert_eq!(store.pipelines.logs(lease.pipeline_id, u64::MAX, usize::MAX).await.unwrap(), []);
 }
 
 async fn frames_are_the_lines_json_text_as_the_contract_has_it(world: World) {
     let (store, lease) = (&world.store, world.leased().await);
     for (first, count) in [(1, 3), (4, 1), (5, 40)] {
-        store.append_logs(&lease, first, &lines(first, count)).await.unwrap();
+        store.pipelines.append_logs(&lease, first, &lines(first, count)).await.unwrap();
     }
     for (after, limit) in [(0, usize::MAX), (0, 2), (2, 3), (3, 1), (40, 100), (44, 5), (u64::MAX, 5), (7, 0)] {
         let expected: Vec<(u64, String)> = store
+            .pipelines
             .logs(lease.pipeline_id, after, limit)
             .await
             .unwrap()
             .into_iter()
             .map(|line| (line.seq, serde_json::to_string(&LogFrame::Line(line)).unwrap()))
             .collect();
-        assert_eq!(store.log_frames(lease.pipeline_id, after, limit).await.unwrap(), expected, "{after} {limit}");
+        assert_eq!(store.pipelines.log_frames(lease.pipeline_id, after, limit).await.unwrap(), expected, "{after} {limit}");
     }
 }
 
@@ -69,17 +73,17 @@ proptest! {
             let (store, lease) = (&world.store, world.leased().await);
             let mut last = 0;
             for count in chunks {
-                store.append_logs(&lease, last + 1, &lines(last + 1, count)).await.unwrap();
+                store.pipelines.append_logs(&lease, last + 1, &lines(last + 1, count)).await.unwrap();
                 last += count;
             }
             let all = lines(1, last);
             for (after, limit) in pages {
                 let expected: Vec<_> = all.iter().filter(|line| line.seq > after).take(limit).cloned().collect();
-                prop_assert_eq!(store.logs(lease.pipeline_id, after, limit).await.unwrap(), expected);
+                prop_assert_eq!(store.pipelines.logs(lease.pipeline_id, after, limit).await.unwrap(), expected);
             }
             let mut read: Vec<LogLine> = Vec::new();
             loop {
-                let page = store.logs(lease.pipeline_id, read.last().map_or(0, |line| line.seq), step).await.unwrap();
+                let page = store.pipelines.logs(lease.pipeline_id, read.last().map_or(0, |line| line.seq), step).await.unwrap();
                 if page.is_empty() {
                     break;
                 }

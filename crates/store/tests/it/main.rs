@@ -80,13 +80,13 @@ impl World {
 
     /// A queued pipeline of this notebook, by hand.
     async fn by_hand(&self, notebook: &str) -> PipelineId {
-        self.store.create_pipeline(NewPipeline { manual: true, ..pushed(1, notebook) }).await.unwrap()
+        self.store.intake.create_pipeline(NewPipeline { manual: true, ..pushed(1, notebook) }).await.unwrap()
     }
 
     /// A pipeline in a worker's hands.
     async fn leased(&self) -> Lease {
         let id = self.pipeline().await;
-        self.store.take_lease(id, "worker-a", TTL).await.unwrap().unwrap()
+        self.store.pipelines.take_lease(id, "worker-a", TTL).await.unwrap().unwrap()
     }
 
     /// Changes rows behind the store's back, as time or another program would.

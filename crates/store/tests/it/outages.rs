@@ -16,7 +16,7 @@ use crate::{TTL, postgres::Postgres, pushed};
 async fn accept(store: &Store, number: u64) -> Result<Accepted, StoreError> {
     let delivery_id = format!("d{number}");
     let delivery = NewDelivery { delivery_id: &delivery_id, event: "push", repo: None };
-    store.accept_delivery(delivery, vec![pushed(number, &format!("{number}.ipynb"))]).await
+    store.intake.accept_delivery(delivery, vec![pushed(number, &format!("{number}.ipynb"))]).await
 }
 
 /// Accepts as a sender does who tries again.
@@ -31,7 +31,7 @@ async fn accept_at_last(store: &Store, number: u64) {
 /// Waits until the store works again.
 async fn healed(store: &Store) {
     let deadline = Instant::now() + Duration::from_mins(1);
-    while let Err(error) = store.repos().await {
+    while let Err(error) = store.intake.repos().await {
         assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
         assert!(Instant::now() < deadline, "still {error}");
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -66,11 +66,11 @@ async fn a_server_killed_and_started_again_is_unavailable_meanwhile_and_loses_no
         })
         .collect();
     accept(&store, 1_000_000).await.unwrap();
-    let lease = store.take_next("w", TTL).await.unwrap().unwrap();
+    let lease = store.pipelines.take_next("w", TTL).await.unwrap().unwrap();
     for _ in 0..3 {
         tokio::time::sleep(Duration::from_millis(200)).await;
         server.kill();
-        let failed = store.renew_lease(&lease, TTL).await;
+        let failed = store.pipelines.renew_lease(&lease, TTL).await;
         assert!(matches!(failed, Err(StoreError::Unavailable(_))), "{failed:?}");
         server.begin();
         healed(&store).await;
@@ -88,8 +88,8 @@ async fn a_server_killed_and_started_again_is_unavailable_meanwhile_and_loses_no
         let again = accept(&store, number).await.unwrap();
         assert!(matches!(again, Accepted::Repeated(pipelines) if pipelines.len() == 1), "{number} is lost");
     }
-    store.renew_lease(&lease, TTL).await.unwrap();
-    store.finish_pipeline(&lease, PipelineStatus::Succeeded, false, None).await.unwrap();
+    store.pipelines.renew_lease(&lease, TTL).await.unwrap();
+    store.pipelines.finish_pipeline(&lease, PipelineStatus::Succeeded, false, None).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -126,11 +126,11 @@ async fn a_server_that_falls_silent_keeps_nobody_waiting_for_ever() {
     let server = Postgres::start();
     let store = Store::open(&server.database().await).await.unwrap();
     accept(&store, 1).await.unwrap();
-    let lease = store.take_next("w", TTL).await.unwrap().unwrap();
+    let lease = store.pipelines.take_next("w", TTL).await.unwrap().unwrap();
     server.pause();
     let begun = Instant::now();
     let (read, accepted, renewed) = tokio::time::timeout(Duration::from_secs(50), async {
-        tokio::join!(store.repos(), accept(&store, 2), store.renew_lease(&lease, TTL))
+        tokio::join!(store.intake.repos(), accept(&store, 2), store.pipelines.renew_lease(&lease, TTL))
     })
     .await
     .unwrap();
@@ -141,5 +141,5 @@ async fn a_server_that_falls_silent_keeps_nobody_waiting_for_ever() {
     server.resume();
     healed(&store).await;
     accept_at_last(&store, 2).await;
-    store.renew_lease(&lease, TTL).await.unwrap();
+    store.pipelines.renew_lease(&lease, TTL).await.unwrap();
 }

@@ -14,15 +14,15 @@ use crate::{TTL, World, pushed};
 
 async fn queue(store: &Store, repo: &str, notebook: &str, manual: bool, commit: u64) -> PipelineId {
     let repo = format!("octocat/{repo}").parse().unwrap();
-    store.create_pipeline(NewPipeline { repo, manual, ..pushed(commit, notebook) }).await.unwrap()
+    store.intake.create_pipeline(NewPipeline { repo, manual, ..pushed(commit, notebook) }).await.unwrap()
 }
 
 async fn take(store: &Store) -> Option<Lease> {
-    store.take_next("w", TTL).await.unwrap()
+    store.pipelines.take_next("w", TTL).await.unwrap()
 }
 
 async fn repo_of(store: &Store, lease: &Lease) -> String {
-    store.pipeline(lease.pipeline_id).await.unwrap().repo.name().to_owned()
+    store.pipelines.pipeline(lease.pipeline_id).await.unwrap().repo.name().to_owned()
 }
 
 async fn sixteen_workers_take_every_pipeline_once_and_never_two_of_one_notebook_at_a_time(world: World) {
@@ -36,16 +36,16 @@ async fn sixteen_workers_take_every_pipeline_once_and_never_two_of_one_notebook_
             let (store, running, done) = (world.store.clone(), running.clone(), done.clone());
             tokio::spawn(async move {
                 while done.load(Ordering::SeqCst) < 300 {
-                    let Some(lease) = store.take_next(&format!("w{worker}"), TTL).await.unwrap() else {
+                    let Some(lease) = store.pipelines.take_next(&format!("w{worker}"), TTL).await.unwrap() else {
                         tokio::time::sleep(Duration::from_millis(2)).await;
                         continue;
                     };
-                    let record = store.pipeline(lease.pipeline_id).await.unwrap();
+                    let record = store.pipelines.pipeline(lease.pipeline_id).await.unwrap();
                     let key = (record.repo, record.notebook_path);
                     assert!(running.lock().unwrap().insert(key.clone()), "two of {key:?} run");
                     tokio::time::sleep(Duration::from_millis(3)).await;
                     running.lock().unwrap().remove(&key);
-                    store.finish_pipeline(&lease, PipelineStatus::Succeeded, false, None).await.unwrap();
+                    store.pipelines.finish_pipeline(&lease, PipelineStatus::Succeeded, false, None).await.unwrap();
                     done.fetch_add(1, Ordering::SeqCst);
                 }
             })
@@ -79,7 +79,7 @@ async fn a_repository_with_two_hundred_queued_does_not_keep_the_others_waiting(w
         assert_eq!(by_repo.values().copied().collect::<Vec<_>>(), [round; 5], "{by_repo:?}");
     }
     for lease in held {
-        store.finish_pipeline(&lease, PipelineStatus::Succeeded, false, None).await.unwrap();
+        store.pipelines.finish_pipeline(&lease, PipelineStatus::Succeeded, false, None).await.unwrap();
     }
     // One worker alone: whose turn was longest ago is next.
     for repo in ["b", "c"] {
@@ -89,7 +89,7 @@ async fn a_repository_with_two_hundred_queued_does_not_keep_the_others_waiting(w
     for _ in 0..3 {
         let lease = take(store).await.unwrap();
         next.push(repo_of(store, &lease).await);
-        store.finish_pipeline(&lease, PipelineStatus::Succeeded, false, None).await.unwrap();
+        store.pipelines.finish_pipeline(&lease, PipelineStatus::Succeeded, false, None).await.unwrap();
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
     next.sort();
@@ -100,8 +100,8 @@ async fn a_pipeline_that_lost_its_worker_comes_before_those_that_never_had_one(w
     let store = &world.store;
     let queued = queue(store, "a", "first.ipynb", true, 1).await;
     let lost = queue(store, "a", "second.ipynb", true, 1).await;
-    store.take_lease(lost, "dead", Duration::ZERO).await.unwrap().unwrap();
-    assert_eq!(store.takeable().await.unwrap(), 2);
+    store.pipelines.take_lease(lost, "dead", Duration::ZERO).await.unwrap().unwrap();
+    assert_eq!(store.pipelines.takeable().await.unwrap(), 2);
     let lease = take(store).await.unwrap();
     assert_eq!((lease.pipeline_id, lease.takeovers), (lost, 1));
     assert_eq!(take(store).await.unwrap().pipeline_id, queued);
@@ -117,19 +117,19 @@ async fn of_pushes_accepted_at_the_same_time_the_newest_is_taken_and_the_others_
     let by_hand = queue(store, "a", "model.ipynb", true, 9).await;
     // As if none of those who accepted them had seen the others.
     world.tamper("UPDATE pipelines SET status = 'queued', reason = NULL, finished_at = NULL").await;
-    store.resend_all().await.unwrap();
-    assert_eq!(store.takeable().await.unwrap(), 1);
+    store.pipelines.resend_all().await.unwrap();
+    assert_eq!(store.pipelines.takeable().await.unwrap(), 1);
     let lease = take(store).await.unwrap();
     assert_eq!(lease.pipeline_id, ids[2]);
     for id in &ids[..2] {
-        let superseded = store.pipeline(*id).await.unwrap();
+        let superseded = store.pipelines.pipeline(*id).await.unwrap();
         assert_eq!(superseded.status, PipelineStatus::Cancelled);
         assert_eq!(superseded.reason.as_deref(), Some("superseded by the newer push of 0000000"));
         assert!(superseded.finished_at.is_some());
     }
-    assert_eq!(store.unsent_jobs(10).await.unwrap(), [by_hand]);
+    assert_eq!(store.pipelines.unsent_jobs(10).await.unwrap(), [by_hand]);
     assert_eq!(take(store).await, None, "one at a time");
-    store.finish_pipeline(&lease, PipelineStatus::Failed, false, None).await.unwrap();
+    store.pipelines.finish_pipeline(&lease, PipelineStatus::Failed, false, None).await.unwrap();
     assert_eq!(take(store).await.unwrap().pipeline_id, by_hand);
 }
 
@@ -137,16 +137,16 @@ async fn a_retry_waits_for_the_one_that_runs_and_its_job_is_sent_again(world: Wo
     let store = &world.store;
     let first = queue(store, "a", "model.ipynb", true, 1).await;
     let lease = take(store).await.unwrap();
-    store.finish_pipeline(&lease, PipelineStatus::Failed, false, None).await.unwrap();
+    store.pipelines.finish_pipeline(&lease, PipelineStatus::Failed, false, None).await.unwrap();
     let second = queue(store, "a", "model.ipynb", true, 1).await;
-    store.mark_sent(&[second]).await.unwrap();
+    store.pipelines.mark_sent(&[second]).await.unwrap();
     let running = take(store).await.unwrap();
     assert_eq!(running.pipeline_id, second);
-    store.retry(first).await.unwrap();
-    assert_eq!(store.unsent_jobs(10).await.unwrap(), [first]);
-    assert_eq!(store.take_lease(first, "w", TTL).await.unwrap(), None);
+    store.pipelines.retry(first).await.unwrap();
+    assert_eq!(store.pipelines.unsent_jobs(10).await.unwrap(), [first]);
+    assert_eq!(store.pipelines.take_lease(first, "w", TTL).await.unwrap(), None);
     assert_eq!(take(store).await, None);
-    store.finish_pipeline(&running, PipelineStatus::Succeeded, false, None).await.unwrap();
+    store.pipelines.finish_pipeline(&running, PipelineStatus::Succeeded, false, None).await.unwrap();
     assert_eq!(take(store).await.unwrap().pipeline_id, first);
 }
 

@@ -5,8 +5,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     Accepted, StoreError,
-    batch::{self, Asked, Clock},
-    database::{Database, PATIENCE},
+    db::database::{Database, PATIENCE},
+    intake::batch::{self, Asked, Clock},
 };
 
 /// At most how many share a transaction.
@@ -26,9 +26,9 @@ struct Waiting {
 
 /// Where to ask. The task behind it ends with its last clone.
 #[derive(Debug, Clone)]
-pub(crate) struct Intake(mpsc::Sender<Waiting>);
+pub(crate) struct WayIn(mpsc::Sender<Waiting>);
 
-impl Intake {
+impl WayIn {
     /// Starts the task that writes: one, so that all who come while it waits for the disk share its next transaction.
     pub(crate) fn start(database: &Database) -> Self {
         let (waiting, receiver) = mpsc::channel(WAITING);

@@ -7,15 +7,16 @@ use serde_json::Value;
 use sqlx::any::AnyRow;
 
 use crate::{
-    Lease, Store, StoreError,
-    database::Write,
-    fields::{self, Fields, json},
+    Lease, Pipelines, StoreError,
+    db::database::Write,
+    db::fields::{self, Fields, json},
+    pipelines::leases::fenced,
 };
 
-impl Store {
+impl Pipelines {
     /// Starts a phase, for the first time or again. Answers the number of this attempt, from 1.
     pub async fn start_phase(&self, lease: &Lease, phase: Phase) -> Result<u32, StoreError> {
-        let mut write = self.fenced(lease).await?;
+        let mut write = fenced(&self.database, lease).await?;
         let start = sqlx::query(
             "INSERT INTO phases (pipeline_id, phase, status, started_at, attempt) VALUES ($1, $2, 'running', $3, 1)
              ON CONFLICT (pipeline_id, phase) DO UPDATE SET status = excluded.status, started_at = excluded.started_at,
@@ -42,7 +43,7 @@ impl Store {
         error: Option<&str>,
         checkpoint: Option<&Value>,
     ) -> Result<(), StoreError> {
-        let mut write = self.fenced(lease).await?;
+        let mut write = fenced(&self.database, lease).await?;
         let finish = sqlx::query(
             "INSERT INTO phases (pipeline_id, phase, status, finished_at, error, checkpoint, attempt)
              VALUES ($1, $2, $3, $4, $5, $6, 0)

@@ -9,11 +9,12 @@ use sqlx::AssertSqlSafe;
 
 use crate::{
     Accepted, NewPipeline, PipelineRef, StoreError,
-    batch::{Asked, Known, Place, place, push},
-    call::{Call, Value},
-    database::Query,
-    dialect::Dialect,
-    fields, take,
+    db::database::Query,
+    db::dialect::Dialect,
+    db::fields,
+    intake::batch::{Asked, Known, Place, place, push},
+    intake::call::{Call, Value},
+    pipelines::take,
 };
 
 /// A row of `pipelines` to be.

@@ -10,10 +10,10 @@ use contract::PipelineId;
 use sqlx::AssertSqlSafe;
 
 use crate::{
-    Store, StoreError,
-    database::{Query, Write},
-    fields::{Fields, millis},
-    jobs,
+    Pipelines, StoreError,
+    db::database::{Database, Query, Write},
+    db::fields::{Fields, millis},
+    pipelines::jobs,
 };
 
 /// The right to carry a pipeline on.
@@ -44,7 +44,7 @@ impl Lease {
     }
 }
 
-impl Store {
+impl Pipelines {
     /// Goes on with lease number `token` of a pipeline under a name of one's own, for whom its holder made that lease
     /// over to. The former holder's writes bounce from then on; it does not count as lost, also if its time was over.
     /// `None` if the lease was given back, ended or taken by another.
@@ -98,7 +98,7 @@ impl Store {
 
     /// Keeps a lease for another `ttl` from now.
     pub async fn renew_lease(&self, lease: &Lease, ttl: Duration) -> Result<LeaseState, StoreError> {
-        let mut write = self.fenced(lease).await?;
+        let mut write = fenced(&self.database, lease).await?;
         let renew = sqlx::query("UPDATE pipelines SET lease_expires_at = $2 WHERE id = $1 RETURNING cancel_requested")
             .bind(lease.pipeline_id.to_string())
             .bind(write.now.saturating_add(millis(ttl)));
@@ -123,7 +123,7 @@ impl Store {
 
     /// Gives a pipeline back unfinished, for another worker to carry on at once.
     pub async fn release_lease(&self, lease: &Lease) -> Result<(), StoreError> {
-        let mut write = self.fenced(lease).await?;
+        let mut write = fenced(&self.database, lease).await?;
         let release = sqlx::query("UPDATE pipelines SET lease_owner = NULL, lease_expires_at = NULL WHERE id = $1");
         write.run(release.bind(lease.pipeline_id.to_string())).await?;
         jobs::needed(&mut write, lease.pipeline_id).await?;
@@ -143,15 +143,15 @@ impl Store {
         jobs::resend_all(&mut write).await?;
         write.commit().await
     }
+}
 
-    /// Begins a write in the name of a lease. Nobody can take the lease over before the write's end.
-    pub(crate) async fn fenced(&self, lease: &Lease) -> Result<Write, StoreError> {
-        let mut write = self.database.write().await?;
-        let sql = format!(
-            "SELECT lease_token FROM pipelines WHERE id = $1 AND lease_token = $2 AND lease_owner = $3{}",
-            write.dialect.locked()
-        );
-        let held = sqlx::query(AssertSqlSafe(sql)).bind(lease.pipeline_id.to_string()).bind(lease.token).bind(&lease.owner);
-        if write.optional(held).await?.is_some() { Ok(write) } else { Err(StoreError::Fenced) }
-    }
+/// Begins a write in the name of a lease. Nobody can take the lease over before the write's end.
+pub(crate) async fn fenced(database: &Database, lease: &Lease) -> Result<Write, StoreError> {
+    let mut write = database.write().await?;
+    let sql = format!(
+        "SELECT lease_token FROM pipelines WHERE id = $1 AND lease_token = $2 AND lease_owner = $3{}",
+        write.dialect.locked()
+    );
+    let held = sqlx::query(AssertSqlSafe(sql)).bind(lease.pipeline_id.to_string()).bind(lease.token).bind(&lease.owner);
+    if write.optional(held).await?.is_some() { Ok(write) } else { Err(StoreError::Fenced) }
 }

@@ -3,8 +3,9 @@
 use contract::{Judgement, PipelineId};
 
 use crate::{
-    Lease, Store, StoreError,
-    fields::{Fields, json},
+    Lease, Pipelines, StoreError,
+    db::fields::{Fields, json},
+    pipelines::leases::fenced,
 };
 
 /// What is known of a pipeline besides its record.
@@ -20,7 +21,7 @@ pub struct Details {
     pub judgement: Option<Judgement>,
 }
 
-impl Store {
+impl Pipelines {
     /// What is known of a pipeline besides its record. [`StoreError::NotFound`] if there is none.
     pub async fn details(&self, id: PipelineId) -> Result<Details, StoreError> {
         let query = sqlx::query(
@@ -41,7 +42,7 @@ impl Store {
 
     /// Keeps what the gates decided, in place of what they decided before.
     pub async fn record_judgement(&self, lease: &Lease, judgement: &Judgement) -> Result<(), StoreError> {
-        let mut write = self.fenced(lease).await?;
+        let mut write = fenced(&self.database, lease).await?;
         let record = sqlx::query("UPDATE pipelines SET judgement = $2 WHERE id = $1");
         write.run(record.bind(lease.pipeline_id.to_string()).bind(json(judgement)?)).await?;
         write.commit().await

@@ -11,10 +11,10 @@ use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use crate::{
-    Change, Deployment, Store, StoreError,
-    database::Write,
-    deployments::{Cause, Ended, current, deployment, end, former_of, give_way, next_generation, of_history, put},
-    fields::{Fields, millis},
+    Change, Deployment, Serving, StoreError,
+    db::database::Write,
+    db::fields::{Fields, millis},
+    serving::deployments::{Cause, Ended, current, deployment, end, former_of, give_way, next_generation, of_history, put},
 };
 
 /// The right to change an environment.
@@ -25,9 +25,9 @@ pub struct Claim {
     holder: String,
 }
 
-impl Store {
+impl Serving {
     /// Claims an environment for `ttl`. `None` while somebody else has it, or has left a change that is to be brought to
-    /// its end first: see [`Store::take_abandoned`].
+    /// its end first: see [`Serving::take_abandoned`].
     pub async fn claim_environment(&self, environment: &Environment, ttl: Duration) -> Result<Option<Claim>, StoreError> {
         let claim = Claim { environment: environment.clone(), holder: Uuid::new_v4().to_string() };
         let mut write = self.database.write().await?;

@@ -11,7 +11,7 @@ use utoipa::{
     openapi::{KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat, Type},
 };
 
-use crate::{Cause, Lease, Store, StoreError, fields::Fields};
+use crate::{Cause, Lease, Serving, StoreError, db::fields::Fields, pipelines::leases::fenced};
 
 /// A version to record. What else is known of it is known of its pipeline.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,10 +126,10 @@ macro_rules! select_models {
     };
 }
 
-impl Store {
+impl Serving {
     /// Records a registered version. The same version again, after a crash, changes nothing.
     pub async fn record_version(&self, lease: &Lease, version: NewVersion) -> Result<(), StoreError> {
-        let mut write = self.fenced(lease).await?;
+        let mut write = fenced(&self.database, lease).await?;
         let record = sqlx::query(
             "INSERT INTO versions (model_name, version, pipeline_id, flavour, uri, sha256, created_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (model_name, version) DO NOTHING",

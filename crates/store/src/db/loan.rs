@@ -13,8 +13,8 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::{
     StoreError,
-    database::{PATIENCE, in_time},
-    dialect::Dialect,
+    db::database::{PATIENCE, in_time},
+    db::dialect::Dialect,
 };
 
 /// After how long a connection is tried before it is used. It was sound when it came back; one that rested since may have

@@ -5,19 +5,20 @@ use serde_json::value::RawValue;
 use sqlx::any::AnyRow;
 
 use crate::{
-    Lease, Store, StoreError,
-    database::Query,
-    fields::{Fields, json},
+    Lease, Pipelines, StoreError,
+    db::database::Query,
+    db::fields::{Fields, json},
+    pipelines::leases::fenced,
 };
 
-impl Store {
-    /// Appends lines, numbered from `first_seq`, which is one more than [`Store::last_seq`].
+impl Pipelines {
+    /// Appends lines, numbered from `first_seq`, which is one more than [`Pipelines::last_seq`].
     /// [`StoreError::Conflict`] if the numbers do not continue the log.
     pub async fn append_logs(&self, lease: &Lease, first_seq: u64, lines: &[LogLine]) -> Result<(), StoreError> {
         if lines.is_empty() {
             return Ok(());
         }
-        let mut write = self.fenced(lease).await?;
+        let mut write = fenced(&self.database, lease).await?;
         let numbers = (first_seq..).zip(lines);
         if last_of(write.optional(last_batch(lease.pipeline_id)).await?.as_ref())? + 1 != first_seq
             || numbers.into_iter().any(|(seq, line)| line.seq != seq)

@@ -3,16 +3,17 @@
 use contract::PipelineId;
 
 use crate::{
-    Lease, Store, StoreError,
-    fields::{self, Fields},
+    Lease, Pipelines, StoreError,
+    db::fields::{self, Fields},
+    pipelines::leases::fenced,
 };
 
-impl Store {
+impl Pipelines {
     /// Keeps a pipeline's notebook, in nbformat JSON, in place of the former one.
     pub async fn save_notebook(&self, lease: &Lease, content: &[u8]) -> Result<(), StoreError> {
         let content =
             std::str::from_utf8(content).map_err(|_| StoreError::Corrupt("a notebook that is no UTF-8".to_owned()))?;
-        let mut write = self.fenced(lease).await?;
+        let mut write = fenced(&self.database, lease).await?;
         let save = sqlx::query(
             "INSERT INTO notebooks (pipeline_id, content) VALUES ($1, $2)
              ON CONFLICT (pipeline_id) DO UPDATE SET content = excluded.content",

@@ -12,9 +12,10 @@ use sqlx::any::AnyRow;
 use utoipa::ToSchema;
 
 use crate::{
-    Lease, Store, StoreError,
-    database::Write,
-    fields::{Fields, json},
+    Lease, Serving, StoreError,
+    db::database::Write,
+    db::fields::{Fields, json},
+    pipelines::leases::fenced,
 };
 
 /// Why a deployment was made.
@@ -148,7 +149,7 @@ macro_rules! select_current {
     };
 }
 
-impl Store {
+impl Serving {
     /// The current deployment of a model in an environment.
     pub async fn deployment(&self, model: &ModelName, environment: &Environment) -> Result<Option<Deployment>, StoreError> {
         let query = sqlx::query(select_current!("WHERE d.model_name = $1 AND d.environment = $2"));
@@ -185,7 +186,7 @@ impl Store {
     /// generation, so that servers that loaded it have nothing to do. Another version of the same pipeline is a new
     /// one, which took the place of the same former one.
     pub async fn begin_deployment(&self, lease: &Lease, new: NewDeployment) -> Result<Begun, StoreError> {
-        let mut write = self.fenced(lease).await?;
+        let mut write = fenced(&self.database, lease).await?;
         let generation = next_generation(&mut write).await?;
         let place = (&new.model, &new.environment);
         let mut former = None;
@@ -232,7 +233,7 @@ impl Store {
     /// Takes the leased pipeline's deployment back, for what it took the place of, under a new generation; without such,
     /// nothing is deployed there any more. `false`, and nothing changes, if it is not the current one.
     pub async fn revert_deployment(&self, lease: &Lease, generation: u64) -> Result<bool, StoreError> {
-        let mut write = self.fenced(lease).await?;
+        let mut write = fenced(&self.database, lease).await?;
         let next = next_generation(&mut write).await?;
         let query = sqlx::query(select_current!("WHERE d.generation = $1 AND h.pipeline_id = $2"));
         let query = query.bind(generation.cast_signed()).bind(lease.pipeline_id.to_string());

@@ -10,10 +10,10 @@ use tokio::sync::oneshot;
 
 use crate::{
     StoreError,
-    checkpoints::Checkpoints,
-    dialect::Dialect,
-    loan::{Lane, Loan, configure, pool},
-    log_sync::LogSync,
+    db::checkpoints::Checkpoints,
+    db::dialect::Dialect,
+    db::loan::{Lane, Loan, configure, pool},
+    db::log_sync::LogSync,
 };
 
 /// How many connections a process has to PostgreSQL.

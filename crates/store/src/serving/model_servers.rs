@@ -7,14 +7,14 @@ use jiff::Timestamp;
 use sqlx::AssertSqlSafe;
 
 use crate::{
-    Store, StoreError,
-    fields::{Fields, json, millis},
+    Serving, StoreError,
+    db::fields::{Fields, json, millis},
 };
 
 /// After how long a model-server that says nothing is forgotten.
 const FORGOTTEN: Duration = Duration::from_hours(24);
 
-impl Store {
+impl Serving {
     /// Keeps what a model-server says of itself, in place of what it said before.
     pub async fn report_server(&self, report: &ServerReport) -> Result<(), StoreError> {
         let mut write = self.database.write().await?;

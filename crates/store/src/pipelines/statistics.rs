@@ -5,7 +5,7 @@ use serde::Serialize;
 use sqlx::any::AnyRow;
 use utoipa::ToSchema;
 
-use crate::{Store, StoreError, fields::Fields};
+use crate::{Pipelines, StoreError, db::fields::Fields};
 
 const DAY_MILLIS: i64 = 86_400_000;
 
@@ -29,7 +29,7 @@ pub struct DayStatistics {
     pub median_seconds: Option<f64>,
 }
 
-impl Store {
+impl Pipelines {
     /// What ended on each of the last so many days, oldest first; the last one is the day of `now`.
     pub async fn statistics(&self, now: Timestamp, days: u16) -> Result<Vec<DayStatistics>, StoreError> {
         let today = now.as_millisecond().div_euclid(DAY_MILLIS);

@@ -6,9 +6,11 @@ use contract::{ModelName, Phase, PipelineId, PipelineRecord, PipelineStatus, Rep
 use sqlx::{AssertSqlSafe, any::AnyRow};
 
 use crate::{
-    Lease, Store, StoreError,
-    fields::{self, Fields},
-    jobs, phases,
+    Lease, Pipelines, StoreError,
+    db::fields::{self, Fields},
+    pipelines::jobs,
+    pipelines::leases::fenced,
+    pipelines::phases,
 };
 
 /// Which pipelines to list. What is `None` does not matter.
@@ -54,7 +56,7 @@ fn select(from: &str) -> String {
     )
 }
 
-impl Store {
+impl Pipelines {
     /// A pipeline. [`StoreError::NotFound`] if there is none.
     pub async fn pipeline(&self, id: PipelineId) -> Result<PipelineRecord, StoreError> {
         let query = sqlx::query(AssertSqlSafe(select("WHERE id = $1")));
@@ -140,7 +142,7 @@ impl Store {
 
     /// Records what became known of a pipeline.
     pub async fn describe(&self, lease: &Lease, description: Description) -> Result<(), StoreError> {
-        let mut write = self.fenced(lease).await?;
+        let mut write = fenced(&self.database, lease).await?;
         let describe = sqlx::query(
             "UPDATE pipelines SET model_name = COALESCE($2, model_name), declared_version = COALESCE($3, declared_version),
                  registry_version = COALESCE($4, registry_version), mlflow_run_id = COALESCE($5, mlflow_run_id),
@@ -167,7 +169,7 @@ impl Store {
         deployed: bool,
         reason: Option<&str>,
     ) -> Result<(), StoreError> {
-        let mut write = self.fenced(lease).await?;
+        let mut write = fenced(&self.database, lease).await?;
         let finish = sqlx::query(
             "UPDATE pipelines SET status = $2, deployed = $3, reason = $4, finished_at = $5, lease_owner = NULL,
                  lease_expires_at = NULL

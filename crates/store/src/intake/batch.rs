@@ -13,10 +13,10 @@ use uuid::{ContextV7, Uuid};
 
 use crate::{
     Accepted, NewDelivery, NewPipeline, PipelineRef, StoreError,
-    database::{Database, Query},
-    dialect::Dialect,
-    fields::{self, Fields},
-    plan::{Plan, plan},
+    db::database::{Database, Query},
+    db::dialect::Dialect,
+    db::fields::{self, Fields},
+    intake::plan::{Plan, plan},
 };
 
 /// How often a batch is tried again that crossed another process's.

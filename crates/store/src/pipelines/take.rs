@@ -6,10 +6,10 @@ use contract::{CommitSha, PipelineId};
 use sqlx::AssertSqlSafe;
 
 use crate::{
-    Lease, Store, StoreError,
-    database::Write,
-    fields::{Fields, millis},
-    jobs,
+    Lease, Pipelines, StoreError,
+    db::database::Write,
+    db::fields::{Fields, millis},
+    pipelines::jobs,
 };
 
 /// How often a taker tries again whom another taker overtook.
@@ -40,7 +40,7 @@ pub(crate) fn superseded_by(commit: &CommitSha) -> String {
     format!("superseded by the newer push of {}", commit.short())
 }
 
-impl Store {
+impl Pipelines {
     /// Takes the pipeline whose turn it is, and marks it as running; `None` if there is none to take.
     ///
     /// Repositories take turns: first comes the one with the fewest pipelines in workers' hands, of those the one whose

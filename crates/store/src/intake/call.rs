@@ -3,7 +3,7 @@
 
 use sqlx::{Arguments, AssertSqlSafe, any::AnyArguments};
 
-use crate::{StoreError, database::Query};
+use crate::{StoreError, db::database::Query};
 
 /// From so many values on, a call's statements are not kept for the next one of the same form.
 const MANY: usize = 2000;

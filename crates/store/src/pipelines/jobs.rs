@@ -1,19 +1,19 @@
 //! Which pipelines wait for a worker, and whether the queue was told.
 //!
-//! A job in the queue says that there is work; which work is decided by [`Store::take_next`]. So a job too many does no
-//! harm, and lost ones are made up for by [`Store::resend_all`].
+//! A job in the queue says that there is work; which work is decided by [`Pipelines::take_next`]. So a job too many does no
+//! harm, and lost ones are made up for by [`Pipelines::resend_all`].
 
 use contract::PipelineId;
 use sqlx::AssertSqlSafe;
 
 use crate::{
-    Store, StoreError,
-    database::Write,
-    fields::{Fields, json},
-    take,
+    Pipelines, StoreError,
+    db::database::Write,
+    db::fields::{Fields, json},
+    pipelines::take,
 };
 
-impl Store {
+impl Pipelines {
     /// Pipelines whose job should be sent, oldest first: those that wait for a worker and of which the queue was not
     /// told, and running ones whose lease ran out since it was.
     pub async fn unsent_jobs(&self, limit: usize) -> Result<Vec<PipelineId>, StoreError> {

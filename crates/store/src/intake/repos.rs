@@ -6,7 +6,7 @@ use contract::RepoName;
 use jiff::Timestamp;
 use sqlx::any::AnyRow;
 
-use crate::{Store, StoreError, fields::Fields};
+use crate::{Intake, StoreError, db::fields::Fields};
 
 /// A registered repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub struct RepoChange<'a> {
     pub memory: Option<Option<&'a str>>,
 }
 
-impl Store {
+impl Intake {
     /// Registers a repository. [`StoreError::Conflict`] if it already is.
     pub async fn add_repo(&self, full_name: &RepoName, branch: &str, notebook_glob: &str) -> Result<Repo, StoreError> {
         loop {

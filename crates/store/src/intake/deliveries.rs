@@ -6,7 +6,7 @@ use contract::{CommitSha, PipelineId, RepoName};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Store, StoreError, batch::Asked};
+use crate::{Intake, StoreError, intake::batch::Asked};
 
 /// A webhook delivery.
 #[derive(Debug, Clone, Copy)]
@@ -59,10 +59,10 @@ pub enum Accepted {
     Repeated(Vec<PipelineRef>),
 }
 
-impl Store {
+impl Intake {
     /// Accepts a delivery with the pipelines it asks for, whole or not at all. A notebook of a commit gets one
     /// pipeline, however many deliveries ask; a new one cancels the older pushes of the same notebook on the same
-    /// branch that are still queued. New pipelines are listed by [`Store::unsent_jobs`] until they are marked as sent.
+    /// branch that are still queued. New pipelines are listed by [`Intake::unsent_jobs`] until they are marked as sent.
     /// Deliveries that arrive at the same time share a transaction.
     pub async fn accept_delivery(
         &self,
@@ -73,13 +73,13 @@ impl Store {
             .into_iter()
             .map(|pipeline| NewPipeline { delivery_id: Some(delivery.delivery_id.to_owned()), ..pipeline })
             .collect();
-        self.intake.accept(Asked { delivery: Some(delivery.into()), pipelines }).await
+        self.way_in.accept(Asked { delivery: Some(delivery.into()), pipelines }).await
     }
 
     /// Creates a pipeline without a delivery. One that is not manual and exists already is answered as it is.
     pub async fn create_pipeline(&self, pipeline: NewPipeline) -> Result<PipelineId, StoreError> {
         let (Accepted::New(made) | Accepted::Repeated(made)) =
-            self.intake.accept(Asked { delivery: None, pipelines: vec![pipeline] }).await?;
+            self.way_in.accept(Asked { delivery: None, pipelines: vec![pipeline] }).await?;
         made.first().map(|made| made.id).ok_or(StoreError::NotFound)
     }
 }

@@ -1,0 +1,33 @@
+//! What asks for pipelines: which repositories push here, webhook deliveries, and what each of them started.
+//!
+//! | module | keeps |
+//! |---|---|
+//! | `repos` | which repositories push here |
+//! | `deliveries` | webhook deliveries, and what each of them started |
+//! | `way_in` | deliveries that arrive at the same time, in one transaction |
+//! | `batch`, `plan`, `call` | what such a transaction finds, and what it changes; SQLite's statements for it |
+
+mod batch;
+mod call;
+mod deliveries;
+mod plan;
+mod repos;
+mod way_in;
+
+pub use deliveries::{Accepted, NewDelivery, NewPipeline, PipelineRef};
+pub use repos::{Repo, RepoChange};
+
+use crate::db::database::Database;
+
+/// Repositories and deliveries. Clones share their connections.
+#[derive(Debug, Clone)]
+pub struct Intake {
+    database: Database,
+    way_in: way_in::WayIn,
+}
+
+impl Intake {
+    pub(crate) fn start(database: &Database) -> Self {
+        Self { way_in: way_in::WayIn::start(database), database: database.clone() }
+    }
+}

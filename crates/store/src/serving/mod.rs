@@ -1,0 +1,25 @@
+//! What is served: versions, deployments, who may change them, and the model-servers.
+//!
+//! | module | keeps |
+//! |---|---|
+//! | `versions` | what was registered |
+//! | `deployments` | what is deployed where, and was |
+//! | `changes` | promotions and rollbacks, one at a time in an environment |
+//! | `model_servers` | which model-servers there are, and what they serve |
+
+mod changes;
+mod deployments;
+mod model_servers;
+mod versions;
+
+pub use changes::Claim;
+pub use deployments::{Begun, Cause, Change, Deployment, NewDeployment};
+pub use versions::{DeploymentEvent, ModelSummary, NewVersion, Standing, VersionRecord};
+
+use crate::db::database::Database;
+
+/// Versions, deployments and model-servers. Clones share their connections.
+#[derive(Debug, Clone)]
+pub struct Serving {
+    pub(crate) database: Database,
+}

@@ -13,6 +13,7 @@ use contract::RepoName;
 use fleet::Fleet;
 use forge::Host;
 use jiff::Timestamp;
+use rollout::Rollout;
 use store::Store;
 use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -56,26 +57,46 @@ pub struct Backend(Arc<Parts>);
 /// What the routes see of the backend.
 pub struct Parts {
     pub(crate) config: Config,
-    pub(crate) started_at: Timestamp,
+    pub(crate) process: Process,
     pub(crate) store: Store,
-    pub(crate) queue: Queue,
-    pub(crate) hub: LogHub,
-    local: Host,
-    github: Host,
-    pub(crate) http: reqwest::Client,
-    pub(crate) servers: Servers,
-    pub(crate) fleet: Fleet,
-    pub(crate) mlflow: mlflow::Client,
-    pub(crate) artifacts: artifacts::Store,
-    /// Changes in hand.
-    pub(crate) changes: TaskTracker,
-    pub(crate) known_repos: KnownRepos,
-    pub(crate) known_hooks: KnownHooks,
+    pub(crate) bus: Bus,
+    pub(crate) repos: Repositories,
+    pub(crate) models: Models,
     pub(crate) mlflow_pages: MlflowPages,
-    /// Woken when there is a job to send.
-    pub(crate) jobs: Notify,
+}
+
+/// This process.
+pub(crate) struct Process {
+    pub(crate) started_at: Timestamp,
     /// Cancelled when the process stops: followers of logs are let go.
     pub(crate) shutdown: CancellationToken,
+}
+
+/// Jobs and live log lines.
+pub(crate) struct Bus {
+    pub(crate) queue: Queue,
+    pub(crate) hub: LogHub,
+    /// Woken when there is a job to send.
+    pub(crate) wake: Notify,
+}
+
+/// The code hosts, and what was asked of them or of the store a moment ago.
+pub(crate) struct Repositories {
+    local: Host,
+    github: Host,
+    pub(crate) known: KnownRepos,
+    pub(crate) hooks: KnownHooks,
+}
+
+/// The models: where they serve, and how that changes.
+pub(crate) struct Models {
+    pub(crate) servers: Servers,
+    pub(crate) http: reqwest::Client,
+    pub(crate) fleet: Fleet,
+    pub(crate) artifacts: artifacts::Store,
+    pub(crate) rollout: Rollout,
+    /// Changes in hand.
+    pub(crate) changes: TaskTracker,
 }
 
 impl std::ops::Deref for Backend {
@@ -88,7 +109,7 @@ impl std::ops::Deref for Backend {
 impl Parts {
     /// The code host of a repository.
     pub fn host(&self, repo: &RepoName) -> &Host {
-        if repo.is_local() { &self.local } else { &self.github }
+        if repo.is_local() { &self.repos.local } else { &self.repos.github }
     }
 }
 
@@ -100,30 +121,23 @@ impl Backend {
     pub fn new(config: Config, adapters: Adapters, shutdown: CancellationToken) -> Result<Self, reqwest::Error> {
         let Adapters { store, queue, hub, local, github, mlflow, artifacts } = adapters;
         let http = reqwest::Client::builder().no_proxy().connect_timeout(Duration::from_secs(3)).build()?;
-        let jobs = Notify::new();
-        let servers = Servers::new(config.model_server_url.clone());
-        let (known_repos, known_hooks) = (KnownRepos::default(), KnownHooks::default());
-        let mlflow_pages = MlflowPages::new(&config.mlflow_url);
-        let (fleet, changes) = (Fleet::new(config.internal_token.expose())?, TaskTracker::new());
-        Ok(Self(Arc::new(Parts {
-            config,
-            started_at: Timestamp::now(),
-            store,
-            queue,
-            hub,
-            local,
-            github,
+        let fleet = Fleet::new(config.internal_token.expose())?;
+        let models = Models {
+            servers: Servers::new(config.model_server_url.clone()),
             http,
-            servers,
+            rollout: Rollout::new(store.serving.clone(), artifacts.clone(), fleet.clone(), mlflow),
             fleet,
-            mlflow,
             artifacts,
-            changes,
-            known_repos,
-            known_hooks,
-            mlflow_pages,
-            jobs,
-            shutdown,
+            changes: TaskTracker::new(),
+        };
+        Ok(Self(Arc::new(Parts {
+            process: Process { started_at: Timestamp::now(), shutdown },
+            bus: Bus { queue, hub, wake: Notify::new() },
+            repos: Repositories { local, github, known: KnownRepos::default(), hooks: KnownHooks::default() },
+            mlflow_pages: MlflowPages::new(&config.mlflow_url),
+            config,
+            store,
+            models,
         })))
     }
 

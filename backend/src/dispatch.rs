@@ -28,9 +28,9 @@ pub(crate) async fn run(backend: &Backend) {
     let mut watch = Watch::default();
     loop {
         let tick = tokio::select! {
-            () = backend.jobs.notified() => false,
+            () = backend.bus.wake.notified() => false,
             _ = ticks.tick() => true,
-            () = backend.shutdown.cancelled() => return,
+            () = backend.process.shutdown.cancelled() => return,
         };
         let sent = send_all(backend).await;
         let watched = match sent {
@@ -48,7 +48,7 @@ async fn send_all(backend: &Backend) -> anyhow::Result<()> {
             return Ok(());
         }
         let jobs: Vec<Job> = unsent.iter().map(|&pipeline_id| Job { pipeline_id }).collect();
-        backend.queue.send_all(&jobs).await?;
+        backend.bus.queue.send_all(&jobs).await?;
         backend.store.pipelines.mark_sent(&unsent).await?;
         if unsent.len() < BATCH {
             // In a burst, the next ones come together.
@@ -66,7 +66,7 @@ struct Watch {
 
 impl Watch {
     async fn look(&mut self, backend: &Backend) -> anyhow::Result<()> {
-        let waiting = backend.queue.waiting().await?;
+        let waiting = backend.bus.queue.waiting().await?;
         telemetry::metrics::queue_depth(waiting);
         // The store is asked only beside an empty queue: to count a long line of pipelines costs it some time.
         let takeable = if waiting == 0 { backend.store.pipelines.takeable().await? } else { 0 };

@@ -1,11 +1,10 @@
 //! The one table from errors to problem+json.
 
 use axum::http::StatusCode;
-use fleet::RollOutError;
+use fleet::LoadError;
+use rollout::RolloutError;
 use service::ApiError;
 use store::StoreError;
-
-use crate::changes::ChangeError;
 
 /// What a client is told when the store refuses.
 pub(crate) fn from_store(error: StoreError) -> ApiError {
@@ -15,7 +14,7 @@ pub(crate) fn from_store(error: StoreError) -> ApiError {
             ApiError::new(StatusCode::CONFLICT, "conflict", "it is there already, or has moved on since")
         }
         StoreError::Unavailable(_) => {
-            tracing::error!(%error, "the store is away");
+            tracing::error!(%error, "the store is unavailable");
             ApiError::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "store_unavailable",
@@ -33,19 +32,21 @@ pub(crate) fn internal(error: impl std::fmt::Display) -> ApiError {
 }
 
 /// What a client is told of a change that was not made.
-pub(crate) fn from_change(error: ChangeError) -> ApiError {
+pub(crate) fn from_rollout(error: RolloutError) -> ApiError {
     let detail = error.to_string();
     let (status, code) = match error {
-        ChangeError::Store(error) => return from_store(error),
-        ChangeError::Artifact(error) => return from_artifact(error),
-        ChangeError::NotDeployed { .. } => (StatusCode::CONFLICT, "not_deployed"),
-        ChangeError::AlreadyDeployed { .. } => (StatusCode::CONFLICT, "already_deployed"),
-        ChangeError::NothingToRollBackTo(_) => (StatusCode::CONFLICT, "nothing_to_roll_back_to"),
-        ChangeError::InProgress(_) | ChangeError::Overtaken(_) => (StatusCode::CONFLICT, "deployment_in_progress"),
-        ChangeError::RollOut(RollOutError::Refused(_)) => (StatusCode::UNPROCESSABLE_ENTITY, "model_refused"),
-        ChangeError::RollOut(_) => (StatusCode::BAD_GATEWAY, "model_server_unavailable"),
-        ChangeError::Mlflow(_) => (StatusCode::BAD_GATEWAY, "mlflow_unavailable"),
-        ChangeError::Unsettled => (StatusCode::SERVICE_UNAVAILABLE, "change_unsettled"),
+        RolloutError::Store(error) => return from_store(error),
+        RolloutError::Artifact(error) => return from_artifact(error),
+        RolloutError::NotDeployed { .. } => (StatusCode::CONFLICT, "not_deployed"),
+        RolloutError::AlreadyDeployed { .. } => (StatusCode::CONFLICT, "already_deployed"),
+        RolloutError::NothingToRollBackTo(_) => (StatusCode::CONFLICT, "nothing_to_roll_back_to"),
+        RolloutError::InProgress { .. } | RolloutError::Overtaken(_) => (StatusCode::CONFLICT, "deployment_in_progress"),
+        RolloutError::Load(LoadError::Refused(_)) => (StatusCode::UNPROCESSABLE_ENTITY, "model_refused"),
+        RolloutError::Load(_) => (StatusCode::BAD_GATEWAY, "model_server_unavailable"),
+        RolloutError::Mlflow(_) => (StatusCode::BAD_GATEWAY, "mlflow_unavailable"),
+        RolloutError::Unsettled => (StatusCode::SERVICE_UNAVAILABLE, "change_unsettled"),
+        // Only pushes meet these.
+        RolloutError::Newer { .. } | RolloutError::RolledBack(_) => return internal(detail),
     };
     ApiError::new(status, code, detail)
 }

@@ -130,7 +130,7 @@ pub(crate) async fn install(backend: &Backend, repo: &RepoName, base: &str) {
             }
         }
     };
-    backend.known_hooks.remember(repo, &standing);
+    backend.repos.hooks.remember(repo, &standing);
 }
 
 /// GitHub refuses addresses that only this machine knows.

@@ -2,8 +2,10 @@
 
 use artifacts::Error as ArtifactError;
 use contract::Phase;
+use fleet::LoadError;
 use forge::ForgeError;
 use mlflow::MlflowError;
+use rollout::RolloutError;
 use store::StoreError;
 
 /// What the driver does next.
@@ -48,6 +50,20 @@ impl From<MlflowError> for PhaseError {
         match error {
             MlflowError::Unavailable { .. } => Self::retry(error),
             other => Self::Fail(format!("MLflow: {other}")),
+        }
+    }
+}
+
+impl From<RolloutError> for PhaseError {
+    fn from(error: RolloutError) -> Self {
+        match error {
+            RolloutError::Store(error) => error.into(),
+            RolloutError::InProgress { .. } | RolloutError::Overtaken(_) | RolloutError::Unsettled => Self::retry(error),
+            RolloutError::Load(LoadError::Refused(detail)) => {
+                Self::Fail(format!("the model-servers did not load the model: {detail}"))
+            }
+            // These were waited out, and the deployment is undone.
+            other => Self::Fail(format!("not deployed, and what served before still does: {other}")),
         }
     }
 }

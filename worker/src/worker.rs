@@ -61,7 +61,7 @@ pub struct Parts {
     pub(crate) artifacts: artifacts::Store,
     pub(crate) kernels: Arc<kernel::Pool>,
     pub(crate) environments: Environments,
-    pub(crate) fleet: fleet::Fleet,
+    pub(crate) rollout: rollout::Rollout,
     pub(crate) pods: Option<KubernetesRunner>,
     folder: WorkFolder,
 }
@@ -101,8 +101,9 @@ impl Worker {
     pub fn new(config: Config, adapters: Adapters) -> anyhow::Result<Self> {
         let Adapters { store, hub, hosts, mlflow, artifacts, kernels, environments, pods } = adapters;
         let fleet = fleet::Fleet::new(config.internal_token.expose())?;
+        let rollout = rollout::Rollout::new(store.serving.clone(), artifacts.clone(), fleet, mlflow.clone());
         let folder = WorkFolder::open(&config.work_directory)?;
-        let parts = Parts { config, store, hub, hosts, mlflow, artifacts, kernels, environments, fleet, pods, folder };
+        let parts = Parts { config, store, hub, hosts, mlflow, artifacts, kernels, environments, rollout, pods, folder };
         Ok(Self(Arc::new(parts)))
     }
 

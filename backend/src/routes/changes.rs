@@ -5,14 +5,15 @@ use axum::{
     extract::{Path, State},
 };
 use contract::{Environment, ModelName};
+use rollout::RolledOut;
 use serde::{Deserialize, Serialize};
 use service::ApiError;
 use utoipa::ToSchema;
 
 use crate::{
     Backend,
-    changes::{self, Made, Order},
-    error::{bad_request, from_change},
+    changes::{self, Order},
+    error::{bad_request, from_rollout},
     routes::{models::known, parse},
 };
 
@@ -53,20 +54,20 @@ pub(crate) struct DeploymentChange {
     version: u64,
     /// The one that did before; null: none did.
     #[schema(required)]
-    former_version: Option<u64>,
+    previous_version: Option<u64>,
     /// The number of the new deployment.
     generation: u64,
     /// The same in words, with model-servers that lag behind.
     detail: String,
 }
 
-impl From<Made> for DeploymentChange {
-    fn from(Made { change, reached }: Made) -> Self {
-        let (deployment, former) = (change.deployment, change.former);
+impl From<RolledOut> for DeploymentChange {
+    fn from(RolledOut { change, reached }: RolledOut) -> Self {
+        let (deployment, previous) = (change.deployment, change.previous);
         let (model_name, environment, version) = (deployment.model, deployment.environment, deployment.version);
         let detail = format!("{model_name} version {version} serves in {environment}{reached}");
-        let former_version = former.map(|former| former.version);
-        Self { model_name, environment, version, former_version, generation: deployment.generation, detail }
+        let previous_version = previous.map(|previous| previous.version);
+        Self { model_name, environment, version, previous_version, generation: deployment.generation, detail }
     }
 }
 
@@ -87,7 +88,7 @@ pub(crate) async fn promote(
     }
     confirmed(&to, confirm.as_deref())?;
     known(&backend, &model).await?;
-    let made = changes::make(&backend, Order::Promote { model, version, from, to }).await.map_err(from_change)?;
+    let made = changes::make(&backend, Order::Promote { model, version, from, to }).await.map_err(from_rollout)?;
     Ok(Json(made.into()))
 }
 
@@ -104,7 +105,7 @@ pub(crate) async fn rollback(
     let model: ModelName = parse(&name)?;
     confirmed(&environment, confirm.as_deref())?;
     known(&backend, &model).await?;
-    let made = changes::make(&backend, Order::RollBack { model, environment }).await.map_err(from_change)?;
+    let made = changes::make(&backend, Order::RollBack { model, environment }).await.map_err(from_rollout)?;
     Ok(Json(made.into()))
 }
 

@@ -16,7 +16,7 @@ pub(crate) async fn ready(State(backend): State<Backend>) -> Response {
     let mlflow = format!("{}/health", backend.config.mlflow_url.trim_end_matches('/'));
     let (store, queue, model_server, mlflow) = tokio::join!(
         check("store", backend.store.intake.repos()),
-        check("queue", backend.queue.check()),
+        check("queue", backend.bus.queue.check()),
         check("model_server", any_model_server(&backend)),
         check("mlflow", answers(&backend, mlflow)),
     );
@@ -26,7 +26,7 @@ pub(crate) async fn ready(State(backend): State<Backend>) -> Response {
 /// Whether any model-server is ready.
 async fn any_model_server(backend: &Backend) -> anyhow::Result<()> {
     let mut trouble = anyhow::anyhow!("none has reported lately");
-    for base in backend.servers.in_turn(&backend.store).await? {
+    for base in backend.models.servers.in_turn(&backend.store).await? {
         match answers(backend, format!("{base}/ready")).await {
             Ok(()) => return Ok(()),
             Err(error) => trouble = error.context(base),
@@ -36,7 +36,7 @@ async fn any_model_server(backend: &Backend) -> anyhow::Result<()> {
 }
 
 async fn answers(backend: &Backend, url: String) -> anyhow::Result<()> {
-    match backend.http.get(url).send().await {
+    match backend.models.http.get(url).send().await {
         Ok(answer) if answer.status().is_success() => Ok(()),
         Ok(answer) => bail!("answers {}", answer.status()),
         Err(_) => bail!("can't be reached"),

@@ -134,7 +134,7 @@ enum Pause {
 
 impl Follower {
     async fn run(&mut self, backend: &Backend) -> anyhow::Result<()> {
-        let mut feed = backend.hub.subscribe(self.id);
+        let mut feed = backend.bus.hub.subscribe(self.id);
         loop {
             // The status is read before the lines: when it is final, the lines that follow are all there are.
             let status = backend.store.pipelines.pipeline(self.id).await?.status;
@@ -144,7 +144,7 @@ impl Follower {
             }
             match self.listen(backend, &mut feed).await? {
                 Pause::Gap => {}
-                Pause::Ended => feed = backend.hub.subscribe(self.id),
+                Pause::Ended => feed = backend.bus.hub.subscribe(self.id),
                 Pause::Over => return Ok(()),
             }
         }
@@ -163,7 +163,7 @@ impl Follower {
                     self.send(Message::Ping(bytes::Bytes::new())).await?;
                     return Ok(Pause::Gap);
                 }
-                () = backend.shutdown.cancelled() => {
+                () = backend.process.shutdown.cancelled() => {
                     self.close(close_code::RESTART, "this backend is stopping; another one goes on after the last line").await?;
                     return Ok(Pause::Over);
                 }

@@ -13,7 +13,7 @@ use contract::{Environment, ModelName};
 use serde::Serialize;
 use serde_json::Value;
 use service::ApiError;
-use store::{ModelSummary, Standing};
+use store::{DeployedVersion, ModelSummary};
 use utoipa::ToSchema;
 
 use crate::{
@@ -34,7 +34,7 @@ pub(crate) struct ModelDetail {
     #[serde(flatten)]
     summary: ModelSummary,
     /// Where it is deployed: dev, staging, prod.
-    deployments: Vec<Standing>,
+    deployments: Vec<DeployedVersion>,
 }
 
 /// The models, by name.
@@ -110,11 +110,11 @@ pub(crate) async fn predict(
 ) -> Result<Response, ApiError> {
     let name: ModelName = parse(&name)?;
     let query = query.map_or(String::new(), |query| format!("?{query}"));
-    let servers = backend.servers.in_turn(&backend.store).await.map_err(from_store)?;
+    let servers = backend.models.servers.in_turn(&backend.store).await.map_err(from_store)?;
     let mut answer = None;
     for base in servers {
         let mut call =
-            backend.http.post(format!("{base}/predict/{name}{query}")).timeout(PREDICT_TIMEOUT).body(body.clone());
+            backend.models.http.post(format!("{base}/predict/{name}{query}")).timeout(PREDICT_TIMEOUT).body(body.clone());
         call = call.headers(service::telemetry::trace_headers());
         for name in [CONTENT_TYPE.as_str(), "x-request-id"] {
             if let Some(value) = headers.get(name) {

@@ -200,7 +200,7 @@ pub(crate) async fn create(
         traceparent: service::telemetry::current_traceparent(),
     };
     let id = backend.store.intake.create_pipeline(pipeline).await.map_err(from_store)?;
-    backend.jobs.notify_one();
+    backend.bus.wake.notify_one();
     Ok((StatusCode::ACCEPTED, Json(backend.store.pipelines.pipeline(id).await.map_err(from_store)?)))
 }
 
@@ -229,6 +229,6 @@ pub(crate) async fn retry(
 ) -> Result<(StatusCode, Json<PipelineRecord>), ApiError> {
     let id = parse(&id)?;
     backend.store.pipelines.retry(id).await.map_err(from_store)?;
-    backend.jobs.notify_one();
+    backend.bus.wake.notify_one();
     Ok((StatusCode::ACCEPTED, Json(backend.store.pipelines.pipeline(id).await.map_err(from_store)?)))
 }

@@ -50,7 +50,7 @@ pub(crate) struct RepoView {
 impl RepoView {
     fn new(backend: &Backend, repo: Repo, last_delivery_at: Option<Timestamp>, base: &str) -> Self {
         let Repo { id, full_name, branch, notebook_glob, cpu, memory, created_at } = repo;
-        let webhook = backend.known_hooks.known(&full_name, last_delivery_at, base);
+        let webhook = backend.repos.hooks.known(&full_name, last_delivery_at, base);
         Self { id, full_name, branch, notebook_glob, cpu, memory, created_at, last_delivery_at, webhook }
     }
 }
@@ -211,7 +211,7 @@ pub(crate) async fn change(
     let (branch, notebook_glob) = (change.branch.as_deref(), change.notebook_glob.as_deref());
     let change = RepoChange { branch, notebook_glob, cpu, memory };
     let repo = backend.store.intake.update_repo(id, change).await.map_err(from_store)?;
-    backend.known_repos.forget();
+    backend.repos.known.forget();
     Ok(Json(view(&backend, repo, &headers).await?))
 }
 
@@ -219,7 +219,7 @@ pub(crate) async fn change(
 #[utoipa::path(delete, path = "/api/repos/{id}", operation_id = "removeRepo", tag = "repos", responses((status = NO_CONTENT)))]
 pub(crate) async fn remove(State(backend): State<Backend>, Path(id): Path<i64>) -> Result<StatusCode, ApiError> {
     backend.store.intake.delete_repo(id).await.map_err(from_store)?;
-    backend.known_repos.forget();
+    backend.repos.known.forget();
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -64,5 +64,10 @@ impl From<EffectiveSetting> for Setting {
 pub(crate) async fn effective(State(backend): State<Backend>) -> Json<Settings> {
     let config = &backend.config;
     let settings = config.settings.iter().cloned().map(Setting::from).collect();
-    Json(Settings { version: env!("CARGO_PKG_VERSION"), mode: config.mode, started_at: backend.started_at, settings })
+    Json(Settings {
+        version: env!("CARGO_PKG_VERSION"),
+        mode: config.mode,
+        started_at: backend.process.started_at,
+        settings,
+    })
 }

@@ -41,7 +41,7 @@ pub(crate) async fn traffic(
     known(&backend, &name).await?;
     let servers = backend.store.serving.model_servers(fleet::SEEN_WITHIN).await.map_err(from_store)?;
     let addresses = servers.into_iter().map(|(report, _)| report.address).collect();
-    let versions = backend.fleet.traffic(addresses, &name).await.map_err(|error| {
+    let versions = backend.models.fleet.traffic(addresses, &name).await.map_err(|error| {
         ApiError::new(StatusCode::BAD_GATEWAY, "model_server_unavailable", format!("{error}; try again shortly"))
     })?;
     Ok(Json(ModelTraffic { at: Timestamp::now(), versions }))

@@ -74,7 +74,7 @@ pub(crate) async fn one(
     let record = backend.store.serving.model_version(&name, version).await.map_err(from_store)?;
     let record = record.ok_or_else(|| not_found(format!("there is no version {version} of a model {name}")))?;
     let location = VersionLocation { uri: record.uri.clone(), sha256: record.sha256.clone() };
-    let manifest = backend.artifacts.manifest(&location).await.map_err(from_artifact)?;
+    let manifest = backend.models.artifacts.manifest(&location).await.map_err(from_artifact)?;
     let links = links(&backend, &name, &record);
     Ok(Json(VersionDetail { record, manifest, links }))
 }

@@ -115,7 +115,7 @@ fn answer(backend: &Backend, accepted: Accepted) -> Response {
     };
     match accepted {
         Accepted::New(pipelines) => {
-            backend.jobs.notify_one();
+            backend.bus.wake.notify_one();
             (StatusCode::ACCEPTED, Json(list(&pipelines))).into_response()
         }
         Accepted::Repeated(pipelines) => (StatusCode::OK, Json(list(&pipelines))).into_response(),
@@ -124,7 +124,7 @@ fn answer(backend: &Backend, accepted: Accepted) -> Response {
 
 /// The repository's settings. A repository of the local remote is the user's own and needs no registration.
 async fn registered(backend: &Backend, name: &RepoName) -> Result<Option<Arc<KnownRepo>>, ApiError> {
-    let find = || backend.known_repos.find(&backend.store, name);
+    let find = || backend.repos.known.find(&backend.store, name);
     let found = find().await?;
     if found.is_some() || !name.is_local() {
         return Ok(found);

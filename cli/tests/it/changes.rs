@@ -127,7 +127,7 @@ async fn a_model_goes_from_a_push_to_production_and_back() {
     model.push(1).await;
     let change = model.promote(1, "dev", "staging").await;
     assert_eq!((change["model_name"].as_str(), change["version"].as_u64()), (Some("promoted"), Some(1)));
-    assert_eq!((&change["former_version"], change["environment"].as_str()), (&Value::Null, Some("staging")));
+    assert_eq!((&change["previous_version"], change["environment"].as_str()), (&Value::Null, Some("staging")));
     assert_eq!(change["detail"], "promoted version 1 serves in staging");
     model.promote(1, "staging", "prod").await;
     model.push(2).await;
@@ -137,7 +137,7 @@ async fn a_model_goes_from_a_push_to_production_and_back() {
 
     model.promote(2, "dev", "staging").await;
     let change = model.promote(2, "staging", "prod").await;
-    assert_eq!(change["former_version"], 1);
+    assert_eq!(change["previous_version"], 1);
     assert_eq!((model.predict("prod").await, model.alias("prod").await), (Some((2, 2.0)), Some(2)));
     let bytes =
         |environment: &str| std::fs::read(folder(mlsys(), environment, "promoted", 2).join("model.pkl")).expect("read");
@@ -148,7 +148,7 @@ async fn a_model_goes_from_a_push_to_production_and_back() {
 
     let (status, change) = model.post("/rollback", json!({ "environment": "prod", "confirm": "production" })).await;
     assert_eq!(status, 200, "{change}");
-    assert_eq!((&change["version"], &change["former_version"]), (&1.into(), &2.into()));
+    assert_eq!((&change["version"], &change["previous_version"]), (&1.into(), &2.into()));
     assert_eq!((model.predict("prod").await, model.alias("prod").await), (Some((1, 1.0)), Some(1)));
     assert_eq!(model.environments().await, [Some(2), Some(2), Some(1)]);
     let again = model.post("/rollback", json!({ "environment": "prod", "confirm": "production" })).await;

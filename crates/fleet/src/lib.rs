@@ -4,9 +4,9 @@
 //! quick, and brings the answer back. Which servers there are is for the caller to know.
 
 mod client;
-mod roll_out;
+mod load;
 mod traffic;
 
 pub use client::{Fleet, SEEN_WITHIN};
-pub use roll_out::{Reached, RollOutError};
+pub use load::{LoadError, Reached};
 pub use traffic::{TrafficBucket, TrafficError, VersionTraffic};

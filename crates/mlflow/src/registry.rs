@@ -94,7 +94,7 @@ impl Client {
 
     /// Points an alias at the version that `current` names, or takes it back where that is none. MLflow has no order of
     /// changes, so `current` is asked again afterwards, until it names the same: another change may have come between.
-    pub async fn keep_alias<E, F>(&self, name: &str, alias: &str, mut current: impl FnMut() -> F) -> Result<(), E>
+    pub async fn align_alias<E, F>(&self, name: &str, alias: &str, mut current: impl FnMut() -> F) -> Result<(), E>
     where
         E: From<MlflowError>,
         F: Future<Output = Result<Option<u64>, E>>,

@@ -13,7 +13,7 @@
 //! | `db` | the database: how it is opened and written to, where SQLite and PostgreSQL differ |
 //! | `intake` | repositories, webhook deliveries, and what each of them started |
 //! | `pipelines` | pipelines and all that belongs to one: phases, leases, jobs, log, notebook |
-//! | `serving` | versions, deployments, who may change them, model-servers |
+//! | `serving` | versions, deployments, the locks of those who change them, model-servers |
 
 mod db;
 mod error;
@@ -26,7 +26,7 @@ pub use error::{Outage, StoreError};
 pub use intake::{Accepted, Intake, NewDelivery, NewPipeline, PipelineRef, Repo, RepoChange};
 pub use pipelines::{DayStatistics, Description, Details, Filter, Lease, LeaseState, Pipelines};
 pub use serving::{
-    Begun, Cause, Change, Claim, Deployment, DeploymentEvent, ModelSummary, NewDeployment, NewVersion, Serving, Standing,
-    VersionRecord,
+    Cause, Change, DeployedVersion, Deployment, DeploymentEvent, DeploymentLock, Locked, ModelSummary, NewDeployment,
+    NewVersion, Pushed, Serving, VersionRecord,
 };
 pub use store::Store;

@@ -4,11 +4,11 @@ use crate::repository::{Dependency, Metadata};
 
 /// Only what crosses a process boundary.
 const CONTRACT: &[&str] = &["contract"];
-/// Floors 0 and 1.
+/// Levels 0 to 2.
 const BELOW_PROCESSES: &[&str] =
-    &["contract", "pipeline", "service", "store", "bus", "forge", "kernel", "mlflow", "artifacts", "fleet"];
+    &["contract", "pipeline", "service", "store", "bus", "forge", "kernel", "mlflow", "artifacts", "fleet", "rollout"];
 
-/// What each package may depend on, floor by floor. A package that is not here is not on the map.
+/// What each package may depend on, level by level. A package that is not here is not on the map.
 const MAP: &[(&str, &[&[&str]])] = &[
     ("contract", &[]),
     ("pipeline", &[CONTRACT]),
@@ -20,6 +20,7 @@ const MAP: &[(&str, &[&[&str]])] = &[
     ("mlflow", &[CONTRACT]),
     ("artifacts", &[CONTRACT]),
     ("fleet", &[CONTRACT]),
+    ("rollout", &[CONTRACT, &["pipeline", "service", "store", "mlflow", "artifacts", "fleet"]]),
     ("backend", &[BELOW_PROCESSES]),
     ("worker", &[BELOW_PROCESSES]),
     ("model-server", &[CONTRACT, &["service", "artifacts"]]),

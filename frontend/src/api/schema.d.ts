@@ -545,7 +545,7 @@ export interface components {
              * Format: int64
              * @description The one that did before; null: none did.
              */
-            former_version: number | null;
+            previous_version: number | null;
             /**
              * Format: int64
              * @description The number of the new deployment.

@@ -13,7 +13,7 @@ function deploy(model: MockModel, environment: Environment, version: number, cau
     model_name: model.detail.name,
     environment,
     version,
-    former_version: former?.version ?? null,
+    previous_version: former?.version ?? null,
     generation,
     detail: `Version ${version} serves in ${environment}.`,
   }

@@ -1,12 +1,11 @@
-//! Lets the gates decide, and has a passing model loaded, warmed, smoke-tested and swapped in.
+//! Lets the gates decide, and has a passing model taken into service.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
-use contract::{Champion, Environment, Judgement, LoadRequest, Phase, PipelineStatus};
-use fleet::RollOutError;
+use contract::{Champion, Environment, Judgement, Phase, PipelineStatus};
+use rollout::{Patience, Push, RolloutError};
 use serde::{Deserialize, Serialize};
-use service::telemetry;
-use store::{Begun, Deployment, NewDeployment};
+use store::{Deployment, NewDeployment};
 
 use crate::{
     drive::{End, Next},
@@ -85,7 +84,7 @@ async fn deploy(run: &Run) -> Result<Checkpoint, PhaseError> {
     if run.stopped().is_some() {
         return Err(run.stop_error());
     }
-    swap_in(run, &executed, &registered, &metrics).await
+    roll_out(run, &executed, &registered, &metrics).await
 }
 
 /// Whether this pipeline's model is the deployed one, as recorded.
@@ -95,50 +94,34 @@ pub async fn is_deployed(run: &Run) -> Result<bool, store::StoreError> {
     Ok(current.is_some_and(|current| current.pipeline_id == run.record.id))
 }
 
-/// Makes the version the deployed one, in the store, on most model-servers, and as MLflow's alias.
-async fn swap_in(
+/// How long a deployment waits for model-servers and MLflow before it is undone.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// Takes the version into service.
+async fn roll_out(
     run: &Run,
     executed: &execute::Checkpoint,
     registered: &register::Checkpoint,
     metrics: &BTreeMap<String, f64>,
 ) -> Result<Checkpoint, PhaseError> {
     let (dev, model, version) = (Environment::dev(), &executed.manifest.model_name, registered.version);
-    let store = &run.worker.store;
     let new = NewDeployment {
-        model: model.clone(),
-        environment: dev.clone(),
         version,
         uri: registered.uri.clone(),
         sha256: registered.sha256.clone(),
         metrics: metrics.iter().map(|(name, value)| (name.clone(), Some(*value))).collect(),
     };
-    let generation = match run.durably(|| store.serving.begin_deployment(&run.lease, new.clone())).await? {
-        Begun::Current { generation, .. } => generation,
-        Begun::Newer { version } => return Ok(not_newest(version)),
-        Begun::RolledBack => {
-            let reason = "not deployed: a person rolled dev back from this push's version, or a newer one's".to_owned();
-            return Ok(Checkpoint { deployed: false, reason });
+    let say = |text| run.log.say(text);
+    let patience = Patience { limit: PATIENCE, say: &say };
+    let push = Push { lease: &run.lease, model, environment: &dev, new, patience };
+    let reached = match run.worker.rollout.push(push).await {
+        Ok(rolled_out) => rolled_out.reached,
+        Err(RolloutError::Newer { version }) => return Ok(not_newest(version)),
+        Err(error @ RolloutError::RolledBack(_)) => {
+            return Ok(Checkpoint { deployed: false, reason: format!("not deployed: {error}") });
         }
+        Err(error) => return Err(error.into()),
     };
-    let (uri, sha256) = (registered.uri.clone(), registered.sha256.clone());
-    let request = LoadRequest { version, uri, sha256, environment: dev.clone(), generation };
-    let servers = run.durably(|| store.serving.model_servers(fleet::SEEN_WITHIN)).await?;
-    let addresses = servers.into_iter().map(|(report, _)| report.address).collect();
-    let reached = match run.worker.fleet.roll_out(addresses, model, &request, telemetry::trace_headers()).await {
-        Ok(reached) => reached,
-        // The model is at fault, not a server: what was there before is deployed again.
-        Err(RollOutError::Refused(detail)) => {
-            run.durably(|| store.serving.revert_deployment(&run.lease, generation)).await?;
-            return Err(PhaseError::Fail(format!("the model-servers did not load the model: {detail}")));
-        }
-        // It stays deployed: a server that comes back loads it by itself, and the next try finds it there.
-        Err(error) => return Err(PhaseError::retry(error)),
-    };
-    let current = || async {
-        let current = run.durably(|| store.serving.deployment(model, &dev)).await?;
-        Ok::<_, PhaseError>(current.map(|current| current.version))
-    };
-    run.worker.mlflow.keep_alias(model.as_str(), dev.as_str(), current).await?;
     let flavour = match executed.manifest.flavour {
         contract::Flavour::Onnx => "ONNX",
         contract::Flavour::Python => "its own Python library",

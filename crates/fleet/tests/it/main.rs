@@ -8,7 +8,7 @@ use axum::{
     routing::{get, post},
 };
 use contract::{Environment, LoadRequest};
-use fleet::{Fleet, RollOutError};
+use fleet::{Fleet, LoadError};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -30,7 +30,7 @@ async fn serve(router: Router) -> String {
 }
 
 /// A server that answers every load in one way.
-async fn loads(status: u16, detail: &'static str) -> String {
+async fn answers(status: u16, detail: &'static str) -> String {
     let load = async move |Path(name): Path<String>, headers: HeaderMap, Json(request): Json<LoadRequest>| {
         assert_eq!(headers["authorization"], "Bearer token");
         let loaded = json!({
@@ -46,45 +46,46 @@ async fn loads(status: u16, detail: &'static str) -> String {
 }
 
 /// An address that nobody listens on.
-async fn away() -> String {
+async fn unreachable() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     format!("http://{}", listener.local_addr().unwrap())
 }
 
-async fn roll_out(addresses: Vec<String>) -> Result<String, RollOutError> {
+async fn load(addresses: Vec<String>) -> Result<String, LoadError> {
     let name = "iris".parse().unwrap();
-    fleet().roll_out(addresses, &name, &request(), HeaderMap::new()).await.map(|reached| reached.to_string())
+    fleet().load(addresses, &name, &request(), HeaderMap::new()).await.map(|reached| reached.to_string())
 }
 
 #[tokio::test]
 async fn most_servers_are_enough_and_the_others_are_named() {
-    assert_eq!(roll_out(vec![loads(200, "").await]).await.unwrap(), "");
-    let lagging = away().await;
-    let reached = roll_out(vec![loads(200, "").await, lagging.clone(), loads(200, "").await]).await.unwrap();
+    assert_eq!(load(vec![answers(200, "").await]).await.unwrap(), "");
+    let lagging = unreachable().await;
+    let reached = load(vec![answers(200, "").await, lagging.clone(), answers(200, "").await]).await.unwrap();
     assert_eq!(reached, format!(" on 2 of 3 model-servers; {lagging} lags (can't be reached)"));
 }
 
 #[tokio::test]
 async fn a_model_that_most_servers_refuse_is_refused_in_the_first_ones_words() {
-    let refused = roll_out(vec![loads(422, "it is broken").await, loads(422, "it is broken").await, away().await]).await;
-    assert!(matches!(refused, Err(RollOutError::Refused(_))), "two of three: {refused:?}");
-    let refused = roll_out(vec![loads(422, "it is broken").await]).await.unwrap_err();
+    let refused =
+        load(vec![answers(422, "it is broken").await, answers(422, "it is broken").await, unreachable().await]).await;
+    assert!(matches!(refused, Err(LoadError::Refused(_))), "two of three: {refused:?}");
+    let refused = load(vec![answers(422, "it is broken").await]).await.unwrap_err();
     assert_eq!(refused.to_string(), "it is broken");
 }
 
 #[tokio::test]
-async fn servers_that_are_away_busy_or_know_a_later_deployment_say_nothing_about_the_model() {
-    for addresses in [vec![away().await], vec![loads(429, "busy").await], vec![loads(409, "later").await]] {
-        let unreached = roll_out(addresses).await;
-        assert!(matches!(unreached, Err(RollOutError::Unreached { reached: 0, all: 1, .. })), "{unreached:?}");
+async fn servers_that_are_unreachable_busy_or_know_a_later_deployment_say_nothing_about_the_model() {
+    for addresses in [vec![unreachable().await], vec![answers(429, "busy").await], vec![answers(409, "later").await]] {
+        let unreached = load(addresses).await;
+        assert!(matches!(unreached, Err(LoadError::Unreached { reached: 0, all: 1, .. })), "{unreached:?}");
     }
-    let half = roll_out(vec![loads(200, "").await, away().await]).await;
-    assert!(matches!(half, Err(RollOutError::Unreached { reached: 1, all: 2, .. })), "half is not most: {half:?}");
-    assert!(matches!(roll_out(Vec::new()).await, Err(RollOutError::NoServer)));
+    let half = load(vec![answers(200, "").await, unreachable().await]).await;
+    assert!(matches!(half, Err(LoadError::Unreached { reached: 1, all: 2, .. })), "half is not most: {half:?}");
+    assert!(matches!(load(Vec::new()).await, Err(LoadError::NoServer)));
 }
 
 #[tokio::test]
-async fn what_the_servers_count_is_added_up_and_one_that_is_away_leaves_no_sum() {
+async fn what_the_servers_count_is_added_up_and_an_unreachable_one_leaves_no_sum() {
     let numbers = |count: u64| {
         let text = format!(
             "mlsys_model_requests_total{{model=\"iris\",version=\"3\",protocol=\"rest\",code=\"200\"}} {count}\n\
@@ -96,7 +97,7 @@ async fn what_the_servers_count_is_added_up_and_one_that_is_away_leaves_no_sum()
     let traffic = fleet().traffic(two.clone(), &name).await.unwrap();
     let shown: Value = json!(traffic.iter().map(|one| json!([one.version, one.requests, one.errors])).collect::<Vec<_>>());
     assert_eq!((shown, traffic[0].buckets[0].count), (json!([[3, 7, 0]]), 7));
-    let gone = away().await;
+    let gone = unreachable().await;
     let error = fleet().traffic([two, vec![gone.clone()]].concat(), &name).await.unwrap_err();
     assert!(error.to_string().contains(&gone), "{error}");
     assert_eq!(fleet().traffic(Vec::new(), &name).await.unwrap(), []);

@@ -60,10 +60,10 @@ async fn a_model_is_uploaded_registered_as_the_next_version_and_found_by_its_run
 async fn an_alias_follows_what_changes_meanwhile(client: &Client, name: &str) {
     let mut news = [Some(1), Some(2), Some(2)].into_iter();
     let current = || std::future::ready(Ok::<_, MlflowError>(news.next().unwrap()));
-    client.keep_alias(name, "staging", current).await.unwrap();
+    client.align_alias(name, "staging", current).await.unwrap();
     assert_eq!(client.get_alias(name, "staging").await.unwrap(), Some(2));
     for _again in 0..2 {
-        client.keep_alias(name, "staging", || std::future::ready(Ok::<_, MlflowError>(None))).await.unwrap();
+        client.align_alias(name, "staging", || std::future::ready(Ok::<_, MlflowError>(None))).await.unwrap();
         assert_eq!(client.get_alias(name, "staging").await.unwrap(), None);
     }
     client.delete_alias("never-registered", "staging").await.unwrap();

@@ -12,10 +12,9 @@ use sqlx::any::AnyRow;
 use utoipa::ToSchema;
 
 use crate::{
-    Lease, Serving, StoreError,
+    Serving, StoreError,
     db::database::Write,
     db::fields::{Fields, json},
-    pipelines::leases::fenced,
 };
 
 /// Why a deployment was made.
@@ -95,10 +94,6 @@ pub struct Deployment {
 /// A version to deploy, made by the pipeline that is leased.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewDeployment {
-    /// The model.
-    pub model: ModelName,
-    /// Where to deploy it.
-    pub environment: Environment,
     /// The registry version.
     pub version: u64,
     /// The folder that holds the version's files.
@@ -109,36 +104,16 @@ pub struct NewDeployment {
     pub metrics: BTreeMap<String, Option<f64>>,
 }
 
-/// What became of a deployment.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Begun {
-    /// It is the current one.
-    Current {
-        /// Its number.
-        generation: u64,
-        /// What it took the place of.
-        former: Option<Deployment>,
-    },
-    /// A pipeline created later has deployed already, and nothing changed: deploys never go backwards.
-    Newer {
-        /// What is deployed.
-        version: u64,
-    },
-    /// A person rolled back this pipeline's version, or one of a pipeline created later, and nothing changed: only a newer
-    /// push comes after that.
-    RolledBack,
-}
-
 /// A deployment, and what it took the place of.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
     /// What is deployed, or was when it was made.
     pub deployment: Deployment,
     /// What was deployed before.
-    pub former: Option<Deployment>,
+    pub previous: Option<Deployment>,
 }
 
-/// What is deployed at a place. `former` is what it is to give way to.
+/// What is deployed at a place. `former` is the generation that a rollback leads to.
 macro_rules! select_current {
     ($rest:literal) => {
         concat!(
@@ -178,76 +153,9 @@ impl Serving {
         }
         Ok((latest, deployed))
     }
-
-    /// Makes a version of the leased pipeline the current one, unless one of a pipeline created later is, or was until a
-    /// person rolled it back.
-    ///
-    /// The same version of the same pipeline again, after a crash, is still the same deployment: it has the same
-    /// generation, so that servers that loaded it have nothing to do. Another version of the same pipeline is a new
-    /// one, which took the place of the same former one.
-    pub async fn begin_deployment(&self, lease: &Lease, new: NewDeployment) -> Result<Begun, StoreError> {
-        let mut write = fenced(&self.database, lease).await?;
-        let generation = next_generation(&mut write).await?;
-        let place = (&new.model, &new.environment);
-        let mut former = None;
-        let standing = current(&mut write, place).await?;
-        if let Some((current, before)) = &standing {
-            if current.pipeline_id > lease.pipeline_id {
-                write.undo().await?;
-                return Ok(Begun::Newer { version: current.version });
-            }
-            former = Some(current.generation.cast_signed());
-            if current.pipeline_id == lease.pipeline_id {
-                former = *before;
-                if (current.version, &current.uri, &current.sha256) == (new.version, &new.uri, &new.sha256) {
-                    let former = of_history(&mut write, former).await?;
-                    write.undo().await?;
-                    return Ok(Begun::Current { generation: current.generation, former });
-                }
-            }
-        }
-        if rolled_back(&mut write, place).await?.is_some_and(|newest| newest >= lease.pipeline_id) {
-            write.undo().await?;
-            return Ok(Begun::RolledBack);
-        }
-        if let Some((current, _)) = &standing {
-            end(&mut write, current.generation, Ended::Replaced).await?;
-        }
-        let deployment = Deployment {
-            model: new.model,
-            environment: new.environment,
-            version: new.version,
-            pipeline_id: lease.pipeline_id,
-            uri: new.uri,
-            sha256: new.sha256,
-            metrics: new.metrics,
-            deployed_at: Timestamp::UNIX_EPOCH,
-            generation,
-        };
-        put(&mut write, &deployment, former, Cause::Push).await?;
-        let former = of_history(&mut write, former).await?;
-        write.commit().await?;
-        Ok(Begun::Current { generation, former })
-    }
-
-    /// Takes the leased pipeline's deployment back, for what it took the place of, under a new generation; without such,
-    /// nothing is deployed there any more. `false`, and nothing changes, if it is not the current one.
-    pub async fn revert_deployment(&self, lease: &Lease, generation: u64) -> Result<bool, StoreError> {
-        let mut write = fenced(&self.database, lease).await?;
-        let next = next_generation(&mut write).await?;
-        let query = sqlx::query(select_current!("WHERE d.generation = $1 AND h.pipeline_id = $2"));
-        let query = query.bind(generation.cast_signed()).bind(lease.pipeline_id.to_string());
-        let Some(row) = write.optional(query).await? else {
-            write.undo().await?;
-            return Ok(false);
-        };
-        give_way(&mut write, generation, Fields(&row).get("former")?, next).await?;
-        write.commit().await?;
-        Ok(true)
-    }
 }
 
-/// What is deployed at a place, in a write, and the generation that it is to give way to.
+/// What is deployed at a place, in a write, and the generation that a rollback leads to.
 pub(crate) async fn current(
     write: &mut Write,
     (model, environment): (&ModelName, &Environment),
@@ -255,30 +163,6 @@ pub(crate) async fn current(
     let query = sqlx::query(select_current!("WHERE d.model_name = $1 AND d.environment = $2"));
     let row = write.optional(query.bind(model.as_str()).bind(environment.as_str())).await?;
     row.map(|row| Ok((deployment(&row)?, Fields(&row).get("former")?))).transpose()
-}
-
-/// The newest pipeline whose version a person rolled back at a place.
-async fn rolled_back(
-    write: &mut Write,
-    (model, environment): (&ModelName, &Environment),
-) -> Result<Option<PipelineId>, StoreError> {
-    let query = sqlx::query(
-        "SELECT MAX(pipeline_id) AS newest FROM deployment_history
-         WHERE model_name = $1 AND environment = $2 AND ended_by = 'rolled_back'",
-    );
-    Fields(&write.one(query.bind(model.as_str()).bind(environment.as_str())).await?).parsed_option("newest")
-}
-
-/// Ends a deployment that could not be made to serve: what it took the place of is the current one again, under the number
-/// of the change in hand and with its own former one; or nothing is.
-pub(crate) async fn give_way(write: &mut Write, generation: u64, former: Option<i64>, next: u64) -> Result<(), StoreError> {
-    end(write, generation, Ended::Reverted).await?;
-    if let Some(back) = of_history(write, former).await? {
-        let before = former_of(write, back.generation).await?;
-        return put(write, &Deployment { generation: next, ..back }, before, Cause::Revert).await;
-    }
-    let remove = sqlx::query("DELETE FROM deployments WHERE generation = $1");
-    write.run(remove.bind(generation.cast_signed())).await.map(drop)
 }
 
 /// The number of the change in hand. All other changes wait for its end.
@@ -297,8 +181,8 @@ pub(crate) async fn of_history(write: &mut Write, generation: Option<i64>) -> Re
     Ok(Some(deployment(&write.one(query.bind(generation)).await?)?))
 }
 
-/// The generation that a deployment there was is to give way to.
-pub(crate) async fn former_of(write: &mut Write, generation: u64) -> Result<Option<i64>, StoreError> {
+/// The generation that a rollback of a deployment leads to.
+pub(crate) async fn previous_of(write: &mut Write, generation: u64) -> Result<Option<i64>, StoreError> {
     let query = sqlx::query("SELECT former FROM deployment_history WHERE generation = $1");
     Fields(&write.one(query.bind(generation.cast_signed())).await?).get("former")
 }
@@ -311,14 +195,19 @@ pub(crate) async fn end(write: &mut Write, generation: u64, how: Ended) -> Resul
 }
 
 /// Makes a deployment the current one, from now on.
-pub(crate) async fn put(write: &mut Write, new: &Deployment, former: Option<i64>, cause: Cause) -> Result<(), StoreError> {
+pub(crate) async fn deploy(
+    write: &mut Write,
+    new: &Deployment,
+    previous: Option<i64>,
+    cause: Cause,
+) -> Result<(), StoreError> {
     let history = sqlx::query(
         "INSERT INTO deployment_history (generation, former, model_name, environment, version, pipeline_id, uri, sha256,
              metrics, deployed_at, cause)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
     )
     .bind(new.generation.cast_signed())
-    .bind(former)
+    .bind(previous)
     .bind(new.model.as_str())
     .bind(new.environment.as_str())
     .bind(new.version.cast_signed())

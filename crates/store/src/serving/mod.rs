@@ -4,17 +4,20 @@
 //! |---|---|
 //! | `versions` | what was registered |
 //! | `deployments` | what is deployed where, and was |
-//! | `changes` | promotions and rollbacks, one at a time in an environment |
+//! | `changes` | pushes, promotions and rollbacks, and the way back |
+//! | `locks` | one roll-out at a time of a model in an environment |
 //! | `model_servers` | which model-servers there are, and what they serve |
 
 mod changes;
 mod deployments;
+mod locks;
 mod model_servers;
 mod versions;
 
-pub use changes::Claim;
-pub use deployments::{Begun, Cause, Change, Deployment, NewDeployment};
-pub use versions::{DeploymentEvent, ModelSummary, NewVersion, Standing, VersionRecord};
+pub use changes::Pushed;
+pub use deployments::{Cause, Change, Deployment, NewDeployment};
+pub use locks::{DeploymentLock, Locked};
+pub use versions::{DeployedVersion, DeploymentEvent, ModelSummary, NewVersion, VersionRecord};
 
 use crate::db::database::Database;
 

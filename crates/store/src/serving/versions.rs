@@ -83,7 +83,7 @@ pub struct VersionRecord {
 /// A model's current version in an environment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = Deployment)]
-pub struct Standing {
+pub struct DeployedVersion {
     /// The environment.
     pub environment: Environment,
     /// The registry version.
@@ -159,7 +159,7 @@ impl Serving {
     }
 
     /// A model and where it is deployed. `None` for one without versions.
-    pub async fn model(&self, model: &ModelName) -> Result<Option<(ModelSummary, Vec<Standing>)>, StoreError> {
+    pub async fn model(&self, model: &ModelName) -> Result<Option<(ModelSummary, Vec<DeployedVersion>)>, StoreError> {
         let query = sqlx::query(select_models!("WHERE model_name = $1 GROUP BY model_name"));
         let found = summaries(&self.database.all(query.bind(model.as_str())).await?)?;
         let Some(summary) = found.into_iter().next() else { return Ok(None) };
@@ -170,9 +170,9 @@ impl Serving {
              WHERE d.model_name = $1",
         );
         let rows = self.database.all(query.bind(model.as_str())).await?;
-        let mut standing = rows.iter().map(standing).collect::<Result<Vec<_>, _>>()?;
-        standing.sort_by_key(|standing| standing.environment.rank());
-        Ok(Some((summary, standing)))
+        let mut deployed = rows.iter().map(deployed_version).collect::<Result<Vec<_>, _>>()?;
+        deployed.sort_by_key(|deployed| deployed.environment.rank());
+        Ok(Some((summary, deployed)))
     }
 
     /// A model's versions, newest first: at most `limit`, from before a version; and from before which it goes on, if it
@@ -271,9 +271,9 @@ fn summaries(rows: &[AnyRow]) -> Result<Vec<ModelSummary>, StoreError> {
     Ok(models)
 }
 
-fn standing(row: &AnyRow) -> Result<Standing, StoreError> {
+fn deployed_version(row: &AnyRow) -> Result<DeployedVersion, StoreError> {
     let fields = Fields(row);
-    Ok(Standing {
+    Ok(DeployedVersion {
         environment: fields.parsed("environment")?,
         version: fields.count("version")?,
         deployed_at: fields.time("deployed_at")?,

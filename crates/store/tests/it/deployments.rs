@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use contract::{Environment, Flavour, ModelName};
-use store::{Begun, Description, Lease, NewDeployment, NewVersion, Store};
+use store::{Description, Lease, Locked, NewDeployment, NewVersion, Pushed, Store};
 
 use crate::{TTL, World};
 
@@ -11,8 +11,6 @@ fn model() -> ModelName {
 
 fn deployment(version: u64) -> NewDeployment {
     NewDeployment {
-        model: model(),
-        environment: Environment::dev(),
         version,
         uri: format!("file:///models/titanic/v{version}"),
         sha256: "ab".repeat(32),
@@ -21,8 +19,8 @@ fn deployment(version: u64) -> NewDeployment {
 }
 
 async fn begin(store: &Store, lease: &Lease, version: u64) -> (u64, Option<u64>) {
-    match store.serving.begin_deployment(lease, deployment(version)).await.unwrap() {
-        Begun::Current { generation, former } => (generation, former.map(|former| former.version)),
+    match crate::push(store, lease, (&model(), &Environment::dev()), deployment(version)).await {
+        Pushed::Current(change) => (change.deployment.generation, change.previous.map(|previous| previous.version)),
         refused => panic!("{refused:?}"),
     }
 }
@@ -38,8 +36,8 @@ async fn a_slow_older_pipeline_does_not_replace_a_newer_ones_model(world: World)
     let (older, newer) = (world.leased().await, world.leased().await);
     assert_eq!((current(store).await, store.serving.desired().await.unwrap()), (None, (0, vec![])));
     assert_eq!(begin(store, &newer, 2).await, (1, None));
-    let refused = store.serving.begin_deployment(&older, deployment(3)).await.unwrap();
-    assert_eq!(refused, Begun::Newer { version: 2 });
+    let refused = crate::push(store, &older, (&model(), &Environment::dev()), deployment(3)).await;
+    assert_eq!(refused, Pushed::Newer { version: 2 });
     assert_eq!(current(store).await, Some((2, 1)));
 
     let newest = world.leased().await;
@@ -57,18 +55,25 @@ async fn a_pipeline_that_begins_again_after_a_crash_finds_its_deployment_and_wha
     assert_eq!(begin(store, &second, 2).await, (2, Some(1)));
     let again = store.pipelines.take_from(second.pipeline_id, "worker-a", "next", TTL).await.unwrap().unwrap();
     assert_eq!(begin(store, &again, 2).await, (2, Some(1)));
-    assert_eq!(begin(store, &again, 3).await, (3, Some(1)), "another version is another deployment");
+    assert_eq!(begin(store, &again, 3).await, (3, Some(2)), "another version is another deployment");
     assert_eq!(store.serving.desired().await.unwrap().0, 3);
 }
 
-async fn a_revert_puts_the_former_version_back_under_a_new_generation(world: World) {
+/// Undoes the current deployment.
+async fn undo(store: &Store) {
+    let current = store.serving.deployment(&model(), &Environment::dev()).await.unwrap().unwrap();
+    let Locked::Free(lock) = store.serving.lock(&model(), &Environment::dev(), TTL).await.unwrap() else { panic!() };
+    assert!(store.serving.undo(&lock, &current).await.unwrap());
+    assert!(!store.serving.undo(&lock, &current).await.unwrap(), "it is over");
+    store.serving.unlock(&lock).await.unwrap();
+}
+
+async fn an_undone_push_leaves_the_previous_version_under_a_new_generation(world: World) {
     let store = &world.store;
     let (first, second) = (world.leased().await, world.leased().await);
     begin(store, &first, 1).await;
-    let (generation, _) = begin(store, &second, 2).await;
-    assert!(!store.serving.revert_deployment(&first, generation).await.unwrap(), "not its own");
-    assert!(store.serving.revert_deployment(&second, generation).await.unwrap());
-    assert!(!store.serving.revert_deployment(&second, generation).await.unwrap(), "it is over");
+    begin(store, &second, 2).await;
+    undo(store).await;
     let back = store.serving.deployment(&model(), &Environment::dev()).await.unwrap().unwrap();
     assert_eq!((back.version, back.generation, back.pipeline_id), (1, 3, first.pipeline_id));
     assert_eq!(store.serving.desired().await.unwrap(), (3, vec![back]));
@@ -78,30 +83,41 @@ async fn a_revert_puts_the_former_version_back_under_a_new_generation(world: Wor
     assert_eq!(world.count("SELECT COUNT(*) FROM deployment_history WHERE ended_by = 'replaced'").await, 2);
 }
 
-async fn a_revert_of_the_first_deployment_leaves_none_and_is_a_change_too(world: World) {
+async fn an_undone_first_deployment_leaves_none_and_is_a_change_too(world: World) {
     let (store, lease) = (&world.store, world.leased().await);
-    let (generation, former) = begin(store, &lease, 1).await;
-    assert_eq!(former, None);
-    assert!(store.serving.revert_deployment(&lease, generation).await.unwrap());
+    assert_eq!(begin(store, &lease, 1).await, (1, None));
+    undo(store).await;
     assert_eq!((current(store).await, store.serving.desired().await.unwrap()), (None, (2, vec![])));
     assert_eq!(begin(store, &lease, 1).await, (3, None));
 }
 
 async fn deployments_of_many_workers_at_once_have_generations_of_their_own(world: World) {
+    let world = &world;
     let mut leases = Vec::new();
     for _ in 0..12 {
         leases.push(world.leased().await);
     }
-    let begun = leases.iter().enumerate().map(|(number, lease)| {
-        let model = format!("model-{}", number % 3).parse().unwrap();
-        world.store.serving.begin_deployment(lease, NewDeployment { model, ..deployment(number as u64 + 1) })
+    let pushed = leases.iter().enumerate().map(|(number, lease)| async move {
+        let (model, version) = (format!("model-{}", number % 3).parse().unwrap(), number as u64 + 1);
+        let place = (&model, &Environment::dev());
+        // Another worker has the lock for a moment.
+        let lock = loop {
+            match world.store.serving.lock_for_push(lease, place.0, place.1, TTL).await.unwrap() {
+                Locked::Free(lock) => break lock,
+                Locked::Held => tokio::task::yield_now().await,
+                Locked::Unfinished(..) => panic!("each is brought to its end"),
+            }
+        };
+        let pushed = world.store.serving.push(&lock, lease, deployment(version)).await.unwrap();
+        world.store.serving.unlock(&lock).await.unwrap();
+        pushed
     });
-    let begun = futures_util::future::join_all(begun).await;
-    let generations: BTreeSet<u64> = begun
+    let generations: BTreeSet<u64> = futures_util::future::join_all(pushed)
+        .await
         .into_iter()
-        .filter_map(|begun| match begun.unwrap() {
-            Begun::Current { generation, .. } => Some(generation),
-            Begun::Newer { .. } | Begun::RolledBack => None,
+        .filter_map(|pushed| match pushed {
+            Pushed::Current(change) => Some(change.deployment.generation),
+            Pushed::Newer { .. } | Pushed::RolledBack => None,
         })
         .collect();
     let (latest, deployed) = world.store.serving.desired().await.unwrap();
@@ -125,7 +141,7 @@ async fn versions_are_recorded_once_and_listed_with_their_lineage_and_environmen
     world.store.pipelines.describe(&first, known).await.unwrap();
     for environment in ["dev", "staging"] {
         let environment = environment.parse().unwrap();
-        world.store.serving.begin_deployment(&first, NewDeployment { environment, ..deployment(9) }).await.unwrap();
+        crate::push(&world.store, &first, (&model(), &environment), deployment(9)).await;
     }
 
     let (versions, next) = world.store.serving.model_versions(&model(), None, 50).await.unwrap();
@@ -145,8 +161,8 @@ async fn versions_are_recorded_once_and_listed_with_their_lineage_and_environmen
 on_both![
     a_slow_older_pipeline_does_not_replace_a_newer_ones_model,
     a_pipeline_that_begins_again_after_a_crash_finds_its_deployment_and_what_it_replaced,
-    a_revert_puts_the_former_version_back_under_a_new_generation,
-    a_revert_of_the_first_deployment_leaves_none_and_is_a_change_too,
+    an_undone_push_leaves_the_previous_version_under_a_new_generation,
+    an_undone_first_deployment_leaves_none_and_is_a_change_too,
     deployments_of_many_workers_at_once_have_generations_of_their_own,
     versions_are_recorded_once_and_listed_with_their_lineage_and_environments,
 ];

@@ -2,7 +2,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use contract::{Flavour, Phase, PhaseStatus, PipelineStatus};
 use futures_util::future::join_all;
-use store::{Description, Lease, NewDeployment, NewVersion, StoreError};
+use store::{Description, Lease, Locked, NewDeployment, NewVersion, StoreError};
 
 use crate::{TTL, World};
 
@@ -48,14 +48,10 @@ async fn everything_bounces(world: &World, lease: &Lease) {
         uri: "file:///v1".to_owned(),
         sha256: "00".to_owned(),
     };
-    let deployment = NewDeployment {
-        model,
-        environment: contract::Environment::dev(),
-        version: 1,
-        uri: "file:///v1".to_owned(),
-        sha256: "00".to_owned(),
-        metrics: BTreeMap::new(),
-    };
+    let dev = contract::Environment::dev();
+    let Locked::Free(lock) = store.serving.lock(&model, &dev, TTL).await.unwrap() else { panic!("it is free") };
+    let deployment =
+        NewDeployment { version: 1, uri: "file:///v1".to_owned(), sha256: "00".to_owned(), metrics: BTreeMap::new() };
     let failures = [
         store.pipelines.renew_lease(lease, TTL).await.err(),
         store.pipelines.release_lease(lease).await.err(),
@@ -65,8 +61,8 @@ async fn everything_bounces(world: &World, lease: &Lease) {
         store.pipelines.append_logs(lease, 1, &[crate::logs::line(1)]).await.err(),
         store.pipelines.save_notebook(lease, b"{}").await.err(),
         store.serving.record_version(lease, version).await.err(),
-        store.serving.begin_deployment(lease, deployment).await.err(),
-        store.serving.revert_deployment(lease, 1).await.err(),
+        store.serving.lock_for_push(lease, &model, &dev, TTL).await.err(),
+        store.serving.push(&lock, lease, deployment).await.err(),
         store.pipelines.finish_pipeline(lease, PipelineStatus::Failed, false, None).await.err(),
     ];
     for (number, failure) in failures.into_iter().enumerate() {

@@ -42,8 +42,8 @@ use std::{
     time::Duration,
 };
 
-use contract::PipelineId;
-use store::{Lease, NewPipeline, Store};
+use contract::{Environment, ModelName, PipelineId};
+use store::{Lease, Locked, NewDeployment, NewPipeline, Pushed, Store};
 use tempfile::TempDir;
 
 /// Longer than any test.
@@ -121,4 +121,13 @@ fn pushed(commit: u64, notebook_path: &str) -> NewPipeline {
         traceparent: None,
         manual: false,
     }
+}
+
+/// A push's deployment, under a lock of its own.
+async fn push(store: &Store, lease: &Lease, (model, environment): (&ModelName, &Environment), new: NewDeployment) -> Pushed {
+    let locked = store.serving.lock_for_push(lease, model, environment, TTL).await.unwrap();
+    let (Locked::Free(lock) | Locked::Unfinished(lock, _)) = locked else { panic!("another has the lock") };
+    let pushed = store.serving.push(&lock, lease, new).await.unwrap();
+    store.serving.unlock(&lock).await.unwrap();
+    pushed
 }

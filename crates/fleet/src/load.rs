@@ -18,7 +18,7 @@ const LAG: Duration = Duration::from_secs(5);
 
 /// Why a deployment did not reach most servers.
 #[derive(Debug, thiserror::Error)]
-pub enum RollOutError {
+pub enum LoadError {
     /// Most servers looked at the model and refuse it. The first one's words.
     #[error("{0}")]
     Refused(String),
@@ -67,29 +67,29 @@ enum Answer {
 impl Fleet {
     /// Asks the servers at these base addresses to load a version, and waits until most have it. `headers` go with each
     /// call, for traces.
-    pub async fn roll_out(
+    pub async fn load(
         &self,
         addresses: Vec<String>,
         model: &ModelName,
         request: &LoadRequest,
         headers: HeaderMap,
-    ) -> Result<Reached, RollOutError> {
+    ) -> Result<Reached, LoadError> {
         if addresses.is_empty() {
-            return Err(RollOutError::NoServer);
+            return Err(LoadError::NoServer);
         }
         let mut calls = JoinSet::new();
         for address in &addresses {
             let (fleet, model, request, address) = (self.clone(), model.clone(), request.clone(), address.clone());
             let headers = headers.clone();
             calls.spawn(async move {
-                let answer = fleet.load(&address, &model, &request, headers).await;
+                let answer = fleet.load_one(&address, &model, &request, headers).await;
                 (address, answer)
             });
         }
         collect(addresses, calls).await
     }
 
-    async fn load(&self, address: &str, model: &ModelName, request: &LoadRequest, headers: HeaderMap) -> Answer {
+    async fn load_one(&self, address: &str, model: &ModelName, request: &LoadRequest, headers: HeaderMap) -> Answer {
         let url = format!("{}/internal/load/{model}", address.trim_end_matches('/'));
         let call = self.http.post(url).headers(headers).bearer_auth(&self.token).json(request).timeout(LOAD_TIMEOUT);
         let answer = match call.send().await {
@@ -117,7 +117,7 @@ impl Fleet {
     }
 }
 
-async fn collect(addresses: Vec<String>, mut calls: JoinSet<(String, Answer)>) -> Result<Reached, RollOutError> {
+async fn collect(addresses: Vec<String>, mut calls: JoinSet<(String, Answer)>) -> Result<Reached, LoadError> {
     let all = addresses.len();
     let (mut loaded, mut refused) = (0, 0);
     let mut lagging: Vec<(String, String)> =
@@ -152,7 +152,7 @@ async fn collect(addresses: Vec<String>, mut calls: JoinSet<(String, Answer)>) -
     }
     let detail = first_failure.unwrap_or_else(|| "no answer in time".to_owned());
     if refused * 2 >= all {
-        return Err(RollOutError::Refused(detail));
+        return Err(LoadError::Refused(detail));
     }
-    Err(RollOutError::Unreached { reached: loaded, all, detail })
+    Err(LoadError::Unreached { reached: loaded, all, detail })
 }

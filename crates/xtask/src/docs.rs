@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use crate::repository::{Metadata, Repository};
 
 const ENV_EXAMPLE: &str = ".env.example";
-const README: &str = "README.md";
+const CONFIGURATION: &str = "docs/configuration.md";
 const OPENAPI: &str = "frontend/openapi.json";
 const MAP: &str = "ARCHITECTURE.md";
 const BEGIN: &str = "<!-- settings -->";
@@ -42,9 +42,9 @@ pub fn findings(repository: &Repository, metadata: &Metadata) -> Result<Vec<Stri
             findings.push(stale(path));
         }
     }
-    let readme = repository.read(README).unwrap_or_default();
-    if with_table(&readme, &generated.table).as_ref() != Some(&readme) {
-        findings.push(stale(README));
+    let configuration = repository.read(CONFIGURATION).unwrap_or_default();
+    if with_table(&configuration, &generated.table).as_ref() != Some(&configuration) {
+        findings.push(stale(CONFIGURATION));
     }
     findings.extend(unnamed(&repository.read(MAP).unwrap_or_default(), metadata));
     Ok(findings)
@@ -53,8 +53,8 @@ pub fn findings(repository: &Repository, metadata: &Metadata) -> Result<Vec<Stri
 /// Writes the generated documents.
 pub fn write(repository: &Repository) -> Result<()> {
     let generated = Generated::now(repository, &repository.metadata()?)?;
-    let readme = with_table(&repository.read(README)?, &generated.table);
-    repository.write(README, &readme.with_context(|| format!("{README} has no lines {BEGIN} and {END}"))?)?;
+    let configuration = with_table(&repository.read(CONFIGURATION)?, &generated.table);
+    repository.write(CONFIGURATION, &configuration.with_context(|| format!("{CONFIGURATION} has no lines {BEGIN} and {END}"))?)?;
     repository.write(ENV_EXAMPLE, &generated.env_example)?;
     repository.write(OPENAPI, &generated.openapi)
 }

@@ -43,7 +43,7 @@ async fn a_push_waits_for_another_of_its_model_and_never_goes_backwards() {
     let older = tokio::spawn(async move { older.push_version(&older.push, 1).await });
     tokio::time::timeout(Duration::from_secs(1), async {
         while !older.is_finished() {
-            tokio::task::yield_now().await
+            tokio::task::yield_now().await;
         }
     })
     .await

@@ -34,7 +34,7 @@ type Served = HashMap<(String, Environment), (u64, u64)>;
 
 /// Two of them.
 pub struct Servers {
-    served: Arc<Mutex<[Served; 2]>>,
+    models: Arc<Mutex<[Served; 2]>>,
     mood: watch::Sender<(Mood, u64)>,
     tasks: Vec<AbortHandle>,
 }
@@ -42,24 +42,24 @@ pub struct Servers {
 #[derive(Clone)]
 struct Server {
     number: usize,
-    served: Arc<Mutex<[Served; 2]>>,
+    models: Arc<Mutex<[Served; 2]>>,
     mood: watch::Sender<(Mood, u64)>,
 }
 
 impl Servers {
     /// Starts them, has them report and follow the store.
     pub async fn start(serving: &Serving) -> Self {
-        let (mood, served) = (watch::Sender::new((Mood::Well, 0)), Arc::<Mutex<[Served; 2]>>::default());
+        let (mood, models) = (watch::Sender::new((Mood::Well, 0)), Arc::<Mutex<[Served; 2]>>::default());
         let mut tasks = Vec::new();
         for number in 0..2 {
-            let server = Server { number, served: served.clone(), mood: mood.clone() };
+            let server = Server { number, models: models.clone(), mood: mood.clone() };
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = format!("http://{}", listener.local_addr().unwrap());
             let router = Router::new().route("/internal/load/{name}", post(load)).with_state(server.clone());
             tasks.push(tokio::spawn(async move { axum::serve(listener, router).await.unwrap() }).abort_handle());
             tasks.push(tokio::spawn(follow(server, address, serving.clone())).abort_handle());
         }
-        Self { served, mood, tasks }
+        Self { models, mood, tasks }
     }
 
     /// Waits until the store knows of both.
@@ -76,8 +76,8 @@ impl Servers {
 
     /// What each of them serves of a model.
     pub fn serve(&self, model: &str, environment: &Environment) -> [Option<u64>; 2] {
-        let served = self.served.lock().unwrap();
-        served.each_ref().map(|served| served.get(&(model.to_owned(), environment.clone())).map(|(_, version)| *version))
+        let models = self.models.lock().unwrap();
+        models.each_ref().map(|own| own.get(&(model.to_owned(), environment.clone())).map(|(_, version)| *version))
     }
 }
 
@@ -105,12 +105,12 @@ async fn load(State(server): State<Server>, Path(name): Path<String>, Json(reque
         _ => {}
     }
     let place = (name.clone(), request.environment.clone());
-    let mut served = server.served.lock().unwrap();
-    let known = served[server.number].get(&place).map(|(generation, _)| *generation);
+    let mut models = server.models.lock().unwrap();
+    let known = models[server.number].get(&place).map(|(generation, _)| *generation);
     if known.is_some_and(|known| known > request.generation) {
         return problem(409, "a later deployment is known");
     }
-    served[server.number].insert(place, (request.generation, request.version));
+    models[server.number].insert(place, (request.generation, request.version));
     let loaded = json!({
         "model_name": name, "model_version": request.version, "environment": request.environment, "flavour": "onnx",
         "sha256": request.sha256, "loaded_at": "2026-01-01T00:00:00Z"
@@ -125,14 +125,14 @@ async fn follow(server: Server, address: String, serving: Serving) {
         let _ = serving.report_server(&report).await;
         if let Ok((_, desired)) = serving.desired().await {
             let (mood, version) = *server.mood.borrow();
-            let mut served = server.served.lock().unwrap();
-            let served = &mut served[server.number];
+            let mut models = server.models.lock().unwrap();
+            let own = &mut models[server.number];
             let is_desired = |place: &(String, Environment)| {
                 desired.iter().any(|one| (one.model.as_str(), &one.environment) == (place.0.as_str(), &place.1))
             };
-            served.retain(|place, _| is_desired(place));
+            own.retain(|place, _| is_desired(place));
             for one in desired.into_iter().filter(|one| mood == Mood::Well || one.version != version) {
-                served.insert((one.model.to_string(), one.environment), (one.generation, one.version));
+                own.insert((one.model.to_string(), one.environment), (one.generation, one.version));
             }
         }
         tokio::time::sleep(Duration::from_millis(20)).await;

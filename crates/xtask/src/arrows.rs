@@ -6,7 +6,7 @@ use crate::repository::{Dependency, Metadata};
 const CONTRACT: &[&str] = &["contract"];
 /// Floors 0 and 1.
 const BELOW_PROCESSES: &[&str] =
-    &["contract", "pipeline", "service", "store", "bus", "forge", "kernel", "mlflow", "artifacts", "fleet"];
+    &["contract", "pipeline", "service", "store", "bus", "forge", "kernel", "mlflow", "artifacts", "fleet", "scoring"];
 
 /// What each package may depend on, floor by floor. A package that is not here is not on the map.
 const MAP: &[(&str, &[&[&str]])] = &[
@@ -20,9 +20,10 @@ const MAP: &[(&str, &[&[&str]])] = &[
     ("mlflow", &[CONTRACT]),
     ("artifacts", &[CONTRACT]),
     ("fleet", &[CONTRACT]),
+    ("scoring", &[CONTRACT]),
     ("backend", &[BELOW_PROCESSES]),
     ("worker", &[BELOW_PROCESSES]),
-    ("model-server", &[CONTRACT, &["service", "artifacts"]]),
+    ("model-server", &[CONTRACT, &["service", "artifacts", "scoring"]]),
     ("mlsys", &[BELOW_PROCESSES, &["backend", "worker", "model-server"]]),
     ("testkit", &[CONTRACT]),
     ("load", &[]),
@@ -70,6 +71,7 @@ mod tests {
             ("backend", "pipeline"),
             ("store", "contract"),
             ("model-server", "artifacts"),
+            ("model-server", "scoring"),
         ] {
             assert_eq!(findings(&metadata(from, to, None, Some("x"))), [""; 0], "{from} -> {to}");
         }
@@ -77,6 +79,7 @@ mod tests {
             ("contract", "pipeline"),
             ("store", "bus"),
             ("forge", "service"),
+            ("scoring", "artifacts"),
             ("worker", "backend"),
             ("backend", "mlsys"),
             ("model-server", "store"),

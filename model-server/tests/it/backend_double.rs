@@ -151,7 +151,7 @@ async fn answer(State(mind): State<Arc<Mutex<Mind>>>, headers: HeaderMap, Json(r
 pub fn model(name: &str, environment: &str, (location, version): (&VersionLocation, u64), generation: u64) -> DesiredModel {
     let VersionLocation { uri, sha256 } = location.clone();
     let load = LoadRequest { version, uri, sha256, environment: environment.parse().unwrap(), generation };
-    DesiredModel { model_name: name.parse().unwrap(), load }
+    DesiredModel::whole(name.parse().unwrap(), load)
 }
 
 pub fn list(change: u64, models: impl IntoIterator<Item = DesiredModel>) -> Desired {

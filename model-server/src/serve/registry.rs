@@ -130,7 +130,9 @@ impl Registry {
         for gone in before.iter().filter(|old| !deployments.iter().any(|new| new.version.number == old.version.number)) {
             meter::show(&gone.info, false);
         }
-        deployments.iter().for_each(|deployment| meter::show(&deployment.info, true));
+        for served in &deployments {
+            meter::show(&served.info, true);
+        }
         let (name, environment) = place.clone();
         let weight = deployments.iter().map(|deployment| u64::from(deployment.asked.weight)).sum();
         let served = (!deployments.is_empty())
@@ -150,7 +152,9 @@ impl Registry {
 
     /// Takes everything out of service.
     pub(crate) fn clear(&self) {
-        self.all().iter().for_each(|deployment| meter::show(&deployment.info, false));
+        for gone in self.all() {
+            meter::show(&gone.info, false);
+        }
         self.0.store(Arc::default());
     }
 }

@@ -154,6 +154,11 @@ pub fn model(name: &str, environment: &str, (location, version): (&VersionLocati
     DesiredModel::whole(name.parse().unwrap(), load)
 }
 
+/// A version that has a share of its place.
+pub fn shared(weight: u32, model: DesiredModel) -> DesiredModel {
+    DesiredModel { weight, ..model }
+}
+
 pub fn list(change: u64, models: impl IntoIterator<Item = DesiredModel>) -> Desired {
     Desired { change, models: models.into_iter().collect() }
 }

@@ -4,5 +4,5 @@ mod meter;
 mod registry;
 mod version;
 
-pub(crate) use registry::{Deployment, Place, Registry, Unserved};
+pub(crate) use registry::{Deployment, Place, Registry, Unserved, place_of};
 pub(crate) use version::Version;

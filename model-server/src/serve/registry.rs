@@ -17,6 +17,11 @@ use super::{Version, meter};
 /// Where a model is served.
 pub(crate) type Place = (ModelName, Environment);
 
+/// Where a version is to be served.
+pub(crate) fn place_of(model: &DesiredModel) -> Place {
+    (model.model_name.clone(), model.load.environment.clone())
+}
+
 /// A version that is served at a place.
 #[derive(Debug, Clone)]
 pub(crate) struct Deployment {

@@ -11,7 +11,7 @@ use contract::DesiredModel;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
-use crate::serve::Place;
+use crate::serve::{Place, place_of};
 
 type Entries = BTreeMap<Place, Vec<DesiredModel>>;
 
@@ -38,7 +38,7 @@ impl Deployed {
         };
         let mut entries = Entries::new();
         for model in models {
-            entries.entry((model.model_name.clone(), model.load.environment.clone())).or_default().push(model);
+            entries.entry(place_of(&model)).or_default().push(model);
         }
         Ok(Self { path, entries: Mutex::new(entries) })
     }

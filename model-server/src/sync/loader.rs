@@ -37,14 +37,14 @@ pub(crate) struct Loader {
     pub(crate) registry: Registry,
     /// What is meant to be served.
     pub(crate) targets: Targets,
-    deployed: Deployed,
+    pub(super) deployed: Deployed,
     /// Whether everything deployed was brought back, or found that it cannot be.
     restored: AtomicBool,
     /// Whenever a load or an unload begins or ends.
     pub(crate) changed: Notify,
     /// One load or unload of a name at a time.
     names: Mutex<HashMap<ModelName, Arc<tokio::sync::Mutex<()>>>>,
-    slots: Semaphore,
+    pub(super) slots: Semaphore,
 }
 
 impl Loader {
@@ -127,10 +127,6 @@ impl Loader {
 
     async fn deploy(&self, place: &Place, request: &LoadRequest) -> Result<LoadedModel, LoadError> {
         let new = self.obtain(place, request, Source::Address).await?;
-        if self.slots.is_closed() {
-            // Nobody would end its process.
-            return Err(LoadError::Lost);
-        }
         let info = LoadedModel::clone(&new.info);
         self.arrange_with(place, Some(new)).await?;
         tracing::info!(
@@ -138,56 +134,6 @@ impl Loader {
             generation = request.generation, "loaded"
         );
         Ok(info)
-    }
-
-    /// Has a place serve what it is meant to, when nothing is left to be loaded for it.
-    pub(crate) async fn arrange(self: &Arc<Self>, place: Place) -> Result<(), LoadError> {
-        let loader = Arc::clone(self);
-        let work = async move {
-            let name = loader.lock(&place.0);
-            let _name = name.lock().await;
-            loader.arrange_with(&place, None).await
-        };
-        tokio::spawn(work.in_current_span()).await.unwrap_or(Err(LoadError::Lost))
-    }
-
-    /// Has a place serve what it is meant to, as far as that is loaded. While more is on its way, what is served goes on
-    /// with its share, and what is new waits without one.
-    async fn arrange_with(&self, place: &Place, new: Option<Deployment>) -> Result<(), LoadError> {
-        let targets = self.targets.at(place);
-        let is_new = |load: &LoadRequest| new.as_ref().is_some_and(|new| same(&new.asked.load, load));
-        let pending = targets.iter().any(|target| target.progress.is_pending() && !is_new(&target.wanted.load));
-        let mut served = self.registry.at(place);
-        if let Some(new) = new {
-            served.retain(|old| !Arc::ptr_eq(&old.version, &new.version));
-            served.push(new);
-        }
-        let wanted =
-            |deployment: &Deployment| targets.iter().find(|target| same(&target.wanted.load, &deployment.asked.load));
-        if !pending && served.iter().any(|deployment| wanted(deployment).is_some()) {
-            served.retain_mut(|deployment| {
-                let wanted = wanted(deployment).map(|target| target.wanted.weight);
-                deployment.asked.weight = wanted.unwrap_or(0);
-                wanted.is_some()
-            });
-        }
-        self.deployed.set(place, served.iter().map(|deployment| deployment.asked.clone()).collect()).await?;
-        self.registry.put(place, served);
-        self.sweep(&place.0).await;
-        Ok(())
-    }
-
-    /// The places that serve other versions or shares than they are meant to, though all was loaded that can be.
-    pub(crate) fn unarranged(&self) -> Vec<Place> {
-        let differs = |(place, targets): &(Place, Vec<Target>)| {
-            let ready: Vec<_> = targets.iter().filter(|target| target.progress == Progress::Ready).collect();
-            let served = self.registry.at(place);
-            let is_served = |target: &&Target| served.iter().any(|deployment| deployment.asked == target.wanted);
-            !targets.iter().any(|target| target.progress.is_pending())
-                && !ready.is_empty()
-                && (ready.len() != served.len() || !ready.iter().all(is_served))
-        };
-        self.targets.all().into_iter().filter(differs).map(|(place, _)| place).collect()
     }
 
     /// Takes a place's model out of service, unless it is newer than this generation. It goes on even when whoever asked
@@ -262,7 +208,7 @@ impl Loader {
         self.restored.load(Ordering::Acquire)
     }
 
-    fn lock(&self, name: &ModelName) -> Arc<tokio::sync::Mutex<()>> {
+    pub(super) fn lock(&self, name: &ModelName) -> Arc<tokio::sync::Mutex<()>> {
         Arc::clone(self.names.lock().unwrap_or_else(PoisonError::into_inner).entry(name.clone()).or_default())
     }
 
@@ -294,7 +240,7 @@ impl Loader {
     }
 
     /// Removes the copies of a model's versions that are not deployed any more.
-    async fn sweep(&self, name: &ModelName) {
+    pub(super) async fn sweep(&self, name: &ModelName) {
         let deployed = self.deployed.all().await;
         let models = deployed.iter().filter(|(place, _)| place.0 == *name).flat_map(|(_, models)| models);
         let kept = models.filter_map(|model| self.copies.folder(name, &model.load).ok()).collect();

@@ -1,5 +1,6 @@
 //! What is to be served: asked for by calls, listed by the backend, remembered across restarts; and put into service.
 
+mod arrange;
 mod backend;
 mod deployed;
 mod loader;

@@ -21,7 +21,10 @@ use tokio::{
 };
 
 use super::{Backend, Loader, Progress};
-use crate::{load::LoadError, serve::Place};
+use crate::{
+    load::LoadError,
+    serve::{Place, place_of},
+};
 
 /// How often the backend is asked, more or less, in milliseconds. A call that changes something makes it sooner.
 const PERIOD_MS: (u64, u64) = (800, 1200);
@@ -91,7 +94,8 @@ impl Reconciler {
 
     /// Begins what is to be done and is not on its way.
     fn advance(&mut self) {
-        // While models are being brought back nothing is begun: what was served is to serve until what is newer has passed its self-test.
+        // While models are being brought back nothing is begun: what was served is to serve until what is newer has passed
+        // its self-test.
         let restored = self.loader.is_restored();
         if let Some(list) = &self.list {
             let change = list.change;
@@ -114,13 +118,13 @@ impl Reconciler {
         let targets = self.loader.targets.all();
         // What is not wanted any more need not be tried again.
         self.pauses.retain(|(place, version), _| {
-            let is = |version: &u64| targets[place].iter().any(|target| target.wanted.load.version == *version);
-            version.as_ref().is_none_or(|version| targets.contains_key(place) && is(version))
+            let wanted = |version| {
+                targets.get(place).is_some_and(|targets| targets.iter().any(|target| target.wanted.load.version == version))
+            };
+            version.is_none_or(wanted)
         });
-        for (place, target) in
-            targets.into_iter().flat_map(|(place, targets)| targets.into_iter().map(move |target| (place.clone(), target)))
-        {
-            let part = (place, Some(target.wanted.load.version));
+        for target in targets.into_values().flatten() {
+            let part = (place_of(&target.wanted), Some(target.wanted.load.version));
             match target.progress {
                 Progress::Waiting => drop(self.pauses.remove(&part)),
                 // Whoever failed, there is a pause.

@@ -9,7 +9,10 @@ use std::{
 
 use contract::{Desired, DesiredModel, LoadRequest, ServedModel, ServedState};
 
-use crate::{load::LoadError, serve::Place};
+use crate::{
+    load::LoadError,
+    serve::{Place, place_of},
+};
 
 /// How far a version is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,7 +128,13 @@ impl Targets {
         table.change = list.change;
         let mut listed = BTreeMap::<Place, Vec<DesiredModel>>::new();
         for model in &list.models {
-            listed.entry((model.model_name.clone(), model.load.environment.clone())).or_default().push(model.clone());
+            let models = listed.entry(place_of(model)).or_default();
+            // A version is at a place once.
+            match models.iter_mut().find(|other| other.load.version == model.load.version) {
+                Some(other) if other.load.generation < model.load.generation => *other = model.clone(),
+                Some(_) => {}
+                None => models.push(model.clone()),
+            }
         }
         // A place that a call filled after the list was made is not in it yet. A list that has seen no change at all does
         // not know what was here before it.

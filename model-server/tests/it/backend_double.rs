@@ -1,4 +1,4 @@
-//! A backend that says what is deployed, as a test has it, and may be away or talk rubbish.
+//! A backend that says what is deployed, as a test has it, and may be stopped or talk rubbish.
 
 use std::{
     net::SocketAddr,
@@ -62,13 +62,13 @@ impl BackendDouble {
         self.running = Some((shutdown.clone(), tokio::spawn(serve(listener, router, shutdown))));
     }
 
-    pub async fn go_away(&mut self) {
+    pub async fn stop(&mut self) {
         let (shutdown, serving) = self.running.take().unwrap();
         shutdown.begin();
         tokio::time::timeout(DEADLINE, serving).await.unwrap().unwrap().unwrap();
     }
 
-    pub async fn come_back(&mut self) {
+    pub async fn start_again(&mut self) {
         let listener = TcpListener::bind(self.address).await.unwrap();
         self.serve_on(listener);
     }

@@ -9,7 +9,7 @@ use std::{
 
 use contract::{Column, ColumnType, ModelManifest};
 use scoring::{
-    Batch, Cell, Cells, LoadError, Model, Numbers, Output, PredictError, Runtime, RuntimeConfig, Schema, Texts,
+    BadCell, Batch, Cell, Cells, LoadError, Model, Numbers, Output, PredictError, Runtime, RuntimeConfig, Schema, Texts,
     find_onnxruntime,
 };
 use tempfile::TempDir;
@@ -47,7 +47,7 @@ async fn runtime(folder: &TempDir) -> Runtime {
     Runtime::open(config).unwrap()
 }
 
-/// A table with as many rows as the example of a model with the columns `a` and `b`, or others that are numbers.
+/// Rows of a model whose columns are numbers.
 fn table(schema: &Schema, rows: &[&[f64]]) -> Batch {
     let Schema::Table(schema) = schema else { panic!("a table") };
     let mut columns = schema.empty();
@@ -102,7 +102,7 @@ async fn a_model_that_is_not_what_its_manifest_says_is_not_given_out() {
     let folder = tempfile::tempdir().unwrap();
     let runtime = runtime(&folder).await;
     for (name, expected) in [
-        ("disproved", "its example is not the expected one"),
+        ("fails-self-test", "its example is not the expected one"),
         ("no-graph", "does not start"),
         ("unstartable", "does not start"),
         ("no-environment", "is not here"),
@@ -117,6 +117,9 @@ async fn a_model_that_is_not_what_its_manifest_says_is_not_given_out() {
     assert!(matches!(Model::load(&files, &newer, &runtime).await, Err(LoadError::BadManifest(_))));
 }
 
+/// How a value is appended.
+type Append = fn(Cell<'_>) -> Result<(), BadCell>;
+
 #[test]
 fn a_value_that_a_column_cannot_take_is_refused_by_its_name_and_not_repeated() {
     use ColumnType::{Boolean, Datetime, Double, Float, Integer, Long, String};
@@ -127,7 +130,6 @@ fn a_value_that_a_column_cannot_take_is_refused_by_its_name_and_not_repeated() {
         Float | Double => Cells::Float(Vec::new()),
         String | Datetime => Cells::Text(Texts::default()),
     };
-    type Append = fn(Cell<'_>) -> Result<(), scoring::BadCell>;
     let values: [(&str, Append, &[ColumnType]); 8] = [
         ("a truth", |cell| cell.bool(true), &[Boolean]),
         ("31337", |cell| cell.int(31337), &[Integer, Long, Float, Double]),

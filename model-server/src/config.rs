@@ -8,7 +8,7 @@ use std::{
 
 use service::{Check, Secret, Setting, Settings, SettingsError};
 
-use crate::onnxruntime::find_onnxruntime;
+use crate::find_onnxruntime;
 
 /// What the server is told at start.
 #[derive(Debug, Clone)]

@@ -1,32 +1,27 @@
-//! Serves models: load (digest, warm-up, proof), predict, swap without a failed request.
+//! Serves models: over HTTP, several of them, each in several environments, swapped without a failed request.
 //!
-//! A request's way: `routes/predict.rs` → `decode/` (any body → typed columns) → `engine.rs` (one of `flavours/`) →
-//! `answer.rs`. A model's way in: `loader.rs` → `workshop.rs` → `registry.rs`. Who asks for it: `routes/internal.rs`, or
-//! `reconcile.rs`, which follows `backend.rs`; `targets.rs` knows which of them is newer.
+//! A request's way: `api/` (any body → typed rows) → `serve/` (which version answers, admission, statistics) → `scoring` →
+//! `api/`. A model's way in: `sync/` (what is to be served) → `load/` (its files fetched, verified, the model started) →
+//! `serve/`. An arrow runs only in this order: `api` knows `sync`, which knows `load`, which knows `serve`.
 
-mod answer;
-mod backend;
-mod batch;
+mod api;
 mod config;
-mod decode;
-mod deployed;
-mod engine;
 mod error;
-mod flavours;
-mod loader;
-mod meter;
-mod model;
-mod onnxruntime;
-mod proof;
-mod reconcile;
-mod registry;
-mod routes;
-mod schema;
+mod load;
+mod serve;
 mod server;
-mod targets;
-mod workshop;
+mod sync;
+
+use std::path::{Path, PathBuf};
 
 pub use config::{Config, SETTINGS};
 pub use error::StartError;
-pub use onnxruntime::find_onnxruntime;
 pub use server::ModelServer;
+
+/// Finds the ONNX Runtime library of an interpreter's `onnxruntime` package.
+///
+/// # Errors
+/// When the interpreter does not run, or has none.
+pub async fn find_onnxruntime(python: &Path) -> Result<PathBuf, StartError> {
+    Ok(scoring::find_onnxruntime(python).await?)
+}

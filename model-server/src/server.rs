@@ -6,20 +6,16 @@ use std::{
 };
 
 use axum::Router;
+use scoring::{Runtime, RuntimeConfig};
 use service::Secret;
 use tokio::fs;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
     Config, StartError,
-    backend::Backend,
-    deployed::{self, Deployed},
-    flavours::python::PROGRAM,
-    loader::Loader,
-    onnxruntime,
-    reconcile::Reconciler,
-    routes::{self, Serving},
-    workshop::Workshop,
+    api::{self, Serving},
+    load::{Copies, Workshop},
+    sync::{Backend, Deployed, Loader, Reconciler},
 };
 
 /// A running model-server. It serves no socket itself: [`ModelServer::router`] is for whoever has one.
@@ -44,16 +40,23 @@ impl ModelServer {
         {
             *path = absolute(&*path).map_err(StartError::state(&*path))?;
         }
-        let program = config.state_directory.join("serve_model.py");
-        deployed::write(&program, PROGRAM.as_bytes()).map_err(StartError::state(&program))?;
-        let file = config.state_directory.join("deployed.json");
+        let state = &config.state_directory;
+        let (file, copies) = (state.join("deployed.json"), Copies::new(state.join("models")));
         let deployed = Deployed::open(file.clone()).map_err(StartError::state(file))?;
-        let onnxruntime = onnxruntime::environment(&config.onnxruntime_library)?;
         let token = config.internal_token.clone();
         let backend = config.backend_url.as_deref();
         let backend = backend.map(|url| Backend::new(url, token.clone(), config.advertise.clone())).transpose()?;
-        let models = config.state_directory.join("models");
-        let loader = Arc::new(Loader::new(Workshop::new(config, program, onnxruntime), models, deployed).await);
+        let runtime = Runtime::open(RuntimeConfig {
+            program: state.join("serve_model.py"),
+            onnxruntime_library: config.onnxruntime_library,
+            python: config.python,
+            environments_directory: config.environments_directory,
+            threads: config.threads,
+            queue: config.queue,
+            prediction_limit: config.prediction_limit,
+        })?;
+        let workshop = Workshop::new(runtime, config.artifact_root, config.queue);
+        let loader = Arc::new(Loader::new(workshop, copies, deployed).await);
         let restoring = AbortOnDropHandle::new(tokio::spawn(Arc::clone(&loader).restore()));
         let caught_up = Arc::new(AtomicBool::new(backend.is_none()));
         let following = backend.map(|backend| {
@@ -65,7 +68,7 @@ impl ModelServer {
 
     /// The routes, with everything around them.
     pub fn router(&self) -> Router {
-        service::layers(routes::router(self.serving.clone(), self.token.clone()))
+        service::layers(api::router(self.serving.clone(), self.token.clone()))
     }
 
     /// Takes every model out of service and waits for their processes to end. What is deployed stays remembered.

@@ -1,7 +1,7 @@
 """The packager against scikit-learn itself: every kind of model, on rows it has not seen, over every way it is served.
 
 `python -m unittest discover worker/python` with the platform's Python. A second process, which knows nothing of the
-notebook's, loads each packaged model with MLflow and with the model-server's child program.
+notebook's, loads each packaged model with MLflow and with the child program that serves models.
 """
 
 import importlib.util
@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 HERE = Path(__file__).resolve().parent
-SERVER = HERE.parents[1] / "model-server" / "python" / "serve_model.py"
+SERVER = HERE.parents[1] / "crates" / "scoring" / "python" / "serve_model.py"
 UNSEEN = 1_000
 
 

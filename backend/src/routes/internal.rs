@@ -40,5 +40,5 @@ pub(crate) async fn report(
 
 fn desired(deployment: Deployment) -> DesiredModel {
     let Deployment { model, environment, version, uri, sha256, generation, .. } = deployment;
-    DesiredModel { model_name: model, load: LoadRequest { version, uri, sha256, environment, generation } }
+    DesiredModel::whole(model, LoadRequest { version, uri, sha256, environment, generation })
 }

@@ -96,7 +96,8 @@ pub struct LoadRequest {
     pub generation: u64,
 }
 
-/// What the backend says is deployed: one place of the list that a model-server brings itself in line with.
+/// What the backend says is deployed: one version of the list that a model-server brings itself in line with. Several
+/// versions may be at one place (a model in an environment) and share its requests by weight.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DesiredModel {
     /// The model's name.
@@ -104,6 +105,22 @@ pub struct DesiredModel {
     /// What is to be served, and where.
     #[serde(flatten)]
     pub load: LoadRequest,
+    /// Its share of the place's requests, in proportion to the weights of the other versions there; in percent, where they
+    /// add up to 100. A version without requests of its own, of weight 0, answers those that name it.
+    #[serde(default = "whole")]
+    pub weight: u32,
+}
+
+/// The weight of a version that has a place to itself.
+const fn whole() -> u32 {
+    100
+}
+
+impl DesiredModel {
+    /// A version that has its place to itself.
+    pub fn whole(model_name: ModelName, load: LoadRequest) -> Self {
+        Self { model_name, load, weight: whole() }
+    }
 }
 
 /// Everything that is deployed. The answer to a [`ServerReport`], with an `ETag`.
@@ -114,7 +131,7 @@ pub struct Desired {
     /// with a smaller number than one seen before, which another backend may still answer, is passed over.
     #[serde(default)]
     pub change: u64,
-    /// Each model in each environment.
+    /// Each version of each model in each environment.
     pub models: Vec<DesiredModel>,
 }
 
@@ -123,7 +140,7 @@ pub struct Desired {
 pub struct ServerReport {
     /// The server's base address, as other processes reach it.
     pub address: String,
-    /// Each model in each environment that it serves, or is to serve and cannot.
+    /// Each version in each environment that it serves, or is to serve and cannot.
     pub models: Vec<ServedModel>,
 }
 
@@ -148,7 +165,7 @@ pub struct ServedModel {
 pub enum ServedState {
     /// It answers predictions.
     Ready,
-    /// It is being fetched, proven or warmed up; what was there before goes on serving.
+    /// It is being fetched, verified or warmed up; what was there before goes on serving.
     Loading,
     /// It could not be loaded, and is tried again later; what was there before goes on serving.
     Failed {

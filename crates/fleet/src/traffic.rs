@@ -92,7 +92,8 @@ impl Fleet {
 
 /// Adds one server's numbers of a model. Lines that are of something else, or of another form, are passed over.
 fn add(sum: &mut BTreeMap<u64, VersionTraffic>, model: &ModelName, text: &str) {
-    for line in text.lines().filter(|line| line.starts_with("mlsys_model_request")) {
+    // A version that was loaded and never asked has a line that says the former, and counts nothing.
+    for line in text.lines().filter(|line| line.starts_with("mlsys_model_")) {
         let Some((name, labels, value)) = parts(line) else { continue };
         if label(labels, "model") != Some(model.as_str()) {
             continue;
@@ -146,7 +147,8 @@ mod tests {
 mlsys_model_requests_total{model="iris",version="2",protocol="rest",code="200"} 7
 mlsys_model_requests_total{model="iris",version="2",protocol="rest",code="400"} 1
 mlsys_model_requests_total{model="iris-2",version="2",protocol="rest",code="200"} 100
-mlsys_model_requests_total{model="iris",version="10",protocol="rest",code="200"} 0
+mlsys_model_loaded_info{model="iris",version="10",environment="dev",flavour="onnx"} 1
+mlsys_model_batch_size_count{model="iris"} 5
 mlsys_model_request_duration_seconds_bucket{model="iris",version="2",le="0.01"} 6
 mlsys_model_request_duration_seconds_bucket{model="iris",version="2",le="0.1"} 8
 mlsys_model_request_duration_seconds_bucket{model="iris",version="2",le="+Inf"} 8

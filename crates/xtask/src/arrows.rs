@@ -5,8 +5,20 @@ use crate::repository::{Dependency, Metadata};
 /// Only what crosses a process boundary.
 const CONTRACT: &[&str] = &["contract"];
 /// Levels 0 to 2.
-const BELOW_PROCESSES: &[&str] =
-    &["contract", "pipeline", "service", "store", "bus", "forge", "kernel", "mlflow", "artifacts", "fleet", "rollout"];
+const BELOW_PROCESSES: &[&str] = &[
+    "contract",
+    "pipeline",
+    "service",
+    "store",
+    "bus",
+    "forge",
+    "kernel",
+    "mlflow",
+    "artifacts",
+    "fleet",
+    "scoring",
+    "rollout",
+];
 
 /// What each package may depend on, level by level. A package that is not here is not on the map.
 const MAP: &[(&str, &[&[&str]])] = &[
@@ -21,9 +33,10 @@ const MAP: &[(&str, &[&[&str]])] = &[
     ("artifacts", &[CONTRACT]),
     ("fleet", &[CONTRACT]),
     ("rollout", &[CONTRACT, &["pipeline", "service", "store", "mlflow", "artifacts", "fleet"]]),
+    ("scoring", &[CONTRACT]),
     ("backend", &[BELOW_PROCESSES]),
     ("worker", &[BELOW_PROCESSES]),
-    ("model-server", &[CONTRACT, &["service", "artifacts"]]),
+    ("model-server", &[CONTRACT, &["service", "artifacts", "scoring"]]),
     ("mlsys", &[BELOW_PROCESSES, &["backend", "worker", "model-server"]]),
     ("testkit", &[CONTRACT]),
     ("load", &[]),
@@ -71,6 +84,7 @@ mod tests {
             ("backend", "pipeline"),
             ("store", "contract"),
             ("model-server", "artifacts"),
+            ("model-server", "scoring"),
         ] {
             assert_eq!(findings(&metadata(from, to, None, Some("x"))), [""; 0], "{from} -> {to}");
         }
@@ -78,6 +92,7 @@ mod tests {
             ("contract", "pipeline"),
             ("store", "bus"),
             ("forge", "service"),
+            ("scoring", "artifacts"),
             ("worker", "backend"),
             ("backend", "mlsys"),
             ("model-server", "store"),

@@ -54,7 +54,8 @@ pub fn findings(repository: &Repository, metadata: &Metadata) -> Result<Vec<Stri
 pub fn write(repository: &Repository) -> Result<()> {
     let generated = Generated::now(repository, &repository.metadata()?)?;
     let configuration = with_table(&repository.read(CONFIGURATION)?, &generated.table);
-    repository.write(CONFIGURATION, &configuration.with_context(|| format!("{CONFIGURATION} has no lines {BEGIN} and {END}"))?)?;
+    repository
+        .write(CONFIGURATION, &configuration.with_context(|| format!("{CONFIGURATION} has no lines {BEGIN} and {END}"))?)?;
     repository.write(ENV_EXAMPLE, &generated.env_example)?;
     repository.write(OPENAPI, &generated.openapi)
 }

@@ -1,4 +1,4 @@
-//! A backend that says what is deployed, as a test has it, and may be away or talk rubbish.
+//! A backend that says what is deployed, as a test has it, and may be stopped or talk rubbish.
 
 use std::{
     net::SocketAddr,
@@ -62,13 +62,13 @@ impl BackendDouble {
         self.running = Some((shutdown.clone(), tokio::spawn(serve(listener, router, shutdown))));
     }
 
-    pub async fn go_away(&mut self) {
+    pub async fn stop(&mut self) {
         let (shutdown, serving) = self.running.take().unwrap();
         shutdown.begin();
         tokio::time::timeout(DEADLINE, serving).await.unwrap().unwrap().unwrap();
     }
 
-    pub async fn come_back(&mut self) {
+    pub async fn start_again(&mut self) {
         let listener = TcpListener::bind(self.address).await.unwrap();
         self.serve_on(listener);
     }
@@ -151,7 +151,12 @@ async fn answer(State(mind): State<Arc<Mutex<Mind>>>, headers: HeaderMap, Json(r
 pub fn model(name: &str, environment: &str, (location, version): (&VersionLocation, u64), generation: u64) -> DesiredModel {
     let VersionLocation { uri, sha256 } = location.clone();
     let load = LoadRequest { version, uri, sha256, environment: environment.parse().unwrap(), generation };
-    DesiredModel { model_name: name.parse().unwrap(), load }
+    DesiredModel::whole(name.parse().unwrap(), load)
+}
+
+/// A version that has a share of its place.
+pub fn shared(weight: u32, model: DesiredModel) -> DesiredModel {
+    DesiredModel { weight, ..model }
 }
 
 pub fn list(change: u64, models: impl IntoIterator<Item = DesiredModel>) -> Desired {

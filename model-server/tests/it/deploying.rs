@@ -64,7 +64,7 @@ async fn a_package_that_cannot_be_served_is_refused_for_what_is_wrong() {
     let place = Place::new();
     let server = place.serve().await;
     for (version, (name, code)) in (1..).zip([
-        ("disproved", "smoke_test_failed"),
+        ("fails-self-test", "self_test_failed"),
         ("foreign", "bad_manifest"),
         ("no-graph", "model_not_started"),
         ("no-environment", "environment_missing"),

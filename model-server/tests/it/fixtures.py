@@ -23,7 +23,7 @@ TARGET = sys.argv[1]
 RANDOM = np.random.default_rng(7)
 
 
-def package(folder, model, signature, rows, *, name=None, task="classification", twin=None, graph=None, **changes):
+def package(folder, model, signature, rows, *, name=None, task="classification", converted=None, graph=None, **changes):
     """Writes `model.pkl`, perhaps `model.onnx`, and `metadata.json`."""
     path = os.path.join(TARGET, folder)
     os.makedirs(path)
@@ -52,7 +52,7 @@ def package(folder, model, signature, rows, *, name=None, task="classification",
         "classes": np.asarray(model.classes_).tolist() if task == "classification" else None,
         "signature": signature,
         "flavour": "python" if graph is None else "onnx",
-        "onnx": twin,
+        "onnx": converted,
         "input_example": example,
         "expected_output": expected,
         "files": files,
@@ -65,7 +65,7 @@ def package(folder, model, signature, rows, *, name=None, task="classification",
         json.dump(manifest, file)
 
 
-def twin(layout, output, probabilities=None, missing_string=None):
+def converted(layout, output, probabilities=None, missing_string=None):
     """The manifest's part about the graph."""
     return {
         "variant": "fixture",
@@ -140,7 +140,7 @@ def titanic():
             example,
             name="titanic",
             graph=graph,
-            twin=twin("columns", "label", "probabilities", "missing"),
+            converted=converted("columns", "label", "probabilities", "missing"),
         )
 
 
@@ -152,7 +152,7 @@ def flowers():
     model = LogisticRegression().fit(rows, kinds)
     graph = to_onnx(model, initial_types=[("X", FloatTensorType([None, 2]))], options={"zipmap": False})
     signature = {"kind": "columns", "columns": [column(name, "double") for name in names]}
-    package("flowers", model, signature, rows.iloc[::40], graph=graph, twin=twin("matrix", "label", "probabilities"))
+    package("flowers", model, signature, rows.iloc[::40], graph=graph, converted=converted("matrix", "label", "probabilities"))
 
 
 def prices():
@@ -163,7 +163,7 @@ def prices():
     signature = {"kind": "tensor", "tensor": {"dtype": "float64", "shape": [-1, 3]}}
     # The second one for a test that counts what is asked of it.
     for name in ("prices", "counted"):
-        package(name, model, signature, rows[:5], task="regression", graph=graph, twin=twin("matrix", "variable"))
+        package(name, model, signature, rows[:5], task="regression", graph=graph, converted=converted("matrix", "variable"))
 
 
 def truths():
@@ -172,7 +172,7 @@ def truths():
     model = LogisticRegression().fit(rows, rows[:, 0] > 0)
     graph = to_onnx(model, initial_types=[("X", FloatTensorType([None, 2]))], options={"zipmap": False})
     signature = {"kind": "tensor", "tensor": {"dtype": "float32", "shape": [-1, 2]}}
-    package("truths", model, signature, rows[:5].astype("float32"), graph=graph, twin=twin("matrix", "label", "probabilities"))
+    package("truths", model, signature, rows[:5].astype("float32"), graph=graph, converted=converted("matrix", "label", "probabilities"))
 
 
 def boosted():
@@ -215,7 +215,7 @@ def wrong():
     rows = np.arange(6.0).reshape(3, 2)
     signature = {"kind": "tensor", "tensor": {"dtype": "float64", "shape": [-1, 2]}}
     good = {"signature": signature, "rows": rows, "task": "regression", "name": "wrong"}
-    package("disproved", Moody(), **good, expected_output={"predictions": [1.0, 5.0, 9.1]})
+    package("fails-self-test", Moody(), **good, expected_output={"predictions": [1.0, 5.0, 9.1]})
     package("foreign", Moody(), **{**good, "name": "other"})
     package("no-graph", Moody(), **good, flavour="onnx")
     package("no-environment", Moody(), **good, environment="absent")

@@ -60,7 +60,7 @@ async fn servers_serve_what_the_backend_lists_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_server_that_was_away_catches_up() {
+async fn a_server_that_was_stopped_catches_up() {
     let mut place = Place::new();
     let (first, second) = (place.put("titanic-1", "titanic", 1).await, place.put("titanic-2", "titanic", 2).await);
     let prices = place.put("prices", "prices", 7).await;
@@ -85,7 +85,7 @@ async fn a_server_that_was_away_catches_up() {
 }
 
 #[tokio::test]
-async fn a_backend_that_is_away_or_talks_rubbish_changes_nothing() {
+async fn a_backend_that_is_unreachable_or_talks_rubbish_changes_nothing() {
     let mut place = Place::new();
     let (first, second) = (place.put("titanic-1", "titanic", 1).await, place.put("titanic-2", "titanic", 2).await);
     let mut backend = BackendDouble::saying(list(1, [model("titanic", "dev", (&first, 1), 1)])).await;
@@ -93,7 +93,7 @@ async fn a_backend_that_is_away_or_talks_rubbish_changes_nothing() {
     let server = place.serve().await;
     backend.until(&["titanic dev 1 1 ready"]).await;
     for (status, text) in [
-        (StatusCode::SERVICE_UNAVAILABLE, "away"),
+        (StatusCode::SERVICE_UNAVAILABLE, "busy"),
         (StatusCode::UNAUTHORIZED, "who are you?"),
         (StatusCode::OK, ""),
         (StatusCode::OK, "[]"),
@@ -104,12 +104,12 @@ async fn a_backend_that_is_away_or_talks_rubbish_changes_nothing() {
         backend.rounds(2).await;
         assert_eq!(served(&server).await, 1, "{status} {text}");
     }
-    backend.go_away().await;
+    backend.stop().await;
     assert_eq!(server.load_as("titanic", (&second, 2), 2).await.status(), 200, "calls are heard all the same");
     assert_eq!(served(&server).await, 2);
 
     backend.list(list(3, [model("titanic", "dev", (&first, 1), 3)]));
-    backend.come_back().await;
+    backend.start_again().await;
     backend.until(&["titanic dev 1 3 ready"]).await;
     assert_eq!(served(&server).await, 1);
     server.stop().await;
@@ -124,7 +124,7 @@ async fn a_server_without_its_backend_serves_what_it_remembers_and_is_ready_afte
     let server = place.serve().await;
     backend.until(&["titanic dev 1 1 ready"]).await;
     server.stop().await;
-    backend.go_away().await;
+    backend.stop().await;
 
     let server = place.serve().await;
     let waiting = Instant::now();

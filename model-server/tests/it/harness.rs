@@ -114,6 +114,20 @@ impl Place {
         self.store.put_version(&Environment::dev(), &model, version, &from, &names).await.unwrap()
     }
 
+    /// Puts a fixture into the store as version 1 of a model of another name.
+    pub async fn put_as(&self, fixture_name: &str, model: &str) -> VersionLocation {
+        let folder = tempfile::tempdir().unwrap();
+        let mut manifest = manifest(fixture_name);
+        manifest["model_name"] = json!(model);
+        let mut names = vec!["metadata.json"];
+        for name in manifest["files"].as_object().unwrap().keys() {
+            std::fs::copy(fixture(fixture_name).join(name), folder.path().join(name)).unwrap();
+            names.push(name);
+        }
+        std::fs::write(folder.path().join("metadata.json"), manifest.to_string()).unwrap();
+        self.store.put_version(&Environment::dev(), &model.parse().unwrap(), 1, folder.path(), &names).await.unwrap()
+    }
+
     pub async fn serve(&self) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());

@@ -10,4 +10,5 @@ mod harness;
 mod metrics;
 mod predicting;
 mod python_flavour;
+mod sharing;
 mod swapping;

@@ -1,10 +1,13 @@
 //! What `/metrics` says.
 
+use futures_util::future::join_all;
+
 use crate::harness::{Place, Server};
 
-async fn numbers(server: &Server) -> Vec<String> {
-    let text = server.get("/metrics").await.text().await.unwrap();
-    text.lines().filter(|line| line.contains("\"counted\"")).map(ToOwned::to_owned).collect()
+/// The lines of models whose name begins so.
+async fn numbers(server: &Server, name: &str) -> Vec<String> {
+    let (text, label) = (server.get("/metrics").await.text().await.unwrap(), format!("model=\"{name}"));
+    text.lines().filter(|line| line.contains(&label)).map(ToOwned::to_owned).collect()
 }
 
 #[tokio::test]
@@ -17,11 +20,11 @@ async fn predictions_are_counted_by_model_version_and_outcome() {
     server.answer("counted", r#"{"inputs":[[1,2,3]]}"#).await;
     server.refusal("counted", "rubbish").await;
 
-    let lines = numbers(&server).await;
+    let lines = numbers(&server, "counted").await;
     let has = |line: &str| assert!(lines.iter().any(|other| other == line), "{line} is not among {lines:#?}");
     has(r#"mlsys_model_requests_total{model="counted",version="3",protocol="rest",code="200"} 2"#);
     has(r#"mlsys_model_requests_total{model="counted",version="3",protocol="rest",code="400"} 1"#);
-    has(r#"mlsys_model_requests_total{model="counted",version="3",protocol="rest",code="503"} 0"#);
+    assert!(!lines.iter().any(|line| line.contains(r#"code="503""#)), "what never happened is not counted");
     has(r#"mlsys_model_loaded_info{model="counted",version="3",environment="prod",flavour="onnx"} 1"#);
     has(r#"mlsys_model_request_duration_seconds_count{model="counted",version="3"} 3"#);
     has(r#"mlsys_model_queue_duration_seconds_count{model="counted"} 2"#);
@@ -30,5 +33,25 @@ async fn predictions_are_counted_by_model_version_and_outcome() {
 
     assert_eq!(server.unload("counted", "prod").await.status(), 204);
     let gone = r#"mlsys_model_loaded_info{model="counted",version="3",environment="prod",flavour="onnx"} 0"#;
-    assert!(numbers(&server).await.iter().any(|line| line == gone));
+    assert!(numbers(&server, "counted").await.iter().any(|line| line == gone));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn models_that_nobody_asks_say_only_that_they_are_there() {
+    let place = Place::new();
+    let server = place.serve().await;
+    let load = async |at: usize| {
+        let name = format!("quiet-{at}");
+        let location = place.put_as("prices", &name).await;
+        server.loads(&name, &location, 1, "dev").await;
+    };
+    join_all((0..150).map(load)).await;
+    let lines = numbers(&server, "quiet-").await;
+    assert_eq!(lines.len(), 150, "{lines:#?}");
+    assert!(lines.iter().all(|line| line.starts_with("mlsys_model_loaded_info")));
+
+    server.answer("quiet-7", r#"{"inputs":[[1,2,3]]}"#).await;
+    let lines = numbers(&server, "quiet-7\"").await;
+    assert!((10..60).contains(&lines.len()), "{lines:#?}");
+    server.stop().await;
 }

@@ -36,19 +36,23 @@ pub const MODEL_LOADED: &str = "mlsys_model_loaded_info";
 /// For answers to requests, in seconds.
 const SHORT: &[f64] =
     &[0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+/// For predictions, in seconds. Fewer than for requests: each model that is asked has these series.
+const PREDICTION: &[f64] = &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
+/// For the parts of a prediction, in seconds: which of them is the slow one.
+const PART: &[f64] = &[0.0001, 0.001, 0.01, 0.1, 1.0, 10.0];
 /// For work on pipelines, in seconds.
 const LONG: &[f64] = &[0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0];
 /// For rows.
-const SIZES: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 4096.0];
+const SIZES: &[f64] = &[1.0, 16.0, 256.0, 4096.0];
 
 /// The upper bounds of each histogram's buckets.
 pub(super) const BUCKETS: &[(&str, &[f64])] = &[
     (HTTP_DURATION, SHORT),
     (RUN_QUEUE_DURATION, LONG),
     (PHASE_DURATION, LONG),
-    (MODEL_DURATION, SHORT),
-    (MODEL_QUEUE_DURATION, SHORT),
-    (MODEL_COMPUTE_DURATION, SHORT),
+    (MODEL_DURATION, PREDICTION),
+    (MODEL_QUEUE_DURATION, PART),
+    (MODEL_COMPUTE_DURATION, PART),
     (MODEL_BATCH_SIZE, SIZES),
 ];
 

@@ -1,0 +1,101 @@
+//! Rows as typed columns: what every body becomes and every engine takes.
+
+use serde::{Serialize, Serializer};
+
+/// Some rows, as a model takes them.
+#[derive(Debug)]
+pub enum Batch {
+    /// Named columns, in the order of the signature.
+    Table {
+        /// Length of every column.
+        rows: usize,
+        /// One per column of the signature.
+        columns: Vec<Cells>,
+    },
+    /// One array.
+    Array {
+        /// Its shape; the first axis is rows.
+        shape: Vec<usize>,
+        /// Its elements, row-major.
+        cells: Cells,
+    },
+}
+
+impl Batch {
+    /// How many rows there are.
+    pub fn rows(&self) -> usize {
+        match self {
+            Self::Table { rows, .. } => *rows,
+            Self::Array { shape, .. } => shape.first().copied().unwrap_or(0),
+        }
+    }
+}
+
+/// Values of one type, some of which may be missing.
+#[derive(Debug)]
+pub enum Cells {
+    /// true or false.
+    Bool(Vec<Option<bool>>),
+    /// Whole numbers of 32 or 64 bits.
+    Int(Vec<Option<i64>>),
+    /// Numbers of 32 or 64 bits. A missing one is NaN.
+    Float(Vec<f64>),
+    /// Texts and times.
+    Text(Texts),
+}
+
+impl Cells {
+    /// How many values there are, missing ones included.
+    #[expect(clippy::len_without_is_empty, reason = "nobody asks that of a column")]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Bool(cells) => cells.len(),
+            Self::Int(cells) => cells.len(),
+            Self::Float(cells) => cells.len(),
+            Self::Text(cells) => cells.spans.len(),
+        }
+    }
+
+    /// Appends a missing value.
+    pub fn push_missing(&mut self) {
+        match self {
+            Self::Bool(cells) => cells.push(None),
+            Self::Int(cells) => cells.push(None),
+            Self::Float(cells) => cells.push(f64::NAN),
+            Self::Text(cells) => cells.spans.push(None),
+        }
+    }
+}
+
+/// As a JSON list; missing values are `null`.
+impl Serialize for Cells {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Bool(cells) => cells.serialize(serializer),
+            Self::Int(cells) => cells.serialize(serializer),
+            Self::Float(cells) => cells.serialize(serializer),
+            Self::Text(cells) => serializer.collect_seq(cells.iter()),
+        }
+    }
+}
+
+/// Texts end to end in one buffer, so that a cell costs no allocation.
+#[derive(Debug, Default)]
+pub struct Texts {
+    buffer: String,
+    spans: Vec<Option<(usize, usize)>>,
+}
+
+impl Texts {
+    /// Appends a text.
+    pub fn push(&mut self, text: &str) {
+        let start = self.buffer.len();
+        self.buffer.push_str(text);
+        self.spans.push(Some((start, self.buffer.len())));
+    }
+
+    /// The texts in order; `None` for a missing one.
+    pub fn iter(&self) -> impl Iterator<Item = Option<&str>> {
+        self.spans.iter().map(|span| span.map(|(start, end)| &self.buffer[start..end]))
+    }
+}

@@ -1,0 +1,49 @@
+//! A model that answers.
+
+use std::{path::Path, sync::Arc};
+
+use contract::ModelManifest;
+
+use crate::{Batch, LoadError, PredictError, Prediction, Runtime, Schema, engine::Engine, example, self_test};
+
+/// A loaded model. What it holds, child processes included, ends with it.
+#[derive(Debug)]
+pub struct Model {
+    schema: Arc<Schema>,
+    engine: Engine,
+}
+
+impl Model {
+    /// Loads a model from its files, which were verified against the manifest, warms it up and has it answer its example.
+    ///
+    /// # Errors
+    /// When it cannot be run here, or answers another thing than the estimator did.
+    pub async fn load(folder: &Path, manifest: &ModelManifest, runtime: &Runtime) -> Result<Self, LoadError> {
+        if manifest.format != 1 {
+            return Err(LoadError::BadManifest("only format 1 is known".to_owned()));
+        }
+        let schema = Arc::new(Schema::new(&manifest.signature).map_err(LoadError::BadManifest)?);
+        let bad_example = |reason| LoadError::BadManifest(format!("the input example: {reason}"));
+        let example = example::rows(&schema, &manifest.input_example).map_err(bad_example)?;
+        let (engine, example) = Engine::start((folder, manifest), &schema, example, runtime).await?;
+        let answer = engine.predict(example).await.map_err(|error| LoadError::SelfTest(error.to_string()))?;
+        self_test::check(manifest, &answer.output).map_err(LoadError::SelfTest)?;
+        Ok(Self { schema, engine })
+    }
+
+    /// What its rows must look like.
+    pub fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// Computes the predictions for some rows of the model's schema.
+    ///
+    /// # Errors
+    /// When the model does not take the rows, is busy, took too long, or failed.
+    pub async fn predict(&self, batch: Batch) -> Result<Prediction, PredictError> {
+        if !self.schema.fits(&batch) {
+            return Err(PredictError::Failed("the rows are not of the model's schema".to_owned()));
+        }
+        self.engine.predict(batch).await
+    }
+}

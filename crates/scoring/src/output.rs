@@ -1,0 +1,53 @@
+//! What a model answers.
+
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+
+/// Predictions, and how long they took.
+#[derive(Debug)]
+pub struct Prediction {
+    /// One prediction for each row.
+    pub output: Output,
+    /// How long the engine took.
+    pub spent: Spent,
+}
+
+/// How long an engine took for one batch.
+#[derive(Debug, Clone, Copy)]
+pub struct Spent {
+    /// Until it began.
+    pub waiting: Duration,
+    /// From then on.
+    pub computing: Duration,
+}
+
+/// Predictions, one for each row.
+#[derive(Debug)]
+pub enum Output {
+    /// A classifier's.
+    Classes {
+        /// Each row's label, by its place among the manifest's classes.
+        labels: Vec<usize>,
+        /// `[rows, classes]`, if the model gives any.
+        probabilities: Option<Numbers>,
+    },
+    /// A regression's.
+    Numbers(Numbers),
+    /// JSON lists, as another process wrote them: read again only by who needs that.
+    Json {
+        /// One item for each row.
+        predictions: Box<RawValue>,
+        /// A list for each row, if the model gives any.
+        probabilities: Option<Box<RawValue>>,
+    },
+}
+
+/// Numbers, row-major.
+#[derive(Debug)]
+pub struct Numbers {
+    /// All of them.
+    pub values: Vec<f64>,
+    /// The length of each row's list; `None` where a row is one bare number.
+    pub width: Option<usize>,
+}

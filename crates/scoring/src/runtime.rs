@@ -1,0 +1,84 @@
+//! What models are run with.
+
+use std::{
+    io::{self, Write},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use ort::environment::Environment as OnnxRuntime;
+use tokio_util::task::TaskTracker;
+
+use crate::{
+    LoadError, RuntimeError,
+    engine::{onnx::library, python::PROGRAM},
+};
+
+/// How long the models' processes may take to end.
+const END_LIMIT: Duration = Duration::from_secs(10);
+
+/// Where things are, and how much a model may use.
+#[derive(Debug, Clone)]
+pub struct RuntimeConfig {
+    /// ONNX Runtime's shared library.
+    pub onnxruntime_library: PathBuf,
+    /// The platform's Python interpreter, for models that name no environment. An absolute path.
+    pub python: PathBuf,
+    /// Holds the other environments: `{id}/bin/python`. An absolute path.
+    pub environments_directory: PathBuf,
+    /// The file that the child processes' program is written to. An absolute path.
+    pub program: PathBuf,
+    /// How many batches one model computes at the same time.
+    pub threads: usize,
+    /// How many batches may wait for one model's process.
+    pub queue: usize,
+    /// The longest a prediction may take.
+    pub prediction_limit: Duration,
+}
+
+/// What models are run with.
+#[derive(Debug)]
+pub struct Runtime {
+    pub(crate) config: RuntimeConfig,
+    pub(crate) onnxruntime: OnnxRuntime,
+    /// The models' processes.
+    pub(crate) children: TaskTracker,
+}
+
+impl Runtime {
+    /// Loads ONNX Runtime, once per process, and writes the child processes' program. Blocks.
+    ///
+    /// # Errors
+    /// When either cannot be done.
+    pub fn open(config: RuntimeConfig) -> Result<Self, RuntimeError> {
+        let onnxruntime = library::environment(&config.onnxruntime_library)?;
+        let failed = |source| RuntimeError::Program { path: config.program.clone(), source };
+        write(&config.program, PROGRAM.as_bytes()).map_err(failed)?;
+        Ok(Self { config, onnxruntime, children: TaskTracker::new() })
+    }
+
+    /// Waits until the processes of all models have ended. They do once their models are gone.
+    pub async fn close(&self) {
+        self.children.close();
+        if tokio::time::timeout(END_LIMIT, self.children.wait()).await.is_err() {
+            tracing::warn!("some models' processes did not end in time");
+        }
+    }
+
+    /// The interpreter of the Python environment that a model names.
+    pub(crate) fn python(&self, environment: Option<&str>) -> Result<PathBuf, LoadError> {
+        let Some(id) = environment else { return Ok(self.config.python.clone()) };
+        let word = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+        let plain = !id.is_empty() && !id.starts_with('.') && id.bytes().all(word);
+        let python = self.config.environments_directory.join(id).join("bin/python");
+        if plain && python.exists() { Ok(python) } else { Err(LoadError::NoEnvironment(id.to_owned())) }
+    }
+}
+
+/// Writes a file that is never seen half written: another process may be starting with it.
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;
+    file.write_all(bytes)?;
+    file.persist(path)?;
+    Ok(())
+}

@@ -1,0 +1,158 @@
+//! Models as a caller has them: loaded from a folder, asked with typed rows.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::{
+    path::{Path, PathBuf, absolute},
+    sync::OnceLock,
+    time::Duration,
+};
+
+use contract::{Column, ColumnType, ModelManifest};
+use scoring::{
+    BadCell, Batch, Cell, Cells, LoadError, Model, Numbers, Output, PredictError, Runtime, RuntimeConfig, Schema, Texts,
+    find_onnxruntime,
+};
+use tempfile::TempDir;
+
+fn python() -> PathBuf {
+    let default = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.mlsys/python/bin/python");
+    absolute(std::env::var_os("MLSYS_PYTHON").map_or_else(default, PathBuf::from)).unwrap()
+}
+
+/// The model-server's packaged models, made once per test process.
+fn fixture(name: &str) -> (PathBuf, ModelManifest) {
+    static FOLDER: OnceLock<TempDir> = OnceLock::new();
+    let made = FOLDER.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../model-server/tests/it/fixtures.py");
+        let output = std::process::Command::new(python()).arg(script).arg(folder.path()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        folder
+    });
+    let folder = made.path().join(name);
+    let manifest = serde_json::from_slice(&std::fs::read(folder.join("metadata.json")).unwrap()).unwrap();
+    (folder, manifest)
+}
+
+async fn runtime(folder: &TempDir) -> Runtime {
+    let config = RuntimeConfig {
+        onnxruntime_library: find_onnxruntime(&python()).await.unwrap(),
+        python: python(),
+        environments_directory: folder.path().join("environments"),
+        program: folder.path().join("serve_model.py"),
+        threads: 2,
+        queue: 4,
+        prediction_limit: Duration::from_secs(30),
+    };
+    Runtime::open(config).unwrap()
+}
+
+/// Rows of a model whose columns are numbers.
+fn table(schema: &Schema, rows: &[&[f64]]) -> Batch {
+    let Schema::Table(schema) = schema else { panic!("a table") };
+    let mut columns = schema.empty();
+    for (row, values) in rows.iter().enumerate() {
+        for (at, value) in values.iter().enumerate() {
+            Cell { column: &schema.columns[at], cells: &mut columns[at], row }.float(*value).unwrap();
+        }
+        schema.fill(&mut columns, row + 1).unwrap();
+    }
+    Batch::Table { rows: rows.len(), columns }
+}
+
+#[tokio::test]
+async fn a_graph_answers_typed_rows_with_typed_predictions() {
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = runtime(&folder).await;
+    let (files, manifest) = fixture("flowers");
+    let model = Model::load(&files, &manifest, &runtime).await.unwrap();
+    let prediction = model.predict(table(model.schema(), &[&[5.1, 0.2], &[6.0, 1.5]])).await.unwrap();
+    let Output::Classes { labels, probabilities: Some(Numbers { values, width }) } = prediction.output else {
+        panic!("classes")
+    };
+    let classes = manifest.classes.unwrap().len();
+    assert!(labels.len() == 2 && labels.iter().all(|label| *label < classes), "{labels:?}");
+    assert_eq!((values.len(), width), (2 * classes, Some(classes)));
+
+    let (files, manifest) = fixture("prices");
+    let model = Model::load(&files, &manifest, &runtime).await.unwrap();
+    let rows = Batch::Array { shape: vec![2, 3], cells: Cells::Float(vec![1.0, 2.0, 3.0, 4.5, 5.0, 6.0]) };
+    let Output::Numbers(numbers) = model.predict(rows).await.unwrap().output else { panic!("numbers") };
+    assert!(numbers.values.len() == 2 && numbers.values.iter().all(|value| value.is_finite()));
+    let crooked = Batch::Array { shape: vec![2, 3], cells: Cells::Float(vec![1.0]) };
+    assert!(matches!(model.predict(crooked).await, Err(PredictError::Failed(_))), "and nothing breaks");
+}
+
+#[tokio::test]
+async fn a_child_process_answers_and_ends_with_its_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = runtime(&folder).await;
+    let (files, manifest) = fixture("boosted");
+    let model = Model::load(&files, &manifest, &runtime).await.unwrap();
+    let prediction = model.predict(table(model.schema(), &[&[f64::NAN, 7.0], &[1.0, 2.0]])).await.unwrap();
+    let Output::Json { predictions, .. } = prediction.output else { panic!("JSON") };
+    assert_eq!(serde_json::from_str::<Vec<String>>(predictions.get()).unwrap().len(), 2);
+    assert!(prediction.spent.computing > Duration::ZERO);
+    drop(model);
+    tokio::time::timeout(Duration::from_secs(9), runtime.close()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_model_that_is_not_what_its_manifest_says_is_not_given_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = runtime(&folder).await;
+    for (name, expected) in [
+        ("fails-self-test", "its example is not the expected one"),
+        ("no-graph", "does not start"),
+        ("unstartable", "does not start"),
+        ("no-environment", "is not here"),
+        ("climbing-environment", "is not here"),
+    ] {
+        let (files, manifest) = fixture(name);
+        let error = Model::load(&files, &manifest, &runtime).await.unwrap_err();
+        assert!(error.to_string().contains(expected), "{name}: {error}");
+    }
+    let (files, manifest) = fixture("flowers");
+    let newer = ModelManifest { format: 2, ..manifest };
+    assert!(matches!(Model::load(&files, &newer, &runtime).await, Err(LoadError::BadManifest(_))));
+}
+
+/// How a value is appended.
+type Append = fn(Cell<'_>) -> Result<(), BadCell>;
+
+#[test]
+fn a_value_that_a_column_cannot_take_is_refused_by_its_name_and_not_repeated() {
+    use ColumnType::{Boolean, Datetime, Double, Float, Integer, Long, String};
+    let column = |column_type| Column { name: "Age".to_owned(), column_type, required: true, nullable: false };
+    let cells = |column_type| match column_type {
+        Boolean => Cells::Bool(Vec::new()),
+        Integer | Long => Cells::Int(Vec::new()),
+        Float | Double => Cells::Float(Vec::new()),
+        String | Datetime => Cells::Text(Texts::default()),
+    };
+    let values: [(&str, Append, &[ColumnType]); 8] = [
+        ("a truth", |cell| cell.bool(true), &[Boolean]),
+        ("31337", |cell| cell.int(31337), &[Integer, Long, Float, Double]),
+        ("a long one", |cell| cell.int(1 << 40), &[Long, Float, Double]),
+        ("an unsigned one", |cell| cell.unsigned(u64::MAX), &[Float, Double]),
+        ("31337.5", |cell| cell.float(31337.5), &[Float, Double]),
+        ("1e300", |cell| cell.float(1e300), &[Double]),
+        ("hunter2", |cell| cell.text("hunter2"), &[String]),
+        ("missing", |cell| cell.missing(), &[Float, Double]),
+    ];
+    for column_type in [Boolean, Integer, Long, Float, Double, String, Datetime] {
+        for (what, append, takers) in values {
+            let (column, mut cells) = (column(column_type), cells(column_type));
+            let done = append(Cell { column: &column, cells: &mut cells, row: 7 });
+            assert_eq!(done.is_ok(), takers.contains(&column_type), "{what} for {column_type:?}");
+            assert_eq!(cells.len(), usize::from(done.is_ok()));
+            if let Err(error) = done {
+                let said = error.to_string();
+                assert!(
+                    said.contains("column \"Age\", row 7") && !said.contains("31337") && !said.contains("hunter2"),
+                    "{said}"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! A JSON body, in any of the accepted shapes, read straight into typed columns.
+//!
+//! Messages name columns and say what was expected. They never repeat a value or a name that the client sent.
+
+mod array;
+mod body;
+mod cell;
+mod columns;
+mod records;
+mod split;
+
+use scoring::{Batch, Schema};
+use serde_json::error::Category;
+
+/// Most values a request may bring: what bounds the memory that a small body can ask for (`[{},{},…]`).
+const MAX_CELLS: usize = 1 << 24;
+
+/// Reads the rows in a body, or says what is wrong with it.
+pub(super) fn decode(schema: &Schema, body: &[u8]) -> Result<Batch, String> {
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let batch = body::read(schema, &mut deserializer).and_then(|batch| deserializer.end().map(|()| batch));
+    match batch.map_err(|error| explain(&error))? {
+        batch if batch.rows() == 0 => Err("the body has no rows".to_owned()),
+        batch => Ok(batch),
+    }
+}
+
+/// What an error may say, and where in the body it is.
+fn explain(error: &serde_json::Error) -> String {
+    format!("{} (line {}, column {} of the body)", message(error), error.line(), error.column())
+}
+
+/// What an error may say. serde's own messages for an unexpected value repeat it, up to what was expected instead;
+/// that last part is ours.
+fn message(error: &serde_json::Error) -> String {
+    match error.classify() {
+        Category::Data => {
+            let text = error.to_string();
+            let text = text.strip_suffix(&format!(" at line {} column {}", error.line(), error.column())).unwrap_or(&text);
+            match text.rsplit_once(", expected ") {
+                Some((start, expected)) if start.starts_with("invalid ") => format!("expected {expected}"),
+                _ => text.to_owned(),
+            }
+        }
+        Category::Eof => "the JSON ends too early".to_owned(),
+        Category::Syntax | Category::Io => "not JSON".to_owned(),
+    }
+}

@@ -1,0 +1,66 @@
+//! From an address to a version that answers.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use contract::{LoadRequest, ModelManifest, ModelName};
+use scoring::{Model, Runtime};
+
+use super::LoadError;
+use crate::serve::Version;
+
+/// Where a version's files are taken from first.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// The address in the request.
+    Address,
+    /// The copy of an earlier load.
+    Copy,
+}
+
+/// What versions are made with.
+#[derive(Debug)]
+pub(crate) struct Workshop {
+    runtime: Runtime,
+    /// The folder that every artifact lies within.
+    artifact_root: PathBuf,
+    /// How many requests one version may have in hand.
+    queue: usize,
+}
+
+impl Workshop {
+    pub(crate) fn new(runtime: Runtime, artifact_root: PathBuf, queue: usize) -> Self {
+        Self { runtime, artifact_root, queue }
+    }
+
+    /// Waits until the processes of all models have ended. They do once their models are gone.
+    pub(crate) async fn close(&self) {
+        self.runtime.close().await;
+    }
+
+    /// A version, fetched into a folder, verified, warm, and past its self-test.
+    pub(crate) async fn build(
+        &self,
+        name: &ModelName,
+        request: &LoadRequest,
+        (folder, source): (&Path, Source),
+    ) -> Result<Arc<Version>, LoadError> {
+        let manifest = self.fetch(request, folder, source).await?;
+        if manifest.model_name != *name {
+            return Err(scoring::LoadError::BadManifest("it must bear the model's name".to_owned()).into());
+        }
+        let model = Model::load(folder, &manifest, &self.runtime).await?;
+        Ok(Arc::new(Version::new((request.version, request.sha256.clone()), manifest, model, self.queue)))
+    }
+
+    async fn fetch(&self, request: &LoadRequest, folder: &Path, source: Source) -> Result<ModelManifest, LoadError> {
+        if source == Source::Copy
+            && let Ok(manifest) = artifacts::verify_version(folder, &request.sha256).await
+        {
+            return Ok(manifest);
+        }
+        Ok(artifacts::fetch_version(&request.uri, &request.sha256, &self.artifact_root, folder).await?)
+    }
+}

@@ -1,0 +1,83 @@
+//! What is counted and measured of a version; `service` says what each name means and has the buckets.
+//!
+//! A handle is made when there is first something to say with it, and kept: models that nobody asks say nothing, and a
+//! request looks no name up.
+
+use std::{sync::OnceLock, time::Duration};
+
+use contract::{Flavour, LoadedModel, ModelName};
+use metrics::{Counter, Histogram, counter, gauge, histogram};
+use scoring::Spent;
+use service::telemetry::metrics::{
+    MODEL_BATCH_SIZE, MODEL_COMPUTE_DURATION, MODEL_DURATION, MODEL_LOADED, MODEL_QUEUE_DURATION, MODEL_REQUESTS,
+};
+
+/// The status codes that predictions mostly end with.
+const CODES: [u16; 6] = [200, 400, 429, 500, 503, 504];
+
+/// The handles of one loaded version. The labels are of loaded models only, so their number is bounded.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    model: String,
+    version: String,
+    requests: [OnceLock<Counter>; CODES.len()],
+    duration: OnceLock<Histogram>,
+    computed: OnceLock<Computed>,
+}
+
+#[derive(Debug)]
+struct Computed {
+    queue: Histogram,
+    compute: Histogram,
+    rows: Histogram,
+}
+
+impl Meter {
+    pub(super) fn new(name: &ModelName, version: u64) -> Self {
+        let (model, version) = (name.to_string(), version.to_string());
+        Self { model, version, requests: Default::default(), duration: OnceLock::new(), computed: OnceLock::new() }
+    }
+
+    /// A request has ended with a status code.
+    pub(crate) fn ended(&self, code: u16, took: Duration) {
+        match CODES.iter().position(|known| *known == code) {
+            Some(at) => self.requests[at].get_or_init(|| self.counter(code)).increment(1),
+            None => self.counter(code).increment(1),
+        }
+        let duration = || histogram!(MODEL_DURATION, "model" => self.model.clone(), "version" => self.version.clone());
+        self.duration.get_or_init(duration).record(took);
+    }
+
+    fn counter(&self, code: u16) -> Counter {
+        let (model, version) = (self.model.clone(), self.version.clone());
+        counter!(MODEL_REQUESTS, "model" => model, "version" => version, "protocol" => "rest", "code" => code.to_string())
+    }
+
+    /// The engine has computed.
+    #[expect(clippy::cast_precision_loss, reason = "a request has at most some million rows")]
+    pub(super) fn computed(&self, rows: usize, spent: Spent) {
+        let computed = self.computed.get_or_init(|| Computed {
+            queue: histogram!(MODEL_QUEUE_DURATION, "model" => self.model.clone()),
+            compute: histogram!(MODEL_COMPUTE_DURATION, "model" => self.model.clone()),
+            rows: histogram!(MODEL_BATCH_SIZE, "model" => self.model.clone()),
+        });
+        computed.rows.record(rows as f64);
+        computed.queue.record(spent.waiting);
+        computed.compute.record(spent.computing);
+    }
+}
+
+/// Shows whether a version is served at a place.
+pub(super) fn show(info: &LoadedModel, served: bool) {
+    let flavour = match info.flavour {
+        Flavour::Onnx => "onnx",
+        Flavour::Python => "python",
+    };
+    let labels = [
+        ("model", info.model_name.to_string()),
+        ("version", info.model_version.to_string()),
+        ("environment", info.environment.to_string()),
+        ("flavour", flavour.to_owned()),
+    ];
+    gauge!(MODEL_LOADED, &labels).set(f64::from(u8::from(served)));
+}

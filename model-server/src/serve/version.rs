@@ -1,0 +1,61 @@
+//! A loaded version: its model, who is let in, and what is counted.
+
+use contract::{ModelManifest, Task};
+use scoring::{Batch, Model, Output, PredictError, Schema};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::meter::Meter;
+
+/// A version that answers.
+#[derive(Debug)]
+pub(crate) struct Version {
+    pub(crate) number: u64,
+    /// Of its `metadata.json`.
+    pub(crate) sha256: String,
+    pub(crate) manifest: ModelManifest,
+    /// A classifier's classes, each as JSON: they are written into every answer.
+    pub(crate) classes: Vec<String>,
+    pub(crate) meter: Meter,
+    model: Model,
+    /// A permit for each request that may be in hand.
+    admission: Semaphore,
+}
+
+impl Version {
+    /// A version with its model, which takes up to `queue` requests at once.
+    pub(crate) fn new((number, sha256): (u64, String), manifest: ModelManifest, model: Model, queue: usize) -> Self {
+        let classes = match manifest.task {
+            Task::Classification => manifest.classes.iter().flatten().map(ToString::to_string).collect(),
+            Task::Regression => Vec::new(),
+        };
+        let meter = Meter::new(&manifest.model_name, number);
+        Self { number, sha256, manifest, classes, meter, model, admission: Semaphore::new(queue) }
+    }
+
+    /// What its rows must look like.
+    pub(crate) fn schema(&self) -> &Schema {
+        self.model.schema()
+    }
+
+    /// Lets a request in, or turns it away at once: reading its body is work, too.
+    pub(crate) fn admit(&self) -> Result<Admitted<'_>, PredictError> {
+        let permit = self.admission.try_acquire().map_err(|_| PredictError::Overloaded)?;
+        Ok(Admitted { version: self, _permit: permit })
+    }
+}
+
+/// A request that was let in.
+pub(crate) struct Admitted<'v> {
+    version: &'v Version,
+    _permit: SemaphorePermit<'v>,
+}
+
+impl Admitted<'_> {
+    /// The predictions for its rows.
+    pub(crate) async fn predict(&self, batch: Batch) -> Result<Output, PredictError> {
+        let rows = batch.rows();
+        let prediction = self.version.model.predict(batch).await?;
+        self.version.meter.computed(rows, prediction.spent);
+        Ok(prediction.output)
+    }
+}

@@ -24,9 +24,12 @@ mod store;
 
 pub use error::{Outage, StoreError};
 pub use intake::{Accepted, Intake, NewDelivery, NewPipeline, PipelineRef, Repo, RepoChange};
-pub use pipelines::{DayStatistics, Description, Details, Filter, Lease, LeaseState, Pipelines};
+pub use pipelines::{
+    Attention, DayStatistics, Description, Details, Filter, Lease, LeaseState, NeedsPerson, PipelineCounts, Pipelines,
+    Reason, StatusCounts,
+};
 pub use serving::{
-    Begun, Cause, Change, Claim, Deployment, DeploymentEvent, ModelSummary, NewDeployment, NewVersion, Serving, Standing,
-    VersionRecord,
+    Begun, Cause, Change, Claim, Deployment, DeploymentEvent, ModelCounts, ModelFilter, ModelOrder, ModelSummary,
+    NewDeployment, NewVersion, Serving, Standing, VersionRecord,
 };
 pub use store::Store;

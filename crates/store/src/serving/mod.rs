@@ -2,6 +2,7 @@
 //!
 //! | module | keeps |
 //! |---|---|
+//! | `models` | which models there are, and how many |
 //! | `versions` | what was registered |
 //! | `deployments` | what is deployed where, and was |
 //! | `changes` | promotions and rollbacks, one at a time in an environment |
@@ -10,11 +11,13 @@
 mod changes;
 mod deployments;
 mod model_servers;
+mod models;
 mod versions;
 
 pub use changes::Claim;
 pub use deployments::{Begun, Cause, Change, Deployment, NewDeployment};
-pub use versions::{DeploymentEvent, ModelSummary, NewVersion, Standing, VersionRecord};
+pub use models::{ModelCounts, ModelFilter, ModelOrder, ModelSummary};
+pub use versions::{DeploymentEvent, NewVersion, Standing, VersionRecord};
 
 use crate::db::database::Database;
 

@@ -24,7 +24,7 @@ const before: readonly Script[] = [
 
 const after: readonly Script[] = [
   { phase: 'execute', cell: 5, stream: 'stdout', text: 'accuracy \u001b[1;32m0.812\u001b[0m, roc_auc \u001b[1;32m0.861\u001b[0m' },
-  { phase: 'execute', cell: 6, stream: 'system', text: 'Twin proven on 714 rows, largest difference 2.1e-6' },
+  { phase: 'execute', cell: 6, stream: 'system', text: 'Converted model verified on 714 rows, largest difference 2.1e-6' },
   { phase: 'register', cell: null, stream: 'system', text: 'Registered the next version' },
   { phase: 'deploy', cell: null, stream: 'system', text: 'All gates hold' },
   { phase: 'deploy', cell: null, stream: 'system', text: 'Smoke test passed in 3 ms; the new version serves' },

@@ -1,10 +1,11 @@
 import type { Environment, NewPipeline, NewRepo, PipelineDetail, Promotion, Readiness, Repo, RepoChange, Rollback } from '../api/types'
 import { PROJECTS } from './catalogue'
 import { promote, rollback } from './deployments'
-import { json, page, problem } from './http'
+import { json, matches, page, problem } from './http'
 import { MockLog } from './log'
 import { makeModels, type MockModel } from './models'
 import { makeNotebook } from './notebook'
+import { makeOverview, needPerson, reposNeedPerson } from './overview'
 import { makePipeline, makePipelines } from './pipelines'
 import { checkRepo, makeRepos, webhook } from './repos'
 import { makeSettings, makeStatistics, makeTraffic, PARAMETERS } from './system'
@@ -75,10 +76,17 @@ export class MockServer {
   }
 
   private readonly routes: readonly [string, Handler][] = [
+    ['GET /api/overview', () => json(makeOverview(this.pipelines, this.models, this.repos, Date.now()))],
     ['GET /api/pipelines', ({ query }) => {
-      const wanted = (key: 'repo' | 'status' | 'branch', value: string) => !query.get(key) || query.get(key) === value
-      const found = this.pipelines.filter(
-        (one) => wanted('repo', one.repo) && wanted('status', one.status) && wanted('branch', one.branch) && (!query.get('model') || query.get('model') === one.model_name),
+      const wanted = (key: 'repo' | 'status' | 'branch' | 'model', value: string | null) => !query.get(key) || query.get(key) === value
+      const all = query.get('attention') === 'true' ? needPerson(this.pipelines, this.models, Date.now()) : this.pipelines
+      const found = all.filter(
+        (one) =>
+          wanted('repo', one.repo) &&
+          wanted('status', one.status) &&
+          wanted('branch', one.branch) &&
+          wanted('model', one.model_name) &&
+          matches(query, [one.repo, one.branch, one.notebook_path, one.model_name], one.commit_sha),
       )
       return json(page(found, query))
     }],
@@ -115,7 +123,14 @@ export class MockServer {
       return cell ? json(cell) : problem(404, 'not_found', 'the notebook has no such cell')
     })],
     ['GET /api/pipelines/*/parameters', this.onPipeline(() => json({ items: PARAMETERS, next: null }))],
-    ['GET /api/models', ({ query }) => json(page([...this.models.values()].map((model) => model.detail), query))],
+    ['GET /api/models', ({ query }) => {
+      const environment = query.get('environment') as Environment | null
+      const found = [...this.models.values()]
+        .map((model) => model.detail)
+        .filter((model) => matches(query, [model.name]) && (!environment || model.environments[environment] !== undefined))
+        .sort((one, other) => (query.get('sort') === 'updated' ? other.updated_at.localeCompare(one.updated_at) : 0) || one.name.localeCompare(other.name))
+      return json(page(found, query))
+    }],
     ['GET /api/models/*', this.onModel((model) => json(model.detail))],
     ['GET /api/models/*/versions', this.onModel((model, { query }) => json(page(model.versions, query)))],
     ['GET /api/models/*/versions/*', this.onModel((model, { parts }) => {
@@ -132,7 +147,10 @@ export class MockServer {
       const classes = project?.classes
       return json({ model_name: model.detail.name, model_version: version, predictions: project?.expected ?? [], ...(classes ? { probabilities: [classes.map((_, index) => (index === 0 ? 0.12 : 0.88 / (classes.length - 1)))], classes } : {}) })
     })],
-    ['GET /api/repos', ({ query }) => json(page(this.repos, query))],
+    ['GET /api/repos', ({ query }) => {
+      const all = query.get('attention') === 'true' ? reposNeedPerson(this.repos) : this.repos
+      return json(page(all.filter((repo) => matches(query, [repo.full_name])), query))
+    }],
     ['POST /api/repos', ({ body }) => this.register(body as NewRepo)],
     ['POST /api/repos/check', ({ body }) => {
       const wanted = body as NewRepo

@@ -5,11 +5,13 @@ import { metricNames } from './words'
 
 interface MetricChartsProps {
   versions: readonly VersionRecord[]
+  /** How many versions there are, loaded or not. */
+  total: number
   more: ComponentProps<typeof LoadMore>
 }
 
 /** Each metric over the versions; those in service are marked. */
-export function MetricCharts({ versions, more }: MetricChartsProps) {
+export function MetricCharts({ versions, total, more }: MetricChartsProps) {
   const names = metricNames(versions)
   const ordered = [...versions].sort((one, other) => one.version - other.version)
   const marks = ordered.filter((version) => version.environments.length > 0).map((version) => ({ x: version.version, label: ENVIRONMENTS.filter((one) => version.environments.includes(one)).join(', ') }))
@@ -31,7 +33,7 @@ export function MetricCharts({ versions, more }: MetricChartsProps) {
           </Panel>
         ))}
       </div>
-      <LoadMore hasNextPage={hasNextPage} isFetchingNextPage={isFetchingNextPage} fetchNextPage={fetchNextPage} />
+      <LoadMore hasNextPage={hasNextPage} isFetchingNextPage={isFetchingNextPage} fetchNextPage={fetchNextPage} shown={versions.length} total={total} />
     </div>
   )
 }

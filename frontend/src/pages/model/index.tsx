@@ -67,7 +67,7 @@ function ModelPage({ name }: { name: string }) {
         ) : versions.isError && !versions.data ? (
           <ErrorState error={versions.error} title="The versions could not be loaded" onRetry={() => void versions.refetch()} />
         ) : tab === 'metrics' ? (
-          <MetricCharts versions={rows} more={versions} />
+          <MetricCharts versions={rows} total={model.versions} more={versions} />
         ) : (
           <Versions model={model} versions={rows} more={versions} selected={Number(search.get('version')) || null} />
         )}

@@ -6,6 +6,7 @@ const model: ModelDetail = {
   name: 'churn',
   latest_version: 5,
   versions: 5,
+  deployed_at: {},
   environments: { dev: 5, staging: 4 },
   updated_at: '2026-11-21T00:00:00Z',
   deployments: [

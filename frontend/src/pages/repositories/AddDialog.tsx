@@ -1,10 +1,9 @@
 import { useId, useMemo, useState, type FormEvent } from 'react'
 import { useNavigate } from 'react-router'
 import { useAddRepo, useRepoCheck } from '../../api'
-import { Button, Dialog, ErrorState, toast } from '../../ui'
+import { Button, Dialog, ErrorState, toast, useSettled } from '../../ui'
 import { parseRepo } from './parse'
 import { Preview } from './Preview'
-import { useSettled } from './useSettled'
 import { WebhookState } from './WebhookPanel'
 import { isLocal } from './words'
 

@@ -1,6 +1,5 @@
 import { useReadiness } from '../../api'
-import { Badge, ErrorState, Panel, Skeleton } from '../../ui'
-import { dependencyAdvice, dependencyName } from '../dashboard/attention'
+import { Badge, dependencyAdvice, dependencyName, ErrorState, Panel, Skeleton } from '../../ui'
 
 /** Whether what mlsys depends on answers, asked for again and again. */
 export function Health() {
@@ -27,7 +26,7 @@ export function Health() {
                   </Badge>
                 ) : (
                   <Badge tone="danger" icon="cross">
-                    Away
+                    Unavailable
                   </Badge>
                 )}
               </div>

@@ -1,7 +1,7 @@
 import { keepPreviousData, useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { api, data } from './client'
 import { keys, type ModelFilter } from './keys'
-import { paced, POLL } from './polling'
+import { POLL, paced } from './polling'
 import type { Environment, Promotion, Rollback } from './types'
 
 const firstPage = null as string | null
@@ -10,8 +10,7 @@ const firstPage = null as string | null
 export function useModels(filter: ModelFilter = {}, limit = 50) {
   return useInfiniteQuery({
     queryKey: keys.modelList(filter, limit),
-    queryFn: ({ pageParam, signal }) =>
-      data(api.GET('/api/models', { params: { query: { ...filter, limit, after: pageParam ?? undefined } }, signal })),
+    queryFn: ({ pageParam, signal }) => data(api.GET('/api/models', { params: { query: { ...filter, limit, after: pageParam ?? undefined } }, signal })),
     initialPageParam: firstPage,
     getNextPageParam: (last) => last.next,
     refetchInterval: paced(POLL.steady),

@@ -1,7 +1,7 @@
 import { keepPreviousData, useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { api, data } from './client'
 import { keys, type PipelineFilter } from './keys'
-import { paced, POLL } from './polling'
+import { POLL, paced } from './polling'
 import { isActive, type NewPipeline, type PipelineRecord, type PipelineStatus } from './types'
 
 /** Pipelines, newest first, page by page. `data.pages[].items`. */

@@ -1,15 +1,14 @@
 import { keepPreviousData, useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { api, data } from './client'
 import { keys, type RepoFilter } from './keys'
-import { paced, POLL } from './polling'
+import { POLL, paced } from './polling'
 import type { NewRepo, RepoChange } from './types'
 
 /** Repositories by name, page by page. */
 export function useRepos(filter: RepoFilter = {}, limit = 50) {
   return useInfiniteQuery({
     queryKey: keys.repoList(filter, limit),
-    queryFn: ({ pageParam, signal }) =>
-      data(api.GET('/api/repos', { params: { query: { ...filter, limit, after: pageParam ?? undefined } }, signal })),
+    queryFn: ({ pageParam, signal }) => data(api.GET('/api/repos', { params: { query: { ...filter, limit, after: pageParam ?? undefined } }, signal })),
     initialPageParam: null as string | null,
     getNextPageParam: (last) => last.next,
     refetchInterval: paced(POLL.slow),
@@ -46,9 +45,7 @@ export function useAddRepo() {
 }
 
 export function useChangeRepo() {
-  return useRepoMutation(({ id, change }: { id: number; change: RepoChange }) =>
-    data(api.PATCH('/api/repos/{id}', { params: { path: { id } }, body: change })),
-  )
+  return useRepoMutation(({ id, change }: { id: number; change: RepoChange }) => data(api.PATCH('/api/repos/{id}', { params: { path: { id } }, body: change })))
 }
 
 export function useRemoveRepo() {

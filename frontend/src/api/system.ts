@@ -40,7 +40,10 @@ async function readiness(signal: AbortSignal): Promise<Readiness> {
     throw unreachable()
   }
   if (response.ok || response.status === 503) {
-    const body = (await response.clone().json().catch(() => null)) as Readiness | null
+    const body = (await response
+      .clone()
+      .json()
+      .catch(() => null)) as Readiness | null
     if (body?.dependencies) return body
   }
   throw await problemOf(response)

@@ -47,7 +47,14 @@ function training(index: number): Script {
     return { phase: 'execute', cell: 4, stream: 'stderr', text: '\u001b[38;5;208mConvergenceWarning\u001b[0m: the solver needs more iterations; scale the data or raise max_iter.' }
   }
   if (epoch % 250 === 0) {
-    return { phase: 'execute', cell: 4, stream: 'stdout', text: `weights ${Array.from({ length: 400 }, (_, weight) => ((weight * epoch) % 97) / 97).map((weight) => weight.toFixed(4)).join(' ')}` }
+    return {
+      phase: 'execute',
+      cell: 4,
+      stream: 'stdout',
+      text: `weights ${Array.from({ length: 400 }, (_, weight) => ((weight * epoch) % 97) / 97)
+        .map((weight) => weight.toFixed(4))
+        .join(' ')}`,
+    }
   }
   return { phase: 'execute', cell: 4, stream: 'stdout', text: `epoch ${epoch} \u001b[36m${bar}\u001b[0m loss \u001b[1m${(1 / (1 + epoch / 40)).toFixed(5)}\u001b[0m` }
 }

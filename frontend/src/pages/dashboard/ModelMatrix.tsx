@@ -1,5 +1,5 @@
 import { Link } from 'react-router'
-import { ENVIRONMENTS, listed, useModels, type Environment, type ModelSummary, type Overview } from '../../api'
+import { ENVIRONMENTS, type Environment, listed, type ModelSummary, type Overview, useModels } from '../../api'
 import { ErrorState, formatCount, plural, RelativeTime, Skeleton } from '../../ui'
 
 const SHOWN = 8

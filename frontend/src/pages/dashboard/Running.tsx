@@ -1,5 +1,5 @@
 import { Link } from 'react-router'
-import { listed, usePipelines, type Overview, type PipelineRecord } from '../../api'
+import { listed, type Overview, type PipelineRecord, usePipelines } from '../../api'
 import { Duration, ErrorState, formatCount, PhaseBar, Skeleton, StatusBadge } from '../../ui'
 
 const SHOWN = 8

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { AttentionPipeline, Overview } from '../../api'
-import { MockServer } from '../../mock/server'
 import { makeOverview } from '../../mock/overview'
+import { MockServer } from '../../mock/server'
 import { attention } from './attention'
 
 const server = new MockServer()
@@ -26,11 +26,7 @@ describe('attention', () => {
     const held = failure('2', { reason: 'not_deployed', phase: null, model_name: 'churn', registry_version: 4 })
     const repo = { id: 4, full_name: 'acme/churn', detail: 'The token may not add webhooks.' }
     const all = overview({ total: 3, failed: 1, not_deployed: 1, without_webhook: 1, pipelines: [failure('1'), held], repos: [repo] })
-    expect(attention(all, undefined, 5).items.map((one) => one.title)).toEqual([
-      'a.ipynb on main fails in execute',
-      'No push to acme/churn has arrived yet',
-      'Version 4 of churn is not deployed',
-    ])
+    expect(attention(all, undefined, 5).items.map((one) => one.title)).toEqual(['a.ipynb on main fails in execute', 'No push to acme/churn has arrived yet', 'Version 4 of churn is not deployed'])
   })
 
   it('names dependencies that are unavailable first, and counts them', () => {

@@ -1,8 +1,8 @@
 import { Link } from 'react-router'
 import { useOverview, useReadiness } from '../../api'
 import { ErrorState, formatCount, Page, Panel, plural, Skeleton } from '../../ui'
-import { attention } from './attention'
 import { AttentionList } from './AttentionList'
+import { attention } from './attention'
 import { FirstSteps } from './FirstSteps'
 import { Latest } from './Latest'
 import { ModelMatrix } from './ModelMatrix'
@@ -18,11 +18,7 @@ export function Component() {
   if (!overview.data) {
     return (
       <Page title="Dashboard">
-        {overview.isError ? (
-          <ErrorState error={overview.error} title="The overview could not be loaded" onRetry={() => void overview.refetch()} />
-        ) : (
-          <Skeleton lines={16} height="h-8" />
-        )}
+        {overview.isError ? <ErrorState error={overview.error} title="The overview could not be loaded" onRetry={() => void overview.refetch()} /> : <Skeleton lines={16} height="h-8" />}
       </Page>
     )
   }

@@ -14,7 +14,9 @@ interface MetricChartsProps {
 export function MetricCharts({ versions, total, more }: MetricChartsProps) {
   const names = metricNames(versions)
   const ordered = [...versions].sort((one, other) => one.version - other.version)
-  const marks = ordered.filter((version) => version.environments.length > 0).map((version) => ({ x: version.version, label: ENVIRONMENTS.filter((one) => version.environments.includes(one)).join(', ') }))
+  const marks = ordered
+    .filter((version) => version.environments.length > 0)
+    .map((version) => ({ x: version.version, label: ENVIRONMENTS.filter((one) => version.environments.includes(one)).join(', ') }))
   const { hasNextPage, isFetchingNextPage, fetchNextPage } = more
   if (names.length === 0) {
     return <EmptyState title="No version has metrics">Assign them in the cell tagged mlops:evaluation, or log them with mlflow.log_metric, and push again.</EmptyState>

@@ -1,5 +1,5 @@
-import { useVersion, type ModelManifest, type VersionDetail } from '../../api'
-import { CopyButton, ErrorState, Facts, formatBytes, formatCount, formatNumber, Panel, shortSha, Skeleton } from '../../ui'
+import { type ModelManifest, useVersion, type VersionDetail } from '../../api'
+import { CopyButton, ErrorState, Facts, formatBytes, formatCount, formatNumber, Panel, Skeleton, shortSha } from '../../ui'
 import { Lineage } from './Lineage'
 
 /** How the model is computed, and why so. */

@@ -1,4 +1,4 @@
-import { useEffect, useRef, type ComponentProps } from 'react'
+import { type ComponentProps, useEffect, useRef } from 'react'
 import type { ModelDetail, VersionRecord } from '../../api'
 import { Badge, EmptyState, formatNumber, Icon, LoadMore, RelativeTime, Table, type TableColumn } from '../../ui'
 import { VersionPanel } from './VersionPanel'

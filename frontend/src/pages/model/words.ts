@@ -1,4 +1,4 @@
-import { ENVIRONMENTS, type DeploymentEvent, type Environment, type ModelDetail, type VersionRecord } from '../../api'
+import { type DeploymentEvent, ENVIRONMENTS, type Environment, type ModelDetail, type VersionRecord } from '../../api'
 import { shortSha } from '../../ui'
 
 export const causes: Record<DeploymentEvent['cause'], string> = {

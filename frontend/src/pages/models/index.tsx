@@ -1,18 +1,19 @@
 import { useCallback } from 'react'
 import { useSearchParams } from 'react-router'
-import { ENVIRONMENTS, listed, useModels, type ModelSummary } from '../../api'
+import { ENVIRONMENTS, listed, type ModelSummary, useModels } from '../../api'
 import { Button, EmptyState, ErrorState, formatCount, LoadMore, Page, plural, RelativeTime, SearchField, Skeleton, Table, type TableColumn } from '../../ui'
 
 const columns: readonly TableColumn<ModelSummary>[] = [
   { key: 'name', header: 'Model', className: 'wrap-anywhere', cell: (model) => model.name },
   { key: 'latest', header: 'Latest', from: 'sm', cell: (model) => `v${model.latest_version}` },
   { key: 'versions', header: 'Versions', from: 'md', cell: (model) => formatCount(model.versions) },
-  ...ENVIRONMENTS.map((environment): TableColumn<ModelSummary> => ({
-    key: environment,
-    header: environment,
-    cell: ({ environments }) =>
-      environments[environment] === undefined ? <span className="text-faint">–</span> : <span className="tabular-nums">v{environments[environment]}</span>,
-  })),
+  ...ENVIRONMENTS.map(
+    (environment): TableColumn<ModelSummary> => ({
+      key: environment,
+      header: environment,
+      cell: ({ environments }) => (environments[environment] === undefined ? <span className="text-faint">–</span> : <span className="tabular-nums">v{environments[environment]}</span>),
+    }),
+  ),
   { key: 'updated', header: 'Updated', align: 'right', className: 'whitespace-nowrap', cell: (model) => <RelativeTime at={model.updated_at} /> },
 ]
 

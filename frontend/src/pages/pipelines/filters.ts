@@ -1,4 +1,4 @@
-import { STATUSES, type PipelineFilter } from '../../api'
+import { type PipelineFilter, STATUSES } from '../../api'
 
 const FIELDS = ['search', 'status', 'repo', 'branch', 'model'] as const
 

@@ -4,7 +4,7 @@ import { listed, usePipelines } from '../../api'
 import { Button, EmptyState, ErrorState, LoadMore, Page, plural, Skeleton, Table } from '../../ui'
 import { pipelineColumns } from './columns'
 import { Filters } from './Filters'
-import { filterOf, withField, type FilterField } from './filters'
+import { type FilterField, filterOf, withField } from './filters'
 
 export function Component() {
   const [query, setQuery] = useSearchParams()

@@ -1,5 +1,5 @@
-import { useId, useMemo, useState, type FormEvent } from 'react'
-import { useChangeRepo, useRepoCheck, type Repo } from '../../api'
+import { type FormEvent, useId, useMemo, useState } from 'react'
+import { type Repo, useChangeRepo, useRepoCheck } from '../../api'
 import { Button, ErrorState, Panel, toast, useSettled } from '../../ui'
 import { changeOf, formOf, problemsOf, type RepoForm } from './change'
 import { Preview } from './Preview'

@@ -1,6 +1,6 @@
 import { useCallback } from 'react'
 import { Link, useSearchParams } from 'react-router'
-import { listed, useRepos, type Repo } from '../../api'
+import { listed, type Repo, useRepos } from '../../api'
 import { Button, EmptyState, ErrorState, LoadMore, Page, plural, RelativeTime, SearchField, Skeleton, Table, type TableColumn } from '../../ui'
 import { AddDialog } from './AddDialog'
 import { WebhookBadge } from './WebhookPanel'

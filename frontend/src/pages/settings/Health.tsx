@@ -8,7 +8,13 @@ export function Health() {
   return (
     <Panel
       title="Health"
-      actions={query.data && <Badge tone={query.data.status === 'ready' ? 'success' : 'danger'} icon={query.data.status === 'ready' ? 'check' : 'cross'}>{query.data.status === 'ready' ? 'Ready' : 'Not ready'}</Badge>}
+      actions={
+        query.data && (
+          <Badge tone={query.data.status === 'ready' ? 'success' : 'danger'} icon={query.data.status === 'ready' ? 'check' : 'cross'}>
+            {query.data.status === 'ready' ? 'Ready' : 'Not ready'}
+          </Badge>
+        )
+      }
     >
       {query.isPending ? (
         <Skeleton lines={4} height="h-6" />

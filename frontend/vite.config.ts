@@ -10,8 +10,7 @@ const backend = process.env.MLSYS_URL ?? 'http://127.0.0.1:8000'
 
 // What the backend serves with the built files; `vite preview` sends it too, so that a violation shows before a release does.
 const contentSecurityPolicy =
-  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; " +
-  "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; " + "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 // The browser's Host header is passed on: the backend takes changes from pages of its own origin only.
 const proxy = {
@@ -21,8 +20,7 @@ const proxy = {
   // The dashboard's own pages lie under /models too: only requests that are not for a page go on.
   '/models': {
     target: backend,
-    bypass: (request: { headers: { accept?: string | undefined }; url?: string | undefined }) =>
-      request.headers.accept?.includes('text/html') ? request.url : undefined,
+    bypass: (request: { headers: { accept?: string | undefined }; url?: string | undefined }) => (request.headers.accept?.includes('text/html') ? request.url : undefined),
   },
   '/ws': { target: backend, ws: true },
 }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{
-    Router,
+    Extension, Router,
     extract::DefaultBodyLimit,
     middleware,
     routing::{get, post},
@@ -169,7 +169,8 @@ impl Backend {
 /// The routes that the API's description names.
 pub(crate) fn documented() -> OpenApiRouter<Backend> {
     use routes::{
-        changes, health, logs, models, notebook, pipelines, repo_check, repos, settings, statistics, traffic, versions,
+        changes, health, logs, models, notebook, overview, pipelines, repo_check, repos, settings, statistics, traffic,
+        versions,
     };
     OpenApiRouter::with_openapi(openapi::base())
         .routes(routes!(pipelines::list, pipelines::create))
@@ -194,6 +195,7 @@ pub(crate) fn documented() -> OpenApiRouter<Backend> {
         .routes(routes!(repo_check::check))
         .routes(routes!(repos::one, repos::change, repos::remove))
         .routes(routes!(repos::install_webhook))
+        .routes(routes!(overview::overview).layer(Extension(overview::Recent::default())))
         .routes(routes!(statistics::by_day))
         .routes(routes!(settings::effective))
         .routes(routes!(health::ready))

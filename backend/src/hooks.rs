@@ -30,7 +30,7 @@ pub(crate) struct Webhook {
     /// Whether it is there.
     pub(crate) state: WebhookState,
     /// The same in words, and what to do.
-    detail: String,
+    pub(crate) detail: String,
     /// The payload URL.
     url: String,
     #[schema(inline)]
@@ -60,6 +60,13 @@ pub(crate) enum WebhookState {
     Manual,
     /// GitHub was not asked, or did not answer.
     Unknown,
+}
+
+impl WebhookState {
+    /// Whether a person has to look at the webhook of a repository no push of which has arrived.
+    pub(crate) fn needs_person(self) -> bool {
+        matches!(self, Self::Manual | Self::Unknown)
+    }
 }
 
 /// What was found out about a webhook.

@@ -63,7 +63,7 @@ fn text(mut document: utoipa::openapi::OpenApi) -> String {
     }
     for (name, schema) in document.components.iter_mut().flat_map(|components| &mut components.schemas) {
         // A generic's argument is written out, although it has a name.
-        if let Some(of) = name.strip_prefix("Page_")
+        if let Some((_, of)) = name.split_once("Page_")
             && let RefOr::T(Schema::Object(page)) = schema
             && let Some(RefOr::T(Schema::Array(list))) = page.properties.get_mut("items")
         {

@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, describe } from 'vitest'
 import { launch } from './browser'
 import { Wire } from './network'
 import { connection } from './parts/connection'
+import { crowd } from './parts/crowd'
 import { failures } from './parts/failures'
 import { hostile } from './parts/hostile'
 import { pages } from './parts/pages'
@@ -45,3 +46,5 @@ describe('failures', failures)
 describe('hostile outputs', hostile)
 describe('the first view', size)
 describe('each page', pages)
+// Last: nothing after it has a short list.
+describe('a crowd', crowd)

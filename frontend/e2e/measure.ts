@@ -64,10 +64,16 @@ async function fill(stack: Stack): Promise<string> {
 
 /** Milliseconds from the navigation until a selector is drawn, as the page itself sees it. */
 function drawn(page: Page, selector: string, text = ''): Promise<number> {
-  return page.waitForFunction(([wanted, part]) => {
-    const found = [...document.querySelectorAll(wanted)].some((one) => one.textContent?.includes(part))
-    return found ? performance.now() : 0
-  }, [selector, text] as const, { polling: 'raf' }).then((handle) => handle.jsonValue())
+  return page
+    .waitForFunction(
+      ([wanted, part]) => {
+        const found = [...document.querySelectorAll(wanted)].some((one) => one.textContent?.includes(part))
+        return found ? performance.now() : 0
+      },
+      [selector, text] as const,
+      { polling: 'raf' },
+    )
+    .then((handle) => handle.jsonValue())
 }
 
 async function firstView(browser: Browser, stack: Stack): Promise<Figures> {

@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Browser } from 'playwright-core'
 import { launch, visit } from './browser'
-import { Notebook, count } from './notebooks'
+import { count, Notebook } from './notebooks'
 import { places } from './places'
 import { root, Stack } from './stack'
 import { until } from './until'
@@ -38,7 +38,12 @@ async function fill(stack: Stack): Promise<void> {
   const project = await stack.project('models')
   const examples = ['iris-species', 'house-price-regression']
   for (const version of ['1.0.0', '1.1.0', '1.2.0']) {
-    const changed = examples.map((name) => [`${name}.ipynb`, Notebook.example(name).with('mlops:config', (source) => source.replace('1.0.0', version)).text()])
+    const changed = examples.map((name) => [
+      `${name}.ipynb`,
+      Notebook.example(name)
+        .with('mlops:config', (source) => source.replace('1.0.0', version))
+        .text(),
+    ])
     for (const id of (await project.push(Object.fromEntries(changed))).values()) await stack.ended(id)
     if (version === '1.1.0') await promote(stack, 'iris-species')
   }
@@ -53,7 +58,10 @@ async function fill(stack: Stack): Promise<void> {
 
 /** Serves the newest version in staging and prod too. */
 async function promote(stack: Stack, model: string): Promise<void> {
-  for (const [from, to] of [['dev', 'staging'], ['staging', 'prod']]) {
+  for (const [from, to] of [
+    ['dev', 'staging'],
+    ['staging', 'prod'],
+  ]) {
     const { environments } = await stack.get<{ environments: Record<string, number> }>(`/api/models/${model}`)
     const body = JSON.stringify({ version: environments[from ?? ''], from, to, ...(to === 'prod' ? { confirm: 'production' } : {}) })
     const answer = await fetch(`${stack.api}/api/models/${model}/promote`, { method: 'POST', headers: { 'content-type': 'application/json' }, body })

@@ -1,4 +1,4 @@
-import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -69,10 +69,7 @@ export class Stack {
     this.process = started
     const said = createInterface({ input: started.stdout as Readable })
     const signal = AbortSignal.timeout(START_MS)
-    const [line] = (await Promise.race([
-      once(said, 'line', { signal }),
-      once(started, 'exit', { signal }).then(() => Promise.reject(new Error('it ended'))),
-    ])) as [string]
+    const [line] = (await Promise.race([once(said, 'line', { signal }), once(started, 'exit', { signal }).then(() => Promise.reject(new Error('it ended')))])) as [string]
     this.addresses = JSON.parse(line) as Addresses
   }
 

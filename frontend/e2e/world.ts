@@ -1,5 +1,5 @@
 import type { Browser, BrowserContextOptions } from 'playwright-core'
-import { visit, type Visit } from './browser'
+import { type Visit, visit } from './browser'
 import type { Wire } from './network'
 import type { Stack } from './stack'
 

@@ -10,18 +10,20 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use contract::{Environment, ModelName};
-use serde::Serialize;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use service::ApiError;
-use store::{DeployedVersion, ModelSummary};
+use store::{DeployedVersion, ModelFilter, ModelOrder, ModelSummary};
 use utoipa::ToSchema;
 
 use crate::{
     Backend,
-    error::{from_store, not_found},
+    error::{bad_request, from_store, not_found},
     routes::{
         parse,
-        pipelines::{Page, PageQuery},
+        pipelines::{CountedPage, PAGE, PAGE_MAX},
+        search,
     },
 };
 
@@ -37,18 +39,78 @@ pub(crate) struct ModelDetail {
     deployments: Vec<DeployedVersion>,
 }
 
-/// The models, by name.
+/// In which order models are listed.
+#[derive(Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum ModelSort {
+    /// By name.
+    #[default]
+    Name,
+    /// Those with the newest version first.
+    Updated,
+}
+
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListQuery {
+    /// With each of these words in its name.
+    search: Option<String>,
+    /// Deployed there.
+    environment: Option<String>,
+    /// In which order; by name when nobody says.
+    #[serde(default)]
+    #[param(inline, required = false)]
+    sort: ModelSort,
+    /// At most so many; 50 when nobody says, never more than 500.
+    limit: Option<usize>,
+    /// The `next` of the page before.
+    after: Option<String>,
+}
+
+impl ListQuery {
+    fn order(&self) -> Result<ModelOrder, ApiError> {
+        let after = self.after.as_deref();
+        Ok(match self.sort {
+            ModelSort::Name => ModelOrder::Name(after.map(parse).transpose()?),
+            ModelSort::Updated => ModelOrder::Updated(after.map(moment_and_name).transpose()?),
+        })
+    }
+}
+
+/// As [`next`] writes them.
+fn moment_and_name(after: &str) -> Result<(Timestamp, ModelName), ApiError> {
+    let parts = after.split_once(' ').and_then(|(at, name)| Some((at.parse().ok()?, name.parse().ok()?)));
+    parts.ok_or_else(|| bad_request("bad_page", "after must be what `next` was"))
+}
+
+fn next(order: ModelOrder) -> Option<String> {
+    match order {
+        ModelOrder::Name(after) => after.map(String::from),
+        ModelOrder::Updated(after) => after.map(|(at, name)| format!("{at} {name}")),
+    }
+}
+
+/// The models.
 #[utoipa::path(
-    get, path = "/api/models", operation_id = "listModels", tag = "models", params(PageQuery),
-    responses((status = OK, body = Page<ModelSummary>)),
+    get, path = "/api/models", operation_id = "listModels", tag = "models", params(ListQuery),
+    responses((status = OK, body = CountedPage<ModelSummary>)),
 )]
 pub(crate) async fn list(
     State(backend): State<Backend>,
-    Query(page): Query<PageQuery>,
-) -> Result<Json<Page<ModelSummary>>, ApiError> {
-    let after = page.after.as_deref().map(parse).transpose()?;
-    let (items, next) = backend.store.serving.models(after.as_ref(), page.limit()).await.map_err(from_store)?;
-    Ok(Json(Page { items, next: next.map(String::from) }))
+    Query(query): Query<ListQuery>,
+) -> Result<Json<CountedPage<ModelSummary>>, ApiError> {
+    let unknown = |_| {
+        bad_request("bad_environment", format!("there is no such environment; there are {}", Environment::ALL.join(", ")))
+    };
+    let filter = ModelFilter {
+        order: query.order()?,
+        environment: query.environment.as_deref().map(str::parse).transpose().map_err(unknown)?,
+        limit: query.limit.unwrap_or(PAGE).clamp(1, PAGE_MAX),
+        search: search(query.search)?,
+    };
+    let serving = &backend.store.serving;
+    let (page, total) = tokio::try_join!(serving.models(&filter), serving.count_models(&filter)).map_err(from_store)?;
+    Ok(Json(CountedPage { items: page.0, next: page.1.and_then(next), total }))
 }
 
 /// A model.

@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 use crate::{
     Backend,
     error::{bad_request, from_store, not_found},
-    routes::parse,
+    routes::{overview, parse, search},
 };
 
 /// How many items a list has when nobody says.
@@ -34,6 +34,18 @@ pub(crate) struct Page<T> {
     /// What to give as `after` for the following page; null: there is none.
     #[schema(required)]
     pub next: Option<String>,
+}
+
+/// A page of a list whose length is known.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CountedPage<T> {
+    /// In order.
+    pub items: Vec<T>,
+    /// What to give as `after` for the following page; null: there is none.
+    #[schema(required)]
+    pub next: Option<String>,
+    /// How many items all pages have together.
+    pub total: u64,
 }
 
 /// Which page of a list.
@@ -71,6 +83,12 @@ pub(crate) struct ListQuery {
     model: Option<String>,
     /// Of this branch.
     branch: Option<String>,
+    /// With each of these words in the names of its repository, branch, notebook or model, or at the beginning of its commit; in
+    /// capital or small letters.
+    search: Option<String>,
+    /// Only those that need a person, as `/api/overview` counts them.
+    #[serde(default)]
+    attention: bool,
     /// At most so many; 50 when nobody says, never more than 500.
     limit: Option<usize>,
     /// The `next` of the page before.
@@ -80,12 +98,12 @@ pub(crate) struct ListQuery {
 /// Pipelines, newest first.
 #[utoipa::path(
     get, path = "/api/pipelines", operation_id = "listPipelines", tag = "pipelines", params(ListQuery),
-    responses((status = OK, body = Page<PipelineRecord>)),
+    responses((status = OK, body = CountedPage<PipelineRecord>)),
 )]
 pub(crate) async fn list(
     State(backend): State<Backend>,
     Query(query): Query<ListQuery>,
-) -> Result<Json<Page<PipelineRecord>>, ApiError> {
+) -> Result<Json<CountedPage<PipelineRecord>>, ApiError> {
     let status = query.status.as_deref().map(|word| {
         let words = || PipelineStatus::ALL.iter().map(|status| status.as_str()).collect::<Vec<_>>().join(", ");
         PipelineStatus::from_word(word)
@@ -96,11 +114,14 @@ pub(crate) async fn list(
         status: status.transpose()?,
         model: query.model.as_deref().map(parse::<ModelName>).transpose()?,
         branch: query.branch,
+        search: search(query.search)?,
+        attention_since: query.attention.then(overview::since),
         limit: query.limit.unwrap_or(PAGE).clamp(1, PAGE_MAX),
         after: query.after.as_deref().map(parse::<PipelineId>).transpose()?,
     };
-    let (items, next) = backend.store.pipelines.pipelines(filter).await.map_err(from_store)?;
-    Ok(Json(Page { items, next: next.map(|id| id.to_string()) }))
+    let pipelines = &backend.store.pipelines;
+    let (page, total) = tokio::try_join!(pipelines.pipelines(&filter), pipelines.count(&filter)).map_err(from_store)?;
+    Ok(Json(CountedPage { items: page.0, next: page.1.map(|id| id.to_string()), total }))
 }
 
 /// A pipeline, with all that is known of it.

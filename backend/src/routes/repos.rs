@@ -18,7 +18,8 @@ use crate::{
     error::{bad_request, from_store},
     hooks::{self, Webhook},
     routes::{
-        pipelines::{PAGE, PAGE_MAX, Page},
+        pipelines::{CountedPage, PAGE, PAGE_MAX},
+        search,
         webhook::ALL_NOTEBOOKS,
     },
 };
@@ -116,6 +117,11 @@ fn given<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Size>, D::Error> 
 #[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListQuery {
+    /// With each of these words in its name.
+    search: Option<String>,
+    /// Only those whose webhook needs a person, as `/api/overview` counts them.
+    #[serde(default)]
+    attention: bool,
     /// At most so many; 50 when nobody says, never more than 500.
     limit: Option<usize>,
     /// The `next` of the page before.
@@ -125,28 +131,38 @@ pub(crate) struct ListQuery {
 /// The registered repositories, by name.
 #[utoipa::path(
     get, path = "/api/repos", operation_id = "listRepos", tag = "repos", params(ListQuery),
-    responses((status = OK, body = Page<RepoView>)),
+    responses((status = OK, body = CountedPage<RepoView>)),
 )]
 pub(crate) async fn list(
     State(backend): State<Backend>,
     Query(query): Query<ListQuery>,
     headers: HeaderMap,
-) -> Result<Json<Page<RepoView>>, ApiError> {
+) -> Result<Json<CountedPage<RepoView>>, ApiError> {
     let limit = query.limit.unwrap_or(PAGE).clamp(1, PAGE_MAX);
-    let mut repos = backend.store.intake.repos().await.map_err(from_store)?;
+    let wanted = search(query.search)?.unwrap_or_default().to_lowercase();
+    let repos = backend.store.intake.repos().await.map_err(from_store)?;
     let mut last = backend.store.intake.last_deliveries().await.map_err(from_store)?;
-    // The database and this process may order names differently.
-    repos.sort_by(|one, other| one.full_name.as_str().cmp(other.full_name.as_str()));
-    repos.retain(|repo| query.after.as_deref().is_none_or(|after| repo.full_name.as_str() > after));
-    let more = repos.len() > limit;
-    repos.truncate(limit);
-    let next = repos.last().map(|last| last.full_name.to_string()).filter(|_| more);
     let base = hooks::base(&backend, &headers);
-    let view = |repo: Repo| {
-        let last = last.remove(&repo.full_name);
-        RepoView::new(&backend, repo, last, &base)
-    };
-    Ok(Json(Page { items: repos.into_iter().map(view).collect(), next }))
+    let mut found: Vec<_> = repos
+        .into_iter()
+        .filter(|repo| {
+            let name = repo.full_name.as_str().to_lowercase();
+            wanted.split_whitespace().all(|word| name.contains(word))
+        })
+        .map(|repo| {
+            let last = last.remove(&repo.full_name);
+            RepoView::new(&backend, repo, last, &base)
+        })
+        .filter(|repo| !query.attention || repo.last_delivery_at.is_none() && repo.webhook.state.needs_person())
+        .collect();
+    let total = found.len() as u64;
+    // The database and this process may order names differently.
+    found.sort_by(|one, other| one.full_name.as_str().cmp(other.full_name.as_str()));
+    found.retain(|repo| query.after.as_deref().is_none_or(|after| repo.full_name.as_str() > after));
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let next = found.last().map(|last| last.full_name.to_string()).filter(|_| more);
+    Ok(Json(CountedPage { items: found, next, total }))
 }
 
 /// A repository.

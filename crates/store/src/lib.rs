@@ -24,9 +24,12 @@ mod store;
 
 pub use error::{Outage, StoreError};
 pub use intake::{Accepted, Intake, NewDelivery, NewPipeline, PipelineRef, Repo, RepoChange};
-pub use pipelines::{DayStatistics, Description, Details, Filter, Lease, LeaseState, Pipelines};
+pub use pipelines::{
+    Attention, DayStatistics, Description, Details, Filter, Lease, LeaseState, NeedsPerson, PipelineCounts, Pipelines,
+    Reason, StatusCounts,
+};
 pub use serving::{
-    Cause, Change, DeployedVersion, Deployment, DeploymentEvent, DeploymentLock, Locked, ModelSummary, NewDeployment,
-    NewVersion, Pushed, Serving, VersionRecord,
+    Cause, Change, DeployedVersion, Deployment, DeploymentEvent, DeploymentLock, Locked, ModelCounts, ModelFilter,
+    ModelOrder, ModelSummary, NewDeployment, NewVersion, Pushed, Serving, VersionRecord,
 };
 pub use store::Store;

@@ -36,7 +36,9 @@ async function state(page: Page, word: string): Promise<void> {
 
 /** The number of the last line that the page shows, which follows the log. */
 async function lastSeen(page: Page): Promise<number> {
-  const numbers = await log(page).locator('[data-line]').evaluateAll((links) => links.map((link) => Number(link.getAttribute('data-line'))))
+  const numbers = await log(page)
+    .locator('[data-line]')
+    .evaluateAll((links) => links.map((link) => Number(link.getAttribute('data-line'))))
   return Math.max(0, ...numbers)
 }
 

@@ -14,7 +14,9 @@ function padded(notebook: Notebook, last: string): Notebook {
 const failing = padded(Notebook.small('failing'), 'def weigh(total, parts):\n    return total / parts\n\nweigh(value, 0)')
 const broken = Notebook.small('broken').with('mlops:config', () => 'MODEL_NAME = "bro" + "ken"\nVERSION = "1.0.0"')
 const talkative = Notebook.cells().code('for step in range(9_000):\n    print("step", step)')
-const held = Notebook.small('held').with('mlops:config', (source) => `${source}\nGATES = ["accuracy >= 0.95", "accuracy < 1"]`).before('mlops:training', talkative)
+const held = Notebook.small('held')
+  .with('mlops:config', (source) => `${source}\nGATES = ["accuracy >= 0.95", "accuracy < 1"]`)
+  .before('mlops:training', talkative)
 
 export function failures(): void {
   let ids = new Map<string, string>()

@@ -79,7 +79,8 @@ async function expectHarmless(visit: Visit, site: ElseWhere): Promise<void> {
   expect(complaints).toEqual([])
   expect(page.frames().length).toBe(1)
   expect(context.pages().length).toBe(1)
-  const wrong = 'script:not([src^="/"]), style, link:not([href^="/"]), base, meta[http-equiv], object, embed, form[action], [style*="url("], [onerror], [onload], a[href^="javascript:" i], a[href^="data:" i]'
+  const wrong =
+    'script:not([src^="/"]), style, link:not([href^="/"]), base, meta[http-equiv], object, embed, form[action], [style*="url("], [onerror], [onload], a[href^="javascript:" i], a[href^="data:" i]'
   expect(await page.locator('main').locator(wrong).count()).toBe(0)
 }
 
@@ -87,7 +88,10 @@ async function expectHarmless(visit: Visit, site: ElseWhere): Promise<void> {
 async function expectUsable({ page }: Visit): Promise<void> {
   const search = page.getByRole('searchbox', { name: 'Search the log' })
   await search.fill('ValueError')
-  await page.getByText(/of \d+|lines|nothing found/).first().waitFor()
+  await page
+    .getByText(/of \d+|lines|nothing found/)
+    .first()
+    .waitFor()
   await page.getByRole('link', { name: 'Models' }).click()
   await page.getByRole('heading', { level: 1, name: 'Models' }).waitFor()
 }

@@ -129,7 +129,10 @@ export function story(): void {
     expect(await call.textContent()).toContain(`${world.wire.address}/models/${MODEL}/predict`)
     await field.fill('long')
     await page.getByRole('button', { name: 'Predict' }).click()
-    await page.getByText(/number/i).and(page.locator('.text-danger')).waitFor()
+    await page
+      .getByText(/number/i)
+      .and(page.locator('.text-danger'))
+      .waitFor()
   })
 
   it('promotes to production with the typed word only, and rolls back', async () => {

@@ -1,4 +1,4 @@
-import type { NewRepo } from './types'
+import type { Environment, NewRepo } from './types'
 
 /** The filters that the list of pipelines takes. */
 export interface PipelineFilter {
@@ -6,10 +6,28 @@ export interface PipelineFilter {
   repo?: string | undefined
   branch?: string | undefined
   model?: string | undefined
+  search?: string | undefined
+  /** Only those that need a person. */
+  attention?: boolean | undefined
+}
+
+/** What the list of models takes. */
+export interface ModelFilter {
+  search?: string | undefined
+  environment?: Environment | undefined
+  sort?: 'name' | 'updated' | undefined
+}
+
+/** What the list of repositories takes. */
+export interface RepoFilter {
+  search?: string | undefined
+  /** Only those whose webhook needs a person. */
+  attention?: boolean | undefined
 }
 
 /** Every query key, so that what a mutation invalidates can be seen in one place. */
 export const keys = {
+  overview: () => ['overview'] as const,
   pipelines: () => ['pipelines'] as const,
   pipelineList: (filter: PipelineFilter, limit: number) => ['pipelines', 'list', filter, limit] as const,
   pipeline: (id: string) => ['pipelines', 'one', id] as const,
@@ -17,14 +35,14 @@ export const keys = {
   cell: (id: string, cellId: string) => ['pipelines', 'notebook', id, cellId] as const,
   parameters: (id: string) => ['pipelines', 'parameters', id] as const,
   models: () => ['models'] as const,
-  modelList: () => ['models', 'list'] as const,
+  modelList: (filter: ModelFilter, limit: number) => ['models', 'list', filter, limit] as const,
   model: (name: string) => ['models', 'one', name] as const,
   versions: (name: string) => ['models', 'versions', name] as const,
   version: (name: string, version: number) => ['models', 'version', name, version] as const,
   history: (name: string) => ['models', 'history', name] as const,
   traffic: (name: string) => ['models', 'traffic', name] as const,
   repos: () => ['repos'] as const,
-  repoList: () => ['repos', 'list'] as const,
+  repoList: (filter: RepoFilter, limit: number) => ['repos', 'list', filter, limit] as const,
   repo: (id: number) => ['repos', 'one', id] as const,
   repoCheck: (repo: NewRepo | null) => ['repos', 'check', repo] as const,
   statistics: (days: number) => ['statistics', days] as const,

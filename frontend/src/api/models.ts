@@ -1,32 +1,20 @@
-import { useInfiniteQuery, useMutation, useQueries, useQuery, useQueryClient } from '@tanstack/react-query'
+import { keepPreviousData, useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { api, data } from './client'
-import { keys } from './keys'
-import { POLL } from './polling'
+import { keys, type ModelFilter } from './keys'
+import { POLL, paced } from './polling'
 import type { Environment, Promotion, Rollback } from './types'
 
 const firstPage = null as string | null
 
-export function useModels(limit = 100) {
+/** Models, page by page. */
+export function useModels(filter: ModelFilter = {}, limit = 50) {
   return useInfiniteQuery({
-    queryKey: keys.modelList(),
-    queryFn: ({ pageParam, signal }) =>
-      data(api.GET('/api/models', { params: { query: { limit, after: pageParam ?? undefined } }, signal })),
+    queryKey: keys.modelList(filter, limit),
+    queryFn: ({ pageParam, signal }) => data(api.GET('/api/models', { params: { query: { ...filter, limit, after: pageParam ?? undefined } }, signal })),
     initialPageParam: firstPage,
     getNextPageParam: (last) => last.next,
-    refetchInterval: POLL.steady,
-  })
-}
-
-/** A few models at once, seldom: for since when their versions serve. */
-export function useModelDetails(names: readonly string[]) {
-  return useQueries({
-    queries: names.map((name) => ({
-      queryKey: keys.model(name),
-      queryFn: ({ signal }: { signal: AbortSignal }) => data(api.GET('/api/models/{name}', { params: { path: { name } }, signal })),
-      staleTime: POLL.slow,
-      refetchInterval: POLL.still,
-    })),
-    combine: (results) => new Map(results.flatMap(({ data: detail }) => (detail ? [[detail.name, detail] as const] : []))),
+    refetchInterval: paced(POLL.steady),
+    placeholderData: keepPreviousData,
   })
 }
 

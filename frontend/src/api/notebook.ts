@@ -1,8 +1,8 @@
 import { useQuery } from '@tanstack/react-query'
 import { useEffect, useRef } from 'react'
-import type { Notebook, Output } from '../notebook/model'
 import { api, data } from './client'
 import { keys } from './keys'
+import type { Notebook, Output } from './nbformat'
 import { POLL } from './polling'
 import { ApiProblem } from './problem'
 

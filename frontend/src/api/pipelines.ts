@@ -1,11 +1,11 @@
-import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { keepPreviousData, useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { api, data } from './client'
 import { keys, type PipelineFilter } from './keys'
-import { POLL } from './polling'
+import { POLL, paced } from './polling'
 import { isActive, type NewPipeline, type PipelineRecord, type PipelineStatus } from './types'
 
 /** Pipelines, newest first, page by page. `data.pages[].items`. */
-export function usePipelines(filter: PipelineFilter = {}, limit = 50) {
+export function usePipelines(filter: PipelineFilter = {}, limit = 50, enabled = true) {
   return useInfiniteQuery({
     queryKey: keys.pipelineList(filter, limit),
     queryFn: ({ pageParam, signal }) => {
@@ -15,8 +15,9 @@ export function usePipelines(filter: PipelineFilter = {}, limit = 50) {
     },
     initialPageParam: null as string | null,
     getNextPageParam: (last) => last.next,
-    // Every loaded page is asked for again, so that many pages have to wait longer.
-    refetchInterval: ({ state }) => POLL.quick * Math.max(1, state.data?.pages.length ?? 0),
+    refetchInterval: paced(POLL.quick),
+    placeholderData: keepPreviousData,
+    enabled,
   })
 }
 
@@ -42,7 +43,7 @@ function usePipelineMutation<Argument>(run: (argument: Argument) => Promise<Pipe
   const client = useQueryClient()
   return useMutation({
     mutationFn: run,
-    onSettled: () => client.invalidateQueries({ queryKey: keys.pipelines() }),
+    onSettled: () => Promise.all([keys.pipelines(), keys.overview()].map((queryKey) => client.invalidateQueries({ queryKey }))),
   })
 }
 

@@ -1,17 +1,18 @@
-import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { keepPreviousData, useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { api, data } from './client'
-import { keys } from './keys'
-import { POLL } from './polling'
+import { keys, type RepoFilter } from './keys'
+import { POLL, paced } from './polling'
 import type { NewRepo, RepoChange } from './types'
 
-export function useRepos(limit = 100) {
+/** Repositories by name, page by page. */
+export function useRepos(filter: RepoFilter = {}, limit = 50) {
   return useInfiniteQuery({
-    queryKey: keys.repoList(),
-    queryFn: ({ pageParam, signal }) =>
-      data(api.GET('/api/repos', { params: { query: { limit, after: pageParam ?? undefined } }, signal })),
+    queryKey: keys.repoList(filter, limit),
+    queryFn: ({ pageParam, signal }) => data(api.GET('/api/repos', { params: { query: { ...filter, limit, after: pageParam ?? undefined } }, signal })),
     initialPageParam: null as string | null,
     getNextPageParam: (last) => last.next,
-    refetchInterval: POLL.slow,
+    refetchInterval: paced(POLL.slow),
+    placeholderData: keepPreviousData,
   })
 }
 
@@ -24,7 +25,7 @@ export function useRepo(id: number) {
 
 function useRepoMutation<Argument, Result>(run: (argument: Argument) => Promise<Result>) {
   const client = useQueryClient()
-  return useMutation({ mutationFn: run, onSettled: () => client.invalidateQueries({ queryKey: keys.repos() }) })
+  return useMutation({ mutationFn: run, onSettled: () => Promise.all([keys.repos(), keys.overview()].map((queryKey) => client.invalidateQueries({ queryKey }))) })
 }
 
 /** Looks what registering would find; changes nothing. */
@@ -44,9 +45,7 @@ export function useAddRepo() {
 }
 
 export function useChangeRepo() {
-  return useRepoMutation(({ id, change }: { id: number; change: RepoChange }) =>
-    data(api.PATCH('/api/repos/{id}', { params: { path: { id } }, body: change })),
-  )
+  return useRepoMutation(({ id, change }: { id: number; change: RepoChange }) => data(api.PATCH('/api/repos/{id}', { params: { path: { id } }, body: change })))
 }
 
 export function useRemoveRepo() {

@@ -11,7 +11,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The models, by name. */
+        /** The models. */
         get: operations["listModels"];
         put?: never;
         post?: never;
@@ -149,6 +149,26 @@ export interface paths {
         };
         /** A model's version, with its manifest. */
         get: operations["getVersion"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How many pipelines, models, versions and repositories there are, where models are deployed, and what needs a person. An
+         *     answer may be a second old.
+         */
+        get: operations["getOverview"];
         put?: never;
         post?: never;
         delete?: never;
@@ -437,6 +457,73 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description What needs a person: how much of it there is, and the first of each kind. */
+        Attention: {
+            /**
+             * Format: int64
+             * @description Of all kinds together.
+             */
+            total: number;
+            /**
+             * Format: int64
+             * @description Notebooks, each on one branch, whose newest result is a failure.
+             */
+            failed: number;
+            /**
+             * Format: int64
+             * @description Models whose newest version is deployed nowhere.
+             */
+            not_deployed: number;
+            /**
+             * Format: int64
+             * @description Repositories on GitHub no push of which has arrived yet, unless their webhook is known to be there.
+             */
+            without_webhook: number;
+            /** @description The first pipelines: those that failed, then those whose version is not deployed, the newest first. */
+            pipelines: components["schemas"]["AttentionPipeline"][];
+            /** @description The first repositories, by name. */
+            repos: components["schemas"]["AttentionRepo"][];
+        };
+        /** @description A pipeline that needs a person. */
+        AttentionPipeline: {
+            /** @description Why. */
+            reason: components["schemas"]["AttentionReason"];
+            /** @description The pipeline. */
+            id: components["schemas"]["PipelineId"];
+            /** @description Its repository. */
+            repo: components["schemas"]["RepoName"];
+            /** @description Its branch. */
+            branch: string;
+            /** @description Its notebook. */
+            notebook_path: string;
+            model_name: components["schemas"]["ModelName"] | null;
+            /**
+             * Format: int64
+             * @description The version it made.
+             */
+            registry_version: number | null;
+            phase: components["schemas"]["PhaseName"] | null;
+            /** @description Why it ended as it did, in words. */
+            detail: string | null;
+            /**
+             * Format: date-time
+             * @description When it ended.
+             */
+            finished_at: string | null;
+        };
+        /**
+         * @description Why a pipeline needs a person.
+         * @enum {string}
+         */
+        AttentionReason: "failed" | "not_deployed";
+        /** @description A repository whose webhook needs a person. */
+        AttentionRepo: {
+            /** Format: int64 */
+            id: number;
+            full_name: components["schemas"]["RepoName"];
+            /** @description What is known of its webhook, in words. */
+            detail: string;
+        };
         /** @description The version that was deployed when the gates decided: what they compared with. */
         Champion: {
             /**
@@ -468,6 +555,42 @@ export interface components {
         ColumnType: "boolean" | "integer" | "long" | "float" | "double" | "string" | "datetime";
         /** @description A full git object name: 40 (SHA-1) or 64 (SHA-256) lower-case hex digits. */
         CommitSha: string;
+        /** @description A page of a list whose length is known. */
+        CountedPage_ModelSummary: {
+            /** @description In order. */
+            items: components["schemas"]["ModelSummary"][];
+            /** @description What to give as `after` for the following page; null: there is none. */
+            next: string | null;
+            /**
+             * Format: int64
+             * @description How many items all pages have together.
+             */
+            total: number;
+        };
+        /** @description A page of a list whose length is known. */
+        CountedPage_PipelineRecord: {
+            /** @description In order. */
+            items: components["schemas"]["PipelineRecord"][];
+            /** @description What to give as `after` for the following page; null: there is none. */
+            next: string | null;
+            /**
+             * Format: int64
+             * @description How many items all pages have together.
+             */
+            total: number;
+        };
+        /** @description A page of a list whose length is known. */
+        CountedPage_Repo: {
+            /** @description In order. */
+            items: components["schemas"]["Repo"][];
+            /** @description What to give as `after` for the following page; null: there is none. */
+            next: string | null;
+            /**
+             * Format: int64
+             * @description How many items all pages have together.
+             */
+            total: number;
+        };
         /** @description What ended on a day, in UTC. */
         DayStatistics: {
             /**
@@ -652,6 +775,27 @@ export interface components {
              */
             size: number;
         };
+        /** @description How many models and versions there are. */
+        ModelCounts: {
+            /**
+             * Format: int64
+             * @description Models that have a version.
+             */
+            models: number;
+            /**
+             * Format: int64
+             * @description Versions of all models.
+             */
+            versions: number;
+            deployed: {
+                /** Format: int64 */
+                dev?: number;
+                /** Format: int64 */
+                staging?: number;
+                /** Format: int64 */
+                prod?: number;
+            };
+        };
         /** @description A model, and where it is deployed. */
         ModelDetail: components["schemas"]["ModelSummary"] & {
             /** @description Where it is deployed: dev, staging, prod. */
@@ -719,6 +863,14 @@ export interface components {
                 staging?: number;
                 /** Format: int64 */
                 prod?: number;
+            };
+            deployed_at: {
+                /** Format: date-time */
+                dev?: string;
+                /** Format: date-time */
+                staging?: string;
+                /** Format: date-time */
+                prod?: string;
             };
             /**
              * Format: date-time
@@ -804,6 +956,22 @@ export interface components {
              */
             max_difference: number;
         };
+        /** @description How much there is of everything, and what needs a person. */
+        Overview: {
+            /**
+             * Format: int32
+             * @description How many days `lately` and the list of what needs a person go back.
+             */
+            days: number;
+            pipelines: components["schemas"]["PipelineCounts"];
+            models: components["schemas"]["ModelCounts"];
+            /**
+             * Format: int64
+             * @description Registered repositories.
+             */
+            repos: number;
+            attention: components["schemas"]["Attention"];
+        };
         /** @description A page of a list. */
         Page_DeploymentEvent: {
             /** @description In order. */
@@ -819,30 +987,9 @@ export interface components {
             next: string | null;
         };
         /** @description A page of a list. */
-        Page_ModelSummary: {
-            /** @description In order. */
-            items: components["schemas"]["ModelSummary"][];
-            /** @description What to give as `after` for the following page; null: there is none. */
-            next: string | null;
-        };
-        /** @description A page of a list. */
         Page_Parameter: {
             /** @description In order. */
             items: components["schemas"]["Parameter"][];
-            /** @description What to give as `after` for the following page; null: there is none. */
-            next: string | null;
-        };
-        /** @description A page of a list. */
-        Page_PipelineRecord: {
-            /** @description In order. */
-            items: components["schemas"]["PipelineRecord"][];
-            /** @description What to give as `after` for the following page; null: there is none. */
-            next: string | null;
-        };
-        /** @description A page of a list. */
-        Page_Repo: {
-            /** @description In order. */
-            items: components["schemas"]["Repo"][];
             /** @description What to give as `after` for the following page; null: there is none. */
             next: string | null;
         };
@@ -905,6 +1052,13 @@ export interface components {
          * @enum {string}
          */
         PhaseStatus: "pending" | "running" | "succeeded" | "failed" | "skipped";
+        /** @description How many pipelines there are. */
+        PipelineCounts: {
+            /** @description Of all. */
+            all: components["schemas"]["StatusCounts"];
+            /** @description Of those made lately. */
+            lately: components["schemas"]["StatusCounts"];
+        };
         /** @description A pipeline, with all that is known of it. */
         PipelineDetail: components["schemas"]["PipelineRecord"] & {
             /** @description Whether a person started it, not a push. */
@@ -1178,6 +1332,39 @@ export interface components {
             /** @description Every day, in UTC, oldest first. */
             days: components["schemas"]["DayStatistics"][];
         };
+        /** @description How many pipelines are in each status. */
+        StatusCounts: {
+            /**
+             * Format: int64
+             * @description Waiting for a worker.
+             */
+            queued: number;
+            /**
+             * Format: int64
+             * @description In a worker's hands.
+             */
+            running: number;
+            /**
+             * Format: int64
+             * @description Ended well.
+             */
+            succeeded: number;
+            /**
+             * Format: int64
+             * @description A phase failed.
+             */
+            failed: number;
+            /**
+             * Format: int64
+             * @description Cancelled, or superseded by a newer push.
+             */
+            cancelled: number;
+            /**
+             * Format: int64
+             * @description Of notebooks without tags.
+             */
+            skipped: number;
+        };
         /**
          * @description What a model predicts.
          * @enum {string}
@@ -1313,9 +1500,15 @@ export interface operations {
     listModels: {
         parameters: {
             query?: {
+                /** @description With each of these words in its name. */
+                search?: string;
+                /** @description Deployed there. */
+                environment?: string;
+                /** @description In which order; by name when nobody says. */
+                sort?: "name" | "updated";
                 /** @description At most so many; 50 when nobody says, never more than 500. */
                 limit?: number;
-                /** @description What the page before gave as `next`. */
+                /** @description The `next` of the page before. */
                 after?: string;
             };
             header?: never;
@@ -1330,7 +1523,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page_ModelSummary"];
+                    "application/json": components["schemas"]["CountedPage_ModelSummary"];
                 };
             };
             /** @description What went wrong */
@@ -1620,6 +1813,44 @@ export interface operations {
             };
         };
     };
+    getOverview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    /** @description For `If-None-Match` */
+                    etag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Overview"];
+                };
+            };
+            /** @description Unchanged */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listPipelines: {
         parameters: {
             query?: {
@@ -1631,6 +1862,13 @@ export interface operations {
                 model?: string;
                 /** @description Of this branch. */
                 branch?: string;
+                /**
+                 * @description With each of these words in the names of its repository, branch, notebook or model, or at the beginning of its commit; in
+                 *     capital or small letters.
+                 */
+                search?: string;
+                /** @description Only those that need a person, as `/api/overview` counts them. */
+                attention?: boolean;
                 /** @description At most so many; 50 when nobody says, never more than 500. */
                 limit?: number;
                 /** @description The `next` of the page before. */
@@ -1648,7 +1886,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page_PipelineRecord"];
+                    "application/json": components["schemas"]["CountedPage_PipelineRecord"];
                 };
             };
             /** @description What went wrong */
@@ -1966,6 +2204,10 @@ export interface operations {
     listRepos: {
         parameters: {
             query?: {
+                /** @description With each of these words in its name. */
+                search?: string;
+                /** @description Only those whose webhook needs a person, as `/api/overview` counts them. */
+                attention?: boolean;
                 /** @description At most so many; 50 when nobody says, never more than 500. */
                 limit?: number;
                 /** @description The `next` of the page before. */
@@ -1983,7 +2225,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page_Repo"];
+                    "application/json": components["schemas"]["CountedPage_Repo"];
                 };
             };
             /** @description What went wrong */

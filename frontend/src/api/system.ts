@@ -6,6 +6,15 @@ import { problemOf, unreachable } from './problem'
 import { transport } from './transport'
 import type { Readiness } from './types'
 
+/** How much there is of everything, and what needs a person: counted by the backend. */
+export function useOverview() {
+  return useQuery({
+    queryKey: keys.overview(),
+    queryFn: ({ signal }) => data(api.GET('/api/overview', { signal })),
+    refetchInterval: POLL.quick,
+  })
+}
+
 export function useStatistics(days = 14) {
   return useQuery({
     queryKey: keys.statistics(days),
@@ -31,7 +40,10 @@ async function readiness(signal: AbortSignal): Promise<Readiness> {
     throw unreachable()
   }
   if (response.ok || response.status === 503) {
-    const body = (await response.clone().json().catch(() => null)) as Readiness | null
+    const body = (await response
+      .clone()
+      .json()
+      .catch(() => null)) as Readiness | null
     if (body?.dependencies) return body
   }
   throw await problemOf(response)

@@ -41,11 +41,19 @@ export type DayStatistics = Schemas['DayStatistics']
 export type Statistics = Schemas['Statistics']
 export type Setting = Schemas['Setting']
 export type Settings = Schemas['Settings']
+export type Overview = Schemas['Overview']
+export type AttentionPipeline = Schemas['AttentionPipeline']
+export type AttentionRepo = Schemas['AttentionRepo']
 export type Readiness = Schemas['Readiness']
 
 export interface Page<T> {
   items: T[]
   next: string | null
+}
+
+export interface CountedPage<T> extends Page<T> {
+  /** How many items all pages have together. */
+  total: number
 }
 
 export const PHASES: readonly PhaseName[] = ['download', 'validate', 'execute', 'register', 'deploy']

@@ -1,8 +1,8 @@
 import { memo } from 'react'
 import type { LogStream } from '../api/types'
 import { cx } from '../ui/cx'
-import { formatClock } from '../ui/time'
 import { formatCount } from '../ui/numbers'
+import { formatClock } from '../ui/time'
 import { AnsiText } from './LineText'
 import { CUT, WHOLE } from './text'
 
@@ -46,11 +46,7 @@ export const LogRow = memo(function LogRow(props: LogRowProps) {
   const long = width > CUT
   const ground = selected ? 'bg-accent-tint' : stream === 'error' ? 'bg-danger-tint' : 'bg-surface'
   return (
-    <div
-      style={{ transform: `translateY(${top}px)`, height }}
-      className={cx('absolute top-0 left-0 flex min-w-full leading-5', wrap && 'w-full', ground)}
-      title={`${formatClock(at)}, ${stream}`}
-    >
+    <div style={{ transform: `translateY(${top}px)`, height }} className={cx('absolute top-0 left-0 flex min-w-full leading-5', wrap && 'w-full', ground)} title={`${formatClock(at)}, ${stream}`}>
       <a
         href={`#L${seq}`}
         data-line={seq}

@@ -1,5 +1,5 @@
 import type { KeyboardEvent, ReactNode } from 'react'
-import { PHASES, type LogStream, type PhaseName } from '../api/types'
+import { type LogStream, PHASES, type PhaseName } from '../api/types'
 import { Button } from '../ui/Button'
 import { CopyButton } from '../ui/CopyButton'
 import { Icon } from '../ui/Icon'

@@ -6,7 +6,7 @@ import { formatCount, plural } from '../ui/numbers'
 import { LogStatus } from './LogStatus'
 import { LogToolbar } from './LogToolbar'
 import { LogViewport, type ViewportHandle } from './LogViewport'
-import { LogRows, type LogFilter } from './rows'
+import { type LogFilter, LogRows } from './rows'
 import { extendRange, parseRange, rangeHash } from './selection'
 import type { LogState } from './socket'
 import type { LogStore } from './store'
@@ -97,9 +97,7 @@ export function LogView({ id, store, state, followFirst, className = '' }: LogVi
         downloadUrl={logTextUrl(id)}
         status={<LogStatus state={state} />}
       />
-      {dropped > 0 && (
-        <p className="border-b border-line px-3 py-1 text-xs text-muted">The first {plural(dropped, 'line')} are left out here. The download has them all.</p>
-      )}
+      {dropped > 0 && <p className="border-b border-line px-3 py-1 text-xs text-muted">The first {plural(dropped, 'line')} are left out here. The download has them all.</p>}
       {rows.length === 0 ? (
         <p className="p-3 text-muted">{emptyText(state, store.length)}</p>
       ) : (

@@ -1,7 +1,7 @@
 import { act, fireEvent, render, screen } from '@testing-library/react'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-import { ROW } from './layout'
 import { LogViewport } from './LogViewport'
+import { ROW } from './layout'
 import { LogRows } from './rows'
 import { LogStore } from './store'
 
@@ -26,9 +26,7 @@ function show(count: number): HTMLElement {
   )
   const rows = new LogRows(store, { stream: null, phase: null })
   const nothing = () => undefined
-  render(
-    <LogViewport handle={null} store={store} rows={rows} version={1} wrap={false} range={null} onPick={nothing} query="" currentRow={-1} follow={false} onFollow={nothing} />,
-  )
+  render(<LogViewport handle={null} store={store} rows={rows} version={1} wrap={false} range={null} onPick={nothing} query="" currentRow={-1} follow={false} onFollow={nothing} />)
   return screen.getByRole('region')
 }
 

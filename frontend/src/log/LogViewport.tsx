@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useImperativeHandle, useLayoutEffect, useMemo, useRef, useState, type MouseEvent, type Ref } from 'react'
+import { type MouseEvent, type Ref, useCallback, useEffect, useImperativeHandle, useLayoutEffect, useMemo, useRef, useState } from 'react'
 import { gutter, LogRow, LogSketch } from './LogRow'
 import { LogLayout, ROW, scrollScale } from './layout'
 import type { LogRows } from './rows'

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { LogLine, Page } from '../api/types'
 import type { SocketHandlers } from '../api/transport'
+import type { LogLine, Page } from '../api/types'
 import { backoff, LONGEST_MS, SHORTEST_MS } from './backoff'
 import { LogSocket, type LogState } from './socket'
 
@@ -26,7 +26,7 @@ class Bench {
   readonly log = new LogSocket({
     id: 'p-1',
     openSocket: (path, handlers) => {
-      const send = (...seqs: number[]) => seqs.forEach((seq) => handlers.message(JSON.stringify(line(seq))))
+      const send = (...seqs: number[]) => seqs.map((seq) => JSON.stringify(line(seq))).forEach(handlers.message)
       const socket: FakeSocket = { path, handlers, closed: false, send }
       this.sockets.push(socket)
       return { close: () => (socket.closed = true) }

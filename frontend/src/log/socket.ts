@@ -1,12 +1,12 @@
-import type { Page, LogLine, PipelineStatus } from '../api/types'
 import type { Socket, SocketHandlers } from '../api/transport'
+import type { LogLine, Page, PipelineStatus } from '../api/types'
 import { backoff } from './backoff'
 
 export type LogState =
   | { kind: 'loading' }
   | { kind: 'connecting' }
   | { kind: 'live' }
-  | { kind: 'reconnecting'; /** When the next attempt comes. */ at: number }
+  | { kind: 'reconnecting' /** When the next attempt comes. */; at: number }
   | { kind: 'polling' }
   | { kind: 'ended' }
 
@@ -243,12 +243,14 @@ export class LogSocket {
   private readonly finish = (): void => {
     this.clear()
     // A request under way may have missed the very last lines: another follows it.
-    void Promise.resolve(this.pulling).then(() => this.pull()).then((complete) => {
-      if (this.stopped || this.active) return
-      if (complete) this.set({ kind: 'ended' })
-      else this.retry()
-      this.caughtUp = complete
-    })
+    void Promise.resolve(this.pulling)
+      .then(() => this.pull())
+      .then((complete) => {
+        if (this.stopped || this.active) return
+        if (complete) this.set({ kind: 'ended' })
+        else this.retry()
+        this.caughtUp = complete
+      })
   }
 
   /** Loads stored lines up to the present end; `false` when that failed. */

@@ -1,4 +1,4 @@
-import { PHASES, type LogLine, type LogStream, type PhaseName } from '../api/types'
+import { type LogLine, type LogStream, PHASES, type PhaseName } from '../api/types'
 import { stripAnsi } from './ansi'
 import { columnsOf, normalise } from './text'
 

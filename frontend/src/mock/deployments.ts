@@ -1,6 +1,6 @@
 import type { DeploymentChange, DeploymentEvent, Environment, Promotion, Rollback } from '../api/types'
 import { json, problem } from './http'
-import { settle, type MockModel } from './models'
+import { type MockModel, settle } from './models'
 
 function deploy(model: MockModel, environment: Environment, version: number, cause: DeploymentEvent['cause'], now: number): Response {
   const at = new Date(now).toISOString()

@@ -24,7 +24,7 @@ const before: readonly Script[] = [
 
 const after: readonly Script[] = [
   { phase: 'execute', cell: 5, stream: 'stdout', text: 'accuracy \u001b[1;32m0.812\u001b[0m, roc_auc \u001b[1;32m0.861\u001b[0m' },
-  { phase: 'execute', cell: 6, stream: 'system', text: 'Twin proven on 714 rows, largest difference 2.1e-6' },
+  { phase: 'execute', cell: 6, stream: 'system', text: 'Converted model verified on 714 rows, largest difference 2.1e-6' },
   { phase: 'register', cell: null, stream: 'system', text: 'Registered the next version' },
   { phase: 'deploy', cell: null, stream: 'system', text: 'All gates hold' },
   { phase: 'deploy', cell: null, stream: 'system', text: 'Smoke test passed in 3 ms; the new version serves' },
@@ -47,7 +47,14 @@ function training(index: number): Script {
     return { phase: 'execute', cell: 4, stream: 'stderr', text: '\u001b[38;5;208mConvergenceWarning\u001b[0m: the solver needs more iterations; scale the data or raise max_iter.' }
   }
   if (epoch % 250 === 0) {
-    return { phase: 'execute', cell: 4, stream: 'stdout', text: `weights ${Array.from({ length: 400 }, (_, weight) => ((weight * epoch) % 97) / 97).map((weight) => weight.toFixed(4)).join(' ')}` }
+    return {
+      phase: 'execute',
+      cell: 4,
+      stream: 'stdout',
+      text: `weights ${Array.from({ length: 400 }, (_, weight) => ((weight * epoch) % 97) / 97)
+        .map((weight) => weight.toFixed(4))
+        .join(' ')}`,
+    }
   }
   return { phase: 'execute', cell: 4, stream: 'stdout', text: `epoch ${epoch} \u001b[36m${bar}\u001b[0m loss \u001b[1m${(1 / (1 + epoch / 40)).toFixed(5)}\u001b[0m` }
 }

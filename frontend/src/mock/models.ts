@@ -28,14 +28,12 @@ function manifestOf(project: Project, version: number): ModelManifest {
       columns: project.columns.map(({ name, type, nullable = false }) => ({ name, type, required: true, nullable })),
     },
     flavour: python ? 'python' : 'onnx',
-    onnx: python
-      ? null
-      : { variant: 'float32', layout: 'columns', output: 'output_label', rows_proven: 714, max_difference: 0.0000021 },
-    onnx_reason: python ? 'HistGradientBoostingClassifier has no proven twin.' : null,
+    onnx: python ? null : { variant: 'float32', layout: 'columns', output: 'output_label', rows_proven: 714, max_difference: 0.0000021 },
+    onnx_reason: python ? 'HistGradientBoostingClassifier has no verified conversion.' : null,
     input_example: { columns: project.columns.map((column) => column.name), data: exampleRows(project) },
     expected_output: project.expected,
     files: {
-      'MLmodel': { sha256: hex(random, 64), size: 1_204 },
+      MLmodel: { sha256: hex(random, 64), size: 1_204 },
       'model.pkl': { sha256: hex(random, 64), size: 184_220 },
       ...(python ? {} : { 'model.onnx': { sha256: hex(random, 64), size: 96_512 } }),
       'requirements.txt': { sha256: hex(random, 64), size: 88 },
@@ -98,6 +96,7 @@ export function makeModels(pipelines: readonly PipelineDetail[]): Map<string, Mo
       latest_version: newest.version,
       versions: versions.length,
       environments: {},
+      deployed_at: {},
       updated_at: newest.created_at,
       deployments: [],
     }
@@ -111,6 +110,7 @@ export function makeModels(pipelines: readonly PipelineDetail[]): Map<string, Mo
 export function settle({ detail, versions, history }: MockModel): void {
   const present = history.filter((event) => event.ended_at === null)
   detail.environments = Object.fromEntries(present.map((event) => [event.environment, event.version]))
+  detail.deployed_at = Object.fromEntries(present.map((event) => [event.environment, event.deployed_at]))
   detail.deployments = present.map((event) => ({
     environment: event.environment,
     version: event.version,

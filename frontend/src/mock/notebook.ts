@@ -1,5 +1,5 @@
+import type { Cell, Notebook, Output } from '../api/nbformat'
 import type { PipelineDetail } from '../api/types'
-import type { Cell, Notebook, Output } from '../notebook/model'
 
 const SVG =
   '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 320 120" width="320" height="120"><rect width="320" height="120" fill="#fff"/>' +

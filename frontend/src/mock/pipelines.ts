@@ -7,8 +7,22 @@ const SECONDS = { download: 2, validate: 1, execute: 40, register: 3, deploy: 6 
 type Kind = PipelineStatus | 'not-deployed' | 'invalid'
 
 const kinds: readonly Kind[] = [
-  'running', 'queued', 'succeeded', 'failed', 'not-deployed', 'succeeded', 'invalid', 'cancelled',
-  'succeeded', 'skipped', 'succeeded', 'succeeded', 'failed', 'succeeded', 'not-deployed', 'succeeded',
+  'running',
+  'queued',
+  'succeeded',
+  'failed',
+  'not-deployed',
+  'succeeded',
+  'invalid',
+  'cancelled',
+  'succeeded',
+  'skipped',
+  'succeeded',
+  'succeeded',
+  'failed',
+  'succeeded',
+  'not-deployed',
+  'succeeded',
 ]
 
 function phasesOf(kind: Kind, created: number): PhaseRecord[] {

@@ -1,10 +1,11 @@
 import type { Environment, NewPipeline, NewRepo, PipelineDetail, Promotion, Readiness, Repo, RepoChange, Rollback } from '../api/types'
 import { PROJECTS } from './catalogue'
 import { promote, rollback } from './deployments'
-import { json, page, problem } from './http'
+import { json, matches, page, problem } from './http'
 import { MockLog } from './log'
-import { makeModels, type MockModel } from './models'
+import { type MockModel, makeModels } from './models'
 import { makeNotebook } from './notebook'
+import { makeOverview, needPerson, reposNeedPerson } from './overview'
 import { makePipeline, makePipelines } from './pipelines'
 import { checkRepo, makeRepos, webhook } from './repos'
 import { makeSettings, makeStatistics, makeTraffic, PARAMETERS } from './system'
@@ -75,75 +76,144 @@ export class MockServer {
   }
 
   private readonly routes: readonly [string, Handler][] = [
-    ['GET /api/pipelines', ({ query }) => {
-      const wanted = (key: 'repo' | 'status' | 'branch', value: string) => !query.get(key) || query.get(key) === value
-      const found = this.pipelines.filter(
-        (one) => wanted('repo', one.repo) && wanted('status', one.status) && wanted('branch', one.branch) && (!query.get('model') || query.get('model') === one.model_name),
-      )
-      return json(page(found, query))
-    }],
+    ['GET /api/overview', () => json(makeOverview(this.pipelines, this.models, this.repos, Date.now()))],
+    [
+      'GET /api/pipelines',
+      ({ query }) => {
+        const wanted = (key: 'repo' | 'status' | 'branch' | 'model', value: string | null) => !query.get(key) || query.get(key) === value
+        const all = query.get('attention') === 'true' ? needPerson(this.pipelines, this.models, Date.now()) : this.pipelines
+        const found = all.filter(
+          (one) =>
+            wanted('repo', one.repo) &&
+            wanted('status', one.status) &&
+            wanted('branch', one.branch) &&
+            wanted('model', one.model_name) &&
+            matches(query, [one.repo, one.branch, one.notebook_path, one.model_name], one.commit_sha),
+        )
+        return json(page(found, query))
+      },
+    ],
     ['POST /api/pipelines', ({ body }) => this.create(body as NewPipeline)],
     ['GET /api/pipelines/*', this.onPipeline((pipeline) => json({ ...pipeline, log_lines: this.log(pipeline).length(Date.now()) }))],
-    ['POST /api/pipelines/*/cancel', this.onPipeline((pipeline) => {
-      if (pipeline.status !== 'queued' && pipeline.status !== 'running') return problem(409, 'already_ended', 'The pipeline has ended already.')
-      const finished_at = new Date().toISOString()
-      const phases = pipeline.phases.map((phase) => (phase.status === 'running' ? { ...phase, status: 'failed' as const, finished_at } : phase))
-      Object.assign(pipeline, { status: 'cancelled', reason: 'A person cancelled it.', finished_at, phases })
-      return json(pipeline, 202)
-    })],
-    ['POST /api/pipelines/*/retry', this.onPipeline((pipeline) => {
-      const phases = pipeline.phases.map((phase) => (phase.status === 'failed' ? { ...phase, status: 'running' as const, attempt: phase.attempt + 1, error: null, finished_at: null } : phase))
-      Object.assign(pipeline, { status: 'running', reason: null, finished_at: null, phases })
-      return json(pipeline, 202)
-    })],
-    ['GET /api/pipelines/*/logs', this.onPipeline((pipeline, { query }) => {
-      const after = Number(query.get('after') ?? 0)
-      const limit = Math.min(10_000, Number(query.get('limit') ?? 1_000))
-      const log = this.log(pipeline)
-      const items = log.lines(after, limit, Date.now())
-      const last = items.at(-1)?.seq ?? after
-      return json({ items, next: last < log.length(Date.now()) ? String(last) : null })
-    })],
-    ['GET /api/pipelines/*/notebook', this.onPipeline((pipeline, { request, query }) => {
-      const notebook = makeNotebook(pipeline, query.get('abridged') === 'true')
-      if (!notebook) return problem(404, 'not_found', 'There is no notebook yet.')
-      const etag = `"${pipeline.id}-${pipeline.status}"`
-      return request.headers.get('if-none-match') === etag ? json(null, 304, { etag }) : json(notebook, 200, { etag })
-    })],
-    ['GET /api/pipelines/*/notebook/cells/*', this.onPipeline((pipeline, { parts }) => {
-      const cell = makeNotebook(pipeline)?.cells.find((one) => one.id === parts[1])
-      return cell ? json(cell) : problem(404, 'not_found', 'the notebook has no such cell')
-    })],
+    [
+      'POST /api/pipelines/*/cancel',
+      this.onPipeline((pipeline) => {
+        if (pipeline.status !== 'queued' && pipeline.status !== 'running') return problem(409, 'already_ended', 'The pipeline has ended already.')
+        const finished_at = new Date().toISOString()
+        const phases = pipeline.phases.map((phase) => (phase.status === 'running' ? { ...phase, status: 'failed' as const, finished_at } : phase))
+        Object.assign(pipeline, { status: 'cancelled', reason: 'A person cancelled it.', finished_at, phases })
+        return json(pipeline, 202)
+      }),
+    ],
+    [
+      'POST /api/pipelines/*/retry',
+      this.onPipeline((pipeline) => {
+        const phases = pipeline.phases.map((phase) => (phase.status === 'failed' ? { ...phase, status: 'running' as const, attempt: phase.attempt + 1, error: null, finished_at: null } : phase))
+        Object.assign(pipeline, { status: 'running', reason: null, finished_at: null, phases })
+        return json(pipeline, 202)
+      }),
+    ],
+    [
+      'GET /api/pipelines/*/logs',
+      this.onPipeline((pipeline, { query }) => {
+        const after = Number(query.get('after') ?? 0)
+        const limit = Math.min(10_000, Number(query.get('limit') ?? 1_000))
+        const log = this.log(pipeline)
+        const items = log.lines(after, limit, Date.now())
+        const last = items.at(-1)?.seq ?? after
+        return json({ items, next: last < log.length(Date.now()) ? String(last) : null })
+      }),
+    ],
+    [
+      'GET /api/pipelines/*/notebook',
+      this.onPipeline((pipeline, { request, query }) => {
+        const notebook = makeNotebook(pipeline, query.get('abridged') === 'true')
+        if (!notebook) return problem(404, 'not_found', 'There is no notebook yet.')
+        const etag = `"${pipeline.id}-${pipeline.status}"`
+        return request.headers.get('if-none-match') === etag ? json(null, 304, { etag }) : json(notebook, 200, { etag })
+      }),
+    ],
+    [
+      'GET /api/pipelines/*/notebook/cells/*',
+      this.onPipeline((pipeline, { parts }) => {
+        const cell = makeNotebook(pipeline)?.cells.find((one) => one.id === parts[1])
+        return cell ? json(cell) : problem(404, 'not_found', 'the notebook has no such cell')
+      }),
+    ],
     ['GET /api/pipelines/*/parameters', this.onPipeline(() => json({ items: PARAMETERS, next: null }))],
-    ['GET /api/models', ({ query }) => json(page([...this.models.values()].map((model) => model.detail), query))],
+    [
+      'GET /api/models',
+      ({ query }) => {
+        const environment = query.get('environment') as Environment | null
+        const found = [...this.models.values()]
+          .map((model) => model.detail)
+          .filter((model) => matches(query, [model.name]) && (!environment || model.environments[environment] !== undefined))
+          .sort((one, other) => (query.get('sort') === 'updated' ? other.updated_at.localeCompare(one.updated_at) : 0) || one.name.localeCompare(other.name))
+        return json(page(found, query))
+      },
+    ],
     ['GET /api/models/*', this.onModel((model) => json(model.detail))],
     ['GET /api/models/*/versions', this.onModel((model, { query }) => json(page(model.versions, query)))],
-    ['GET /api/models/*/versions/*', this.onModel((model, { parts }) => {
-      const version = model.versions.find((one) => String(one.version) === parts[1])
-      return version ? json(version) : problem(404, 'not_found', `There is no version ${parts[1]}.`)
-    })],
+    [
+      'GET /api/models/*/versions/*',
+      this.onModel((model, { parts }) => {
+        const version = model.versions.find((one) => String(one.version) === parts[1])
+        return version ? json(version) : problem(404, 'not_found', `There is no version ${parts[1]}.`)
+      }),
+    ],
     ['GET /api/models/*/history', this.onModel((model, { query }) => json(page(model.history, query)))],
     ['GET /api/models/*/traffic', this.onModel((model) => json(makeTraffic(model, this.started, Date.now())))],
     ['POST /api/models/*/promote', this.onModel((model, { body }) => promote(model, body as Promotion, Date.now()))],
     ['POST /api/models/*/rollback', this.onModel((model, { body }) => rollback(model, body as Rollback, Date.now()))],
-    ['POST /api/models/*/predict', this.onModel((model, { query }) => {
-      const project = PROJECTS.find((one) => one.model === model.detail.name)
-      const version = Number(query.get('version') ?? model.detail.environments[(query.get('env') ?? 'prod') as Environment] ?? model.detail.latest_version)
-      const classes = project?.classes
-      return json({ model_name: model.detail.name, model_version: version, predictions: project?.expected ?? [], ...(classes ? { probabilities: [classes.map((_, index) => (index === 0 ? 0.12 : 0.88 / (classes.length - 1)))], classes } : {}) })
-    })],
-    ['GET /api/repos', ({ query }) => json(page(this.repos, query))],
+    [
+      'POST /api/models/*/predict',
+      this.onModel((model, { query }) => {
+        const project = PROJECTS.find((one) => one.model === model.detail.name)
+        const version = Number(query.get('version') ?? model.detail.environments[(query.get('env') ?? 'prod') as Environment] ?? model.detail.latest_version)
+        const classes = project?.classes
+        return json({
+          model_name: model.detail.name,
+          model_version: version,
+          predictions: project?.expected ?? [],
+          ...(classes ? { probabilities: [classes.map((_, index) => (index === 0 ? 0.12 : 0.88 / (classes.length - 1)))], classes } : {}),
+        })
+      }),
+    ],
+    [
+      'GET /api/repos',
+      ({ query }) => {
+        const all = query.get('attention') === 'true' ? reposNeedPerson(this.repos) : this.repos
+        return json(
+          page(
+            all.filter((repo) => matches(query, [repo.full_name])),
+            query,
+          ),
+        )
+      },
+    ],
     ['POST /api/repos', ({ body }) => this.register(body as NewRepo)],
-    ['POST /api/repos/check', ({ body }) => {
-      const wanted = body as NewRepo
-      return json(checkRepo(wanted.full_name, wanted.branch ?? '*', this.repos.find((one) => one.full_name === wanted.full_name)))
-    }],
+    [
+      'POST /api/repos/check',
+      ({ body }) => {
+        const wanted = body as NewRepo
+        return json(
+          checkRepo(
+            wanted.full_name,
+            wanted.branch ?? '*',
+            this.repos.find((one) => one.full_name === wanted.full_name),
+          ),
+        )
+      },
+    ],
     ['GET /api/repos/*', this.onRepo((repo) => json(repo))],
     ['PATCH /api/repos/*', this.onRepo((repo, { body }) => json(Object.assign(repo, body as RepoChange)))],
-    ['DELETE /api/repos/*', this.onRepo((repo) => {
-      this.repos = this.repos.filter((one) => one !== repo)
-      return json(null, 204)
-    })],
+    [
+      'DELETE /api/repos/*',
+      this.onRepo((repo) => {
+        this.repos = this.repos.filter((one) => one !== repo)
+        return json(null, 204)
+      }),
+    ],
     ['POST /api/repos/*/webhook', this.onRepo((repo) => json(Object.assign(repo, { webhook: webhook('installed') })))],
     ['GET /api/statistics', ({ query }) => json(makeStatistics(this.pipelines, Number(query.get('days') ?? 14), Date.now()))],
     ['GET /api/settings', () => json(makeSettings(this.started))],

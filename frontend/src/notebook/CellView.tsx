@@ -1,14 +1,14 @@
-import { lazy, memo, Suspense, type ReactNode } from 'react'
+import { lazy, memo, type ReactNode, Suspense } from 'react'
+import type { Cell } from '../api/nbformat'
 import type { Violation } from '../log/store'
 import { cx } from '../ui/cx'
 import { Icon } from '../ui/Icon'
 import { Badge, type Tone } from '../ui/StatusBadge'
 import { Duration } from '../ui/Times'
-import { joined, outputsOf, stateOf, tagsOf, type CellState, type CellStatus } from './cells'
 import { CutText } from './CutText'
+import { type CellState, type CellStatus, joined, outputsOf, stateOf, tagsOf } from './cells'
 import { withAttachments } from './images'
 import { SOURCE_LIMIT } from './limits'
-import type { Cell } from './model'
 import { OutputView } from './OutputView'
 import { Source } from './Source'
 import { ViolationList } from './ViolationList'
@@ -89,7 +89,11 @@ export const CellView = memo(function CellView({ cell, number, live, violations,
         )}
       </div>
       {cell.cell_type === 'code' ? <Source source={source} open={state?.status === 'running' || state?.status === 'failed'} /> : <CutText text={source} />}
-      {violations.length > 0 && <div className="mt-2"><ViolationList violations={violations} /></div>}
+      {violations.length > 0 && (
+        <div className="mt-2">
+          <ViolationList violations={violations} />
+        </div>
+      )}
       {(outputs.length > 0 || more) && (
         <div className="mt-2 flex flex-col gap-2 border-t border-dashed border-line pt-2">
           {outputs.map((output, place) => (

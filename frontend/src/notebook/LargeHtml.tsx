@@ -2,8 +2,8 @@ import { useState } from 'react'
 import { Button } from '../ui/Button'
 import { formatBytes } from '../ui/numbers'
 import { CutText } from './CutText'
-import { saveText } from './save'
 import { HTML_AS_TEXT } from './limits'
+import { saveText } from './save'
 
 /** HTML that would hold the page up: never parsed, only offered. */
 export function LargeHtml({ html, kind }: { html: string; kind: string }) {

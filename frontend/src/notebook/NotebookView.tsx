@@ -1,10 +1,10 @@
-import { useCallback, useEffect, useMemo, useRef, useState, type ReactNode } from 'react'
+import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from 'react'
+import type { Cell, Notebook } from '../api/nbformat'
 import type { Violation } from '../log/store'
 import { cx } from '../ui/cx'
 import { AbridgedCell } from './AbridgedCell'
-import { abridgedOf, cellsOf, focusOf, joined, numbersOf } from './cells'
 import { CellView } from './CellView'
-import type { Cell, Notebook } from './model'
+import { abridgedOf, cellsOf, focusOf, joined, numbersOf } from './cells'
 import { useKeptInView } from './useKeptInView'
 import { ViolationList } from './ViolationList'
 

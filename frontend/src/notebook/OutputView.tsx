@@ -1,10 +1,10 @@
-import { lazy, memo, Suspense, type ReactNode } from 'react'
-import { joined, richest, settleReturns } from './cells'
+import { lazy, memo, type ReactNode, Suspense } from 'react'
+import type { MimeBundle, Output } from '../api/nbformat'
 import { CutText } from './CutText'
+import { joined, richest, settleReturns } from './cells'
 import { imageUrl } from './images'
 import { LargeHtml } from './LargeHtml'
 import { HTML_LIMIT, IMAGE_LIMIT, SOURCE_LIMIT } from './limits'
-import type { MimeBundle, Output } from './model'
 
 const HtmlOutput = lazy(() => import('./HtmlOutput'))
 const MarkdownText = lazy(() => import('./MarkdownText'))

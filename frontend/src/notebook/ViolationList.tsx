@@ -1,6 +1,6 @@
+import type { Violation } from '../log/store'
 import { Icon } from '../ui/Icon'
 import { scrollable } from '../ui/scrollable'
-import type { Violation } from '../log/store'
 
 interface ViolationListProps {
   violations: readonly Violation[]
@@ -19,7 +19,11 @@ export function ViolationList({ violations, withCell = false }: ViolationListPro
           <div className="min-w-0 wrap-anywhere">
             <p className="font-medium text-danger">{violation.problem}</p>
             <p className="text-sm text-muted">{place(violation, withCell)}</p>
-            {violation.text && <pre ref={scrollable} className="my-1 overflow-x-auto rounded-md bg-surface px-2 py-1 font-mono text-xs">{violation.text.slice(0, 500)}</pre>}
+            {violation.text && (
+              <pre ref={scrollable} className="my-1 overflow-x-auto rounded-md bg-surface px-2 py-1 font-mono text-xs">
+                {violation.text.slice(0, 500)}
+              </pre>
+            )}
             {violation.fix && <p>{violation.fix}</p>}
           </div>
         </li>

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import type { Cell, Notebook } from '../api/nbformat'
 import { cellsOf, focusOf, joined, numbersOf, outputsOf, progressOf, richest, settleReturns, stateOf, tagsOf } from './cells'
 import { base64, imageUrl, withAttachments } from './images'
-import type { Cell, Notebook } from './model'
 import { tokens } from './python'
 
 function cell(status: string, more: Record<string, unknown> = {}): Cell {
@@ -76,7 +76,10 @@ describe('outputs', () => {
 })
 
 describe('tokens', () => {
-  const kinds = (source: string) => tokens(source).filter((token) => token.className).map((token) => [token.className.slice(3), token.text])
+  const kinds = (source: string) =>
+    tokens(source)
+      .filter((token) => token.className)
+      .map((token) => [token.className.slice(3), token.text])
 
   it('tells keywords, strings, numbers, comments and names apart', () => {
     expect(kinds('def fit(x):  # note\n  return f"a{x}" + 1_0.5e3')).toEqual([
@@ -87,14 +90,21 @@ describe('tokens', () => {
       ['string', 'f"a{x}"'],
       ['number', '1_0.5e3'],
     ])
-    expect(kinds('"""a\n"b" # no\n""" # yes')).toEqual([['string', '"""a\n"b" # no\n"""'], ['comment', '# yes']])
+    expect(kinds('"""a\n"b" # no\n""" # yes')).toEqual([
+      ['string', '"""a\n"b" # no\n"""'],
+      ['comment', '# yes'],
+    ])
   })
 
   it('loses nothing, and takes its time in proportion', () => {
     for (const piece of ['"', "'''a", '\\', '"\\', 'f', '1.', '#\n"']) {
       const source = piece.repeat(50_000)
       const started = performance.now()
-      expect(tokens(source).map((token) => token.text).join('')).toBe(source)
+      expect(
+        tokens(source)
+          .map((token) => token.text)
+          .join(''),
+      ).toBe(source)
       expect(performance.now() - started).toBeLessThan(1_500)
     }
   })

@@ -1,4 +1,4 @@
-import type { Cell, MimeBundle, Notebook, Output } from './model'
+import type { Cell, MimeBundle, Notebook, Output } from '../api/nbformat'
 
 /** nbformat allows one text or a list of pieces; anything else counts as nothing. */
 export function joined(value: unknown): string {

@@ -1,5 +1,5 @@
+import type { Cell, MimeBundle } from '../api/nbformat'
 import { joined } from './cells'
-import type { Cell, MimeBundle } from './model'
 
 const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/
 

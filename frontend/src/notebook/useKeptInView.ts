@@ -1,4 +1,4 @@
-import { useEffect, type RefObject } from 'react'
+import { type RefObject, useEffect } from 'react'
 
 /** Outputs above may still load, and push the cell away, for this long. */
 const SETTLING_MS = 3_000

@@ -1,4 +1,4 @@
-import { useEffect, useId, useRef, type ReactNode } from 'react'
+import { type ReactNode, useEffect, useId, useRef } from 'react'
 import { Button } from './Button'
 import { cx } from './cx'
 
@@ -34,10 +34,7 @@ export function Dialog({ open, onClose, title, children, actions, wide = false }
       onClick={(event) => {
         if (event.target === element.current) onClose()
       }}
-      className={cx(
-        'max-h-[min(90dvh,60rem)] w-[calc(100vw-2rem)] overflow-hidden rounded-lg border border-line bg-surface p-0 shadow-xl open:flex',
-        wide ? 'max-w-3xl' : 'max-w-lg',
-      )}
+      className={cx('max-h-[min(90dvh,60rem)] w-[calc(100vw-2rem)] overflow-hidden rounded-lg border border-line bg-surface p-0 shadow-xl open:flex', wide ? 'max-w-3xl' : 'max-w-lg')}
     >
       {open && (
         <div className="flex min-h-0 min-w-0 flex-1 flex-col">

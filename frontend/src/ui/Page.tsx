@@ -1,4 +1,4 @@
-import { useEffect, type ReactNode } from 'react'
+import { type ReactNode, useEffect } from 'react'
 import { cx } from './cx'
 
 /** The name of the page in the browser's tab. */

@@ -6,8 +6,8 @@ import { Icon, type IconName } from './Icon'
 import { HelpDialog } from './keyboard/HelpDialog'
 import { focusSearch, useShortcuts } from './keyboard/hooks'
 import { keyboard } from './keyboard/keyboard'
-import { toggleTheme, useTheme } from './theme'
 import { Toaster } from './Toaster'
+import { toggleTheme, useTheme } from './theme'
 
 const places: readonly { to: string; name: string; key: string; icon: IconName }[] = [
   { to: '/', name: 'Dashboard', key: 'd', icon: 'dashboard' },
@@ -22,10 +22,7 @@ function Navigation({ open }: { open: boolean }) {
     <nav
       id="navigation"
       aria-label="Main"
-      className={cx(
-        'gap-0.5 md:static md:flex md:flex-row md:border-0 md:p-0',
-        open ? 'absolute inset-x-0 top-full flex flex-col border-b border-line bg-surface p-2 shadow-lg' : 'hidden',
-      )}
+      className={cx('gap-0.5 md:static md:flex md:flex-row md:border-0 md:p-0', open ? 'absolute inset-x-0 top-full flex flex-col border-b border-line bg-surface p-2 shadow-lg' : 'hidden')}
     >
       {places.map((place) => (
         <NavLink
@@ -33,10 +30,7 @@ function Navigation({ open }: { open: boolean }) {
           to={place.to}
           end={place.to === '/'}
           className={({ isActive }) =>
-            cx(
-              'flex items-center gap-1.5 rounded-md px-2.5 py-1.5 font-medium max-md:py-2.5',
-              isActive ? 'bg-accent-tint text-accent' : 'text-muted hover:bg-raised hover:text-ink',
-            )
+            cx('flex items-center gap-1.5 rounded-md px-2.5 py-1.5 font-medium max-md:py-2.5', isActive ? 'bg-accent-tint text-accent' : 'text-muted hover:bg-raised hover:text-ink')
           }
         >
           <Icon name={place.icon} />

@@ -1,16 +1,18 @@
 import type { ReactNode } from 'react'
 import { asProblem } from '../api/problem'
+import { adviceFor } from './advice'
 import { Button } from './Button'
 import { CopyButton } from './CopyButton'
 import { Icon } from './Icon'
-import { adviceFor } from './advice'
 import { scrollable } from './scrollable'
 
 /** A command to copy into a terminal. */
 export function Command({ children }: { children: string }) {
   return (
     <div className="flex max-w-full items-center gap-1 rounded-md border border-line bg-raised py-0.5 pr-0.5 pl-3">
-      <code ref={scrollable} className="min-w-0 flex-1 overflow-x-auto font-mono text-sm whitespace-pre">{children}</code>
+      <code ref={scrollable} className="min-w-0 flex-1 overflow-x-auto font-mono text-sm whitespace-pre">
+        {children}
+      </code>
       <CopyButton text={children} label="Copy the command" />
     </div>
   )

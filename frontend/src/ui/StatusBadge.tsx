@@ -23,10 +23,7 @@ interface BadgeProps {
 /** A word on a tinted ground; the icon and the word say what the colour says. */
 export function Badge({ tone, icon, iconClass, children, title }: BadgeProps) {
   return (
-    <span
-      title={title}
-      className={cx('inline-flex items-center gap-1 rounded-md px-1.5 py-px text-xs font-medium whitespace-nowrap', tones[tone])}
-    >
+    <span title={title} className={cx('inline-flex items-center gap-1 rounded-md px-1.5 py-px text-xs font-medium whitespace-nowrap', tones[tone])}>
       {icon && <Icon name={icon} className={cx('size-3.5', iconClass)} />}
       {children}
     </span>

@@ -1,4 +1,4 @@
-import { useRef, type ReactNode } from 'react'
+import { type ReactNode, useRef } from 'react'
 import { Link } from 'react-router'
 import { cx } from './cx'
 import { useShortcuts } from './keyboard/hooks'
@@ -29,7 +29,7 @@ export function Table<Row>({ label, rows, columns, rowKey, href }: TableProps<Ro
   const body = useRef<HTMLTableSectionElement>(null)
   const move = (step: 1 | -1) => {
     const links = [...(body.current?.querySelectorAll<HTMLElement>('[data-row]') ?? [])]
-    const index = links.findIndex((link) => link === document.activeElement)
+    const index = links.indexOf(document.activeElement as HTMLElement)
     const next = index === -1 ? 0 : Math.min(links.length - 1, Math.max(0, index + step))
     links[next]?.focus()
     links[next]?.scrollIntoView({ block: 'nearest' })
@@ -58,14 +58,15 @@ export function Table<Row>({ label, rows, columns, rowKey, href }: TableProps<Ro
         </thead>
         <tbody ref={body}>
           {rows.map((row) => (
-            <tr
-              key={rowKey(row)}
-              className="relative border-b border-line last:border-0 has-[[data-row]:hover]:bg-raised has-[[data-row]:focus-visible]:bg-accent-tint"
-            >
+            <tr key={rowKey(row)} className="relative border-b border-line last:border-0 has-[[data-row]:hover]:bg-raised has-[[data-row]:focus-visible]:bg-accent-tint">
               {columns.map((column, index) => (
                 <td key={column.key} className={cx('py-1.5', classes(column))}>
                   {index === 0 && href ? (
-                    <Link to={href(row)} data-row="" className="font-medium outline-none after:absolute after:inset-0 focus-visible:after:outline-2 focus-visible:after:-outline-offset-2 focus-visible:after:outline-accent">
+                    <Link
+                      to={href(row)}
+                      data-row=""
+                      className="font-medium outline-none after:absolute after:inset-0 focus-visible:after:outline-2 focus-visible:after:-outline-offset-2 focus-visible:after:outline-accent"
+                    >
                       {column.cell(row)}
                     </Link>
                   ) : (

@@ -6,3 +6,4 @@ pub(crate) mod dialect;
 pub(crate) mod fields;
 mod loan;
 mod log_sync;
+pub(crate) mod search;

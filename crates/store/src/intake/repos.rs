@@ -113,6 +113,24 @@ impl Intake {
         Ok(found)
     }
 
+    /// How many repositories are registered, and those of them, by name, no push to which ever ran anything.
+    pub async fn repos_without_push(&self) -> Result<(u64, Vec<(i64, RepoName)>), StoreError> {
+        let query = sqlx::query(
+            "SELECT id, full_name, CASE WHEN EXISTS (
+                 SELECT 1 FROM pipelines p WHERE p.repo = r.full_name AND p.manual = 0 AND p.delivery_id IS NOT NULL
+             ) THEN 1 ELSE 0 END AS pushed FROM repos r ORDER BY full_name",
+        );
+        let rows = self.database.all(query).await?;
+        let mut silent = Vec::new();
+        for row in &rows {
+            let fields = Fields(row);
+            if !fields.flag("pushed")? {
+                silent.push((fields.get("id")?, fields.parsed("full_name")?));
+            }
+        }
+        Ok((rows.len() as u64, silent))
+    }
+
     /// Changes a repository's settings.
     pub async fn update_repo(&self, id: i64, change: RepoChange<'_>) -> Result<Repo, StoreError> {
         let mut write = self.database.write().await?;

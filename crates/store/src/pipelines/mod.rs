@@ -3,6 +3,8 @@
 //! | module | keeps |
 //! |---|---|
 //! | `records` | pipelines |
+//! | `list` | which pipelines there are, filtered and searched |
+//! | `overview` | how many there are, and which need a person |
 //! | `details` | what is known of a pipeline besides its record |
 //! | `phases` | the phases of a pipeline and their checkpoints |
 //! | `take` | whose turn it is |
@@ -15,8 +17,10 @@
 mod details;
 pub(crate) mod jobs;
 pub(crate) mod leases;
+mod list;
 mod logs;
 mod notebooks;
+mod overview;
 pub(crate) mod phases;
 mod records;
 mod statistics;
@@ -24,7 +28,9 @@ pub(crate) mod take;
 
 pub use details::Details;
 pub use leases::{Lease, LeaseState};
-pub use records::{Description, Filter};
+pub use list::Filter;
+pub use overview::{Attention, NeedsPerson, PipelineCounts, Reason, StatusCounts};
+pub use records::Description;
 pub use statistics::DayStatistics;
 
 use crate::db::database::Database;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use contract::{ModelName, Phase, PipelineId, PipelineRecord, PipelineStatus, RepoName};
+use contract::{ModelName, Phase, PipelineId, PipelineRecord, PipelineStatus};
 use sqlx::{AssertSqlSafe, any::AnyRow};
 
 use crate::{
@@ -12,23 +12,6 @@ use crate::{
     pipelines::leases::fenced,
     pipelines::phases,
 };
-
-/// Which pipelines to list. What is `None` does not matter.
-#[derive(Debug, Clone, Default)]
-pub struct Filter {
-    /// Those of this repository.
-    pub repo: Option<RepoName>,
-    /// Those in this status.
-    pub status: Option<PipelineStatus>,
-    /// Those that make this model.
-    pub model: Option<ModelName>,
-    /// Those of this branch.
-    pub branch: Option<String>,
-    /// At most how many.
-    pub limit: usize,
-    /// Those older than this one.
-    pub after: Option<PipelineId>,
-}
 
 /// What became known of a pipeline. `None` leaves what is known.
 #[derive(Debug, Clone, Default)]
@@ -46,7 +29,7 @@ pub struct Description {
 }
 
 /// Pipelines beside their phases, all of one moment: a row for each phase that has one, or one without any.
-fn select(from: &str) -> String {
+pub(super) fn select(from: &str) -> String {
     format!(
         "SELECT p.id, p.repo, p.branch, p.commit_sha, p.notebook_path, p.model_name, p.declared_version, p.registry_version,
              p.status, p.deployed, p.reason, p.metrics, p.parameters, p.mlflow_run_id, p.created_at, p.started_at,
@@ -70,34 +53,6 @@ impl Pipelines {
         let query = sqlx::query("SELECT traceparent FROM pipelines WHERE id = $1");
         let row = self.database.optional(query.bind(id.to_string())).await?.ok_or(StoreError::NotFound)?;
         Fields(&row).get("traceparent")
-    }
-
-    /// Pipelines, newest first, and where to go on if there are more: the next [`Filter::after`].
-    pub async fn pipelines(&self, filter: Filter) -> Result<(Vec<PipelineRecord>, Option<PipelineId>), StoreError> {
-        let wanted: Vec<(&str, String)> = [
-            ("repo =", filter.repo.map(String::from)),
-            ("status =", filter.status.map(|status| status.as_str().to_owned())),
-            ("model_name =", filter.model.map(String::from)),
-            ("branch =", filter.branch),
-            ("id <", filter.after.map(|id| id.to_string())),
-        ]
-        .into_iter()
-        .filter_map(|(condition, value)| Some((condition, value?)))
-        .collect();
-        // Only the conditions there are: so the database can choose an index for them.
-        let conditions: Vec<_> =
-            wanted.iter().zip(2..).map(|((condition, _), place)| format!("{condition} ${place}")).collect();
-        let keyword = if conditions.is_empty() { "" } else { "WHERE " };
-        let sql = select(&format!("{keyword}{} ORDER BY id DESC LIMIT $1", conditions.join(" AND ")));
-        let mut query = sqlx::query(AssertSqlSafe(sql)).bind((filter.limit as u64).saturating_add(1).cast_signed());
-        for (_, value) in wanted {
-            query = query.bind(value);
-        }
-        let mut found = pipelines(&self.database.all(query).await?)?;
-        let more = found.len() > filter.limit;
-        found.truncate(filter.limit);
-        let next = found.last().map(|last| last.id).filter(|_| more);
-        Ok((found, next))
     }
 
     /// Asks for a pipeline to end. A queued one is cancelled at once; of a running one, its worker hears when it
@@ -193,7 +148,7 @@ impl Pipelines {
 }
 
 /// Pipelines from the rows of their phases, which come together for each pipeline.
-fn pipelines(rows: &[AnyRow]) -> Result<Vec<PipelineRecord>, StoreError> {
+pub(super) fn pipelines(rows: &[AnyRow]) -> Result<Vec<PipelineRecord>, StoreError> {
     let mut found: Vec<PipelineRecord> = Vec::new();
     for row in rows {
         let id: PipelineId = Fields(row).parsed("id")?;

@@ -2,6 +2,7 @@
 //!
 //! | module | keeps |
 //! |---|---|
+//! | `models` | which models there are, and how many |
 //! | `versions` | what was registered |
 //! | `deployments` | what is deployed where, and was |
 //! | `changes` | pushes, promotions and rollbacks, and the way back |
@@ -12,12 +13,14 @@ mod changes;
 mod deployments;
 mod locks;
 mod model_servers;
+mod models;
 mod versions;
 
 pub use changes::Pushed;
 pub use deployments::{Cause, Change, Deployment, NewDeployment};
 pub use locks::{DeploymentLock, Locked};
-pub use versions::{DeployedVersion, DeploymentEvent, ModelSummary, NewVersion, VersionRecord};
+pub use models::{ModelCounts, ModelFilter, ModelOrder, ModelSummary};
+pub use versions::{DeployedVersion, DeploymentEvent, NewVersion, VersionRecord};
 
 use crate::db::database::Database;
 

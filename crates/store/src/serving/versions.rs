@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 use contract::{CommitSha, Environment, Flavour, ModelName, PipelineId, RepoName};
 use jiff::Timestamp;
 use serde::Serialize;
-use sqlx::any::AnyRow;
-use utoipa::{
-    ToSchema,
-    openapi::{KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat, Type},
-};
+use sqlx::{AssertSqlSafe, any::AnyRow};
+use utoipa::ToSchema;
 
-use crate::{Cause, Lease, Serving, StoreError, db::fields::Fields, pipelines::leases::fenced};
+use crate::{
+    Cause, Lease, ModelSummary, Serving, StoreError,
+    db::fields::Fields,
+    pipelines::leases::fenced,
+    serving::models::{select, summaries},
+};
 
 /// A version to record. What else is known of it is known of its pipeline.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,22 +28,6 @@ pub struct NewVersion {
     pub uri: String,
     /// SHA-256 of that folder's `metadata.json`, in hex.
     pub sha256: String,
-}
-
-/// A model, in a list of models.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub struct ModelSummary {
-    /// Its name.
-    pub name: ModelName,
-    /// Its newest registry version.
-    pub latest_version: u64,
-    /// How many versions it has.
-    pub versions: u64,
-    /// The version deployed in each environment that has one.
-    #[schema(schema_with = by_environment)]
-    pub environments: BTreeMap<Environment, u64>,
-    /// When its newest version was recorded.
-    pub updated_at: Timestamp,
 }
 
 /// A version, with its lineage.
@@ -113,19 +99,6 @@ pub struct DeploymentEvent {
     pub cause: Cause,
 }
 
-/// Models with the environments they are deployed in.
-macro_rules! select_models {
-    ($which:literal) => {
-        concat!(
-            "SELECT v.model_name, v.latest_version, v.versions, v.updated_at, d.environment, d.version FROM
-                 (SELECT model_name, MAX(version) AS latest_version, COUNT(*) AS versions, MAX(created_at) AS updated_at
-                  FROM versions ",
-            $which,
-            ") v LEFT JOIN deployments d ON d.model_name = v.model_name ORDER BY v.model_name"
-        )
-    };
-}
-
 impl Serving {
     /// Records a registered version. The same version again, after a crash, changes nothing.
     pub async fn record_version(&self, lease: &Lease, version: NewVersion) -> Result<(), StoreError> {
@@ -145,22 +118,9 @@ impl Serving {
         write.commit().await
     }
 
-    /// Models that have a version, by name: at most `limit`, from after a name; and what follows, if anything does.
-    pub async fn models(
-        &self,
-        after: Option<&ModelName>,
-        limit: usize,
-    ) -> Result<(Vec<ModelSummary>, Option<ModelName>), StoreError> {
-        let query = sqlx::query(select_models!("WHERE model_name > $1 GROUP BY model_name ORDER BY model_name LIMIT $2"));
-        let query = query.bind(after.map_or("", ModelName::as_str)).bind(one_more(limit));
-        let mut models = summaries(&self.database.all(query).await?)?;
-        let next = cut(&mut models, limit).map(|last| last.name.clone());
-        Ok((models, next))
-    }
-
     /// A model and where it is deployed. `None` for one without versions.
     pub async fn model(&self, model: &ModelName) -> Result<Option<(ModelSummary, Vec<DeployedVersion>)>, StoreError> {
-        let query = sqlx::query(select_models!("WHERE model_name = $1 GROUP BY model_name"));
+        let query = sqlx::query(AssertSqlSafe(select("WHERE model_name = $1", "", "model_name")));
         let found = summaries(&self.database.all(query.bind(model.as_str())).await?)?;
         let Some(summary) = found.into_iter().next() else { return Ok(None) };
         let query = sqlx::query(
@@ -238,37 +198,15 @@ fn bound(before: Option<u64>) -> i64 {
 }
 
 /// How many rows to ask for, to see whether there are more than a page has.
-fn one_more(limit: usize) -> i64 {
+pub(super) fn one_more(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1)
 }
 
 /// Makes a page of what was asked for with [`one_more`]; its last item if there are more.
-fn cut<T>(items: &mut Vec<T>, limit: usize) -> Option<&T> {
+pub(super) fn cut<T>(items: &mut Vec<T>, limit: usize) -> Option<&T> {
     let more = items.len() > limit;
     items.truncate(limit);
     items.last().filter(|_| more)
-}
-
-/// One row for each environment of a model, or one without any.
-fn summaries(rows: &[AnyRow]) -> Result<Vec<ModelSummary>, StoreError> {
-    let mut models: Vec<ModelSummary> = Vec::new();
-    for row in rows {
-        let fields = Fields(row);
-        let name: ModelName = fields.parsed("model_name")?;
-        if models.last().is_none_or(|model| model.name != name) {
-            models.push(ModelSummary {
-                name,
-                latest_version: fields.count("latest_version")?,
-                versions: fields.count("versions")?,
-                environments: BTreeMap::new(),
-                updated_at: fields.time("updated_at")?,
-            });
-        }
-        if let (Some(environment), Some(model)) = (fields.parsed_option("environment")?, models.last_mut()) {
-            model.environments.insert(environment, fields.count("version")?);
-        }
-    }
-    Ok(models)
 }
 
 fn deployed_version(row: &AnyRow) -> Result<DeployedVersion, StoreError> {
@@ -291,13 +229,6 @@ fn event(row: &AnyRow) -> Result<DeploymentEvent, StoreError> {
         ended_at: fields.time_option("ended_at")?,
         cause: fields.word("cause", Cause::from_word)?,
     })
-}
-
-/// A version for each environment that has one.
-fn by_environment() -> RefOr<Schema> {
-    let version =
-        || ObjectBuilder::new().schema_type(Type::Integer).format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)));
-    Environment::ALL.iter().fold(ObjectBuilder::new(), |object, name| object.property(*name, version())).into()
 }
 
 fn version(row: &AnyRow) -> Result<VersionRecord, StoreError> {

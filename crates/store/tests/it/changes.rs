@@ -3,8 +3,8 @@ use std::{collections::BTreeMap, time::Duration};
 use contract::{Environment, Flavour, ModelName};
 use futures_util::future::join_all;
 use store::{
-    Cause, Change, DeployedVersion, Deployment, DeploymentLock, Lease, Locked, NewDeployment, NewVersion, Pushed, Store,
-    StoreError,
+    Cause, Change, DeployedVersion, Deployment, DeploymentLock, Lease, Locked, ModelFilter, NewDeployment, NewVersion,
+    Pushed, Store, StoreError,
 };
 
 use crate::{TTL, World};
@@ -289,9 +289,10 @@ async fn lists_go_on_page_by_page(world: World) {
         };
         store.serving.record_version(&leases[0], new).await.unwrap();
     }
-    let (models, next) = store.serving.models(None, 2).await.unwrap();
+    let (models, next) = store.serving.models(&ModelFilter { limit: 2, ..ModelFilter::default() }).await.unwrap();
     assert_eq!(models.iter().map(|model| model.name.as_str()).collect::<Vec<_>>(), ["aardvark", "titanic"]);
-    let (models, end) = store.serving.models(next.as_ref(), 2).await.unwrap();
+    let (models, end) =
+        store.serving.models(&ModelFilter { limit: 2, order: next.unwrap(), ..ModelFilter::default() }).await.unwrap();
     assert_eq!((models[0].name.as_str(), models.len(), end), ("zebra", 1, None));
 
     let (versions, next) = store.serving.model_versions(&model(), None, 2).await.unwrap();

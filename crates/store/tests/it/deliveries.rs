@@ -123,7 +123,7 @@ async fn two_hundred_deliveries_of_fifty_commits_with_repeats_and_sixty_four_at_
         })
         .map(|pipeline| pipeline.id)
         .collect();
-    let (pipelines, next) = store.pipelines.pipelines(Filter { limit: 1000, ..Filter::default() }).await.unwrap();
+    let (pipelines, next) = store.pipelines.pipelines(&Filter { limit: 1000, ..Filter::default() }).await.unwrap();
     assert_eq!((pipelines.len(), next), (50, None));
     assert_eq!(pipelines.iter().map(|pipeline| pipeline.id).collect::<BTreeSet<_>>(), mentioned);
     assert!(pipelines.iter().all(|pipeline| pipeline.phases.len() == 5));
@@ -141,7 +141,7 @@ async fn of_pushes_accepted_at_once_only_the_newest_stays_queued(world: World) {
     made.sort();
     let queued = store
         .pipelines
-        .pipelines(Filter { status: Some(PipelineStatus::Queued), limit: 1000, ..Filter::default() })
+        .pipelines(&Filter { status: Some(PipelineStatus::Queued), limit: 1000, ..Filter::default() })
         .await
         .unwrap()
         .0;
@@ -156,12 +156,12 @@ async fn of_pushes_accepted_at_once_only_the_newest_stays_queued(world: World) {
     }
     let (queued, _) = store
         .pipelines
-        .pipelines(Filter { status: Some(PipelineStatus::Queued), limit: 1000, ..Filter::default() })
+        .pipelines(&Filter { status: Some(PipelineStatus::Queued), limit: 1000, ..Filter::default() })
         .await
         .unwrap();
     assert_eq!(queued, []);
     let cancelled = Filter { status: Some(PipelineStatus::Cancelled), limit: 1000, ..Filter::default() };
-    let (cancelled, _) = store.pipelines.pipelines(cancelled).await.unwrap();
+    let (cancelled, _) = store.pipelines.pipelines(&cancelled).await.unwrap();
     assert_eq!(cancelled.len(), 199);
     assert!(
         cancelled.iter().all(|pipeline| pipeline

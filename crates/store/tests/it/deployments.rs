@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use contract::{Environment, Flavour, ModelName};
-use store::{Description, Lease, Locked, NewDeployment, NewVersion, Pushed, Store};
+use store::{Description, Lease, Locked, ModelFilter, NewDeployment, NewVersion, Pushed, Store};
 
 use crate::{TTL, World};
 
@@ -152,7 +152,7 @@ async fn versions_are_recorded_once_and_listed_with_their_lineage_and_environmen
     assert_eq!((versions[1].pipeline_id, versions[1].mlflow_run_id.as_deref()), (first.pipeline_id, Some("run-1")));
     assert_eq!((versions[1].repo.as_str(), versions[1].flavour), ("octocat/titanic", Flavour::Onnx));
 
-    let (models, _) = world.store.serving.models(None, 50).await.unwrap();
+    let (models, _) = world.store.serving.models(&ModelFilter { limit: 50, ..ModelFilter::default() }).await.unwrap();
     assert_eq!(models.len(), 1);
     assert_eq!((models[0].name.clone(), models[0].latest_version, models[0].versions), (model(), 10, 2));
     assert_eq!(models[0].environments, BTreeMap::from([("dev".parse().unwrap(), 9), ("staging".parse().unwrap(), 9)]));

@@ -51,7 +51,7 @@ async fn what_was_acknowledged_before_a_kill_is_whole_and_nothing_is_half(world:
         victim.wait().unwrap();
 
         let store = Store::open(&world.url).await.unwrap();
-        let (pipelines, _) = store.pipelines.pipelines(Filter { limit: 10_000, ..Filter::default() }).await.unwrap();
+        let (pipelines, _) = store.pipelines.pipelines(&Filter { limit: 10_000, ..Filter::default() }).await.unwrap();
         assert!(pipelines.len() as u64 >= acknowledged && acknowledged >= 50 * round);
         assert!(pipelines.iter().all(|pipeline| pipeline.phases.len() == 5));
         for number in 1..=acknowledged {
@@ -78,7 +78,7 @@ async fn a_write_of_another_process_makes_ours_wait_and_not_fail(world: World) {
         }
     };
     tokio::join!(work(world.store.clone(), 0), work(theirs, 1));
-    let (pipelines, _) = world.store.pipelines.pipelines(Filter { limit: 1000, ..Filter::default() }).await.unwrap();
+    let (pipelines, _) = world.store.pipelines.pipelines(&Filter { limit: 1000, ..Filter::default() }).await.unwrap();
     assert_eq!(pipelines.len(), 80);
 }
 
@@ -95,7 +95,7 @@ async fn open_at_once(url: &str) {
         opened.unwrap();
     }
     let store = Store::open(url).await.unwrap();
-    assert_eq!(store.pipelines.pipelines(Filter { limit: 100, ..Filter::default() }).await.unwrap().0.len(), 8);
+    assert_eq!(store.pipelines.pipelines(&Filter { limit: 100, ..Filter::default() }).await.unwrap().0.len(), 8);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
@@ -141,7 +141,7 @@ async fn who_gives_up_in_the_middle_of_a_write_leaves_nothing_half_and_no_lock(w
         let _ = taking.await;
     }
     while world.store.pipelines.take_next("patient", TTL).await.unwrap().is_some() {}
-    let (running, _) = world.store.pipelines.pipelines(Filter { limit: 100, ..Filter::default() }).await.unwrap();
+    let (running, _) = world.store.pipelines.pipelines(&Filter { limit: 100, ..Filter::default() }).await.unwrap();
     assert_eq!(running.iter().filter(|pipeline| pipeline.status == PipelineStatus::Running).count(), 60);
     assert_eq!(world.store.pipelines.unsent_jobs(100).await.unwrap(), []);
 }

@@ -29,6 +29,7 @@ mod leases;
 mod logs;
 mod model_servers;
 mod outages;
+mod overview;
 mod pipelines;
 mod postgres;
 mod repos;

@@ -108,7 +108,7 @@ async fn pipelines_are_listed_newest_first_page_by_page_and_filtered(world: Worl
     let mut seen = Vec::new();
     let mut after = None;
     loop {
-        let (page, next) = world.store.pipelines.pipelines(Filter { limit: 3, after, ..Filter::default() }).await.unwrap();
+        let (page, next) = world.store.pipelines.pipelines(&Filter { limit: 3, after, ..Filter::default() }).await.unwrap();
         seen.extend(page.iter().map(|pipeline| pipeline.id));
         after = next;
         if after.is_none() {
@@ -119,7 +119,7 @@ async fn pipelines_are_listed_newest_first_page_by_page_and_filtered(world: Worl
 
     world.store.pipelines.request_cancel(ids[0]).await.unwrap();
     let list = async |filter: Filter| {
-        let (page, _) = world.store.pipelines.pipelines(Filter { limit: 100, ..filter }).await.unwrap();
+        let (page, _) = world.store.pipelines.pipelines(&Filter { limit: 100, ..filter }).await.unwrap();
         page.len()
     };
     assert_eq!(list(Filter { branch: Some("dev".to_owned()), ..Filter::default() }).await, 3);

@@ -1,14 +1,9 @@
-import { useState } from 'react'
 import { Link } from 'react-router'
-import { Button, cx, Icon, plural, RelativeTime } from '../../ui'
-import type { Attention } from './attention'
-
-const SHOWN = 4
+import { cx, Icon, plural, RelativeTime } from '../../ui'
+import type { AttentionSummary } from './attention'
 
 /** What needs a person, each with what to do. */
-export function AttentionList({ items }: { items: readonly Attention[] }) {
-  const [all, setAll] = useState(false)
-  const shown = all ? items : items.slice(0, SHOWN)
+export function AttentionList({ items, hidden }: AttentionSummary) {
   if (items.length === 0) {
     return (
       <p className="flex items-center gap-2 p-3 text-muted">
@@ -20,7 +15,7 @@ export function AttentionList({ items }: { items: readonly Attention[] }) {
   return (
     <>
       <ul>
-        {shown.map((item) => (
+        {items.map((item) => (
           <li key={item.key} className="flex gap-2 border-b border-line px-3 py-2 last:border-0">
             <span className={cx('pt-0.5', item.tone === 'danger' ? 'text-danger' : 'text-warning')}>
               <Icon name={item.tone === 'danger' ? 'cross' : 'warning'} />
@@ -34,7 +29,7 @@ export function AttentionList({ items }: { items: readonly Attention[] }) {
                   </span>
                 )}
               </p>
-              <p className="text-muted wrap-anywhere">{item.detail}</p>
+              <p className="line-clamp-3 text-muted wrap-anywhere">{item.detail}</p>
               <p>
                 {item.todo}{' '}
                 <Link to={item.link.to} className="link whitespace-nowrap underline">
@@ -45,10 +40,19 @@ export function AttentionList({ items }: { items: readonly Attention[] }) {
           </li>
         ))}
       </ul>
-      {items.length > SHOWN && (
-        <Button look="quiet" size="small" className="m-1" aria-expanded={all} onClick={() => setAll(!all)}>
-          {all ? 'Fewer' : plural(items.length - SHOWN, 'more', 'more')}
-        </Button>
+      {hidden.pipelines + hidden.repos > 0 && (
+        <p className="flex flex-wrap gap-x-4 border-t border-line px-3 py-2">
+          {hidden.pipelines > 0 && (
+            <Link to="/pipelines?attention=true" className="link">
+              {plural(hidden.pipelines, 'more pipeline')}
+            </Link>
+          )}
+          {hidden.repos > 0 && (
+            <Link to="/repositories?attention=true" className="link">
+              {plural(hidden.repos, 'more repository', 'more repositories')}
+            </Link>
+          )}
+        </p>
       )}
     </>
   )

@@ -1,12 +1,17 @@
-import type { PipelineRecord } from '../../api'
-import { Duration, PhaseBar, RelativeTime, StatusBadge, Table } from '../../ui'
+import { listed, usePipelines } from '../../api'
+import { Duration, ErrorState, PhaseBar, RelativeTime, Skeleton, StatusBadge, Table } from '../../ui'
+
+const SHOWN = 10
 
 /** The newest pipelines in short. */
-export function Latest({ pipelines }: { pipelines: readonly PipelineRecord[] }) {
+export function Latest() {
+  const query = usePipelines({}, SHOWN)
+  if (query.isPending) return <Skeleton lines={SHOWN} height="h-8" />
+  if (query.isError && !query.data) return <ErrorState error={query.error} title="The pipelines could not be loaded" onRetry={() => void query.refetch()} />
   return (
     <Table
       label="Latest pipelines"
-      rows={pipelines}
+      rows={listed(query.data).items}
       rowKey={(pipeline) => pipeline.id}
       href={(pipeline) => `/pipelines/${pipeline.id}`}
       columns={[

@@ -1,27 +1,47 @@
 import { Link } from 'react-router'
-import { ENVIRONMENTS, useModelDetails, type Environment, type ModelDetail, type ModelSummary } from '../../api'
-import { plural, RelativeTime } from '../../ui'
+import { ENVIRONMENTS, type Environment, listed, type ModelSummary, type Overview, useModels } from '../../api'
+import { ErrorState, formatCount, plural, RelativeTime, Skeleton } from '../../ui'
 
-/** Each needs a request of its own for since when its versions serve. */
 const SHOWN = 8
 
-function Cell({ model, detail, environment }: { model: ModelSummary; detail: ModelDetail | undefined; environment: Environment }) {
+function Cell({ model, environment }: { model: ModelSummary; environment: Environment }) {
   const version = model.environments[environment]
   if (version === undefined) return <span className="text-faint">–</span>
-  const deployment = detail?.deployments.find((one) => one.environment === environment && one.version === version)
+  const since = model.deployed_at[environment]
   return (
     <>
       <span className="font-medium">v{version}</span>
-      <span className="block min-h-5 text-sm text-muted">{deployment && <RelativeTime at={deployment.deployed_at} />}</span>
+      <span className="block min-h-5 text-sm text-muted">{since && <RelativeTime at={since} />}</span>
     </>
   )
 }
 
-/** Which version of each model serves where. */
-export function ModelMatrix({ models }: { models: readonly ModelSummary[] }) {
-  const shown = [...models].sort((one, other) => other.updated_at.localeCompare(one.updated_at)).slice(0, SHOWN)
-  const details = useModelDetails(shown.map((model) => model.name))
-  if (models.length === 0) return <p className="p-3 text-muted">No model yet. The first push that passes its gates brings one to dev.</p>
+/** How many models serve in an environment, and the way to them. */
+function Head({ environment, count }: { environment: Environment; count: number }) {
+  return (
+    <th scope="col" className="px-2 py-1.5 font-medium">
+      {environment}{' '}
+      {count > 0 && (
+        <Link to={`/models?environment=${environment}`} className="link tabular-nums" aria-label={`${plural(count, 'model')} in ${environment}`}>
+          {formatCount(count)}
+        </Link>
+      )}
+    </th>
+  )
+}
+
+/** Which version of each model serves where: of the models with the newest versions. */
+export function ModelMatrix({ counts }: { counts: Overview['models'] }) {
+  const query = useModels({ sort: 'updated' }, SHOWN)
+  if (counts.models === 0) return <p className="p-3 text-muted">No model yet. The first push that passes its gates deploys one to dev.</p>
+  if (query.isPending) return <Skeleton lines={8} className="p-3" />
+  if (query.isError && !query.data) {
+    return (
+      <div className="p-3">
+        <ErrorState error={query.error} title="The models could not be loaded" onRetry={() => void query.refetch()} />
+      </div>
+    )
+  }
   return (
     <div className="overflow-x-auto">
       <table className="w-full" aria-label="Models by environment">
@@ -31,14 +51,12 @@ export function ModelMatrix({ models }: { models: readonly ModelSummary[] }) {
               Model
             </th>
             {ENVIRONMENTS.map((environment) => (
-              <th key={environment} scope="col" className="px-2 py-1.5 font-medium">
-                {environment}
-              </th>
+              <Head key={environment} environment={environment} count={counts.deployed[environment] ?? 0} />
             ))}
           </tr>
         </thead>
         <tbody>
-          {shown.map((model) => (
+          {listed(query.data).items.map((model) => (
             <tr key={model.name} className="relative border-b border-line align-top last:border-0 has-[a:hover]:bg-raised">
               <th scope="row" className="min-w-28 py-1.5 pr-2 pl-3 text-left font-medium wrap-anywhere">
                 <Link to={`/models/${encodeURIComponent(model.name)}`} className="after:absolute after:inset-0">
@@ -48,16 +66,16 @@ export function ModelMatrix({ models }: { models: readonly ModelSummary[] }) {
               </th>
               {ENVIRONMENTS.map((environment) => (
                 <td key={environment} className="px-2 py-1.5 sm:whitespace-nowrap">
-                  <Cell model={model} detail={details.get(model.name)} environment={environment} />
+                  <Cell model={model} environment={environment} />
                 </td>
               ))}
             </tr>
           ))}
         </tbody>
       </table>
-      {models.length > SHOWN && (
-        <Link to="/models" className="link block px-3 py-2">
-          All {plural(models.length, 'model')}
+      {counts.models > SHOWN && (
+        <Link to="/models?sort=updated" className="link block px-3 py-2">
+          All {plural(counts.models, 'model')}
         </Link>
       )}
     </div>

@@ -1,6 +1,6 @@
 import { Link } from 'react-router'
-import type { PipelineRecord } from '../../api'
-import { Duration, PhaseBar, plural, StatusBadge } from '../../ui'
+import { listed, type Overview, type PipelineRecord, usePipelines } from '../../api'
+import { Duration, ErrorState, formatCount, PhaseBar, Skeleton, StatusBadge } from '../../ui'
 
 const SHOWN = 8
 
@@ -24,22 +24,39 @@ function Row({ pipeline }: { pipeline: PipelineRecord }) {
   )
 }
 
-/** What is under way; those that run before those that wait. */
-export function Running({ pipelines }: { pipelines: readonly PipelineRecord[] }) {
-  const ordered = [...pipelines.filter((one) => one.status === 'running'), ...pipelines.filter((one) => one.status === 'queued')]
-  if (ordered.length === 0) return <p className="p-3 text-muted">Nothing runs now. A push starts a pipeline.</p>
-  const hidden = ordered.length - SHOWN
+/** What is under way: those that run before those that wait. */
+export function Running({ counts }: { counts: Overview['pipelines']['all'] }) {
+  const running = usePipelines({ status: 'running' }, SHOWN)
+  const runs = listed(running.data).items.filter((one) => one.status === 'running')
+  // Asked for only where there is room for them.
+  const queued = usePipelines({ status: 'queued' }, SHOWN, counts.queued > 0 && running.isSuccess && runs.length < SHOWN)
+  const waits = counts.queued > 0 ? listed(queued.data).items : []
+  if (counts.running + counts.queued === 0 && runs.length === 0) return <p className="p-3 text-muted">Nothing is running. A push starts a pipeline.</p>
+  if (running.isPending) return <Skeleton lines={2} className="p-3" />
+  if (running.isError && !running.data) {
+    return <ErrorState error={running.error} title="The running pipelines could not be loaded" onRetry={() => void running.refetch()} />
+  }
+  const shown = [...runs, ...waits].slice(0, SHOWN)
+  const shownRuns = Math.min(runs.length, SHOWN)
+  const more = { running: counts.running - shownRuns, queued: counts.queued - (shown.length - shownRuns) }
   return (
     <>
       <ul>
-        {ordered.slice(0, SHOWN).map((pipeline) => (
+        {shown.map((pipeline) => (
           <Row key={pipeline.id} pipeline={pipeline} />
         ))}
       </ul>
-      {hidden > 0 && (
-        <Link to="/pipelines?status=queued" className="link block px-3 py-2">
-          {plural(hidden, 'more', 'more')}
-        </Link>
+      {(more.running > 0 || more.queued > 0) && (
+        <p className="flex flex-wrap gap-x-4 px-3 py-2">
+          {(['running', 'queued'] as const).map(
+            (status) =>
+              more[status] > 0 && (
+                <Link key={status} to={`/pipelines?status=${status}`} className="link">
+                  {formatCount(more[status])} more {status}
+                </Link>
+              ),
+          )}
+        </p>
       )}
     </>
   )

@@ -17,7 +17,7 @@ it('shows what runs, what needs a person and what serves', async () => {
   renderAt('/')
   const running = (await screen.findByRole('heading', { name: 'Running now' })).closest('section') as HTMLElement
   expect(await within(running).findByText('titanic-survival-example.ipynb')).toBeTruthy()
-  expect(await screen.findByText('acme/churn has no webhook yet')).toBeTruthy()
+  expect(await screen.findByText('No push to acme/churn has arrived yet')).toBeTruthy()
   const matrix = await screen.findByRole('table', { name: 'Models by environment' })
   expect(within(matrix).getByRole('link', { name: 'house-price' }).getAttribute('href')).toBe('/models/house-price')
 })
@@ -29,7 +29,7 @@ it('asks few questions', async () => {
     return undefined
   }
   renderAt('/')
-  await screen.findByText('acme/churn has no webhook yet')
+  await screen.findByText('No push to acme/churn has arrived yet')
   expect(asked.filter((path) => !path.startsWith('/api/models/')).length).toBeLessThanOrEqual(6)
 })
 
@@ -42,7 +42,7 @@ it('tells a fresh installation what to do first', async () => {
 })
 
 it('says what to do when the API fails', async () => {
-  server.intercept = (request) => (request.url.includes('/api/pipelines') ? problem(500, 'internal', 'The database is locked.') : undefined)
+  server.intercept = (request) => (request.url.includes('/api/overview') ? problem(500, 'internal', 'The database is locked.') : undefined)
   renderAt('/')
   expect(await screen.findByText('The database is locked.')).toBeTruthy()
   expect(screen.getByRole('button', { name: 'Try again' })).toBeTruthy()

@@ -3,7 +3,14 @@ import type { DayStatistics } from '../../api'
 import { dayName, formatShare, summarise } from './summary'
 
 const day = (change: Partial<DayStatistics>): DayStatistics => ({
-  date: '2026-11-21', succeeded: 0, failed: 0, cancelled: 0, skipped: 0, deployed: 0, median_seconds: null, ...change,
+  date: '2026-11-21',
+  succeeded: 0,
+  failed: 0,
+  cancelled: 0,
+  skipped: 0,
+  deployed: 0,
+  median_seconds: null,
+  ...change,
 })
 
 describe('summarise', () => {

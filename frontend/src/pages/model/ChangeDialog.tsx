@@ -1,8 +1,8 @@
-import { useEffect, useId, useRef, useState, type FormEvent } from 'react'
-import { asProblem, usePromote, useRollback, type DeploymentChange, type ModelDetail } from '../../api'
+import { type FormEvent, useEffect, useId, useRef, useState } from 'react'
+import { asProblem, type DeploymentChange, type ModelDetail, usePromote, useRollback } from '../../api'
 import { Button, Dialog, Duration, Icon, toast } from '../../ui'
 import { Comparison } from './Comparison'
-import { adviceForChange, isConfirmed, isStale, needsWord, WORD, type Change } from './promotion'
+import { adviceForChange, type Change, isConfirmed, isStale, needsWord, WORD } from './promotion'
 
 interface ChangeDialogProps {
   model: ModelDetail
@@ -58,7 +58,12 @@ export function ChangeDialog({ model, change, onClose, onBusy }: ChangeDialogPro
     }
   }
 
-  if (!change) return <Dialog open={false} onClose={close} title="" children={null} />
+  if (!change)
+    return (
+      <Dialog open={false} onClose={close} title="">
+        {null}
+      </Dialog>
+    )
   const stale = !busy && isStale(change, model)
   return (
     <Dialog

@@ -1,6 +1,6 @@
 import { useVersion } from '../../api'
 import { formatNumber, Skeleton } from '../../ui'
-import { metricRows, type Change } from './promotion'
+import { type Change, metricRows } from './promotion'
 
 function signed(value: number): string {
   if (value === 0) return 'the same'

@@ -3,7 +3,7 @@ import { Link } from 'react-router'
 import { ENVIRONMENTS, type Environment, type ModelDetail } from '../../api'
 import { Button, RelativeTime } from '../../ui'
 import { ChangeDialog } from './ChangeDialog'
-import { promotionFrom, rollbackOf, type Change } from './promotion'
+import { type Change, promotionFrom, rollbackOf } from './promotion'
 
 interface CardProps {
   model: ModelDetail

@@ -1,4 +1,4 @@
-import { useDeployments, type DeploymentEvent } from '../../api'
+import { type DeploymentEvent, useDeployments } from '../../api'
 import { Badge, Duration, EmptyState, ErrorState, LoadMore, RelativeTime, Skeleton, Table, type TableColumn } from '../../ui'
 import { causes } from './words'
 

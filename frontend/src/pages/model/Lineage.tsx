@@ -31,7 +31,9 @@ export function Lineage({ version }: { version: VersionDetail }) {
         {version.delivery_id ? <Name>{version.delivery_id}</Name> : 'None: a person started it'}
       </Step>
       <Step name="Commit" copy={version.commit_sha}>
-        <External href={links.commit}><Name>{`${version.repo}@${shortSha(version.commit_sha)}`}</Name></External>
+        <External href={links.commit}>
+          <Name>{`${version.repo}@${shortSha(version.commit_sha)}`}</Name>
+        </External>
       </Step>
       <Step name="Notebook" copy={version.notebook_path}>
         <Name>{version.notebook_path}</Name>
@@ -42,10 +44,18 @@ export function Lineage({ version }: { version: VersionDetail }) {
         </Link>
       </Step>
       <Step name="MLflow run" copy={version.mlflow_run_id}>
-        {version.mlflow_run_id ? <External href={links.mlflow_run}><Name>{version.mlflow_run_id}</Name></External> : 'None'}
+        {version.mlflow_run_id ? (
+          <External href={links.mlflow_run}>
+            <Name>{version.mlflow_run_id}</Name>
+          </External>
+        ) : (
+          'None'
+        )}
       </Step>
       <Step name="Registered in MLflow" copy={version.uri}>
-        <External href={links.mlflow_version}><Name>{version.uri}</Name></External>
+        <External href={links.mlflow_version}>
+          <Name>{version.uri}</Name>
+        </External>
         <span className="shrink-0 text-sm text-muted">
           <RelativeTime at={version.created_at} />
         </span>

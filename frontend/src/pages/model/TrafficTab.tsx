@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'react'
-import { useTraffic, type ModelDetail, type ModelTraffic } from '../../api'
+import { type ModelDetail, type ModelTraffic, useTraffic } from '../../api'
 import { EmptyState, ErrorState, formatClock, formatCount, formatNumber, LineChart, Panel, Skeleton, Table } from '../../ui'
 import { append, formatLatency, formatQuantile, noHistory, numbersOf, quantile, type Sample, type TrafficHistory } from './traffic'
 import { servedIn } from './words'
@@ -48,11 +48,7 @@ function Charts({ history }: { history: TrafficHistory }) {
         return (
           <Panel key={title} title={title}>
             <div className="min-h-48">
-              {known ? (
-                <LineChart label={title} height={160} zero series={series} formatX={clock} formatY={format} />
-              ) : (
-                <p className="text-muted">No request came in while this page was open.</p>
-              )}
+              {known ? <LineChart label={title} height={160} zero series={series} formatX={clock} formatY={format} /> : <p className="text-muted">No request came in while this page was open.</p>}
             </div>
           </Panel>
         )
@@ -87,7 +83,12 @@ export function TrafficTab({ model }: { model: ModelDetail }) {
             from: 'sm',
             cell: ({ version }) => servedIn(model.environments, version.version).join(', ') || '–',
           },
-          { key: 'rate', header: <abbr title="Requests per second">Req./s</abbr>, align: 'right', cell: ({ numbers }) => (numbers.perSecond === null ? '–' : formatNumber(Number(numbers.perSecond.toPrecision(3)))) },
+          {
+            key: 'rate',
+            header: <abbr title="Requests per second">Req./s</abbr>,
+            align: 'right',
+            cell: ({ numbers }) => (numbers.perSecond === null ? '–' : formatNumber(Number(numbers.perSecond.toPrecision(3)))),
+          },
           { key: 'errors', header: 'Errors', align: 'right', cell: ({ numbers }) => percent(numbers.errorShare) },
           { key: 'p50', header: 'p50', align: 'right', className: 'whitespace-nowrap', cell: ({ numbers }) => formatQuantile(numbers.p50) },
           { key: 'p95', header: 'p95', align: 'right', className: 'whitespace-nowrap', cell: ({ numbers }) => formatQuantile(numbers.p95) },

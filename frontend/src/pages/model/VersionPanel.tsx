@@ -1,10 +1,10 @@
-import { useVersion, type ModelManifest, type VersionDetail } from '../../api'
-import { CopyButton, ErrorState, Facts, formatBytes, formatCount, formatNumber, Panel, shortSha, Skeleton } from '../../ui'
+import { type ModelManifest, useVersion, type VersionDetail } from '../../api'
+import { CopyButton, ErrorState, Facts, formatBytes, formatCount, formatNumber, Panel, Skeleton, shortSha } from '../../ui'
 import { Lineage } from './Lineage'
 
 /** How the model is computed, and why so. */
 function flavourWords({ flavour, onnx, onnx_reason: reason }: ModelManifest): string {
-  if (flavour === 'onnx' && onnx) return `ONNX, ${onnx.variant}: proven on ${formatCount(onnx.rows_proven)} rows, largest difference ${formatNumber(onnx.max_difference)}`
+  if (flavour === 'onnx' && onnx) return `ONNX, ${onnx.variant}: verified on ${formatCount(onnx.rows_proven)} rows, largest difference ${formatNumber(onnx.max_difference)}`
   return `Its own Python library${reason ? `: ${reason}` : ''}`
 }
 

@@ -1,4 +1,4 @@
-import { useEffect, useRef, type ComponentProps } from 'react'
+import { type ComponentProps, useEffect, useRef } from 'react'
 import type { ModelDetail, VersionRecord } from '../../api'
 import { Badge, EmptyState, formatNumber, Icon, LoadMore, RelativeTime, Table, type TableColumn } from '../../ui'
 import { VersionPanel } from './VersionPanel'
@@ -50,7 +50,7 @@ function columnsOf(versions: readonly VersionRecord[], deployed: ModelDetail['en
 interface VersionsProps {
   model: ModelDetail
   versions: readonly VersionRecord[]
-  more: ComponentProps<typeof LoadMore>
+  more: Omit<ComponentProps<typeof LoadMore>, 'shown' | 'total'>
   selected: number | null
 }
 
@@ -71,7 +71,7 @@ export function Versions({ model, versions, more, selected }: VersionsProps) {
   return (
     <div className="flex flex-col gap-4">
       <Table label="Versions" rows={versions} columns={columnsOf(versions, model.environments, shown)} rowKey={(one) => one.version} href={(one) => `?version=${one.version}`} />
-      <LoadMore hasNextPage={hasNextPage} isFetchingNextPage={isFetchingNextPage} fetchNextPage={fetchNextPage} />
+      <LoadMore hasNextPage={hasNextPage} isFetchingNextPage={isFetchingNextPage} fetchNextPage={fetchNextPage} shown={versions.length} total={model.versions} />
       <div ref={panel} className="scroll-mt-16">
         {shown !== null && <VersionPanel name={model.name} version={shown} />}
       </div>

@@ -33,9 +33,7 @@ function ModelPage({ name }: { name: string }) {
 
   if (!model) {
     return (
-      <Page title={name}>
-        {query.isError ? <ErrorState error={query.error} title="The model could not be loaded" onRetry={() => void query.refetch()} /> : <Skeleton lines={12} height="h-8" />}
-      </Page>
+      <Page title={name}>{query.isError ? <ErrorState error={query.error} title="The model could not be loaded" onRetry={() => void query.refetch()} /> : <Skeleton lines={12} height="h-8" />}</Page>
     )
   }
   const rows = versions.data?.pages.flatMap((page) => page.items) ?? []
@@ -67,7 +65,7 @@ function ModelPage({ name }: { name: string }) {
         ) : versions.isError && !versions.data ? (
           <ErrorState error={versions.error} title="The versions could not be loaded" onRetry={() => void versions.refetch()} />
         ) : tab === 'metrics' ? (
-          <MetricCharts versions={rows} more={versions} />
+          <MetricCharts versions={rows} total={model.versions} more={versions} />
         ) : (
           <Versions model={model} versions={rows} more={versions} selected={Number(search.get('version')) || null} />
         )}

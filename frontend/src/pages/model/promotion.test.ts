@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { ApiProblem, type ModelDetail } from '../../api'
-import { adviceForChange, isConfirmed, isStale, metricRows, promotionFrom, rollbackOf, type Change } from './promotion'
+import { adviceForChange, type Change, isConfirmed, isStale, metricRows, promotionFrom, rollbackOf } from './promotion'
 
 const model: ModelDetail = {
   name: 'churn',
   latest_version: 5,
   versions: 5,
+  deployed_at: {},
   environments: { dev: 5, staging: 4 },
   updated_at: '2026-11-21T00:00:00Z',
   deployments: [
@@ -74,9 +75,12 @@ describe('metricRows', () => {
 
 describe('adviceForChange', () => {
   const problem = (code: string) => new ApiProblem({ code, status: 409, title: 'As the server says', detail: '' })
-  it.each(['confirmation_required', 'not_deployed', 'deployment_in_progress', 'model_refused', 'digest_mismatch', 'nothing_to_roll_back_to', 'model_server_unavailable', 'unreachable'])('has own words for %s', (code) => {
-    expect(adviceForChange(problem(code)).title).not.toBe('As the server says')
-  })
+  it.each(['confirmation_required', 'not_deployed', 'deployment_in_progress', 'model_refused', 'digest_mismatch', 'nothing_to_roll_back_to', 'model_server_unavailable', 'unreachable'])(
+    'has own words for %s',
+    (code) => {
+      expect(adviceForChange(problem(code)).title).not.toBe('As the server says')
+    },
+  )
   it('keeps the server’s words for others', () => {
     expect(adviceForChange(problem('new_code')).title).toBe('As the server says')
   })

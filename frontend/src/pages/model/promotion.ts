@@ -5,9 +5,7 @@ export const WORD = 'production'
 
 const after: Partial<Record<Environment, Environment>> = { dev: 'staging', staging: 'prod' }
 
-export type Change =
-  | { kind: 'promote'; from: Environment; to: Environment; version: number; former: number | null }
-  | { kind: 'rollback'; to: Environment; version: number; former: number }
+export type Change = { kind: 'promote'; from: Environment; to: Environment; version: number; former: number | null } | { kind: 'rollback'; to: Environment; version: number; former: number }
 
 /** The promotion from an environment; or why there is none, for the button's tooltip; or null after the last one. */
 export function promotionFrom(model: ModelDetail, from: Environment): Change | string | null {

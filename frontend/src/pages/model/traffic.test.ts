@@ -7,13 +7,21 @@ const counters = (requests: number, change: Partial<VersionTraffic> = {}): Versi
   requests,
   errors: requests / 10,
   seconds_sum: requests * 0.01,
-  buckets: [{ le: 0.01, count: requests / 2 }, { le: 0.1, count: requests }, { le: null, count: requests }],
+  buckets: [
+    { le: 0.01, count: requests / 2 },
+    { le: 0.1, count: requests },
+    { le: null, count: requests },
+  ],
   ...change,
 })
 const at = (second: number, ...versions: VersionTraffic[]): ModelTraffic => ({ at: new Date(second * 1_000).toISOString(), versions })
 
 describe('quantile', () => {
-  const buckets = [{ le: 0.01, count: 50 }, { le: 0.1, count: 90 }, { le: null, count: 100 }]
+  const buckets = [
+    { le: 0.01, count: 50 },
+    { le: 0.1, count: 90 },
+    { le: null, count: 100 },
+  ]
   it('lies on a straight line within its bucket', () => {
     expect(quantile(buckets, 0.25)?.seconds).toBeCloseTo(0.005)
     expect(quantile(buckets, 0.5)?.seconds).toBeCloseTo(0.01)
@@ -23,7 +31,16 @@ describe('quantile', () => {
     expect(quantile(buckets, 0.95)).toEqual({ seconds: 0.1, atLeast: true })
   })
   it('passes over empty buckets, in any order', () => {
-    expect(quantile([{ le: null, count: 10 }, { le: 0.2, count: 10 }, { le: 0.1, count: 0 }], 0.5)?.seconds).toBeCloseTo(0.15)
+    expect(
+      quantile(
+        [
+          { le: null, count: 10 },
+          { le: 0.2, count: 10 },
+          { le: 0.1, count: 0 },
+        ],
+        0.5,
+      )?.seconds,
+    ).toBeCloseTo(0.15)
   })
   it('is unknown without requests', () => {
     expect(quantile([{ le: 1, count: 0 }], 0.5)).toBeNull()

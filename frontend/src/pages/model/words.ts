@@ -1,11 +1,11 @@
-import { ENVIRONMENTS, type DeploymentEvent, type Environment, type ModelDetail, type VersionRecord } from '../../api'
+import { type DeploymentEvent, ENVIRONMENTS, type Environment, type ModelDetail, type VersionRecord } from '../../api'
 import { shortSha } from '../../ui'
 
 export const causes: Record<DeploymentEvent['cause'], string> = {
   push: 'A push passed its gates',
   promotion: 'Promoted',
   rollback: 'Rolled back',
-  revert: 'Put back after a failed change',
+  revert: 'Restored after a failed change',
 }
 
 /** The push that made a version: `acme/pricing@1a2b3c4d5e6f`. */

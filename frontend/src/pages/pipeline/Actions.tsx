@@ -1,5 +1,5 @@
 import { useState } from 'react'
-import { asProblem, isActive, useCancelPipeline, useRetryPipeline, type PipelineDetail } from '../../api'
+import { asProblem, isActive, type PipelineDetail, useCancelPipeline, useRetryPipeline } from '../../api'
 import { Button, toast } from '../../ui'
 import { RerunDialog } from './RerunDialog'
 

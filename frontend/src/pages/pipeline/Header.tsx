@@ -1,6 +1,6 @@
 import { Link } from 'react-router'
 import { isActive, type PipelineDetail } from '../../api'
-import { Badge, Duration, External, RelativeTime, shortSha, StatusBadge } from '../../ui'
+import { Badge, Duration, External, RelativeTime, StatusBadge, shortSha } from '../../ui'
 
 /** The facts of a pipeline in one line. */
 export function HeaderFacts({ pipeline }: { pipeline: PipelineDetail }) {

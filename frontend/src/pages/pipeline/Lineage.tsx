@@ -1,6 +1,6 @@
 import { Link } from 'react-router'
-import { useVersion, type PipelineDetail } from '../../api'
-import { CopyButton, ErrorState, External, Facts, formatBytes, Panel, shortSha, Skeleton } from '../../ui'
+import { type PipelineDetail, useVersion } from '../../api'
+import { CopyButton, ErrorState, External, Facts, formatBytes, Panel, Skeleton, shortSha } from '../../ui'
 
 /** The files of the model that the run made. */
 export function Artifacts({ pipeline }: { pipeline: PipelineDetail }) {
@@ -18,7 +18,9 @@ export function Artifacts({ pipeline }: { pipeline: PipelineDetail }) {
             <li key={name} className="flex items-center gap-2 border-b border-line px-3 py-0.5 last:border-0">
               <span className="min-w-0 flex-1 font-mono text-sm wrap-anywhere">{name}</span>
               <span className="text-sm text-muted tabular-nums">{formatBytes(file.size)}</span>
-              <code className="font-mono text-xs text-faint max-sm:hidden" title={file.sha256}>{shortSha(file.sha256)}</code>
+              <code className="font-mono text-xs text-faint max-sm:hidden" title={file.sha256}>
+                {shortSha(file.sha256)}
+              </code>
               <CopyButton text={file.sha256} label={`Copy the SHA-256 digest of ${name}`} />
             </li>
           ))}
@@ -37,10 +39,24 @@ export function Lineage({ pipeline }: { pipeline: PipelineDetail }) {
     <Panel title="Lineage">
       <Facts
         rows={[
-          ['Commit', <External href={links.commit}><code className={short}>{commit_sha}</code></External>],
+          [
+            'Commit',
+            <External href={links.commit}>
+              <code className={short}>{commit_sha}</code>
+            </External>,
+          ],
           ['Notebook', <code className={short}>{pipeline.notebook_path}</code>],
           ['Delivery', delivery_id ? <code className={short}>{delivery_id}</code> : pipeline.manual ? 'none, started by hand' : '–'],
-          ['MLflow run', mlflow_run_id ? <External href={links.mlflow_run}><code className={short}>{mlflow_run_id}</code></External> : '–'],
+          [
+            'MLflow run',
+            mlflow_run_id ? (
+              <External href={links.mlflow_run}>
+                <code className={short}>{mlflow_run_id}</code>
+              </External>
+            ) : (
+              '–'
+            ),
+          ],
           [
             'Model',
             model_name && registry_version !== null ? (

@@ -1,7 +1,7 @@
 import { useState } from 'react'
 import { useNavigate } from 'react-router'
-import { useCreatePipeline, useParameters, type Parameter, type PipelineDetail } from '../../api'
-import { Button, Dialog, ErrorState, plural, shortSha, Skeleton, toast } from '../../ui'
+import { type Parameter, type PipelineDetail, useCreatePipeline, useParameters } from '../../api'
+import { Button, Dialog, ErrorState, plural, Skeleton, shortSha, toast } from '../../ui'
 import { ParameterField } from './ParameterField'
 import { initialFields, readFields } from './parameters'
 
@@ -28,7 +28,11 @@ function RerunForm({ pipeline, parameters, onSubmit }: RerunFormProps) {
         event.currentTarget.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus()
       }}
     >
-      {parameters.length === 0 && <p>The notebook has no cell tagged <code className="font-mono">parameters</code>, so there is nothing to set. It runs as it is.</p>}
+      {parameters.length === 0 && (
+        <p>
+          The notebook has no cell tagged <code className="font-mono">parameters</code>, so there is nothing to set. It runs as it is.
+        </p>
+      )}
       {parameters.map((parameter) => (
         <ParameterField
           key={parameter.name}

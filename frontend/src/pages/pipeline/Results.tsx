@@ -27,19 +27,37 @@ export function Metrics({ pipeline }: { pipeline: PipelineDetail }) {
           <table className="w-full tabular-nums">
             <thead>
               <tr className="border-b border-line text-xs text-faint">
-                <th scope="col" className="px-3 py-1.5 text-left font-medium">Metric</th>
-                <th scope="col" className="px-2 py-1.5 text-right font-medium">This run</th>
-                {champion && <th scope="col" className="px-2 py-1.5 text-right font-medium">Version {champion.version}</th>}
-                {champion && <th scope="col" className="px-3 py-1.5 text-right font-medium">Difference</th>}
+                <th scope="col" className="px-3 py-1.5 text-left font-medium">
+                  Metric
+                </th>
+                <th scope="col" className="px-2 py-1.5 text-right font-medium">
+                  This run
+                </th>
+                {champion && (
+                  <th scope="col" className="px-2 py-1.5 text-right font-medium">
+                    Version {champion.version}
+                  </th>
+                )}
+                {champion && (
+                  <th scope="col" className="px-3 py-1.5 text-right font-medium">
+                    Difference
+                  </th>
+                )}
               </tr>
             </thead>
             <tbody>
               {rows.map((row) => (
                 <tr key={row.name} className="border-b border-line last:border-0">
-                  <th scope="row" className="px-3 py-1 text-left font-mono text-sm font-normal wrap-anywhere">{row.name}</th>
+                  <th scope="row" className="px-3 py-1 text-left font-mono text-sm font-normal wrap-anywhere">
+                    {row.name}
+                  </th>
                   <td className="px-2 py-1 text-right font-medium">{formatNumber(row.value)}</td>
                   {champion && <td className="px-2 py-1 text-right text-muted">{formatNumber(row.champion)}</td>}
-                  {champion && <td className="px-3 py-1 text-right"><Difference value={row.difference} /></td>}
+                  {champion && (
+                    <td className="px-3 py-1 text-right">
+                      <Difference value={row.difference} />
+                    </td>
+                  )}
                 </tr>
               ))}
             </tbody>

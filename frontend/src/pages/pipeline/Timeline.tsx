@@ -1,5 +1,5 @@
 import { PHASES, type PhaseName, type PhaseRecord, type PhaseStatus, type PipelineDetail } from '../../api'
-import { cx, Duration, formatClock, Icon, statusWord, type IconName } from '../../ui'
+import { cx, Duration, formatClock, Icon, type IconName, statusWord } from '../../ui'
 
 const marks: Record<PhaseStatus, { icon: IconName; className: string }> = {
   pending: { icon: 'clock', className: 'text-faint' },
@@ -16,7 +16,12 @@ function Phase({ name, phase }: { name: PhaseName; phase: PhaseRecord | undefine
   const status = phase?.status ?? 'pending'
   const { icon, className } = marks[status]
   return (
-    <li className={cx('min-w-0 flex-1 basis-36 border-t-2 pt-1.5', status === 'running' ? 'border-accent' : status === 'succeeded' ? 'border-success' : status === 'failed' ? 'border-danger' : 'border-line')}>
+    <li
+      className={cx(
+        'min-w-0 flex-1 basis-36 border-t-2 pt-1.5',
+        status === 'running' ? 'border-accent' : status === 'succeeded' ? 'border-success' : status === 'failed' ? 'border-danger' : 'border-line',
+      )}
+    >
       <div className="flex items-center gap-1.5">
         <Icon name={icon} className={cx('size-4', className, status === 'running' && 'spin')} />
         <span className="font-medium">{name}</span>
@@ -49,7 +54,12 @@ export function Timeline({ pipeline }: { pipeline: PipelineDetail }) {
         ))}
       </ol>
       {errors.map((phase) => (
-        <div key={phase.name} role="note" tabIndex={(phase.error?.length ?? 0) > LONG ? 0 : undefined} className={cx('max-h-60 overflow-y-auto rounded-md border p-2', phase.status === 'failed' ? 'border-danger bg-danger-tint' : 'border-line bg-surface')}>
+        <div
+          key={phase.name}
+          role="note"
+          tabIndex={(phase.error?.length ?? 0) > LONG ? 0 : undefined}
+          className={cx('max-h-60 overflow-y-auto rounded-md border p-2', phase.status === 'failed' ? 'border-danger bg-danger-tint' : 'border-line bg-surface')}
+        >
           <span className="font-medium">{phase.status === 'failed' ? `${phase.name} failed: ` : `${phase.name}, an earlier attempt: `}</span>
           <span className="whitespace-pre-wrap wrap-anywhere">{phase.error}</span>
         </div>

@@ -1,6 +1,6 @@
 import { useState } from 'react'
 import { useLocation } from 'react-router'
-import { isActive, useNotebook, type PipelineDetail } from '../../api'
+import { isActive, type PipelineDetail, useNotebook } from '../../api'
 import { LogView } from '../../log/LogView'
 import { useLog, useLogVersion } from '../../log/useLog'
 import { cellsOf, progressOf } from '../../notebook/cells'
@@ -26,9 +26,22 @@ export function Workbench({ pipeline }: { pipeline: PipelineDetail }) {
   const progressText = progress && progress.total > 0 ? `${progress.done} of ${progress.total} cells` : undefined
 
   const notebookPanel = (
-    <Panel flush title={wide ? 'Notebook' : undefined} actions={wide && progressText ? <span className="text-sm text-muted tabular-nums">{progressText}</span> : undefined} className={`${HEIGHT} *:last:flex *:last:min-h-0 *:last:flex-1 *:last:flex-col`}>
-      {notebook.isPending && <div className="p-3"><Skeleton lines={8} /></div>}
-      {notebook.isError && <div className="p-3"><ErrorState error={notebook.error} title="The notebook could not be loaded" onRetry={() => void notebook.refetch()} /></div>}
+    <Panel
+      flush
+      title={wide ? 'Notebook' : undefined}
+      actions={wide && progressText ? <span className="text-sm text-muted tabular-nums">{progressText}</span> : undefined}
+      className={`${HEIGHT} *:last:flex *:last:min-h-0 *:last:flex-1 *:last:flex-col`}
+    >
+      {notebook.isPending && (
+        <div className="p-3">
+          <Skeleton lines={8} />
+        </div>
+      )}
+      {notebook.isError && (
+        <div className="p-3">
+          <ErrorState error={notebook.error} title="The notebook could not be loaded" onRetry={() => void notebook.refetch()} />
+        </div>
+      )}
       {notebook.data === null && (
         <div className="flex flex-col gap-3 p-3">
           <p className="text-muted">{active ? 'The notebook appears here as soon as it runs.' : 'The notebook did not run.'}</p>

@@ -1,5 +1,5 @@
 import { useParams } from 'react-router'
-import { usePipeline, type PipelineDetail } from '../../api'
+import { type PipelineDetail, usePipeline } from '../../api'
 import { ErrorState, Page, Skeleton } from '../../ui'
 import { Actions } from './Actions'
 import { HeaderFacts } from './Header'

@@ -1,65 +1,43 @@
-import { useEffect, useId, useState } from 'react'
-import { STATUSES } from '../../api'
-import { Button, statusWord } from '../../ui'
+import { useMemo, useState } from 'react'
+import { listed, STATUSES, useModels, useRepos } from '../../api'
+import { Button, SearchField, statusWord, useSettled } from '../../ui'
 import type { FilterField } from './filters'
 
-const DEBOUNCE_MS = 300
+/** How many names are suggested while one types. */
+const SUGGESTED = 10
 
-interface TextFieldProps {
-  label: string
+interface FieldProps {
   value: string
-  suggestions?: readonly string[]
-  search?: boolean
   onChange: (value: string) => void
 }
 
-/** A field that reports what was typed after a short rest. */
-function TextField({ label, value, suggestions = [], search = false, onChange }: TextFieldProps) {
-  const id = useId()
+function RepoField({ value, onChange }: FieldProps) {
   const [typed, setTyped] = useState(value)
-  useEffect(() => setTyped(value), [value])
-  useEffect(() => {
-    if (typed === value) return
-    const timer = setTimeout(() => onChange(typed.trim()), DEBOUNCE_MS)
-    return () => clearTimeout(timer)
-  }, [typed, value, onChange])
-  return (
-    <>
-      <input
-        type="search"
-        aria-label={label}
-        placeholder={label}
-        className={`field min-w-0 ${search ? 'grow basis-48' : 'w-40 max-sm:grow'}`}
-        list={suggestions.length > 0 ? id : undefined}
-        value={typed}
-        onChange={(event) => setTyped(event.target.value)}
-        onKeyDown={(event) => event.key === 'Escape' && event.currentTarget.blur()}
-        {...(search ? { 'data-search': '' } : {})}
-      />
-      {suggestions.length > 0 && (
-        <datalist id={id}>
-          {suggestions.map((suggestion) => (
-            <option key={suggestion} value={suggestion} />
-          ))}
-        </datalist>
-      )}
-    </>
-  )
+  const names = listed(useRepos({ search: useSettled(typed) || undefined }, SUGGESTED).data).items.map((repo) => repo.full_name)
+  return <SearchField label="Repository" className="w-40 max-sm:grow" value={value} suggestions={names} onChange={onChange} onType={setTyped} />
+}
+
+function ModelField({ value, onChange }: FieldProps) {
+  const [typed, setTyped] = useState(value)
+  const names = listed(useModels({ search: useSettled(typed) || undefined }, SUGGESTED).data).items.map((model) => model.name)
+  return <SearchField label="Model" className="w-40 max-sm:grow" value={value} suggestions={names} onChange={onChange} onType={setTyped} />
 }
 
 interface FiltersProps {
   query: URLSearchParams
-  repos: readonly string[]
-  models: readonly string[]
   onChange: (field: FilterField, value: string) => void
   onClear: () => void
 }
 
-export function Filters({ query, repos, models, onChange, onClear }: FiltersProps) {
+export function Filters({ query, onChange, onClear }: FiltersProps) {
   const value = (field: FilterField) => query.get(field) ?? ''
+  const changes = useMemo(() => {
+    const of = (field: FilterField) => (text: string) => onChange(field, text)
+    return { search: of('search'), repo: of('repo'), branch: of('branch'), model: of('model') }
+  }, [onChange])
   return (
     <search className="flex flex-wrap items-center gap-2">
-      <TextField search label="Search what is loaded" value={value('text')} onChange={(text) => onChange('text', text)} />
+      <SearchField main label="Search pipelines" placeholder="Repository, branch, notebook, commit or model" className="grow basis-48" value={value('search')} onChange={changes.search} />
       <select aria-label="Status" className="field" value={value('status')} onChange={(event) => onChange('status', event.target.value)}>
         <option value="">Any status</option>
         {STATUSES.map((status) => (
@@ -68,9 +46,13 @@ export function Filters({ query, repos, models, onChange, onClear }: FiltersProp
           </option>
         ))}
       </select>
-      <TextField label="Repository" value={value('repo')} suggestions={repos} onChange={(text) => onChange('repo', text)} />
-      <TextField label="Branch" value={value('branch')} onChange={(text) => onChange('branch', text)} />
-      <TextField label="Model" value={value('model')} suggestions={models} onChange={(text) => onChange('model', text)} />
+      <RepoField value={value('repo')} onChange={changes.repo} />
+      <SearchField label="Branch" className="w-40 max-sm:grow" value={value('branch')} onChange={changes.branch} />
+      <ModelField value={value('model')} onChange={changes.model} />
+      <label className="flex items-center gap-2">
+        <input type="checkbox" checked={value('attention') === 'true'} onChange={(event) => onChange('attention', event.target.checked ? 'true' : '')} />
+        Needs attention
+      </label>
       {query.size > 0 && (
         <Button look="quiet" icon="cross" onClick={onClear}>
           Clear

@@ -1,5 +1,5 @@
 import { isActive, type PipelineRecord } from '../../api'
-import { Badge, Duration, PhaseBar, RelativeTime, shortSha, StatusBadge, type TableColumn } from '../../ui'
+import { Badge, Duration, PhaseBar, RelativeTime, StatusBadge, shortSha, type TableColumn } from '../../ui'
 
 /** The columns of a list of pipelines. */
 export const pipelineColumns: readonly TableColumn<PipelineRecord>[] = [

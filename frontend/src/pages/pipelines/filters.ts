@@ -1,8 +1,8 @@
-import { STATUSES, type PipelineFilter, type PipelineRecord } from '../../api'
+import { type PipelineFilter, STATUSES } from '../../api'
 
-const FIELDS = ['status', 'repo', 'branch', 'model'] as const
+const FIELDS = ['search', 'status', 'repo', 'branch', 'model'] as const
 
-export type FilterField = (typeof FIELDS)[number] | 'text'
+export type FilterField = (typeof FIELDS)[number] | 'attention'
 
 /** The filter that an address names. */
 export function filterOf(query: URLSearchParams): PipelineFilter {
@@ -12,6 +12,7 @@ export function filterOf(query: URLSearchParams): PipelineFilter {
     if (!value || (field === 'status' && !STATUSES.some((status) => status === value))) continue
     filter[field] = value
   }
+  if (query.get('attention') === 'true') filter.attention = true
   return filter
 }
 
@@ -21,14 +22,4 @@ export function withField(query: URLSearchParams, field: FilterField, value: str
   if (value === '') next.delete(field)
   else next.set(field, value)
   return next
-}
-
-/** Whether every word occurs somewhere in what the list shows of a pipeline. */
-export function matchesText(pipeline: PipelineRecord, text: string): boolean {
-  const { id, repo, branch, commit_sha, notebook_path, model_name, declared_version, reason } = pipeline
-  const all = [id, repo, branch, commit_sha, notebook_path, model_name, declared_version, reason].join(' ').toLowerCase()
-  return text
-    .toLowerCase()
-    .split(/\s+/)
-    .every((word) => all.includes(word))
 }

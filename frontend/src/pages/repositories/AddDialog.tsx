@@ -1,10 +1,9 @@
-import { useId, useMemo, useState, type FormEvent } from 'react'
+import { type FormEvent, useId, useMemo, useState } from 'react'
 import { useNavigate } from 'react-router'
 import { useAddRepo, useRepoCheck } from '../../api'
-import { Button, Dialog, ErrorState, toast } from '../../ui'
-import { parseRepo } from './parse'
+import { Button, Dialog, ErrorState, toast, useSettled } from '../../ui'
 import { Preview } from './Preview'
-import { useSettled } from './useSettled'
+import { parseRepo } from './parse'
 import { WebhookState } from './WebhookPanel'
 import { isLocal } from './words'
 
@@ -32,10 +31,7 @@ function AddForm({ onClose }: { onClose: () => void }) {
 
   const parsed = useMemo(() => parseRepo(text), [text])
   const name = parsed && 'fullName' in parsed ? parsed.fullName : null
-  const wanted = useMemo(
-    () => (name ? { full_name: name, branch: branch.trim() || 'main', notebook_glob: glob.trim() || '**/*.ipynb' } : null),
-    [name, branch, glob],
-  )
+  const wanted = useMemo(() => (name ? { full_name: name, branch: branch.trim() || 'main', notebook_glob: glob.trim() || '**/*.ipynb' } : null), [name, branch, glob])
   const settled = useSettled(wanted)
   const check = useRepoCheck(settled)
   const found = wanted && check.data?.full_name === wanted.full_name ? check.data : undefined
@@ -83,7 +79,7 @@ function AddForm({ onClose }: { onClose: () => void }) {
         <label className="flex flex-col gap-1">
           Notebooks
           <input className="field font-mono" value={glob} onChange={(event) => setGlob(event.target.value)} autoComplete="off" spellCheck={false} />
-          <span className="text-sm text-muted">A pattern for their paths: notebooks/**/*.ipynb</span>
+          <span className="text-sm text-muted">{'A pattern for their paths: notebooks/**/*.ipynb'}</span>
         </label>
       </div>
       <div className="min-h-40 rounded-md border border-line bg-canvas p-3">

@@ -65,7 +65,8 @@ export function Preview({ query, own }: PreviewProps) {
       {check.access === 'ok' && (
         <>
           <p className="text-muted wrap-anywhere">
-            {check.branches.length > 0 && `Matching ${check.branches.length === 1 ? 'branch' : 'branches'}: ${check.branches.slice(0, 12).join(', ')}${check.branches.length > 12 ? ' and others' : ''}`}
+            {check.branches.length > 0 &&
+              `Matching ${check.branches.length === 1 ? 'branch' : 'branches'}: ${check.branches.slice(0, 12).join(', ')}${check.branches.length > 12 ? ' and others' : ''}`}
           </p>
           <Notebooks check={check} />
         </>

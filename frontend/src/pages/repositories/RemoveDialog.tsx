@@ -1,5 +1,5 @@
 import { useNavigate } from 'react-router'
-import { useRemoveRepo, type Repo } from '../../api'
+import { type Repo, useRemoveRepo } from '../../api'
 import { Button, Dialog, ErrorState, toast } from '../../ui'
 import { isLocal } from './words'
 
@@ -36,7 +36,9 @@ export function RemoveDialog({ repo, open, onClose }: RemoveDialogProps) {
       <div className="flex flex-col gap-2">
         <p>Its pushes start no pipelines any more. Its pipelines, models and deployments stay as they are.</p>
         <p className="text-muted">
-          {isLocal(repo.full_name) ? 'A later push to the local remote registers it again.' : 'Take the webhook away on GitHub too, under Settings → Webhooks. You can add the repository again at any time.'}
+          {isLocal(repo.full_name)
+            ? 'A later push to the local remote registers it again.'
+            : 'Take the webhook away on GitHub too, under Settings → Webhooks. You can add the repository again at any time.'}
         </p>
         {remove.isError && <ErrorState error={remove.error} title="The repository was not removed" />}
       </div>

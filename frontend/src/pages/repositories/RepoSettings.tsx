@@ -1,9 +1,8 @@
-import { useId, useMemo, useState, type FormEvent } from 'react'
-import { useChangeRepo, useRepoCheck, type Repo } from '../../api'
-import { Button, ErrorState, Panel, toast } from '../../ui'
+import { type FormEvent, useId, useMemo, useState } from 'react'
+import { type Repo, useChangeRepo, useRepoCheck } from '../../api'
+import { Button, ErrorState, Panel, toast, useSettled } from '../../ui'
 import { changeOf, formOf, problemsOf, type RepoForm } from './change'
 import { Preview } from './Preview'
-import { useSettled } from './useSettled'
 
 const fields: readonly { key: keyof RepoForm; label: string; help: string; placeholder?: string }[] = [
   { key: 'branch', label: 'Branches', help: 'Comma-separated patterns: main, release/*' },

@@ -48,7 +48,15 @@ export function Configuration({ settings }: { settings: readonly Setting[] }) {
         </p>
       </div>
       <div className="flex flex-wrap items-center gap-x-4 gap-y-2">
-        <input type="search" data-search="" aria-label="Filter settings" placeholder="Filter  ( / )" className="field w-full sm:max-w-xs" value={text} onChange={(event) => setText(event.target.value)} />
+        <input
+          type="search"
+          data-search=""
+          aria-label="Filter settings"
+          placeholder="Filter  ( / )"
+          className="field w-full sm:max-w-xs"
+          value={text}
+          onChange={(event) => setText(event.target.value)}
+        />
         <label className="flex items-center gap-1.5">
           <input type="checkbox" className="accent-(--accent)" checked={onlySet} onChange={(event) => setOnlySet(event.target.checked)} />
           Only those that are set

@@ -1,6 +1,5 @@
 import { useReadiness } from '../../api'
-import { Badge, ErrorState, Panel, Skeleton } from '../../ui'
-import { dependencyAdvice, dependencyName } from '../dashboard/attention'
+import { Badge, dependencyAdvice, dependencyName, ErrorState, Panel, Skeleton } from '../../ui'
 
 /** Whether what mlsys depends on answers, asked for again and again. */
 export function Health() {
@@ -9,7 +8,13 @@ export function Health() {
   return (
     <Panel
       title="Health"
-      actions={query.data && <Badge tone={query.data.status === 'ready' ? 'success' : 'danger'} icon={query.data.status === 'ready' ? 'check' : 'cross'}>{query.data.status === 'ready' ? 'Ready' : 'Not ready'}</Badge>}
+      actions={
+        query.data && (
+          <Badge tone={query.data.status === 'ready' ? 'success' : 'danger'} icon={query.data.status === 'ready' ? 'check' : 'cross'}>
+            {query.data.status === 'ready' ? 'Ready' : 'Not ready'}
+          </Badge>
+        )
+      }
     >
       {query.isPending ? (
         <Skeleton lines={4} height="h-6" />
@@ -27,7 +32,7 @@ export function Health() {
                   </Badge>
                 ) : (
                   <Badge tone="danger" icon="cross">
-                    Away
+                    Unavailable
                   </Badge>
                 )}
               </div>

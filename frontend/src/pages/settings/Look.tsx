@@ -1,4 +1,4 @@
-import { Button, chooseTheme, Panel, useBindings, useTheme, type ThemeChoice } from '../../ui'
+import { Button, chooseTheme, Panel, type ThemeChoice, useBindings, useTheme } from '../../ui'
 
 const themes: readonly { choice: ThemeChoice; name: string }[] = [
   { choice: 'system', name: 'As the system' },

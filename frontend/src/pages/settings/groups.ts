@@ -19,9 +19,7 @@ export interface Group {
 /** Settings by what they are about, in a fixed order; groups without any are left out. */
 export function group(settings: readonly Setting[]): Group[] {
   const nameOf = (setting: Setting) => GROUPS.find((one) => one.of.test(setting.name))?.name ?? OTHER
-  return [...GROUPS.map((one) => one.name), OTHER]
-    .map((name) => ({ name, settings: settings.filter((setting) => nameOf(setting) === name) }))
-    .filter((one) => one.settings.length > 0)
+  return [...GROUPS.map((one) => one.name), OTHER].map((name) => ({ name, settings: settings.filter((setting) => nameOf(setting) === name) })).filter((one) => one.settings.length > 0)
 }
 
 /** Those whose name, value or explanation has every word of the text. */

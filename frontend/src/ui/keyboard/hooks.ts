@@ -1,5 +1,5 @@
 import { useEffect, useRef, useSyncExternalStore } from 'react'
-import { keyboard, type Binding } from './keyboard'
+import { type Binding, keyboard } from './keyboard'
 
 /** Binds keys while the component is there. The handlers may change at every render; the keys and texts may not. */
 export function useShortcuts(bindings: readonly Binding[]): void {

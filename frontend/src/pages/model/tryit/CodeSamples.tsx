@@ -1,6 +1,6 @@
 import { useState } from 'react'
 import { CopyButton, Tabs } from '../../../ui'
-import { curl, javascript, python, type Call } from './snippets'
+import { type Call, curl, javascript, python } from './snippets'
 
 const LANGUAGES = [
   { key: 'curl', label: 'curl', write: curl },

@@ -1,6 +1,6 @@
 import { useId } from 'react'
 import type { Column } from '../../../api'
-import { controlOf, mayBeEmpty, type Fields, type Problems } from './form'
+import { controlOf, type Fields, mayBeEmpty, type Problems } from './form'
 
 const typeWords: Record<Column['type'], string> = {
   boolean: 'true or false',
@@ -37,7 +37,15 @@ function Field({ column, value, problem, onChange }: FieldProps) {
         {column.name}
       </label>
       {control === 'checkbox' ? (
-        <input id={id} type="checkbox" className="size-5 accent-(--accent)" checked={value === 'true'} aria-invalid={problem !== undefined} aria-describedby={`${id}-help`} onChange={(event) => onChange(String(event.target.checked))} />
+        <input
+          id={id}
+          type="checkbox"
+          className="size-5 accent-(--accent)"
+          checked={value === 'true'}
+          aria-invalid={problem !== undefined}
+          aria-describedby={`${id}-help`}
+          onChange={(event) => onChange(String(event.target.checked))}
+        />
       ) : control === 'choice' ? (
         <select {...common}>
           <option value="">missing</option>

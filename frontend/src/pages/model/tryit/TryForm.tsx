@@ -1,13 +1,13 @@
-import { useState, type FormEvent, type ReactNode } from 'react'
-import { asProblem, usePredict, type ModelManifest, type Prediction } from '../../../api'
+import { type FormEvent, type ReactNode, useState } from 'react'
+import { asProblem, type ModelManifest, type Prediction, usePredict } from '../../../api'
 import { Button, ErrorState, Panel, Tabs } from '../../../ui'
 import { AnswerView } from './AnswerView'
-import { columnIn, exampleBody, exampleRows } from './form'
-import { FormFields } from './FormFields'
-import { predictUrl } from './snippets'
 import { CodeSamples } from './CodeSamples'
+import { FormFields } from './FormFields'
+import { columnIn, exampleBody, exampleRows } from './form'
+import { predictUrl } from './snippets'
 import type { Target } from './TryIt'
-import { useRequest, type Mode } from './useRequest'
+import { type Mode, useRequest } from './useRequest'
 
 const MODES: readonly { key: Mode; label: string }[] = [
   { key: 'form', label: 'Form' },

@@ -1,5 +1,5 @@
 import { useState } from 'react'
-import { ENVIRONMENTS, useVersion, type Environment, type ModelDetail } from '../../../api'
+import { ENVIRONMENTS, type Environment, type ModelDetail, useVersion } from '../../../api'
 import { EmptyState, ErrorState, Skeleton } from '../../../ui'
 import { TryForm } from './TryForm'
 

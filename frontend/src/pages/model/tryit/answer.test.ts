@@ -5,7 +5,10 @@ const base = { model_name: 'a', model_version: 1 }
 
 describe('sharesOf', () => {
   it('names the classes', () => {
-    expect(sharesOf({ ...base, predictions: ['b'], probabilities: [[0.2, 0.8]], classes: ['a', 'b'] }, 0)).toEqual([{ label: 'a', share: 0.2 }, { label: 'b', share: 0.8 }])
+    expect(sharesOf({ ...base, predictions: ['b'], probabilities: [[0.2, 0.8]], classes: ['a', 'b'] }, 0)).toEqual([
+      { label: 'a', share: 0.2 },
+      { label: 'b', share: 0.8 },
+    ])
   })
   it('counts them where they have no names', () => {
     expect(sharesOf({ ...base, predictions: [0], probabilities: [[1]] }, 0)).toEqual([{ label: '0', share: 1 }])

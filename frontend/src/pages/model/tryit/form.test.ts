@@ -61,8 +61,17 @@ describe('fieldsOf', () => {
 
 describe('examples', () => {
   it('become rows by column', () => {
-    const example = { columns: ['a', 'b'], data: [[1, 'x'], [2, null]] }
-    expect(exampleRows(example)).toEqual([{ a: 1, b: 'x' }, { a: 2, b: null }])
+    const example = {
+      columns: ['a', 'b'],
+      data: [
+        [1, 'x'],
+        [2, null],
+      ],
+    }
+    expect(exampleRows(example)).toEqual([
+      { a: 1, b: 'x' },
+      { a: 2, b: null },
+    ])
     expect(exampleBody(example)).toEqual([{ a: 1, b: 'x' }])
   })
   it('of tensors stay arrays', () => {

@@ -121,7 +121,10 @@ export function columnIn(detail: string, columns: readonly Column[]): string | n
   const quoted = /column ("(?:[^"\\]|\\.)*")/i.exec(detail)?.[1]
   if (quoted === undefined) return null
   // Names are quoted as in Rust: apart from \u{…} and \', as in JSON.
-  const json = quoted.replace(/\\u\{([0-9a-f]+)\}/gi, (_, code: string) => JSON.stringify(String.fromCodePoint(parseInt(code, 16))).slice(1, -1)).replaceAll("\\'", "'").replaceAll('\\0', '\\u0000')
+  const json = quoted
+    .replace(/\\u\{([0-9a-f]+)\}/gi, (_, code: string) => JSON.stringify(String.fromCodePoint(parseInt(code, 16))).slice(1, -1))
+    .replaceAll("\\'", "'")
+    .replaceAll('\\0', '\\u0000')
   try {
     const name: unknown = JSON.parse(json)
     return columns.find((column) => column.name === name)?.name ?? null

@@ -35,7 +35,17 @@ describe('Python', () => {
 
 describe('JavaScript', () => {
   it('means the same value, whatever it holds', () => {
-    const body = [...hostile.map((text) => Object.fromEntries([[text, text], ['__proto__', 1]])), null, [[]], { a: {} }]
+    const body = [
+      ...hostile.map((text) =>
+        Object.fromEntries([
+          [text, text],
+          ['__proto__', 1],
+        ]),
+      ),
+      null,
+      [[]],
+      { a: {} },
+    ]
     const read = new Function(`return ${scriptValue(body)}`) as () => unknown
     expect(JSON.stringify(read())).toBe(JSON.stringify(body))
   })

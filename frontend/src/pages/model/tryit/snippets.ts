@@ -38,8 +38,19 @@ export function pythonValue(value: unknown, indent = ''): string {
   if (typeof value === 'boolean') return value ? 'True' : 'False'
   if (typeof value !== 'object') return JSON.stringify(value)
   const deeper = `${indent}    `
-  if (Array.isArray(value)) return lines('[', value.map((item) => pythonValue(item, deeper)), ']', indent)
-  return lines('{', entriesOf(value).map(([key, item]) => `${JSON.stringify(key)}: ${pythonValue(item, deeper)}`), '}', indent)
+  if (Array.isArray(value))
+    return lines(
+      '[',
+      value.map((item) => pythonValue(item, deeper)),
+      ']',
+      indent,
+    )
+  return lines(
+    '{',
+    entriesOf(value).map(([key, item]) => `${JSON.stringify(key)}: ${pythonValue(item, deeper)}`),
+    '}',
+    indent,
+  )
 }
 
 export function python({ url, body }: Call): string {
@@ -50,9 +61,20 @@ export function python({ url, body }: Call): string {
 export function scriptValue(value: unknown, indent = ''): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value ?? null)
   const deeper = `${indent}    `
-  if (Array.isArray(value)) return lines('[', value.map((item) => scriptValue(item, deeper)), ']', indent)
+  if (Array.isArray(value))
+    return lines(
+      '[',
+      value.map((item) => scriptValue(item, deeper)),
+      ']',
+      indent,
+    )
   const key = (name: string) => (name === '__proto__' ? '["__proto__"]' : JSON.stringify(name))
-  return lines('{', entriesOf(value).map(([name, item]) => `${key(name)}: ${scriptValue(item, deeper)}`), '}', indent)
+  return lines(
+    '{',
+    entriesOf(value).map(([name, item]) => `${key(name)}: ${scriptValue(item, deeper)}`),
+    '}',
+    indent,
+  )
 }
 
 export function javascript({ url, body }: Call): string {

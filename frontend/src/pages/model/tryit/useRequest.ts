@@ -1,6 +1,6 @@
 import { useState } from 'react'
 import type { Column, ModelManifest } from '../../../api'
-import { exampleBody, exampleRows, fieldsOf, onlyRow, rowOf, type Fields, type Problems } from './form'
+import { exampleBody, exampleRows, type Fields, fieldsOf, onlyRow, type Problems, rowOf } from './form'
 
 export type Mode = 'form' | 'json'
 

@@ -14,19 +14,25 @@
 //! | `intake` | repositories, webhook deliveries, and what each of them started |
 //! | `pipelines` | pipelines and all that belongs to one: phases, leases, jobs, log, notebook |
 //! | `serving` | versions, deployments, who may change them, model-servers |
+//! | `tasks` | background work that is no pipeline: tasks, their leases and jobs |
+//! | `retention` | what is old enough to go, and its removal |
 
 mod db;
 mod error;
 mod intake;
 mod pipelines;
+mod retention;
 mod serving;
 mod store;
+mod tasks;
 
 pub use error::{Outage, StoreError};
 pub use intake::{Accepted, Intake, NewDelivery, NewPipeline, PipelineRef, Repo, RepoChange};
 pub use pipelines::{DayStatistics, Description, Details, Filter, Lease, LeaseState, Pipelines};
+pub use retention::{Cursor, Ended, OldVersion, Retention, VersionCursor};
 pub use serving::{
     Begun, Cause, Change, Claim, Deployment, DeploymentEvent, ModelSummary, NewDeployment, NewVersion, Serving, Standing,
     VersionRecord,
 };
 pub use store::Store;
+pub use tasks::{NewTask, TaskJob, TaskLease, TaskLeaseState, TaskRecord, Tasks};

@@ -34,6 +34,7 @@ mod postgres;
 mod repos;
 mod statistics;
 mod take;
+mod tasks;
 
 use std::{
     collections::BTreeMap,

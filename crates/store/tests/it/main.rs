@@ -32,6 +32,7 @@ mod outages;
 mod pipelines;
 mod postgres;
 mod repos;
+mod retention;
 mod statistics;
 mod take;
 mod tasks;

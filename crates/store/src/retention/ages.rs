@@ -24,25 +24,16 @@ impl Retention {
 
     /// The end of the newest of all ended pipelines but the last `count`; `None` if there are not more.
     pub async fn end_before_last(&self, count: u64) -> Result<Option<Timestamp>, StoreError> {
-        let query = sqlx::query(
-            "SELECT finished_at FROM pipelines WHERE finished_at IS NOT NULL ORDER BY finished_at DESC LIMIT 1 OFFSET $1",
-        );
-        let row = self.database.optional(query.bind(count.cast_signed())).await?;
+        let row = self.database.optional(sqlx::query(LAST).bind(count.cast_signed())).await?;
         row.map(|row| Fields(&row).time("finished_at")).transpose()
     }
 
     /// The end of the newest pipeline whose log and notebook no longer fit into so many bytes beside those of all that
     /// ended later; `None` if all fit.
     pub async fn end_before_log_bytes(&self, bytes: u64) -> Result<Option<Timestamp>, StoreError> {
-        let sql = format!(
-            "SELECT p.id, p.finished_at, {LOG_BYTES} AS bytes FROM (
-                 SELECT id, finished_at FROM pipelines WHERE finished_at IS NOT NULL AND (finished_at, id) < ($1, $2)
-                 ORDER BY finished_at DESC, id DESC LIMIT {MEASURED}) p
-             ORDER BY p.finished_at DESC, p.id DESC"
-        );
         let (mut cursor, mut sum) = (Cursor::END, 0_u64);
         loop {
-            let page = sqlx::query(AssertSqlSafe(sql.clone())).bind(cursor.ended).bind(cursor.id.clone());
+            let page = sqlx::query(AssertSqlSafe(measured())).bind(cursor.ended).bind(cursor.id.clone());
             let rows = self.database.all(page).await?;
             for row in &rows {
                 let fields = Fields(row);
@@ -63,3 +54,16 @@ impl Retention {
 pub(super) const LOG_BYTES: &str = "CAST(
     COALESCE((SELECT SUM(octet_length(l.lines)) FROM log_chunks l WHERE l.pipeline_id = p.id), 0)
     + COALESCE((SELECT octet_length(k.content) FROM notebooks k WHERE k.pipeline_id = p.id), 0) AS BIGINT)";
+
+pub(super) const LAST: &str =
+    "SELECT finished_at FROM pipelines WHERE finished_at IS NOT NULL ORDER BY finished_at DESC LIMIT 1 OFFSET $1";
+
+/// Measures the next of those that ended before the cursor `$1`, `$2`.
+pub(super) fn measured() -> String {
+    format!(
+        "SELECT p.id, p.finished_at, {LOG_BYTES} AS bytes FROM (
+             SELECT id, finished_at FROM pipelines WHERE finished_at IS NOT NULL AND (finished_at, id) < ($1, $2)
+             ORDER BY finished_at DESC, id DESC LIMIT {MEASURED}) p
+         ORDER BY p.finished_at DESC, p.id DESC"
+    )
+}

@@ -16,16 +16,12 @@ impl Retention {
     /// Removes deliveries that came before a moment, at most so many. The code host's redelivery of such a one is taken
     /// for a new one; its commit's pipelines are still known.
     pub async fn remove_deliveries(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
-        let delete = "DELETE FROM deliveries WHERE delivery_id IN (
-             SELECT delivery_id FROM deliveries WHERE received_at < $1 ORDER BY received_at LIMIT $2)";
-        self.remove(delete, before, limit).await
+        self.remove(DELIVERIES, before, limit).await
     }
 
     /// Removes tasks that ended before a moment, at most so many.
     pub async fn remove_tasks(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
-        let delete = "DELETE FROM tasks WHERE id IN (
-             SELECT id FROM tasks WHERE finished_at IS NOT NULL AND finished_at < $1 ORDER BY finished_at LIMIT $2)";
-        self.remove(delete, before, limit).await
+        self.remove(TASKS, before, limit).await
     }
 
     async fn remove(&self, delete: &'static str, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
@@ -35,3 +31,9 @@ impl Retention {
         Ok(removed)
     }
 }
+
+pub(super) const DELIVERIES: &str = "DELETE FROM deliveries WHERE delivery_id IN (
+    SELECT delivery_id FROM deliveries WHERE received_at < $1 ORDER BY received_at LIMIT $2)";
+
+pub(super) const TASKS: &str = "DELETE FROM tasks WHERE id IN (
+    SELECT id FROM tasks WHERE finished_at IS NOT NULL AND finished_at < $1 ORDER BY finished_at LIMIT $2)";

@@ -2,10 +2,13 @@
 //! pipelines of the last deployments of each model in each environment, and of those that rollbacks lead to.
 
 use contract::PipelineId;
-use sqlx::AssertSqlSafe;
 
 use super::{Retention, kept_deployments};
 use crate::{StoreError, db::fields::Fields};
+
+/// Ends an `EXISTS` that is to be looked up in an index, row by row: PostgreSQL would rather read a whole table for all of
+/// them together, and does not where there is an offset.
+pub(super) const ONE: &str = "LIMIT 1 OFFSET 0";
 
 /// Whether the pipeline `p` may go, if `deployments` (a parameter) of each model and environment are kept. A cancelled
 /// pipeline has no result; one that failed is the newest result until any other ends, one that succeeded until another
@@ -15,7 +18,7 @@ pub(crate) fn may_go(deployments: &str) -> String {
         format!(
             "EXISTS (SELECT 1 FROM pipelines n WHERE n.repo = p.repo AND n.branch = p.branch
                  AND n.notebook_path = p.notebook_path AND n.status = '{status}' AND n.id > p.id
-                 AND n.finished_at IS NOT NULL)"
+                 AND n.finished_at IS NOT NULL {ONE})"
         )
     };
     format!(
@@ -23,7 +26,7 @@ pub(crate) fn may_go(deployments: &str) -> String {
          AND (p.status = 'cancelled' OR {} OR (p.status = 'failed' AND {}))
          AND NOT EXISTS (SELECT 1 FROM deployment_history h WHERE h.pipeline_id = p.id AND (SELECT COUNT(*) FROM (
              SELECT 1 FROM deployment_history n WHERE n.model_name = h.model_name AND n.environment = h.environment
-                 AND n.generation > h.generation LIMIT {deployments}) x) < {deployments})",
+                 AND n.generation > h.generation LIMIT {deployments}) x) < {deployments} {ONE})",
         newer("succeeded"),
         newer("failed"),
     )
@@ -33,15 +36,15 @@ impl Retention {
     /// The pipelines of the deployments that rollbacks lead to, so many of each model and environment. Each rollback of a
     /// rollback goes further back, to deployments that need not be among the last ones.
     pub async fn rollback_pipelines(&self, deployments: u32) -> Result<Vec<PipelineId>, StoreError> {
-        let query = sqlx::query(AssertSqlSafe(
-            "WITH RECURSIVE back (former, pipeline_id, depth) AS (
-                 SELECT h.former, h.pipeline_id, 1 FROM deployments d JOIN deployment_history h ON h.generation = d.generation
-                 UNION ALL
-                 SELECT h.former, h.pipeline_id, b.depth + 1 FROM back b JOIN deployment_history h ON h.generation = b.former
-                 WHERE b.depth <= $1)
-             SELECT DISTINCT pipeline_id FROM back",
-        ));
-        let rows = self.database.all(query.bind(kept_deployments(deployments))).await?;
+        let rows = self.database.all(sqlx::query(ROLLBACKS).bind(kept_deployments(deployments))).await?;
         rows.iter().map(|row| Fields(row).parsed("pipeline_id")).collect()
     }
 }
+
+pub(super) const ROLLBACKS: &str = "WITH RECURSIVE back (former, pipeline_id, depth) AS (
+        SELECT h.former, h.pipeline_id, 1 FROM deployments d CROSS JOIN deployment_history h
+        WHERE h.generation = d.generation
+        UNION ALL
+        SELECT h.former, h.pipeline_id, b.depth + 1 FROM back b CROSS JOIN deployment_history h
+        WHERE h.generation = b.former AND b.depth <= $1)
+    SELECT DISTINCT pipeline_id FROM back";

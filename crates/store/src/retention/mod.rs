@@ -13,6 +13,8 @@ mod ages;
 mod history;
 mod kept;
 mod pipelines;
+#[cfg(test)]
+mod plans;
 mod space;
 mod versions;
 

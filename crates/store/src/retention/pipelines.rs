@@ -4,9 +4,15 @@ use contract::{Leftovers, PipelineId, PipelineStatus, TaskPayload};
 use jiff::Timestamp;
 use sqlx::AssertSqlSafe;
 
-use super::{Retention, ages::LOG_BYTES, kept::may_go, kept_deployments};
+use super::{
+    Retention,
+    ages::LOG_BYTES,
+    kept::{ONE, may_go},
+    kept_deployments,
+};
 use crate::{
     NewTask, StoreError,
+    db::dialect::Dialect,
     db::fields::{Fields, json},
     tasks,
 };
@@ -53,18 +59,7 @@ impl Retention {
         deployments: u32,
         kept: &[PipelineId],
     ) -> Result<(Vec<Ended>, Option<Cursor>), StoreError> {
-        let sql = format!(
-            "SELECT p.id, p.finished_at, CASE WHEN NOT {} AND {} THEN 1 ELSE 0 END AS may_go,
-                 CASE WHEN {UNBOUND} THEN 1 ELSE 0 END AS whole, {LOG_BYTES} AS log_bytes,
-                 (SELECT COUNT(*) FROM log_chunks l WHERE l.pipeline_id = p.id)
-                     + (SELECT COUNT(*) FROM notebooks k WHERE k.pipeline_id = p.id) AS log_rows
-             FROM (SELECT * FROM pipelines WHERE finished_at IS NOT NULL AND finished_at < $1
-                 AND (finished_at, id) > ($2, $3) ORDER BY finished_at, id LIMIT {LOOKED_AT}) p
-             ORDER BY p.finished_at, p.id",
-            self.database.dialect.among("p.id", "$4"),
-            may_go("$5"),
-        );
-        let query = sqlx::query(AssertSqlSafe(sql))
+        let query = sqlx::query(AssertSqlSafe(page(self.database.dialect)))
             .bind(before.as_millisecond())
             .bind(from.ended)
             .bind(from.id.clone())
@@ -93,19 +88,8 @@ impl Retention {
     /// Answers how many; 0 when nothing is left.
     pub async fn remove_logs(&self, ids: &[PipelineId], deployments: u32, limit: u32) -> Result<u64, StoreError> {
         let mut write = self.database.write().await?;
-        let of = format!("(SELECT p.id FROM pipelines p WHERE {} AND {})", write.dialect.among("p.id", "$1"), may_go("$2"));
-        let statements = [
-            format!(
-                "DELETE FROM log_chunks WHERE (pipeline_id, first_seq) IN (
-                     SELECT l.pipeline_id, l.first_seq FROM log_chunks l WHERE l.pipeline_id IN {of} LIMIT $3)"
-            ),
-            format!(
-                "DELETE FROM notebooks WHERE pipeline_id IN (
-                     SELECT k.pipeline_id FROM notebooks k WHERE k.pipeline_id IN {of} LIMIT $3)"
-            ),
-        ];
         let mut removed = 0;
-        for sql in statements {
+        for sql in logs(write.dialect) {
             let delete = sqlx::query(AssertSqlSafe(sql))
                 .bind(json(&ids)?)
                 .bind(kept_deployments(deployments))
@@ -128,39 +112,77 @@ impl Retention {
         mlflow_runs: bool,
     ) -> Result<u64, StoreError> {
         let mut write = self.database.write().await?;
-        let sql = format!(
-            "SELECT p.id, p.status, p.mlflow_run_id FROM pipelines p WHERE {} AND {} AND {UNBOUND}
-                 AND NOT EXISTS (SELECT 1 FROM log_chunks l WHERE l.pipeline_id = p.id)
-                 AND NOT EXISTS (SELECT 1 FROM notebooks k WHERE k.pipeline_id = p.id){}",
-            write.dialect.among("p.id", "$1"),
-            may_go("$2"),
-            write.dialect.locked(),
-        );
-        let found = sqlx::query(AssertSqlSafe(sql)).bind(json(&ids)?).bind(kept_deployments(deployments));
-        let (mut going, mut packages, mut runs) = (Vec::new(), Vec::new(), Vec::new());
+        let found = sqlx::query(AssertSqlSafe(going(write.dialect))).bind(json(&ids)?).bind(kept_deployments(deployments));
+        let (mut removed, mut packages, mut runs) = (Vec::new(), Vec::new(), Vec::new());
         for row in write.all(found).await? {
             let fields = Fields(&row);
             let id: PipelineId = fields.parsed("id")?;
-            going.push(id);
+            removed.push(id);
             // One that succeeded has removed its packages itself.
             if fields.word("status", PipelineStatus::from_word)? != PipelineStatus::Succeeded {
                 packages.push(id);
             }
             runs.extend(fields.get::<Option<String>>("mlflow_run_id")?.filter(|_| mlflow_runs));
         }
-        for (table, column) in [("phases", "pipeline_id"), ("jobs_to_send", "pipeline_id"), ("pipelines", "id")] {
+        for (table, column) in TABLES {
             let sql = format!("DELETE FROM {table} WHERE {}", write.dialect.among(column, "$1"));
-            write.run(sqlx::query(AssertSqlSafe(sql)).bind(json(&going)?)).await?;
+            write.run(sqlx::query(AssertSqlSafe(sql)).bind(json(&removed)?)).await?;
         }
         if !packages.is_empty() || !runs.is_empty() {
             let payload = TaskPayload::RemoveFiles(Leftovers { packages, runs, ..Leftovers::default() });
             tasks::create(&mut write, &NewTask::soon(payload)).await?;
         }
         write.commit().await?;
-        Ok(going.len() as u64)
+        Ok(removed.len() as u64)
     }
 }
 
 /// Whether no version came from the pipeline `p`.
-const UNBOUND: &str = "NOT EXISTS (SELECT 1 FROM versions v WHERE v.pipeline_id = p.id)
-    AND NOT EXISTS (SELECT 1 FROM deployment_history g WHERE g.pipeline_id = p.id)";
+const UNBOUND: &str = "NOT EXISTS (SELECT 1 FROM versions v WHERE v.pipeline_id = p.id LIMIT 1 OFFSET 0)
+    AND NOT EXISTS (SELECT 1 FROM deployment_history g WHERE g.pipeline_id = p.id LIMIT 1 OFFSET 0)";
+
+/// The tables that lose a pipeline's rows with it, and by which column.
+pub(super) const TABLES: [(&str, &str); 3] =
+    [("phases", "pipeline_id"), ("jobs_to_send", "pipeline_id"), ("pipelines", "id")];
+
+/// Looks at the next of those that ended before `$1`, after the cursor `$2`, `$3`.
+pub(super) fn page(dialect: Dialect) -> String {
+    format!(
+        "SELECT p.id, p.finished_at, CASE WHEN NOT {} AND {} THEN 1 ELSE 0 END AS may_go,
+             CASE WHEN {UNBOUND} THEN 1 ELSE 0 END AS whole, {LOG_BYTES} AS log_bytes,
+             (SELECT COUNT(*) FROM log_chunks l WHERE l.pipeline_id = p.id)
+                 + (SELECT COUNT(*) FROM notebooks k WHERE k.pipeline_id = p.id) AS log_rows
+         FROM (SELECT * FROM pipelines WHERE finished_at IS NOT NULL AND finished_at < $1
+             AND (finished_at, id) > ($2, $3) ORDER BY finished_at, id LIMIT {LOOKED_AT}) p
+         ORDER BY p.finished_at, p.id",
+        dialect.among("p.id", "$4"),
+        may_go("$5"),
+    )
+}
+
+/// Remove logs, and then notebooks, of the pipelines `$1`, at most `$3` rows each.
+pub(super) fn logs(dialect: Dialect) -> [String; 2] {
+    let of = format!("(SELECT p.id FROM pipelines p WHERE {} AND {})", dialect.among("p.id", "$1"), may_go("$2"));
+    [
+        format!(
+            "DELETE FROM log_chunks WHERE (pipeline_id, first_seq) IN (
+                 SELECT l.pipeline_id, l.first_seq FROM log_chunks l WHERE l.pipeline_id IN {of} LIMIT $3)"
+        ),
+        format!(
+            "DELETE FROM notebooks WHERE pipeline_id IN (
+                 SELECT k.pipeline_id FROM notebooks k WHERE k.pipeline_id IN {of} LIMIT $3)"
+        ),
+    ]
+}
+
+/// Finds those of the pipelines `$1` that may go whole, and locks them.
+pub(super) fn going(dialect: Dialect) -> String {
+    format!(
+        "SELECT p.id, p.status, p.mlflow_run_id FROM pipelines p WHERE {} AND {} AND {UNBOUND}
+             AND NOT EXISTS (SELECT 1 FROM log_chunks l WHERE l.pipeline_id = p.id {ONE})
+             AND NOT EXISTS (SELECT 1 FROM notebooks k WHERE k.pipeline_id = p.id {ONE}){}",
+        dialect.among("p.id", "$1"),
+        may_go("$2"),
+        dialect.locked(),
+    )
+}

@@ -24,8 +24,8 @@ use crate::Worker;
 
 /// How long ended tasks are kept.
 const TASKS: Duration = Duration::from_hours(7 * 24);
-/// How many pipelines lose their logs, or go, by one write.
-const PIPELINES: usize = 25;
+/// How many versions or pipelines go by one write.
+const BATCH: usize = 25;
 
 /// How many bytes of logs go by one write, if their rows are alike.
 const LOG_BYTES: u64 = 4 << 20;
@@ -45,6 +45,15 @@ pub struct Removed {
     pub deliveries: u64,
     /// Ended tasks.
     pub tasks: u64,
+}
+
+impl Removed {
+    /// How many megabytes of logs and notebooks, for people.
+    pub fn log_megabytes(&self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "for people")]
+        let bytes = self.log_bytes as f64;
+        bytes / 1e6
+    }
 }
 
 /// What the task does.
@@ -109,9 +118,13 @@ impl<T: FnMut(&Removed)> Sweep<'_, T> {
         let mut from = Some(VersionCursor::default());
         while let Some(cursor) = from {
             let (old, next) = retention.old_versions(&cursor, before, deployments, &self.kept).await?;
-            for version in &old {
-                let gone = !self.apply || self.paced(retention.remove_version(version, deployments)).await?;
-                self.removed.versions += u64::from(gone);
+            for some in old.chunks(BATCH) {
+                self.removed.versions += if self.apply {
+                    self.paced(retention.remove_versions(some, deployments)).await?
+                } else {
+                    some.len() as u64
+                };
+                (self.tell)(&self.removed);
             }
             from = next;
         }
@@ -136,11 +149,11 @@ impl<T: FnMut(&Removed)> Sweep<'_, T> {
             let (ended, next) = retention.ended_pipelines(&cursor, before, deployments, &self.kept).await?;
             let goes = |one: &Ended| one.whole && one.at < whole_before;
             let logs: Vec<_> = ended.iter().filter(|one| one.log_rows > 0 && (one.at < logs_before || goes(one))).collect();
-            for some in logs.chunks(PIPELINES) {
+            for some in logs.chunks(BATCH) {
                 self.remove_logs(some).await?;
             }
             let whole: Vec<_> = ended.iter().filter(|one| goes(one)).map(|one| one.id).collect();
-            for some in whole.chunks(PIPELINES) {
+            for some in whole.chunks(BATCH) {
                 self.remove_pipelines(some).await?;
             }
             from = next;

@@ -1,10 +1,11 @@
-//! Sends tickets to the queue: one for each pipeline that waits for a worker.
+//! Sends jobs to the queue: one for each pipeline and each task that waits for a worker.
 //!
 //! The store says what waits, so a queue that is away, or that lost everything, costs time and nothing else. Every backend
-//! does this; a ticket too many makes a worker look and find nothing.
+//! does this; a job too many makes a worker look and find nothing. It is no task itself: tasks need it to be sent.
 
 use std::time::Duration;
 
+use bus::JobKind;
 use contract::Job;
 use service::telemetry;
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -13,11 +14,11 @@ use crate::Backend;
 
 /// How often the store is asked when nobody calls.
 const SWEEP: Duration = Duration::from_millis(500);
-/// How many tickets are sent at once.
+/// How many jobs are sent at once.
 const BATCH: usize = 1000;
-/// How long tickets may gather after some were sent.
+/// How long jobs may gather after some were sent.
 const GATHER: Duration = Duration::from_millis(30);
-/// How long pipelines may wait beside an empty queue before it is taken that their tickets were lost.
+/// How long pipelines may wait beside an empty queue before it is taken that their jobs were lost.
 const LOST_AFTER: Duration = Duration::from_secs(3);
 
 /// Runs until the process stops.
@@ -32,22 +33,28 @@ pub(crate) async fn run(backend: &Backend) {
             _ = ticks.tick() => true,
             () = backend.process.shutdown.cancelled() => return,
         };
-        let sent = send_all(backend).await;
+        let sent = send_pipelines(backend).await;
         let watched = match sent {
-            Ok(()) if tick => watch.look(backend).await,
+            Ok(()) if tick => send_tasks_and_look(backend, &mut watch).await,
             sent => sent,
         };
         trouble.note(watched);
     }
 }
 
-async fn send_all(backend: &Backend) -> anyhow::Result<()> {
+/// What can wait for a tick: pushes come first.
+async fn send_tasks_and_look(backend: &Backend, watch: &mut Watch) -> anyhow::Result<()> {
+    send_tasks(backend).await?;
+    watch.look(backend).await
+}
+
+async fn send_pipelines(backend: &Backend) -> anyhow::Result<()> {
     loop {
         let unsent = backend.store.pipelines.unsent_jobs(BATCH).await?;
         if unsent.is_empty() {
             return Ok(());
         }
-        let jobs: Vec<Job> = unsent.iter().map(|&pipeline_id| Job { pipeline_id }).collect();
+        let jobs: Vec<Job> = unsent.iter().copied().map(Job::Pipeline).collect();
         backend.bus.queue.send_all(&jobs).await?;
         backend.store.pipelines.mark_sent(&unsent).await?;
         if unsent.len() < BATCH {
@@ -58,28 +65,57 @@ async fn send_all(backend: &Backend) -> anyhow::Result<()> {
     }
 }
 
-/// Looks whether tickets were lost: pipelines wait, and no ticket does.
+/// Sends the jobs of tasks that are due. Where there are more than a batch, the others follow with the next look.
+async fn send_tasks(backend: &Backend) -> anyhow::Result<()> {
+    let unsent = backend.store.tasks.unsent_jobs(BATCH).await?;
+    let jobs: Vec<Job> = unsent.iter().map(|task| Job::Task(task.id)).collect();
+    backend.bus.queue.send_all(&jobs).await?;
+    Ok(backend.store.tasks.mark_sent(&unsent).await?)
+}
+
+/// Looks whether jobs were lost: pipelines or tasks wait, and none of their jobs does.
 #[derive(Default)]
 struct Watch {
-    since: Option<Instant>,
+    pipelines: Waiting,
+    tasks: Waiting,
 }
+
+/// Since when something waits beside an empty queue.
+#[derive(Default)]
+struct Waiting(Option<Instant>);
 
 impl Watch {
     async fn look(&mut self, backend: &Backend) -> anyhow::Result<()> {
-        let waiting = backend.bus.queue.waiting().await?;
+        let (pipelines, tasks) = (&backend.store.pipelines, &backend.store.tasks);
+        let waiting = backend.bus.queue.waiting(JobKind::Pipelines).await?;
         telemetry::metrics::queue_depth(waiting);
         // The store is asked only beside an empty queue: to count a long line of pipelines costs it some time.
-        let takeable = if waiting == 0 { backend.store.pipelines.takeable().await? } else { 0 };
-        if takeable == 0 {
-            self.since = None;
-            return Ok(());
+        let takeable = if waiting == 0 { pipelines.takeable().await? } else { 0 };
+        if self.pipelines.too_long(takeable) {
+            tracing::info!(takeable, "pipelines wait and the queue is empty: their jobs are sent again");
+            pipelines.resend_all().await?;
         }
-        if self.since.get_or_insert_with(Instant::now).elapsed() >= LOST_AFTER {
-            self.since = None;
-            tracing::info!(takeable, "pipelines wait and the queue is empty: their tickets are sent again");
-            backend.store.pipelines.resend_all().await?;
+        let due = if backend.bus.queue.waiting(JobKind::Tasks).await? == 0 { tasks.due().await? } else { 0 };
+        if self.tasks.too_long(due) {
+            tracing::info!(due, "tasks wait and the queue is empty: their jobs are sent again");
+            tasks.resend_all().await?;
         }
         Ok(())
+    }
+}
+
+impl Waiting {
+    /// Whether so many have waited for too long by now.
+    fn too_long(&mut self, waiting: u64) -> bool {
+        if waiting == 0 {
+            self.0 = None;
+            return false;
+        }
+        let lost = self.0.get_or_insert_with(Instant::now).elapsed() >= LOST_AFTER;
+        if lost {
+            self.0 = None;
+        }
+        lost
     }
 }
 
@@ -94,11 +130,11 @@ impl Trouble {
         match (outcome, self.since) {
             (Err(error), None) => {
                 self.since = Some(Instant::now());
-                tracing::warn!(error = format!("{error:#}"), "tickets can't be sent; they will be");
+                tracing::warn!(error = format!("{error:#}"), "jobs can't be sent; they will be");
             }
             (Ok(()), Some(since)) => {
                 self.since = None;
-                tracing::info!(after_seconds = since.elapsed().as_secs(), "tickets are sent again");
+                tracing::info!(after_seconds = since.elapsed().as_secs(), "jobs are sent again");
             }
             _ => {}
         }

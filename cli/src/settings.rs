@@ -57,6 +57,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Setting> {
         service::CONNECTION_SETTINGS,
         backend::SETTINGS,
         worker::SETTINGS,
+        worker::tasks::retention::SETTINGS,
         worker::runner::SETTINGS,
         model_server::SETTINGS,
         OWN,

@@ -211,6 +211,7 @@ impl Ground {
         let store = store::Store::open(&format!("sqlite://{}", self.home.join("mlsys.db").display())).await?;
         // This home's lock is ours, so whoever held these leases and locks is dead, and so are the model-servers of before.
         store.pipelines.release_all_leases().await?;
+        store.tasks.release_all_leases().await?;
         store.serving.expire_locks().await?;
         store.serving.forget_servers().await?;
         let queue = bus::Queue::open(&format!("sqlite://{}", self.home.join("queue.db").display())).await?;

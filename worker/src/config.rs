@@ -8,7 +8,7 @@ use std::{
 
 use service::{Check, Connections, Secret, Setting, Settings, SettingsError};
 
-use crate::runner::KubernetesConfig;
+use crate::{runner::KubernetesConfig, tasks::retention::RetentionSettings};
 
 /// How long a phase may go on once its worker is to stop, in seconds, unless set.
 const GRACE_SECONDS: u64 = 30;
@@ -62,6 +62,8 @@ pub struct Tuning {
     pub run_timeout: Duration,
     /// One cell; none: only the run's time-out counts.
     pub cell_timeout: Option<Duration>,
+    /// How long what is kept.
+    pub retention: RetentionSettings,
 }
 
 /// Where notebooks run.
@@ -102,6 +104,7 @@ impl Tuning {
             memory_limit: memory.map(|megabytes| megabytes << 20).or_else(three_quarters_of_memory),
             run_timeout: seconds(check, "RUN_TIMEOUT_SECONDS", 3600),
             cell_timeout: cell.map(Duration::from_secs),
+            retention: RetentionSettings::read(settings, check),
         };
         if tuning.concurrency == 0 || tuning.concurrency > 256 {
             check.refuse("WORKER_CONCURRENCY", "must be between 1 and 256");

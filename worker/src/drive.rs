@@ -42,7 +42,7 @@ pub(crate) enum Next {
     Finish(serde_json::Value, End),
 }
 
-/// Works on pipelines until there is none to take: a ticket only says that there is work, and the store says which
+/// Works on pipelines until there is none to take: a job only says that there is work, and the store says which
 /// pipeline is next. Every outcome is recorded in the store; nothing is returned, because the queue has nothing left to
 /// decide.
 pub(crate) async fn work_off(worker: &Worker, shutdown: &CancellationToken) {
@@ -54,7 +54,7 @@ pub(crate) async fn work_off(worker: &Worker, shutdown: &CancellationToken) {
             },
             Ok(None) => return,
             Err(error) => {
-                // The dispatcher sends another ticket when the store is back.
+                // The dispatcher sends another job when the store is back.
                 tracing::warn!(%error, "no pipeline could be taken");
                 return;
             }

@@ -5,6 +5,7 @@
 //! - `phases`: one file a phase.
 //! - [`runner`]: runs a pipeline in a Kubernetes Job; `pods`: hands the lease to its pod and waits for its end.
 //! - [`process`]: the worker as a process of its own; `config`: its settings.
+//! - [`tasks`]: background work that is no pipeline; one file a kind.
 //! - `log`: a pipeline's log, numbered and stored in batches.
 //! - [`environments`]: Python environments for notebooks that name their dependencies, cached by content.
 //! - [`packager`]: the Python that packages a model inside the kernel that trained it.
@@ -25,6 +26,7 @@ mod phases;
 mod pods;
 pub mod process;
 mod run;
+pub mod tasks;
 mod worker;
 
 pub use config::{ProcessConfig, Runner, SETTINGS, Tuning};

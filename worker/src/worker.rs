@@ -5,13 +5,14 @@ use std::{
     sync::Arc,
 };
 
+use bus::JobKind;
 use contract::{Job, PipelineId, RepoName};
 use forge::{GitHub, Host, LocalGit};
 use service::health::check;
 use store::StoreError;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
-use crate::{Tuning, drive, environments::Environments, folder::WorkFolder, pods, runner::KubernetesRunner};
+use crate::{Tuning, drive, environments::Environments, folder::WorkFolder, pods, runner::KubernetesRunner, tasks};
 
 /// How a worker works.
 #[derive(Debug, Clone)]
@@ -115,11 +116,21 @@ impl Worker {
     pub async fn run(&self, queue: &bus::Queue, shutdown: CancellationToken) -> Result<(), bus::BusError> {
         let worker = self.clone();
         let token = shutdown.clone();
-        let handler = move |_ticket: Job| -> futures_util::future::BoxFuture<'static, ()> {
+        let handler = move |job: Job| -> futures_util::future::BoxFuture<'static, ()> {
             let (worker, token) = (worker.clone(), token.clone());
-            Box::pin(async move { drive::work_off(&worker, &token).await })
+            Box::pin(async move {
+                match job {
+                    Job::Pipeline(_) => drive::work_off(&worker, &token).await,
+                    Job::Task(id) => tasks::work(&worker, id, &token).await,
+                }
+            })
         };
-        let working = queue.work(&self.config.name, self.config.tuning.concurrency, shutdown.clone(), handler);
+        let _planning = AbortOnDropHandle::new(tokio::spawn(tasks::plan(self.clone())));
+        let work = |kind, concurrency| queue.work(kind, &self.config.name, concurrency, shutdown.clone(), handler.clone());
+        let working = async {
+            let pipelines = work(JobKind::Pipelines, self.config.tuning.concurrency);
+            tokio::try_join!(pipelines, work(JobKind::Tasks, tasks::CONCURRENCY)).map(drop)
+        };
         match &self.pods {
             Some(pods) => {
                 let _sweeping = AbortOnDropHandle::new(tokio::spawn(pods::sweep(self.clone(), pods.clone())));

@@ -7,6 +7,7 @@ mod logs;
 mod pipelines;
 mod predict;
 mod push;
+mod retention;
 mod run;
 mod settings;
 mod up;
@@ -50,6 +51,8 @@ enum Command {
     Predict(predict::Args),
     /// Check what mlsys needs on this machine
     Doctor(doctor::Args),
+    /// Count what is older than the settings keep; --apply removes it now
+    Retention(retention::Args),
     /// Prepare the Python environment that `up` and `run` use
     Prepare,
     /// Print every setting with its default
@@ -76,6 +79,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Run(args) => run::run(args, &settings).await,
         Command::Predict(args) => predict::run(args, &settings).await,
         Command::Doctor(args) => doctor::run(&args, &settings).await,
+        Command::Retention(args) => retention::run(&args, &settings).await,
         Command::Prepare => {
             crate::python::prepare(&settings).await?;
             Ok(ExitCode::SUCCESS)

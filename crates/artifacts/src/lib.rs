@@ -8,6 +8,7 @@ mod error;
 mod folder;
 mod keys;
 mod location;
+mod retention;
 mod store;
 
 pub use error::Error;

@@ -139,35 +139,51 @@ text_id!(
     }
 );
 
-/// A pipeline: one notebook of one commit, from download to deploy. Ordered by creation time (UUID version 7).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
-#[serde(transparent)]
-#[schema(value_type = String, format = "uuid")]
-pub struct PipelineId(Uuid);
+macro_rules! uuid_id {
+    ($(#[$doc:meta])* $name:ident, $kind:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+        #[serde(transparent)]
+        #[schema(value_type = String, format = "uuid")]
+        pub struct $name(Uuid);
 
-impl PipelineId {
-    /// A new identifier, later than every earlier one of this process.
-    pub fn generate() -> Self {
-        Self(Uuid::now_v7())
-    }
+        impl $name {
+            /// A new identifier, later than every earlier one of this process.
+            pub fn generate() -> Self {
+                Self(Uuid::now_v7())
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = IdError;
+            fn from_str(value: &str) -> Result<Self, IdError> {
+                Uuid::parse_str(value).map(Self).map_err(|_| IdError {
+                    kind: $kind,
+                    value: value.chars().take(120).collect(),
+                    rule: "must be a UUID",
+                })
+            }
+        }
+    };
 }
 
-impl fmt::Display for PipelineId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
+uuid_id!(
+    /// A pipeline: one notebook of one commit, from download to deploy. Ordered by creation time (UUID version 7).
+    PipelineId,
+    "pipeline id"
+);
 
-impl FromStr for PipelineId {
-    type Err = IdError;
-    fn from_str(value: &str) -> Result<Self, IdError> {
-        Uuid::parse_str(value).map(Self).map_err(|_| IdError {
-            kind: "pipeline id",
-            value: value.chars().take(120).collect(),
-            rule: "must be a UUID",
-        })
-    }
-}
+uuid_id!(
+    /// A task: a piece of background work that is no pipeline. Ordered by creation time (UUID version 7).
+    TaskId,
+    "task id"
+);
 
 #[cfg(test)]
 mod tests {

@@ -1,4 +1,4 @@
-//! What crosses a process boundary: identifiers, jobs, statuses, log lines, the model manifest.
+//! What crosses a process boundary: identifiers, jobs, tasks, statuses, log lines, the model manifest.
 //!
 //! Every type here is plain data with one JSON form. What a value *means* is decided in `pipeline`; how it is
 //! stored or sent is the adapters' business.
@@ -14,10 +14,11 @@ mod pipeline;
 mod problem;
 mod readiness;
 mod serving;
+mod task;
 
 pub use changes::FileChanges;
 pub use gates::{Champion, GateResult, Judgement};
-pub use id::{CommitSha, IdError, ModelName, PipelineId, RepoName};
+pub use id::{CommitSha, IdError, ModelName, PipelineId, RepoName, TaskId};
 pub use job::Job;
 pub use log::{LogEnd, LogFrame, LogLine, NewLine, Stream};
 pub use manifest::{
@@ -31,3 +32,4 @@ pub use readiness::{Readiness, ReadyStatus};
 pub use serving::{
     Desired, DesiredModel, Environment, LoadRequest, LoadedModel, ServedModel, ServedState, ServerReport, UnloadRequest,
 };
+pub use task::{Leftovers, TaskPayload, TaskStatus};

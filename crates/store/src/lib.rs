@@ -14,13 +14,17 @@
 //! | `intake` | repositories, webhook deliveries, and what each of them started |
 //! | `pipelines` | pipelines and all that belongs to one: phases, leases, jobs, log, notebook |
 //! | `serving` | versions, deployments, the locks of those who change them, model-servers |
+//! | `tasks` | background work that is no pipeline: tasks, their leases and jobs |
+//! | `retention` | what is old enough to go, and its removal |
 
 mod db;
 mod error;
 mod intake;
 mod pipelines;
+mod retention;
 mod serving;
 mod store;
+mod tasks;
 
 pub use error::{Outage, StoreError};
 pub use intake::{Accepted, Intake, NewDelivery, NewPipeline, PipelineRef, Repo, RepoChange};
@@ -28,8 +32,10 @@ pub use pipelines::{
     Attention, DayStatistics, Description, Details, Filter, Lease, LeaseState, NeedsPerson, PipelineCounts, Pipelines,
     Reason, StatusCounts,
 };
+pub use retention::{Cursor, Ended, OldVersion, Retention, VersionCursor};
 pub use serving::{
     Cause, Change, DeployedVersion, Deployment, DeploymentEvent, DeploymentLock, Locked, ModelCounts, ModelFilter,
     ModelOrder, ModelSummary, NewDeployment, NewVersion, Pushed, Serving, VersionRecord,
 };
 pub use store::Store;
+pub use tasks::{NewTask, TaskJob, TaskLease, TaskLeaseState, TaskRecord, Tasks};

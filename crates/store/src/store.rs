@@ -1,6 +1,6 @@
 //! The store, as a process holds it.
 
-use crate::{Intake, Pipelines, Serving, StoreError, db::database::Database};
+use crate::{Intake, Pipelines, Retention, Serving, StoreError, Tasks, db::database::Database};
 
 /// The store, by subject. Clones share their connections. It belongs to the runtime that it was opened on.
 #[derive(Debug, Clone)]
@@ -11,6 +11,10 @@ pub struct Store {
     pub pipelines: Pipelines,
     /// Versions, deployments, model-servers.
     pub serving: Serving,
+    /// Background work that is no pipeline.
+    pub tasks: Tasks,
+    /// What is old enough to go.
+    pub retention: Retention,
     database: Database,
 }
 
@@ -23,6 +27,8 @@ impl Store {
             intake: Intake::start(&database),
             pipelines: Pipelines { database: database.clone() },
             serving: Serving { database: database.clone() },
+            tasks: Tasks { database: database.clone() },
+            retention: Retention { database: database.clone() },
             database,
         })
     }

@@ -1,4 +1,7 @@
 //! The job queue, in an SQLite file of its own or on Redis.
+//!
+//! Jobs of pipelines and of tasks do not wait for each other: thousands of pushes must not keep a task from running, nor a
+//! long task a push.
 
 mod redis;
 mod sqlite;
@@ -21,6 +24,26 @@ use crate::BusError;
 const CHECK: Duration = Duration::from_secs(2);
 /// How often an idle worker looks for a job.
 const POLL: Duration = Duration::from_millis(50);
+
+/// Which jobs somebody works on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobKind {
+    /// Those of pipelines.
+    Pipelines,
+    /// Those of tasks.
+    Tasks,
+}
+
+impl JobKind {
+    const ALL: [Self; 2] = [Self::Pipelines, Self::Tasks];
+
+    fn of(job: &Job) -> Self {
+        match job {
+            Job::Pipeline(_) => Self::Pipelines,
+            Job::Task(_) => Self::Tasks,
+        }
+    }
+}
 
 /// A queue of jobs. Clones share it.
 ///
@@ -52,20 +75,24 @@ impl Queue {
     /// Hands jobs over, all or (when it fails) perhaps some of them. When this answers `Ok`, workers will get them, after a
     /// restart too. Fails within about 3 s.
     pub async fn send_all(&self, jobs: &[Job]) -> Result<(), BusError> {
-        if jobs.is_empty() {
-            return Ok(());
+        for kind in JobKind::ALL {
+            let jobs: Vec<Job> = jobs.iter().copied().filter(|job| JobKind::of(job) == kind).collect();
+            if jobs.is_empty() {
+                continue;
+            }
+            match &self.on {
+                On::Sqlite(queue) => queue.send_all(kind, jobs).await?,
+                On::Redis(queue) => queue.send_all(kind, &jobs).await?,
+            }
         }
-        match &self.on {
-            On::Sqlite(queue) => queue.send_all(jobs).await,
-            On::Redis(queue) => queue.send_all(jobs).await,
-        }
+        Ok(())
     }
 
-    /// How many jobs are not yet with a worker.
-    pub async fn waiting(&self) -> Result<u64, BusError> {
+    /// How many jobs of a kind are not yet with a worker.
+    pub async fn waiting(&self, kind: JobKind) -> Result<u64, BusError> {
         match &self.on {
-            On::Sqlite(queue) => queue.waiting().await,
-            On::Redis(queue) => queue.waiting().await,
+            On::Sqlite(queue) => queue.waiting(kind).await,
+            On::Redis(queue) => queue.waiting(kind).await,
         }
     }
 
@@ -80,11 +107,12 @@ impl Queue {
         timeout(CHECK, answer).await.map_err(BusError::unavailable)?
     }
 
-    /// Works on jobs, at most `concurrency` at a time, until cancelled; then takes no more and waits for the handlers that
+    /// Works on jobs of a kind, at most `concurrency` at a time, until cancelled; then takes no more and waits for the handlers that
     /// run. A queue that fails is tried again, for as long as it takes, while the running handlers go on. A handler that
     /// panics has done its job as far as the queue is concerned.
     pub async fn work<H>(
         &self,
+        kind: JobKind,
         name: &str,
         concurrency: usize,
         cancel: CancellationToken,
@@ -98,8 +126,8 @@ impl Queue {
         while !crew.cancel.is_cancelled() {
             let (name, started) = (worker::unique(name), Instant::now());
             let ended = match &self.on {
-                On::Sqlite(queue) => queue.work_once(&name, &crew).await,
-                On::Redis(queue) => queue.work_once(&name, &crew).await,
+                On::Sqlite(queue) => queue.work_once(kind, &name, &crew).await,
+                On::Redis(queue) => queue.work_once(kind, &name, &crew).await,
             };
             wait = crew.pause(ended, started.elapsed(), wait).await;
         }

@@ -13,11 +13,9 @@ use redis::{RedisError, Script, aio::ConnectionManager};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::debug;
 
-use super::{POLL, worker::Crew};
+use super::{JobKind, POLL, worker::Crew};
 use crate::{BusError, connection};
 
-/// The queue's name, which its keys start with.
-const NAME: &str = "mlsys:jobs";
 /// A worker that was not heard of for three times as long is dead, and its jobs are handed out again.
 const HEARTBEAT: Duration = Duration::from_secs(2);
 const MISSED: usize = 3;
@@ -69,19 +67,19 @@ impl RedisQueue {
         Ok(queue)
     }
 
-    pub(super) async fn send_all(&self, jobs: &[Job]) -> Result<(), BusError> {
+    pub(super) async fn send_all(&self, kind: JobKind, jobs: &[Job]) -> Result<(), BusError> {
         let sent = async {
             for bulk in jobs.chunks(SENT) {
-                self.storage().push_bulk(bulk.to_vec()).await.map_err(BusError::unavailable)?;
-                self.start_due().await.map_err(BusError::unavailable)?;
+                self.storage(kind).push_bulk(bulk.to_vec()).await.map_err(BusError::unavailable)?;
+                self.start_due(kind).await.map_err(BusError::unavailable)?;
             }
             Ok(())
         };
         timeout(SEND, sent).await.map_err(BusError::unavailable)?
     }
 
-    async fn start_due(&self) -> Result<u64, RedisError> {
-        let config = config();
+    async fn start_due(&self, kind: JobKind) -> Result<u64, RedisError> {
+        let config = config(kind);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         Script::new(DUE)
             .key(config.scheduled_jobs_set())
@@ -91,8 +89,8 @@ impl RedisQueue {
             .await
     }
 
-    pub(super) async fn waiting(&self) -> Result<u64, BusError> {
-        let config = config();
+    pub(super) async fn waiting(&self, kind: JobKind) -> Result<u64, BusError> {
+        let config = config(kind);
         let (active, scheduled): (u64, u64) = redis::pipe()
             .llen(config.active_jobs_list())
             .zcard(config.scheduled_jobs_set())
@@ -107,52 +105,65 @@ impl RedisQueue {
     }
 
     /// Runs one worker until it is cancelled or fails.
-    pub(super) async fn work_once<H>(&self, name: &str, crew: &Crew<H>) -> Result<(), WorkerError>
+    pub(super) async fn work_once<H>(&self, kind: JobKind, name: &str, crew: &Crew<H>) -> Result<(), WorkerError>
     where
         H: Fn(Job) -> BoxFuture<'static, ()> + Send + Sync + Clone + 'static,
     {
         let (handlers, watcher) = (crew.clone(), crew.clone());
         let worker = WorkerBuilder::new(name)
-            .backend(self.storage().poll_with_interval(POLL))
+            .backend(self.storage(kind).poll_with_interval(POLL))
             .concurrency(crew.concurrency)
             .build(move |job: Job| handlers.clone().handle(job))
             .run_with_ctx(move |worker| watcher.clone().watch(worker));
         tokio::select! {
             ended = worker => ended,
-            () = self.prune_often(name) => Ok(()),
+            () = self.prune_often(kind, name) => Ok(()),
         }
     }
 
-    fn storage(&self) -> RedisStorage<Job> {
-        RedisStorage::new(self.connection.clone()).with_config(config())
+    fn storage(&self, kind: JobKind) -> RedisStorage<Job> {
+        RedisStorage::new(self.connection.clone()).with_config(config(kind))
     }
 
     /// Removes finished jobs for as long as it is polled.
-    async fn prune_often(&self, worker: &str) {
+    async fn prune_often(&self, kind: JobKind, worker: &str) {
         let mut ticks = interval(PRUNE);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            if let Err(error) = self.prune(worker).await {
+            if let Err(error) = self.prune(kind, worker).await {
                 debug!(error = %error, "finished jobs could not be removed");
             }
         }
     }
 
-    async fn prune(&self, worker: &str) -> Result<(), RedisError> {
-        let (config, mut connection) = (config(), self.connection.clone());
+    async fn prune(&self, kind: JobKind, worker: &str) -> Result<(), RedisError> {
+        let (config, mut connection) = (config(kind), self.connection.clone());
         for finished in [config.done_jobs_set(), config.dead_jobs_set()] {
             let forget = Script::new(FORGET);
             let mut call = forget.key(finished);
             call.key(config.job_data_hash()).arg(BULK).arg(config.job_meta_hash());
             while call.invoke_async::<usize>(&mut connection).await? == BULK {}
         }
-        let known = format!("{NAME}:workers:metadata:{worker}");
+        let known = format!("{}:workers:metadata:{worker}", name(kind));
         redis::cmd("EXPIRE").arg(known).arg(WORKER_SECONDS).query_async(&mut connection).await
     }
 }
 
-fn config() -> Config {
+/// What the keys of a queue start with.
+fn name(kind: JobKind) -> &'static str {
+    match kind {
+        JobKind::Pipelines => "mlsys:jobs",
+        JobKind::Tasks => "mlsys:tasks",
+    }
+}
+
+fn config(kind: JobKind) -> Config {
     // One at a time: a batch would be held by one worker while others idle, and outlive its heartbeats.
-    Config::default().queue(NAME).batch_size(1).heartbeat_interval(HEARTBEAT).missed_heartbeats(MISSED).emit_events(false)
+    Config::default()
+        .queue(name(kind))
+        .batch_size(1)
+        .heartbeat_interval(HEARTBEAT)
+        .missed_heartbeats(MISSED)
+        .emit_events(false)
 }

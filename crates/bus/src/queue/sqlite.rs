@@ -10,16 +10,16 @@ use sqlx::{
     ConnectOptions, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::warn;
 
-use super::{POLL, worker::Crew};
+use super::{JobKind, POLL, worker::Crew};
 use crate::BusError;
 
-/// The queue's name.
-const NAME: &str = "pipelines";
 /// A worker that was not heard of for twice as long is dead, and its jobs are handed out again.
 const HEARTBEAT: Duration = Duration::from_secs(5);
+/// How long sending may take.
+const SEND: Duration = Duration::from_secs(3);
 /// How long a finished job is kept, in seconds, and how often the old ones are removed.
 const KEPT_SECONDS: i64 = 3600;
 const PRUNE: Duration = Duration::from_mins(10);
@@ -48,31 +48,17 @@ impl SqliteQueue {
         Ok(queue)
     }
 
-    /// One statement: `push_bulk` asks the file once for each job. The rows are as it would write them.
-    pub(super) async fn send_all(&self, jobs: &[Job]) -> Result<(), BusError> {
-        let mut ids = ulid::Generator::new();
-        let rows = jobs
-            .iter()
-            .map(|job| {
-                let id = ids.generate().unwrap_or_else(ulid::Overflow::commit_overflow_increment);
-                Ok((id.to_string(), serde_json::to_string(job)?))
-            })
-            .collect::<Result<Vec<_>, serde_json::Error>>();
-        let rows = rows.and_then(|rows| serde_json::to_string(&rows)).map_err(BusError::unavailable)?;
-        sqlx::query(
-            "INSERT INTO Jobs (id, job, job_type, run_at, metadata)
-             SELECT value ->> 0, CAST(value ->> 1 AS BLOB), ?2, unixepoch(), '{}' FROM json_each(?1)",
-        )
-        .bind(rows)
-        .bind(NAME)
-        .execute(&self.pool)
-        .await
-        .map(drop)
-        .map_err(BusError::unavailable)
+    pub(super) async fn send_all(&self, kind: JobKind, jobs: Vec<Job>) -> Result<(), BusError> {
+        // One transaction, which is undone whole if this is dropped.
+        timeout(SEND, self.storage(kind).push_bulk(jobs))
+            .await
+            .map_err(BusError::unavailable)?
+            .map_err(BusError::unavailable)
     }
 
-    pub(super) async fn waiting(&self) -> Result<u64, BusError> {
-        let waiting: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM Jobs WHERE status = 'Pending'")
+    pub(super) async fn waiting(&self, kind: JobKind) -> Result<u64, BusError> {
+        let waiting: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM Jobs WHERE job_type = ?1 AND status = 'Pending'")
+            .bind(name(kind))
             .fetch_one(&self.pool)
             .await
             .map_err(BusError::unavailable)?;
@@ -84,13 +70,13 @@ impl SqliteQueue {
     }
 
     /// Runs one worker until it is cancelled or fails.
-    pub(super) async fn work_once<H>(&self, name: &str, crew: &Crew<H>) -> Result<(), WorkerError>
+    pub(super) async fn work_once<H>(&self, kind: JobKind, name: &str, crew: &Crew<H>) -> Result<(), WorkerError>
     where
         H: Fn(Job) -> BoxFuture<'static, ()> + Send + Sync + Clone + 'static,
     {
         let (handlers, watcher) = (crew.clone(), crew.clone());
         let worker = WorkerBuilder::new(name)
-            .backend(self.storage().poll_with_interval(POLL))
+            .backend(self.storage(kind).poll_with_interval(POLL))
             .concurrency(crew.concurrency)
             .build(move |job: Job| handlers.clone().handle(job))
             .run_with_ctx(move |worker| watcher.clone().watch(worker));
@@ -100,9 +86,9 @@ impl SqliteQueue {
         }
     }
 
-    fn storage(&self) -> SqliteStorage<Job> {
+    fn storage(&self, kind: JobKind) -> SqliteStorage<Job> {
         // One at a time: a batch would be held by one worker while others idle, and outlive its heartbeats.
-        let config = Config::default().queue(NAME).batch_size(1).heartbeat_interval(HEARTBEAT);
+        let config = Config::default().queue(name(kind)).batch_size(1).heartbeat_interval(HEARTBEAT);
         SqliteStorage::new(&self.pool).with_config(config)
     }
 
@@ -126,5 +112,13 @@ impl SqliteQueue {
             sqlx::query(sql).bind(KEPT_SECONDS).execute(&self.pool).await.map_err(BusError::unavailable)?;
         }
         Ok(())
+    }
+}
+
+/// A queue's name.
+fn name(kind: JobKind) -> &'static str {
+    match kind {
+        JobKind::Pipelines => "pipelines",
+        JobKind::Tasks => "tasks",
     }
 }

@@ -71,7 +71,7 @@ where
             (self.handler)(job).await;
         });
         if let Err(panic) = task.await {
-            error!(pipeline.id = %job.pipeline_id, error = %panic, "a job's handler panicked");
+            error!(?job, error = %panic, "a job's handler panicked");
         }
         Ok(())
     }

@@ -9,8 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bus::Queue;
-use contract::{Job, PipelineId};
+use bus::{JobKind, Queue};
+use contract::{Job, TaskId};
 use futures_util::FutureExt;
 use tokio::{
     sync::{Notify, Semaphore},
@@ -31,14 +31,15 @@ on_every_backend! {
     how_long_an_idle_worker_takes_to_pick_a_job_up
     thousands_of_jobs_are_sent_at_once_and_counted
     a_queue_that_answers_says_so
+    a_task_does_not_wait_for_the_pipelines_before_it
 }
 
 async fn every_job_is_handled_once_by_one_of_two_workers(world: World) {
-    let seen: Arc<Mutex<HashMap<PipelineId, usize>>> = Arc::default();
+    let seen: Arc<Mutex<HashMap<Job, usize>>> = Arc::default();
     let (counted, count) = (seen.clone(), Arc::new(Semaphore::new(0)));
     let done = count.clone();
     let handler = move |job: Job| {
-        *counted.lock().unwrap().entry(job.pipeline_id).or_default() += 1;
+        *counted.lock().unwrap().entry(job).or_default() += 1;
         done.add_permits(1);
         futures_util::future::ready(()).boxed()
     };
@@ -49,7 +50,7 @@ async fn every_job_is_handled_once_by_one_of_two_workers(world: World) {
     for worker in workers {
         worker.stop().await;
     }
-    let expected = jobs.iter().map(|job| (job.pipeline_id, 1)).collect();
+    let expected = jobs.iter().map(|job| (*job, 1)).collect();
     assert_eq!(*seen.lock().unwrap(), expected);
 }
 
@@ -165,7 +166,7 @@ async fn thousands_of_jobs_are_sent_at_once_and_counted(world: World) {
         world.queue.send_all(some).await.unwrap();
     }
     eprintln!("10,000 jobs sent in {:?}", started.elapsed());
-    assert_eq!(world.queue.waiting().await.unwrap(), 10_000);
+    assert_eq!(world.queue.waiting(JobKind::Pipelines).await.unwrap(), 10_000);
 
     let (handler, mut told) = teller();
     let worker = world.work(2, handler);
@@ -173,13 +174,30 @@ async fn thousands_of_jobs_are_sent_at_once_and_counted(world: World) {
         next(&mut told).await;
     }
     worker.stop().await;
-    assert!(world.queue.waiting().await.unwrap() <= 9_950);
+    assert!(world.queue.waiting(JobKind::Pipelines).await.unwrap() <= 9_950);
 }
 
 async fn a_queue_that_answers_says_so(world: World) {
     world.queue.check().await.unwrap();
-    assert_eq!(world.queue.waiting().await.unwrap(), 0);
+    assert_eq!(world.queue.waiting(JobKind::Pipelines).await.unwrap(), 0);
     world.queue.send_all(&[]).await.unwrap();
     world.send(job()).await;
-    assert_eq!(world.queue.waiting().await.unwrap(), 1);
+    assert_eq!(world.queue.waiting(JobKind::Pipelines).await.unwrap(), 1);
+}
+
+async fn a_task_does_not_wait_for_the_pipelines_before_it(world: World) {
+    let task = Job::Task(TaskId::generate());
+    let jobs: Vec<Job> = (0..20).map(|_| job()).chain([task]).collect();
+    world.queue.send_all(&jobs).await.unwrap();
+    assert_eq!(world.queue.waiting(JobKind::Pipelines).await.unwrap(), 20);
+    assert_eq!(world.queue.waiting(JobKind::Tasks).await.unwrap(), 1);
+    let busy = world.work(1, |_| futures_util::future::pending().boxed());
+    let (handler, mut told) = teller();
+    let cancel = tokio_util::sync::CancellationToken::new();
+    let (queue, token) = (world.queue.clone(), cancel.clone());
+    let worker = tokio::spawn(async move { queue.work(JobKind::Tasks, "tasks", 1, token, handler).await.unwrap() });
+    assert_eq!(next(&mut told).await, task);
+    cancel.cancel();
+    timeout(DEADLINE, worker).await.unwrap().unwrap();
+    busy.task.abort();
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bus::{LogHub, Queue};
+use bus::{JobKind, LogHub, Queue};
 use contract::{Job, PipelineId};
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
@@ -80,13 +80,13 @@ where
     let cancel = CancellationToken::new();
     let task = tokio::spawn({
         let cancel = cancel.clone();
-        async move { queue.work("test", concurrency, cancel, handler).await.unwrap() }
+        async move { queue.work(JobKind::Pipelines, "test", concurrency, cancel, handler).await.unwrap() }
     });
     Worker { cancel, task }
 }
 
 pub fn job() -> Job {
-    Job { pipeline_id: PipelineId::generate() }
+    Job::Pipeline(PipelineId::generate())
 }
 
 /// A handler that tells of every job it gets.

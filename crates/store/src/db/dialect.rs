@@ -24,10 +24,11 @@ impl Dialect {
     /// What every connection is told first.
     pub(crate) fn settings(self) -> &'static str {
         match self {
+            // Only a new file takes the vacuum's mode, before anything else: its free pages can be given back.
             // The time-out first: switching to the write-ahead log may itself have to wait for another process.
             // A commit does not wait for the disk: `log_sync` does, before it is acknowledged. The log is copied into the file by `checkpoints`; a commit does so only where that falls far behind.
             Self::Sqlite => {
-                "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; \
+                "PRAGMA busy_timeout = 10000; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; \
                  PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 120000; PRAGMA cache_size = -16000; \
                  PRAGMA temp_store = MEMORY"
             }

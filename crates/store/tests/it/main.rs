@@ -33,8 +33,10 @@ mod overview;
 mod pipelines;
 mod postgres;
 mod repos;
+mod retention;
 mod statistics;
 mod take;
+mod tasks;
 
 use std::{
     collections::BTreeMap,

@@ -17,6 +17,7 @@ const QUEUE_DEPTH: &str = "mlsys_queue_depth";
 const RUNS: &str = "mlsys_pipeline_runs_total";
 const RUN_QUEUE_DURATION: &str = "mlsys_pipeline_queue_duration_seconds";
 const PHASE_DURATION: &str = "mlsys_pipeline_phase_duration_seconds";
+const TASK_DURATION: &str = "mlsys_task_duration_seconds";
 const LEASES_LOST: &str = "mlsys_leases_lost_total";
 const KERNEL_RESTARTS: &str = "mlsys_kernel_restarts_total";
 /// Counter of predictions; labels `model`, `version`, `protocol`, `code`.
@@ -50,6 +51,7 @@ pub(super) const BUCKETS: &[(&str, &[f64])] = &[
     (HTTP_DURATION, SHORT),
     (RUN_QUEUE_DURATION, LONG),
     (PHASE_DURATION, LONG),
+    (TASK_DURATION, LONG),
     (MODEL_DURATION, PREDICTION),
     (MODEL_QUEUE_DURATION, PART),
     (MODEL_COMPUTE_DURATION, PART),
@@ -66,7 +68,8 @@ pub(super) fn describe() {
     describe_counter!(RUNS, "Pipelines that ended, by status.");
     describe_histogram!(RUN_QUEUE_DURATION, "Time from a pipeline's creation until a worker took it, in seconds.");
     describe_histogram!(PHASE_DURATION, "Time that a phase of a pipeline took, in seconds, by phase.");
-    describe_counter!(LEASES_LOST, "Pipelines that another worker took over from this one.");
+    describe_histogram!(TASK_DURATION, "Time that an attempt of a task took, in seconds, by kind and end.");
+    describe_counter!(LEASES_LOST, "Pipelines and tasks that another worker took over from this one.");
     describe_counter!(KERNEL_RESTARTS, "Kernels that died or were replaced while a notebook ran.");
     describe_counter!(MODEL_REQUESTS, "Predictions asked for, by model, version, protocol and status code.");
     describe_histogram!(MODEL_DURATION, "Time that a prediction took, in seconds, by model and version.");
@@ -130,7 +133,12 @@ pub fn phase(phase: &'static str, took: Duration) {
     histogram!(PHASE_DURATION, "phase" => phase).record(took);
 }
 
-/// Another worker took over a pipeline that this one thought its own.
+/// An attempt of a task ended: "succeeded", "failed", "retry", "cancelled", "released" or "lost".
+pub fn task(kind: &'static str, end: &'static str, took: Duration) {
+    histogram!(TASK_DURATION, "kind" => kind, "end" => end).record(took);
+}
+
+/// Another worker took over a pipeline or a task that this one thought its own.
 pub fn lease_lost() {
     counter!(LEASES_LOST).increment(1);
 }

@@ -1,0 +1,97 @@
+//! Tasks: background work that is no pipeline.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ModelName, PipelineId};
+
+/// What a task is to do: one variant a kind, with all that its handler needs to know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "payload", rename_all = "snake_case")]
+pub enum TaskPayload {
+    /// Remove what is older than the settings keep.
+    Retention,
+    /// Remove what rows that went have left elsewhere.
+    RemoveFiles(Leftovers),
+}
+
+/// What rows that went have left elsewhere. What is not there counts as removed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leftovers {
+    /// Pipelines whose packages go.
+    pub packages: Vec<PipelineId>,
+    /// Versions whose files go, in every environment.
+    pub versions: Vec<(ModelName, u64)>,
+    /// MLflow runs.
+    pub runs: Vec<String>,
+}
+
+impl TaskPayload {
+    /// Every kind there is, by the name it is kept under.
+    pub const KINDS: [&str; 2] = ["retention", "remove_files"];
+
+    /// The name of its kind.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Retention => "retention",
+            Self::RemoveFiles(_) => "remove_files",
+        }
+    }
+}
+
+/// How far a task is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TaskStatus {
+    /// It waits for its time, or for a worker.
+    Queued,
+    /// A worker has it in hand.
+    Running,
+    /// It came to its end.
+    Succeeded,
+    /// It was given up.
+    Failed,
+    /// A person ended it.
+    Cancelled,
+}
+
+impl TaskStatus {
+    const ALL: [Self; 5] = [Self::Queued, Self::Running, Self::Succeeded, Self::Failed, Self::Cancelled];
+
+    /// The status as text.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// The status that a word stands for.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == word)
+    }
+}
+
+impl fmt::Display for TaskStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_listed_under_the_name_that_its_json_has() {
+        let kinds = [TaskPayload::Retention, TaskPayload::RemoveFiles(Leftovers::default())].map(|payload| {
+            let json = serde_json::to_value(&payload).expect("writable");
+            assert_eq!(json["kind"], payload.kind());
+            payload.kind()
+        });
+        assert_eq!(kinds, TaskPayload::KINDS);
+    }
+}

@@ -88,12 +88,12 @@ impl Retention {
     /// Answers how many; 0 when nothing is left.
     pub async fn remove_logs(&self, ids: &[PipelineId], deployments: u32, limit: u32) -> Result<u64, StoreError> {
         let mut write = self.database.write().await?;
-        let mut removed = 0;
+        let mut removed = 0_u64;
         for sql in logs(write.dialect) {
             let delete = sqlx::query(AssertSqlSafe(sql))
                 .bind(json(&ids)?)
                 .bind(kept_deployments(deployments))
-                .bind(i64::from(limit).saturating_sub(removed as i64));
+                .bind(i64::from(limit).saturating_sub(removed.cast_signed()));
             removed += write.run(delete).await?;
             if removed >= u64::from(limit) {
                 break;

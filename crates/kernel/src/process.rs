@@ -21,7 +21,13 @@ use tokio::{
 
 use crate::{DeathCause, KernelError, KernelSpec, memory};
 
-const LAUNCHER: &str = include_str!("launcher.py");
+/// One module, so that a single argument starts it.
+const LAUNCHER: &str = concat!(
+    include_str!("launcher/main.py"),
+    include_str!("launcher/streams.py"),
+    include_str!("launcher/mlflow_run.py"),
+    "\nmain()\n"
+);
 /// What a kernel inherits of our environment, beside `LC_*`. Nothing else: our own has secrets.
 const INHERITED: [&str; 13] = [
     "PATH",
@@ -50,7 +56,7 @@ const LOG_TAIL: usize = 4 << 10;
 pub(crate) struct Process {
     child: Child,
     pid: Pid,
-    /// Held so that the kernel lives, and dies when we do: see `launcher.py`.
+    /// Held so that the kernel lives, and dies when we do: see `launcher/`.
     _leash: Option<ChildStdin>,
     directory: TempDir,
 }

@@ -10,3 +10,4 @@ mod papermill;
 mod platform;
 mod pool;
 mod start;
+mod streams;

@@ -73,13 +73,14 @@ def import_kernel_app():
 
 
 def main():
-    global shell
+    global shell, private
     hold_leash()
     ready = os.dup(1)
     os.dup2(2, 1)
     # A crash in native code leaves its traceback in the log, which the kernel's own streams cannot reach.
     faulthandler.enable(os.dup(2), all_threads=False)
     connection_file, *preload = sys.argv[1:]
+    private = os.path.dirname(connection_file)
     sys.argv[:] = ["ipykernel_launcher.py"]
     sys.modules["_mlsys_kernel"] = sys.modules["__main__"]
 
@@ -179,6 +180,7 @@ def call(name, arguments):
 def prepare(directory, import_root, environment, variables):
     os.environ.update(environment)
     os.chdir(directory)
+    use_own_tools(private)
     if import_root not in sys.path:
         sys.path.append(import_root)
     if run_id := environment.get("MLFLOW_RUN_ID"):
@@ -218,5 +220,6 @@ def number(value):
 
 def run_private(code):
     namespace = {"__name__": "_mlsys_private", "user_ns": shell.user_ns}
+    say_undeclared()
     exec(compile(code, "<mlsys>", "exec"), namespace)
     return namespace.get("result")

@@ -6,6 +6,7 @@ mod harness;
 mod limits;
 mod mlflow;
 mod outputs;
+mod packages;
 mod papermill;
 mod platform;
 mod pool;

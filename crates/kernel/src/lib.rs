@@ -38,7 +38,7 @@ mod wire;
 
 pub use error::KernelError;
 pub use notebook::{NotebookError, NotebookFile};
-pub use outcome::{DeathCause, Outcome};
+pub use outcome::{DeathCause, Outcome, brief};
 pub use pool::Pool;
 pub use request::{AfterCell, EventSink, RunReport, RunRequest};
 pub use run::run;

@@ -27,6 +27,7 @@ const LAUNCHER: &str = concat!(
     include_str!("launcher/streams.py"),
     include_str!("launcher/mlflow_run.py"),
     include_str!("launcher/packages.py"),
+    include_str!("launcher/numbers.py"),
     "\nmain()\n"
 );
 /// The pip of a run.

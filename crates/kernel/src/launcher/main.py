@@ -18,7 +18,6 @@ import functools
 import importlib
 import importlib.util
 import json
-import math
 import os
 import signal
 import sys
@@ -190,32 +189,6 @@ def prepare(directory, import_root, environment, variables):
 
 def assign(variables):
     shell.user_ns.update(variables)
-
-
-def numbers(names):
-    """The variables of these names that are numbers, and `METRICS` where it is a dict of numbers."""
-    found = {}
-    for name in names:
-        value = shell.user_ns.get(name)
-        if name == "METRICS" and isinstance(value, dict):
-            found[name] = {str(key): n for key, item in value.items() if (n := number(item)) is not None}
-        elif (n := number(value)) is not None:
-            found[name] = n
-    return found
-
-
-def number(value):
-    try:
-        if getattr(value, "ndim", None) == 0:
-            value = value.item()
-        if isinstance(value, (bool, str, bytes)):
-            return None
-        value = float(value) if hasattr(type(value), "__float__") and not hasattr(value, "__len__") else None
-    except Exception:
-        return None
-    if value is None or math.isfinite(value):
-        return value
-    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
 def run_private(code):

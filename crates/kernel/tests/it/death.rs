@@ -85,7 +85,8 @@ async fn a_kernel_does_not_outlive_a_killed_parent() {
     let folder = tempfile::tempdir().unwrap();
     let read = |name| std::fs::read_to_string(format!("{}/src/launcher/{name}.py", env!("CARGO_MANIFEST_DIR"))).unwrap();
     let launcher = folder.path().join("launcher.py");
-    std::fs::write(&launcher, ["main", "streams", "mlflow_run", "packages"].map(read).concat() + "\nmain()\n").unwrap();
+    std::fs::write(&launcher, ["main", "streams", "mlflow_run", "packages", "numbers"].map(read).concat() + "\nmain()\n")
+        .unwrap();
     let info = serde_json::json!({"transport": "ipc", "ip": folder.path().join("s"), "shell_port": 1, "iopub_port": 2,
         "stdin_port": 3, "control_port": 4, "hb_port": 5, "key": "k", "signature_scheme": "hmac-sha256"});
     std::fs::write(folder.path().join("kernel.json"), info.to_string()).unwrap();

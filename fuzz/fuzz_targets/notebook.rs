@@ -12,6 +12,8 @@ fuzz_target!(|bytes: &[u8]| {
     let cells: Vec<String> = text.split('\0').zip(tags.iter().cycle()).map(|(source, tag)| cell(tag, source)).collect();
     let file = format!(r#"{{"nbformat":4,"nbformat_minor":5,"metadata":{{}},"cells":[{}]}}"#, cells.join(","));
     pipeline::validate(file.as_bytes(), "fuzz.ipynb");
+    let outputs = [&br#"{"cells":[{"outputs":["#[..], bytes, br#"]}]}"#].concat();
+    pipeline::validate(&outputs, "fuzz.ipynb");
 });
 
 fn cell(tag: &str, source: &str) -> String {

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{Kernel, drive::Ended, literal, wire::Message};
 
-/// The request that calls a function of `launcher.py` by name with keyword arguments.
+/// The request that calls a function of `launcher/` by name with keyword arguments.
 pub(crate) fn request(function: &str, arguments: &Value) -> ExecuteRequest {
     let (function, arguments) = (literal::string(function), literal::string(&arguments.to_string()));
     let mut request = ExecuteRequest::new(format!("__import__('_mlsys_kernel').call({function}, {arguments})"));

@@ -16,6 +16,10 @@ const GRACE: Duration = Duration::from_secs(5);
 const DEATH: Duration = Duration::from_secs(1);
 /// A dead kernel's broadcasts are read until none comes for this long.
 const QUIET: Duration = Duration::from_millis(50);
+/// A request ends by a reply and by an idle status: when one is here, how long the other may take after the last broadcast.
+const TRAILING: Duration = Duration::from_secs(5);
+/// The same once the kernel has failed to tell that it is idle.
+const TRAILING_MUTE: Duration = Duration::from_millis(200);
 /// The last broadcast of a kernel that ends by `os._exit`; it waits for our answer.
 const LEAVING: &str = "leaving";
 const TICK: Duration = Duration::from_secs(1);
@@ -26,6 +30,8 @@ pub(crate) trait Observer: Send {
     fn message(&mut self, message: &mut Message);
     /// Called once a second.
     fn tick(&mut self);
+    /// The kernel's broadcasts have stopped: outputs may be missing from here on.
+    fn mute(&mut self);
 }
 
 /// What ends a request from outside.
@@ -74,7 +80,7 @@ pub(crate) enum Ended {
 pub(crate) async fn drive(kernel: &mut Kernel, request: &str, limits: Limits<'_>, observer: &mut dyn Observer) -> Ended {
     let (mut deadline, at_deadline) = limits.first(Instant::now());
     let mut stop = None;
-    let mut progress = Progress { request, idle: false, reply: None };
+    let mut progress = Progress { request, idle: false, reply: None, latest: Instant::now() };
     let mut ticks = interval_at(Instant::now() + TICK, TICK);
     loop {
         tokio::select! {
@@ -100,6 +106,16 @@ pub(crate) async fn drive(kernel: &mut Kernel, request: &str, limits: Limits<'_>
                 kernel.process.interrupt();
                 deadline = Instant::now() + GRACE;
             }
+            () = sleep_until(progress.latest + if kernel.mute { TRAILING_MUTE } else { TRAILING }), if progress.ends() => {
+                if let Some(why) = stop {
+                    return Ended::Stopped { why, kernel_lives: true };
+                }
+                let Some(reply) = progress.reply else { return Ended::Broken(KernelError::NoReply) };
+                if !std::mem::replace(&mut kernel.mute, true) {
+                    observer.mute();
+                }
+                return Ended::Replied(reply);
+            }
             _ = ticks.tick() => observer.tick(),
         }
         if let Some(reply) = progress.finished() {
@@ -113,10 +129,13 @@ struct Progress<'a> {
     request: &'a str,
     idle: bool,
     reply: Option<Message>,
+    /// When the latest message came.
+    latest: Instant,
 }
 
 impl Progress<'_> {
     fn take(&mut self, incoming: Incoming, observer: &mut dyn Observer) {
+        self.latest = Instant::now();
         match incoming {
             Incoming::Broadcast(mut message) => {
                 let idle = message.kind == "status" && message.text("execution_state") == "idle";
@@ -130,6 +149,11 @@ impl Progress<'_> {
             // A reply to an earlier request, given up since.
             Incoming::Reply(_) => {}
         }
+    }
+
+    /// Whether one of its two ends is here.
+    fn ends(&self) -> bool {
+        self.idle || self.reply.is_some()
     }
 
     fn finished(&mut self) -> Option<Message> {

@@ -6,7 +6,7 @@
 //! | `request` | what a run is given, whom it tells, what it gives back |
 //! | `run` | the run of one notebook, cell by cell |
 //! | [`notebook`], `cell` | the notebook file: parse, change, write |
-//! | `launcher.py`, `process` | the kernel's process: clean environment, leash, signals, death |
+//! | `launcher/`, `process` | the kernel's process: clean environment, leash, signals, death |
 //! | `wire`, `call`, `drive` | the sockets; our calls into the kernel; one request from sending to idle, with its time limits |
 //! | `record`, `outputs`, `fold`, `lines`, `spill` | outputs on their way to the notebook, the log, and the disk |
 //! | `memory` | how much memory the kernel's process tree takes, and who killed it |
@@ -38,7 +38,7 @@ mod wire;
 
 pub use error::KernelError;
 pub use notebook::{NotebookError, NotebookFile};
-pub use outcome::{DeathCause, Outcome};
+pub use outcome::{DeathCause, Outcome, brief};
 pub use pool::Pool;
 pub use request::{AfterCell, EventSink, RunReport, RunRequest};
 pub use run::run;

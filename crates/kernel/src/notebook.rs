@@ -36,7 +36,7 @@ impl NotebookFile {
     /// Says what is wrong, for any bytes whatever.
     pub fn parse(bytes: &[u8]) -> Result<Self, NotebookError> {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        let value: Value = serde_json::from_slice(bytes).map_err(|error| NotebookError::Json(error.to_string()))?;
+        let value = serde_json::from_slice(bytes).or_else(|_| Self::without_outputs(bytes))?;
         let version = |name: &str| value.get(name).and_then(Value::as_i64);
         match (version("nbformat"), version("nbformat_minor")) {
             (Some(4), None | Some(0..=5)) => Self::from_v4(value),
@@ -44,6 +44,12 @@ impl NotebookFile {
             (None, _) => Err(NotebookError::Malformed("it has no nbformat number".to_owned())),
             (Some(major), minor) => Err(NotebookError::Version(format!("{major}.{}", minor.unwrap_or(0)))),
         }
+    }
+
+    /// Stored outputs that are no JSON, and only they, are lost: a run makes new ones.
+    fn without_outputs(bytes: &[u8]) -> Result<Value, NotebookError> {
+        let text = pipeline::without_outputs(bytes).map_err(|problem| NotebookError::Json(format!("it {problem}")))?;
+        serde_json::from_str(&text).map_err(|error| NotebookError::Json(error.to_string()))
     }
 
     fn from_v4(value: Value) -> Result<Self, NotebookError> {

@@ -97,7 +97,7 @@ impl fmt::Display for Outcome {
         match self {
             Self::Succeeded => f.write_str("the notebook ran to its end"),
             Self::CellError { cell, ename, evalue, .. } if evalue.is_empty() => write!(f, "cell {cell} raised {ename}"),
-            Self::CellError { cell, ename, evalue, .. } => write!(f, "cell {cell} raised {ename}: {evalue}"),
+            Self::CellError { cell, ename, evalue, .. } => write!(f, "cell {cell} raised {ename}: {}", brief(evalue)),
             Self::CellTimeout { cell, after } => {
                 write!(f, "cell {cell} ran for longer than {}; make it faster or raise TIMEOUT_SECONDS", Seconds(*after))
             }
@@ -128,6 +128,22 @@ impl fmt::Display for Outcome {
             Self::Broken(error) => error.fmt(f),
         }
     }
+}
+
+/// A reason is at most this long, in characters.
+const BRIEF: usize = 300;
+
+/// The first line of a message, and no more of it than people read at a glance. The log has it whole.
+pub fn brief(message: &str) -> String {
+    let message = message.trim();
+    let line = message.lines().next().unwrap_or_default().trim_end();
+    let Some((end, _)) = line.char_indices().nth(BRIEF) else {
+        return if line.len() == message.len() { line.to_owned() } else { format!("{line} …") };
+    };
+    let line = &line[..end];
+    let sentence = line.rfind(". ").filter(|at| *at > end / 2).map(|at| at + 1);
+    let cut = sentence.or_else(|| line.rfind(' ').filter(|at| *at > end / 2)).unwrap_or(end);
+    format!("{} …", line[..cut].trim_end())
 }
 
 /// How a process ended.
@@ -168,5 +184,31 @@ struct Bytes(u64);
 impl fmt::Display for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} MiB", self.0 >> 20)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::brief;
+
+    #[test]
+    fn a_reason_is_a_line_of_bounded_length() {
+        let words = "word ".repeat(200);
+        let long = "x".repeat(3000);
+        let arrays = format!("shapes differ: [[{}", "0.1 0.2\n".repeat(200));
+        let sentences = format!("{}. Then more. {long}", "a b".repeat(60));
+        for (message, expected) in [
+            ("", ""),
+            ("no good", "no good"),
+            ("  first\nsecond", "first …"),
+            ("\nAll the 15 fits failed.\nIt is very likely", "All the 15 fits failed. …"),
+            (&words, &format!("{} …", words[..300].trim_end())),
+            (&long, &format!("{} …", &long[..300])),
+            (&arrays, "shapes differ: [[0.1 0.2 …"),
+            (&sentences, &format!("{}. Then more. …", "a b".repeat(60))),
+            (&"é".repeat(301), &format!("{} …", "é".repeat(300))),
+        ] {
+            assert_eq!(brief(message), expected);
+        }
     }
 }

@@ -21,7 +21,17 @@ use tokio::{
 
 use crate::{DeathCause, KernelError, KernelSpec, memory};
 
-const LAUNCHER: &str = include_str!("launcher.py");
+/// One module, so that a single argument starts it.
+const LAUNCHER: &str = concat!(
+    include_str!("launcher/main.py"),
+    include_str!("launcher/streams.py"),
+    include_str!("launcher/mlflow_run.py"),
+    include_str!("launcher/packages.py"),
+    include_str!("launcher/numbers.py"),
+    "\nmain()\n"
+);
+/// The pip of a run.
+const PIP: &str = include_str!("launcher/pip.py");
 /// What a kernel inherits of our environment, beside `LC_*`. Nothing else: our own has secrets.
 const INHERITED: [&str; 13] = [
     "PATH",
@@ -50,7 +60,7 @@ const LOG_TAIL: usize = 4 << 10;
 pub(crate) struct Process {
     child: Child,
     pid: Pid,
-    /// Held so that the kernel lives, and dies when we do: see `launcher.py`.
+    /// Held so that the kernel lives, and dies when we do: see `launcher/`.
     _leash: Option<ChildStdin>,
     directory: TempDir,
 }
@@ -71,6 +81,10 @@ impl Process {
         directory: TempDir,
     ) -> Result<(Self, ChildStdout), KernelError> {
         let log = std::fs::File::create(directory.path().join("log"))?;
+        let pip = directory.path().join("tools/pip");
+        std::fs::create_dir_all(&pip)?;
+        std::fs::write(pip.join("__init__.py"), PIP)?;
+        std::fs::write(pip.join("__main__.py"), "import sys\nfrom pip import main\nsys.exit(main())\n")?;
         let mut command = Command::new(&spec.python);
         command.args(["-c", LAUNCHER]).arg(connection_file(directory.path())).args(preload);
         command.env_clear().envs(inherited()).env("IPYTHONDIR", directory.path().join("ipython"));

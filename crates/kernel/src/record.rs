@@ -16,6 +16,9 @@ use crate::{
     wire::Message,
 };
 
+const MUTE: &str = "warning: the kernel sends no outputs any more, so they may be missing from this cell on; \
+                    has the notebook closed a stream, or a socket of the kernel?";
+
 /// The record of a run, by request. Outputs that come late, from a thread, still reach the cell they belong to.
 pub(crate) struct Recording<'a> {
     events: &'a dyn EventSink,
@@ -245,6 +248,11 @@ impl Observer for Recording<'_> {
             "status" if message.text("execution_state") == "idle" => self.stamp(at, "iopub.status.idle", message),
             _ => {}
         }
+    }
+
+    fn mute(&mut self) {
+        let cell = self.entries.last().map(|entry| entry.step.index);
+        self.system(cell, MUTE);
     }
 
     fn tick(&mut self) {

@@ -226,7 +226,7 @@ impl Run<'_> {
         Continue(())
     }
 
-    /// Calls a function of `launcher.py`. The inner error is its traceback.
+    /// Calls a function of `launcher/`. The inner error is its traceback.
     async fn call(
         &mut self,
         function: &str,

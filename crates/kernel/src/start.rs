@@ -25,6 +25,8 @@ pub struct Kernel {
     pub(crate) process: Process,
     pub(crate) wire: Box<Wire>,
     pub(crate) memory_limit: Option<u64>,
+    /// Its broadcasts have stopped: it fails to tell when it is idle.
+    pub(crate) mute: bool,
     /// The notebook's `language_info`, as the kernel describes itself.
     pub(crate) language: Value,
 }
@@ -58,7 +60,7 @@ impl Kernel {
         };
         let (wire, language) = connected?;
         std::fs::remove_file(connection_file(process.directory()))?;
-        Ok(Self { process, wire: Box::new(wire), memory_limit: spec.memory_limit, language })
+        Ok(Self { process, wire: Box::new(wire), memory_limit: spec.memory_limit, mute: false, language })
     }
 
     /// Asks the kernel to end, and kills it and its children where they do not.

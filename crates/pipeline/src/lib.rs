@@ -3,6 +3,7 @@
 //! - [`Trigger`]: which notebooks a push runs.
 //! - [`validate`]: the notebook contract, read from the file's bytes without running anything.
 //! - [`parameters`]: what a notebook can be told for a run.
+//! - [`without_outputs`]: a notebook file as JSON text, whatever its stored outputs hold.
 //! - [`next_phase`], [`may_replace`]: a pipeline's state machine and the rule that deploys never go backwards.
 //! - [`Gate`], [`decide`]: whether a trained model is good enough to be deployed.
 //! - [`backoff`]: when something that may work later is tried again.
@@ -16,7 +17,7 @@ mod retry;
 mod trigger;
 
 pub use gate::{Decision, Gate, GateError, decide};
-pub use notebook::{Contract, Verdict, Violation, parameters, validate};
+pub use notebook::{Contract, Verdict, Violation, parameters, validate, without_outputs};
 pub use plan::{may_replace, next_phase};
 pub use retry::{MAX_ATTEMPTS, backoff};
 pub use trigger::{Trigger, TriggerError, is_notebook};

@@ -18,6 +18,8 @@ import struct
 import sys
 import warnings
 
+# So much of an error is told.
+MESSAGE = 300
 NUMPY_TYPES = {"boolean": "bool", "integer": "int32", "long": "int64", "float": "float32", "double": "float64"}
 
 
@@ -37,25 +39,36 @@ def main(directory):
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     warnings.simplefilter("ignore")  # a warning may quote values
     try:
-        model, columns = load(directory)
+        model, columns, example = load(directory)
     except Exception as error:
         # Unpickling runs code of any kind; the parent decides what a model that does not load means.
         send(answers, {"error": f"{type(error).__name__}: {error}"})
         return
     send(answers, {"ready": True})
     while (request := receive(requests)) is not None:
-        send(answers, {"id": request.get("id"), **answer(model, columns, request)})
+        send(answers, {"id": request.get("id"), **answer(model, columns, request, example)})
 
 
 def load(directory):
-    """The estimator, and the signature's columns by name (`None` for a tensor)."""
+    """The estimator, the signature's columns by name (`None` for a tensor), and the rows of its example as a request has them."""
     import cloudpickle
 
     with open(os.path.join(directory, "metadata.json"), encoding="utf-8") as file:
-        signature = json.load(file)["signature"]
+        metadata = json.load(file)
     with open(os.path.join(directory, "model.pkl"), "rb") as file:
         model = cloudpickle.load(file)
-    return model, signature.get("columns")
+    return model, metadata["signature"].get("columns"), example_rows(metadata.get("input_example") or {})
+
+
+def example_rows(example):
+    """The columns, or the flat data, of an example."""
+    if "columns" in example:
+        return dict(zip(example["columns"], map(list, zip(*example["data"], strict=True)), strict=True))
+    return flat(example.get("inputs"))
+
+
+def flat(nested):
+    return [each for item in nested for each in flat(item)] if isinstance(nested, list) else [nested]
 
 
 def receive(stream):
@@ -74,8 +87,9 @@ def send(stream, message):
     stream.flush()
 
 
-def answer(model, columns, request):
+def answer(model, columns, request, example):
     """Predictions for one request, or what is wrong with it."""
+    is_example = (request.get("columns") if columns else (request.get("tensor") or {}).get("data")) == example
     try:
         rows = table(columns, request["columns"]) if columns else array(request["tensor"])
     except BadInput as error:
@@ -91,9 +105,19 @@ def answer(model, columns, request):
         return result
     except ValueError as error:
         # An estimator's ValueError is about its input, and its text may quote a value of it.
-        return {"error": {"kind": "bad_input", "message": f"the model refuses these rows{hint(error)}", "column": None}}
+        return {"error": {"kind": "bad_input", "message": f"the model refuses these rows{hint(error) or told(error, is_example)}", "column": None}}
     except Exception as error:
-        return {"error": {"kind": "internal", "message": f"the model failed with {type(error).__name__}", "column": None}}
+        message = f"the model failed with {type(error).__name__}{told(error, is_example)}"
+        return {"error": {"kind": "internal", "message": message, "column": None}}
+
+
+def told(error, is_example):
+    """What an error says, where that quotes no value of a caller's: the rows are the model's own example, or it is about code."""
+    if is_example or isinstance(error, (ImportError, NameError, AttributeError)):
+        text = str(error).strip()
+    else:
+        text = os.strerror(error.errno) if isinstance(error, OSError) and isinstance(error.errno, int) else ""
+    return f": {text[:MESSAGE]}" if text else ""
 
 
 def hint(error):

@@ -27,6 +27,34 @@ describe('parseAnsi', () => {
     expect(look('\u001b[38;2;999;0;0mx')).toEqual([['x', '']])
   })
 
+  it('lets a coloured ground decide the colour of its text, for all pairs of the sixteen', () => {
+    const code = (color: number, base: number) => (color < 8 ? base + color : base + 52 + color)
+    for (let bg = 0; bg < 16; bg += 1) {
+      for (let fg = 0; fg < 16; fg += 1) {
+        const pairs = [`${code(fg, 30)};${code(bg, 40)}`, `38;5;${fg};48;5;${bg}`, `48;5;${bg};38;2;9;9;9`]
+        for (const pair of pairs) expect(look(`\u001b[${pair}mx`)).toEqual([['x', `ansi-bg-${bg}`]])
+      }
+    }
+    expect(look('\u001b[7;31;2mx\u001b[0;7;43mx\u001b[0;2;43mx')).toEqual([
+      ['x', 'ansi-bg-1'],
+      ['x', 'ansi-inverse'],
+      ['x', 'ansi-bg-3'],
+    ])
+    // The ground's own text colour, and that it can be read, is what the styles' tests see to.
+    expect(parseAnsi('\u001b[43;38;5;196mx')[0]?.style).toBeNull()
+  })
+
+  it('writes black or white on grounds of other colours, whichever has a contrast of 4.5', () => {
+    const linear = (value: number) => (value / 255 <= 0.03928 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4)
+    for (let index = 16; index < 256; index += 1) {
+      const style = parseAnsi(`\u001b[93;48;5;${index}mx`)[0]?.style
+      const [red = 0, green = 0, blue = 0] = (style?.backgroundColor?.match(/\d+/g) ?? []).map(Number)
+      const ground = 0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue)
+      const contrast = style?.color === '#000' ? (ground + 0.05) / 0.05 : 1.05 / (ground + 0.05)
+      expect(contrast, String(index)).toBeGreaterThanOrEqual(4.5)
+    }
+  })
+
   it('takes other sequences and control characters away', () => {
     expect(stripAnsi('\u001b[2K\u001b[1Aa\u001b]8;;http://x.test\u001b\\b\u001b]0;title\u0007c\u0000\u0008d\u001b(B')).toBe('abcdB')
     expect(stripAnsi('a\u001b')).toBe('a')

@@ -68,16 +68,28 @@ function applySgr(pen: Pen, parameters: string): Pen {
   return { fg, bg, flags }
 }
 
+/** Black or white, whichever can be read on a ground: of the two, one always has a contrast of 4.5 or more. */
+function inkOn([red, green, blue]: readonly [number, number, number]): string {
+  const linear = (value: number) => (value / 255 <= 0.03928 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4)
+  return 0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue) > 0.179 ? '#000' : '#fff'
+}
+
+/** A coloured ground decides its text's colour: terminals' pairs are made for terminals' own colours, and many can't be read in others. */
 function segment(text: string, pen: Pen): Segment {
-  const classes = [...pen.flags].map((flag) => `ansi-${flag}`)
+  const inverse = pen.flags.has('inverse')
+  const bg = inverse ? pen.fg : pen.bg
+  // Inverse text has a coloured ground by its own colour, or else the ink's.
+  const drop = (flag: string) => (flag === 'inverse' && bg !== null) || (flag === 'faint' && (inverse || bg !== null))
+  const classes = [...pen.flags].filter((flag) => !drop(flag)).map((flag) => `ansi-${flag}`)
   const style: NonNullable<Segment['style']> = {}
-  if (typeof pen.fg === 'number') classes.push(`ansi-fg-${pen.fg}`)
-  if (typeof pen.bg === 'number') classes.push(`ansi-bg-${pen.bg}`)
-  if (pen.bg !== null && typeof pen.bg !== 'number') {
-    const [red, green, blue] = pen.bg
-    style.backgroundColor = `rgb(${red} ${green} ${blue})`
-    style.color = red * 0.3 + green * 0.59 + blue * 0.11 > 140 ? '#000' : '#fff'
-  } else if (pen.fg !== null && typeof pen.fg !== 'number') {
+  if (typeof bg === 'number') classes.push(`ansi-bg-${bg}`)
+  else if (bg !== null) {
+    style.backgroundColor = `rgb(${bg.join(' ')})`
+    style.color = inkOn(bg)
+  } else if (inverse) {
+    // The class has both colours.
+  } else if (typeof pen.fg === 'number') classes.push(`ansi-fg-${pen.fg}`)
+  else if (pen.fg !== null) {
     // The lightness is held within what can be read on the theme's ground; hue and strength stay.
     style.color = `oklch(from rgb(${pen.fg.join(' ')}) var(--ansi-lightness) c h)`
   }

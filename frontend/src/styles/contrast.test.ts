@@ -29,7 +29,15 @@ const texts: [string, string][] = [
   ['ink', 'highlight-strong'],
   ['accent-ink', 'accent'],
   ['accent-ink', 'accent-hover'],
+  // A coloured ground takes the surface's colour for its text, whatever colour the text was to have.
+  ...Array.from({ length: 16 }, (_, index): [string, string] => ['surface', `ansi-${index}`]),
 ]
+
+it('gives every coloured ground of terminals the text that is tested here', () => {
+  const ansi = readFileSync('src/styles/ansi.css', 'utf8')
+  const rules = Array.from({ length: 16 }, (_, index) => new RegExp(`\\.ansi-bg-${index} \\{\\s*background: var\\(--ansi-${index}\\);\\s*color: var\\(--surface\\);`))
+  for (const rule of rules) expect(ansi).toMatch(rule)
+})
 
 describe.each([[':root'], ["[data-theme='dark']"]])('the colours of %s', (selector) => {
   const tokens = tokensOf(selector)

@@ -19,7 +19,7 @@ import warnings
 from pathlib import Path
 
 from . import adapter, edges, guess, inputs, mlmodel, pickles, proof, schema
-from .errors import PackagingError
+from .errors import PackagingError, brief
 
 EXAMPLE_ROWS = 5
 PROBE_ROWS = 50
@@ -36,11 +36,14 @@ def main(config, user_ns):
             warnings.simplefilter("ignore")
             return _package(config, user_ns)
     except PackagingError as error:
+        if error.__context__:
+            traceback.print_exception(error.__context__)  # into the log
         return {"error": str(error)}
     except Exception as error:
         # A fault of the packager itself must reach the author as a sentence, and never as a dead kernel.
+        traceback.print_exc()  # into the log
         where = traceback.extract_tb(error.__traceback__)[-1]
-        return {"error": f"The model could not be packaged: {type(error).__name__}: {error} ({Path(where.filename).name}, line {where.lineno})."}
+        return {"error": f"The packager failed with {brief(error)} ({Path(where.filename).name}, line {where.lineno})."}
 
 
 def _package(config, user_ns):

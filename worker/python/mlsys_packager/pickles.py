@@ -9,7 +9,7 @@ from pathlib import Path
 import cloudpickle
 
 from . import adapter
-from .errors import PackagingError
+from .errors import PackagingError, brief
 
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "cv2": "opencv-python", "PIL": "pillow", "yaml": "pyyaml", "imblearn": "imbalanced-learn"}
 
@@ -27,7 +27,7 @@ def load(path):
     except Exception as error:
         # Unpickling runs code of any kind, so it fails in any way.
         raise PackagingError(
-            f"The file at MODEL_OUTPUT_PATH cannot be read as a pickle ({type(error).__name__}: {error}). "
+            f"The file at MODEL_OUTPUT_PATH cannot be read as a pickle ({brief(error)}). "
             "Write it with joblib.dump(model, MODEL_OUTPUT_PATH)."
         ) from error
     if not callable(getattr(model, "predict", None)):
@@ -61,7 +61,7 @@ def write(model, path, tree_root):
             recorder.dump(model)
     except Exception as error:
         raise PackagingError(
-            f"The model cannot be pickled ({type(error).__name__}: {error}). "
+            f"The model cannot be pickled ({brief(error)}). "
             "Keep open files, connections and locks out of the exported estimator."
         ) from error
     finally:

@@ -188,6 +188,7 @@ async fn request(
         variable("MLFLOW_EXPERIMENT_ID", &tracked.experiment_id),
         variable("PIPELINE_ID", &record.id.to_string()),
         variable("GIT_COMMIT", record.commit_sha.as_str()),
+        variable("MLSYS_UV", &config.uv.to_string_lossy()),
     ];
     Ok(RunRequest {
         notebook,
@@ -264,7 +265,13 @@ fn judge(run: &Run, report: &RunReport) -> Result<(), PhaseError> {
 fn packaged(run: &Run, answer: Option<Result<Value, String>>) -> Result<ModelManifest, PhaseError> {
     let answer = match answer {
         Some(Ok(answer)) => answer,
-        Some(Err(error)) => return Err(PhaseError::Fail(format!("the model could not be packaged: {error}"))),
+        Some(Err(error)) => {
+            // A traceback: the log has all of it, and what follows its frames is the reason.
+            error.lines().for_each(|line| run.log.say(line));
+            let reason = error.lines().rev().take_while(|line| !line.starts_with("  ")).last();
+            let reason = kernel::brief(reason.unwrap_or(&error));
+            return Err(PhaseError::Fail(format!("the model could not be packaged: {reason}")));
+        }
         None => return Err(PhaseError::fail("the mlops:export cell did not run, so there is no model")),
     };
     let packaged: packager::Answer = serde_json::from_value(answer)

@@ -82,8 +82,11 @@ async fn children_of_a_cell_are_gone_after_the_run() {
 #[tokio::test]
 async fn a_kernel_does_not_outlive_a_killed_parent() {
     // Stands for our process: holds a kernel's leash, as `Process` does, and is killed.
-    let launcher = concat!(env!("CARGO_MANIFEST_DIR"), "/src/launcher.py");
     let folder = tempfile::tempdir().unwrap();
+    let read = |name| std::fs::read_to_string(format!("{}/src/launcher/{name}.py", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let launcher = folder.path().join("launcher.py");
+    std::fs::write(&launcher, ["main", "streams", "mlflow_run", "packages", "numbers"].map(read).concat() + "\nmain()\n")
+        .unwrap();
     let info = serde_json::json!({"transport": "ipc", "ip": folder.path().join("s"), "shell_port": 1, "iopub_port": 2,
         "stdin_port": 3, "control_port": 4, "hb_port": 5, "key": "k", "signature_scheme": "hmac-sha256"});
     std::fs::write(folder.path().join("kernel.json"), info.to_string()).unwrap();
@@ -93,7 +96,7 @@ async fn a_kernel_does_not_outlive_a_killed_parent() {
     let mut parent = Command::new(python())
         .args(["-c", holder])
         .arg(python())
-        .args([launcher.as_ref(), folder.path().join("kernel.json").as_os_str()])
+        .args([launcher.as_os_str(), folder.path().join("kernel.json").as_os_str()])
         .env("IPYTHONDIR", folder.path())
         .stdout(Stdio::piped())
         .spawn()

@@ -94,3 +94,62 @@ async fn without_a_run_begun_for_it_a_notebook_chooses_experiment_and_runs() {
     let runs: Value = serde_json::from_str(&ask(LIST, &store)).unwrap();
     assert_eq!(runs.as_object().unwrap().len(), 2, "{runs}");
 }
+
+/// Runs a cell that has a metric logged; answers what the log says, having seen that the run has the metric.
+async fn stays(code: &str) -> Done {
+    let started = std::time::Instant::now();
+    let (done, run, runs) = joined(&[("", code)], crate::harness::kernel().await).await;
+    assert_eq!(runs, json!({ &run: ["a"] }), "{code}");
+    assert!(started.elapsed() < std::time::Duration::from_secs(60), "{code}");
+    done
+}
+
+const LOG: &str = "with mlflow.start_run():\n    mlflow.log_metric('a', 1)\n";
+
+#[tokio::test]
+async fn the_run_stays_whatever_server_the_notebook_names() {
+    let set = "import mlflow\nfor uri in ['sqlite:///mlflow.db', 'http://nowhere.invalid:5000', 'file:mlruns', 'databricks', '']:\n    \
+               mlflow.set_tracking_uri(uri)\n";
+    let done = stays(&format!("{set}{LOG}")).await;
+    assert_eq!(done.text(0).matches("set_tracking_uri: this run stays").count(), 5, "{}", done.text(0));
+    let before = "import os\nos.environ['MLFLOW_TRACKING_URI'] = 'http://127.0.0.1:9'\nimport mlflow\n\
+                  from mlflow.tracking import set_tracking_uri, MlflowClient\nset_tracking_uri('x')\n\
+                  mlflow.set_registry_uri('sqlite:///r.db')\nmlflow.search_registered_models()\n\
+                  assert MlflowClient('sqlite:///x.db').get_run(mlflow.start_run().info.run_id)\nmlflow.end_run()\n\
+                  os.environ['MLFLOW_TRACKING_URI'] = 'sqlite:///y.db'\n\
+                  MlflowClient(tracking_uri='http://127.0.0.1:9').log_metric(mlflow.start_run().info.run_id, 'a', 1)\n";
+    let (done, _, runs) = joined(&[("", before)], crate::harness::kernel().await).await;
+    // The second run that a notebook starts is a child of its first.
+    assert!(runs.to_string().contains(r#"["a"]"#), "{runs}");
+    for (word, count) in [("set_tracking_uri", 1), ("set_registry_uri", 1), ("MlflowClient", 2), ("MLFLOW_TRACKING_URI", 2)]
+    {
+        assert_eq!(done.text(0).matches(&format!("{word}: this")).count(), count, "{word}: {}", done.text(0));
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_the_notebook_names_by_its_id_is_the_one_it_gets() {
+    let code = "import mlflow\nwith mlflow.start_run() as run:\n    mlflow.log_metric('a', 1)\n\
+                with mlflow.start_run(run_id=run.info.run_id):\n    mlflow.log_metric('b', 1)\n    \
+                with mlflow.start_run(nested=True, experiment_id='0'):\n        mlflow.log_metric('c', 1)";
+    let (_, run, mut runs) = joined(&[("", code)], crate::harness::kernel().await).await;
+    assert_eq!(runs.as_object_mut().unwrap().remove(&run), Some(json!(["a", "b"])));
+    assert_eq!(runs.as_object().unwrap().values().collect::<Vec<_>>(), [&json!(["c"])]);
+}
+
+#[tokio::test]
+async fn models_are_logged_whatever_they_are_made_of() {
+    let code = "import mlflow, mlflow.sklearn, numpy as np\nfrom sklearn.pipeline import make_pipeline\n\
+                from sklearn.preprocessing import FunctionTransformer\nfrom sklearn.linear_model import LinearRegression\n\
+                X, y = np.arange(40.).reshape(20, 2), np.arange(20.)\ndef mine(x): return x * 2\n\
+                model = make_pipeline(FunctionTransformer(mine), LinearRegression()).fit(X, y)\n\
+                with mlflow.start_run():\n    mlflow.log_metric('a', 1)\n    at = mlflow.sklearn.log_model(model, name='m').model_uri\n\
+                assert np.allclose(mlflow.sklearn.load_model(at).predict(X), model.predict(X))";
+    let others = "from xgboost import XGBRegressor\nfrom lightgbm import LGBMRegressor\nimport mlflow.xgboost, mlflow.lightgbm, mlflow.pyfunc\n\
+                  class Mine(mlflow.pyfunc.PythonModel):\n    def predict(self, model_input): return model_input\n\
+                  mlflow.xgboost.log_model(XGBRegressor(n_estimators=2).fit(X, y), name='x')\n\
+                  mlflow.lightgbm.log_model(LGBMRegressor(n_estimators=2, verbose=-1, min_child_samples=1).fit(X, y), name='l')\n\
+                  mlflow.pyfunc.log_model(name='p', python_model=Mine())";
+    let (done, run, runs) = joined(&[("", code), ("", others)], crate::harness::kernel().await).await;
+    assert_eq!(runs, json!({ run: ["a"] }), "{}", done.text(1));
+}

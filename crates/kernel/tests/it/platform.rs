@@ -109,3 +109,33 @@ async fn what_goes_wrong_in_code_of_the_platform_is_told_and_the_notebook_goes_o
     assert!(matches!(done.report.outcome, Outcome::Died { cell: 0, .. }), "{}", done.report.outcome);
     assert!(after(&[("", "1")], "result = 1").await.report.after_cell.is_none());
 }
+
+#[tokio::test]
+async fn whatever_holds_one_number_is_one_and_what_does_not_is_named() {
+    let cell = "import numpy as np, pandas as pd, decimal, fractions\nclass Tensor:\n    shape = (1,)\n    def numel(self): return 1\n    \
+                def size(self): return (1,)\n    def item(self): return 0.5\n    def __len__(self): return 1\n\
+                class Eager:\n    def numpy(self): return np.float32(0.5)\n\
+                class Odd:\n    def __float__(self): raise ValueError\n    @property\n    def shape(self): raise ValueError\n\
+                a, b, c, d = np.float32(0.5), np.array(0.5), np.array([[0.5]]), pd.Series([0.5])\n\
+                e, f, g, h, i = decimal.Decimal('0.5'), fractions.Fraction(1, 2), Tensor(), Eager(), np.int8(2)\n\
+                j, k, l, m, n = np.array([1, 2]), [1], '0.5', None, pd.DataFrame({'x': [1, 2]})\n\
+                o, p, q, r, s, t = True, np.bool_(True), 1j, Odd(), 10 ** 400, np.datetime64('2020-01-01')\n\
+                def u(): pass\nMETRICS = {'v': 1, 'w': [1], 'x': np.array([2])}";
+    let mut bench = Bench::new(&[("mlops:evaluation", cell)]);
+    let names = "abcdefghijklmnopqrstuz".chars().map(String::from).chain(["METRICS".to_owned()]);
+    bench.request.read_after = Some(("mlops:evaluation".to_owned(), names.collect()));
+    let done = bench.run().await;
+    assert!(matches!(done.report.outcome, Outcome::Succeeded), "{}", done.report.outcome);
+    let found = json!(done.report.variables);
+    assert_eq!(
+        found,
+        json!({"a": 0.5, "b": 0.5, "c": 0.5, "d": 0.5, "e": 0.5, "f": 0.5, "g": 0.5, "h": 0.5, "i": 2.0,
+            "METRICS": {"v": 1.0, "x": 2.0}})
+    );
+    assert_eq!(
+        done.sink.texts(Stream::System),
+        ["no metrics, as they are not numbers: j (ndarray of shape (2,)), k (list), l (str), m (NoneType), \
+          n (DataFrame of shape (2, 1)), o (bool), p (bool), q (complex), r (Odd), s (int), t (datetime64), METRICS['w'] (list). \
+          To report one, assign a number: float(text), values.mean(), len(items)"]
+    );
+}

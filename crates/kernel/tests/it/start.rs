@@ -43,7 +43,8 @@ async fn a_kernel_inherits_no_secrets_and_its_files_are_private() {
     let code = "import os, sys, stat\nallowed = {'PATH', 'HOME', 'LANG', 'TZ', 'USER', 'LOGNAME', 'SHELL', 'TMPDIR', 'LD_LIBRARY_PATH',\n\
                 'SSL_CERT_FILE', 'SSL_CERT_DIR', 'CUDA_VISIBLE_DEVICES', 'NVIDIA_VISIBLE_DEVICES'}\n\
                 made = {'IPYTHONDIR', 'JUPYTER_RUNTIME_DIR', 'MPLBACKEND', 'JPY_PARENT_PID', 'LC_CTYPE', 'PYDEVD_USE_FRAME_EVAL', 'TERM',\n\
-                'CLICOLOR', 'FORCE_COLOR', 'CLICOLOR_FORCE', 'PAGER', 'GIT_PAGER'}\n\
+                'CLICOLOR', 'FORCE_COLOR', 'CLICOLOR_FORCE', 'PAGER', 'GIT_PAGER',\n\
+                'MLSYS_RUN_PACKAGES', 'MLSYS_UV', 'PYTHONPATH', 'VIRTUAL_ENV'}\n\
                 print(sorted(n for n in os.environ if n not in allowed | made and not n.startswith('LC_')))\n\
                 d = os.environ['JUPYTER_RUNTIME_DIR']\n\
                 print(oct(stat.S_IMODE(os.stat(d).st_mode)), os.path.exists(d + '/kernel.json'), os.getpgrp() == os.getpid())";

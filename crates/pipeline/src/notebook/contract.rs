@@ -18,8 +18,8 @@ pub struct Contract {
     pub gates: Option<Vec<Gate>>,
     /// `TIMEOUT_SECONDS`, if set: 1 to 86400.
     pub timeout_seconds: Option<u64>,
-    /// The names that the `mlops:evaluation` cells assign at their top level, in order, without those that start
-    /// with an underscore.
+    /// The names that the `mlops:evaluation` cells assign, within blocks too but not in functions and classes, in order,
+    /// without those that start with an underscore.
     pub evaluation_names: Vec<String>,
     /// The defaults of the `parameters` cell that are literals.
     pub parameters: BTreeMap<String, serde_json::Value>,

@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value};
 
-use super::violation::Violation;
+use super::{text::without_outputs, violation::Violation};
 
 /// The nbformat 4 minor versions there are.
 const MINORS: std::ops::RangeInclusive<u64> = 0..=5;
@@ -57,20 +57,14 @@ pub(super) fn read(bytes: &[u8], file_name: &str) -> Result<Document, Violation>
 /// The JSON object that a notebook file is, or what is wrong with the file and how to fix it.
 fn object(bytes: &[u8]) -> Result<Map<String, Value>, (String, &'static str)> {
     const SAVE_AGAIN: &str = "open it in Jupyter and save it again";
-    let text = match std::str::from_utf8(bytes) {
-        Ok(text) if text.starts_with('\u{feff}') => {
-            return Err(("starts with a byte order mark".to_owned(), "save it as UTF-8 without a byte order mark"));
-        }
-        Ok(text) => text,
-        Err(error) => return Err((format!("is not UTF-8 (byte {})", error.valid_up_to()), "save it as UTF-8")),
-    };
+    let text = without_outputs(bytes).map_err(|problem| (problem, "save it as UTF-8"))?;
     if text.trim().is_empty() {
         return Err(("is empty".to_owned(), "create it in Jupyter, or remove it"));
     }
     if text.starts_with("version https://git-lfs.github.com/spec/") {
         return Err(("is a Git LFS pointer, not a notebook".to_owned(), "take notebooks out of Git LFS"));
     }
-    match serde_json::from_str(text) {
+    match serde_json::from_str(&text) {
         Ok(Value::Object(root)) => Ok(root),
         Ok(_) => Err(("is JSON, but not an object".to_owned(), SAVE_AGAIN)),
         Err(_) if text.lines().any(|line| line.starts_with("<<<<<<< ")) => {
@@ -124,12 +118,15 @@ struct Form {
 impl Form {
     fn notebook(&mut self, root: &Map<String, Value>) {
         let fix = "open it in Jupyter and save it again";
-        for key in ["nbformat", "nbformat_minor"] {
-            if !root.get(key).is_some_and(Value::is_u64) {
-                self.violations.push(Violation::of_notebook(format!("{key} is not a number"), fix));
-            }
+        // What some tools leave out is no reason to refuse a notebook; a wrong type is.
+        if !root.get("nbformat").is_some_and(Value::is_u64) {
+            self.violations.push(Violation::of_notebook("nbformat is not a number", fix));
         }
-        let Some(metadata) = root.get("metadata").and_then(Value::as_object) else {
+        if !root.get("nbformat_minor").is_none_or(Value::is_u64) {
+            self.violations.push(Violation::of_notebook("nbformat_minor is not a number", fix));
+        }
+        let Some(metadata) = root.get("metadata") else { return };
+        let Some(metadata) = metadata.as_object() else {
             self.violations.push(Violation::of_notebook("the notebook's metadata is not an object", fix));
             return;
         };

@@ -1,8 +1,8 @@
 //! The notebook contract, checked statically: nothing of the notebook is run.
 //!
-//! `document` (bytes → cells) → `tag` (which cells are whose) → `magics`, `depth`, `code` (source → syntax tree) → `rules`, `config`,
-//! `script` (what must hold, what is declared) → [`Contract`], or every [`Violation`] at once. `parameters` goes the first half of
-//! that way for one cell.
+//! `text` (bytes → JSON without outputs) → `document` (JSON → cells) → `tag` (which cells are whose) → `magics`, `depth`, `code`
+//! (source → syntax tree) → `rules`, `config`, `script` (what must hold, what is declared) → [`Contract`], or every
+//! [`Violation`] at once. `parameters` goes the first half of that way for one cell.
 
 mod assignment;
 mod binding;
@@ -18,10 +18,12 @@ mod parameters;
 mod rules;
 mod script;
 mod tag;
+mod text;
 mod violation;
 
 pub use contract::Contract;
 pub use parameters::parameters;
+pub use text::without_outputs;
 pub use violation::Violation;
 
 /// What a notebook's bytes are.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::{
     Contract,
-    assignment::assigned,
+    assignment::{assigned, assigned_within},
     cell::Tagged,
     code::Code,
     config,
@@ -230,7 +230,7 @@ fn purpose(tag: Tag) -> String {
 
 fn evaluation_names(cells: &[Tagged<'_>]) -> Vec<String> {
     let evaluations = cells.iter().filter(|cell| cell.tags.contains(&Tag::Evaluation));
-    let names = evaluations.flat_map(|cell| cell.code.statements()).flat_map(assigned).map(|assignment| assignment.name);
+    let names = evaluations.flat_map(|cell| cell.code.statements()).flat_map(assigned_within);
     let mut seen = HashSet::new();
     names.filter(|name| !name.starts_with('_') && seen.insert(*name)).map(str::to_owned).collect()
 }

@@ -3,6 +3,7 @@
 mod gates;
 mod hostile;
 mod notebooks;
+mod outputs;
 mod parameters;
 mod violations;
 

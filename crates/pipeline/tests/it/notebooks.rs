@@ -33,7 +33,7 @@ fn a_notebook_in_order_gives_its_contract() {
             "version": "1.0.0",
             "gates": ["accuracy >= 0.8", "rmse < champion"],
             "timeout_seconds": 1200,
-            "evaluation_names": ["accuracy", "f1", "n", "METRICS"],
+            "evaluation_names": ["accuracy", "f1", "n", "METRICS", "inner"],
             "parameters": {"depth": 4, "rate": -0.5, "names": ["a", ["b", null, true]], "opts": {"k": 1}},
             "dependencies": ["pandas>=2", "scikit-learn==1.5.0"],
             "requires_python": ">=3.11",
@@ -42,6 +42,31 @@ fn a_notebook_in_order_gives_its_contract() {
     );
     let back: Contract = serde_json::from_value(serde_json::to_value(&contract).expect("JSON")).expect("its own JSON");
     assert_eq!(back, contract);
+}
+
+#[test]
+fn metrics_may_be_assigned_in_blocks_of_any_depth() {
+    for (source, names) in [
+        ("with open(x) as f:\n    a = 1\n    with y:\n        b = 2", &["a", "b"][..]),
+        ("for i in range(3):\n    a = i\nelse:\n    b = 1", &["a", "b"]),
+        ("if x:\n    a = 1\nelif y:\n    b = 1\nelse:\n    c = 1", &["a", "b", "c"]),
+        ("try:\n    a = 1\nexcept E as e:\n    b = 2\nelse:\n    c = 3\nfinally:\n    d = 4", &["a", "b", "c", "d"]),
+        ("try:\n    a = 1\nexcept* E:\n    b = 2", &["a", "b"]),
+        ("while (a := next(x)):\n    b += a", &["a", "b"]),
+        ("match x:\n    case [p, *q]:\n        a = 1\n    case _:\n        b = 2", &["a", "b"]),
+        ("async with x as y:\n    a = await z", &["a"]),
+        ("async for k in x:\n    a = k", &["a"]),
+        ("print(a := 1, f'{(b := 2)}')", &["a", "b"]),
+        (
+            "if 1:\n    (a, [b, *c]), d = x\n    e: float = 1\n    f: int\n    g = h = 2",
+            &["a", "b", "c", "d", "e", "g", "h"],
+        ),
+        ("def f():\n    a = 1\nclass C:\n    b = 1\nlambda: (c := 1)\n[d for d in x if (e := d)]\nimport g\ndel h", &[]),
+        ("x.a = 1\ny['b'] = 2\nz[0]: int = 3", &[]),
+        ("%%time\nwith x:\n    a = 1", &["a"]),
+    ] {
+        assert_eq!(valid(&with(3, cell("mlops:evaluation", source))).evaluation_names, names, "{source}");
+    }
 }
 
 #[test]

@@ -3,6 +3,8 @@
 Arguments: the connection file, then the modules to import ahead.
 Standard input is a leash: when its other end closes, however that happens, the process group is killed.
 Standard output gets one byte when the kernel answers; what is written there later goes to the log.
+
+The files beside this one follow it in the same module; then comes a call of `main`.
 """
 
 import gc
@@ -14,10 +16,8 @@ import faulthandler
 import fcntl
 import functools
 import importlib
-import importlib.machinery
 import importlib.util
 import json
-import math
 import os
 import signal
 import sys
@@ -72,13 +72,14 @@ def import_kernel_app():
 
 
 def main():
-    global shell
+    global shell, private
     hold_leash()
     ready = os.dup(1)
     os.dup2(2, 1)
     # A crash in native code leaves its traceback in the log, which the kernel's own streams cannot reach.
     faulthandler.enable(os.dup(2), all_threads=False)
     connection_file, *preload = sys.argv[1:]
+    private = os.path.dirname(connection_file)
     sys.argv[:] = ["ipykernel_launcher.py"]
     sys.modules["_mlsys_kernel"] = sys.modules["__main__"]
 
@@ -101,6 +102,7 @@ def main():
     app = KernelApp.instance(config=config, connection_file=connection_file)
     app.initialize([])
     shell = app.shell
+    shield(app)
     say_goodbye(app)
     # From here on, a notebook that imports them gets the real ones.
     del sys.modules["debugpy"], sys.modules["jupyter_client"]
@@ -139,8 +141,7 @@ def say_goodbye(app):
     def leave_at_once(status):
         try:
             if os.getpid() == kernel:
-                sys.stdout.flush()
-                sys.stderr.flush()
+                flush_streams()
                 app.session.send(app.iopub_thread, "leaving", {})
                 end = time.monotonic() + 1
                 while not os.path.exists(let_go) and time.monotonic() < end:
@@ -165,23 +166,24 @@ def call(name, arguments):
     """Runs one of the functions below; `answer` then holds what it returned or the traceback of its failure."""
     global answer
     answer = Answer({"error": "interrupted"})
-    try:
-        function = {"prepare": prepare, "assign": assign, "numbers": numbers, "run_private": run_private}[name]
-        value = function(**json.loads(arguments))
-        answer = Answer({"ok": json.loads(json.dumps(value, allow_nan=False))})
-    except BaseException:
-        answer = Answer({"error": traceback.format_exc()})
-    sys.stdout.flush()
-    sys.stderr.flush()
+    with own_streams():
+        try:
+            function = {"prepare": prepare, "assign": assign, "numbers": numbers, "run_private": run_private}[name]
+            value = function(**json.loads(arguments))
+            answer = Answer({"ok": json.loads(json.dumps(value, allow_nan=False))})
+        except BaseException:
+            answer = Answer({"error": traceback.format_exc()})
+        flush_streams()
 
 
 def prepare(directory, import_root, environment, variables):
     os.environ.update(environment)
     os.chdir(directory)
+    use_own_tools(private)
     if import_root not in sys.path:
         sys.path.append(import_root)
     if run_id := environment.get("MLFLOW_RUN_ID"):
-        join_mlflow_run(run_id)
+        join_mlflow_run(run_id, environment.get("MLFLOW_TRACKING_URI"))
     assign(variables)
 
 
@@ -189,103 +191,8 @@ def assign(variables):
     shell.user_ns.update(variables)
 
 
-FLUENT = "mlflow.tracking.fluent"
-# The tag of runs that MLflow starts by itself around a `fit`.
-AUTOLOGGING = "mlflow.autologging"
-
-
-def join_mlflow_run(joined):
-    """Makes MLflow log to this run all along: by itself it resumes the run of MLFLOW_RUN_ID once, and only in its experiment."""
-    if FLUENT in sys.modules:
-        patch_fluent(sys.modules[FLUENT], joined)
-    else:
-        sys.meta_path.insert(0, FluentFinder(joined))
-
-
-class FluentFinder:
-    """Patches MLflow's fluent functions when they are imported, before `mlflow` copies them."""
-
-    def __init__(self, joined):
-        self.joined = joined
-
-    def find_spec(self, name, path=None, target=None):
-        spec = importlib.machinery.PathFinder.find_spec(name, path, target) if name == FLUENT else None
-        if spec:
-            load = spec.loader.exec_module
-
-            def exec_module(module):
-                load(module)
-                patch_fluent(module, self.joined)
-
-            spec.loader.exec_module = exec_module
-        return spec
-
-
-def patch_fluent(fluent, joined):
-    start, switch = fluent.start_run, fluent.set_experiment
-    resumed = False
-
-    def resume():
-        os.environ["MLFLOW_RUN_ID"] = joined  # MLflow removes it whenever it starts or ends a run
-        return start()
-
-    @functools.wraps(start)
-    def start_run(run_id=None, experiment_id=None, run_name=None, nested=False, parent_run_id=None, **others):
-        """The first run that a notebook starts is ours; later ones, as in a search over parameters, are its children."""
-        nonlocal resumed
-        if not (run_id or nested or parent_run_id or fluent.active_run()):
-            automatic = AUTOLOGGING in (others.get("tags") or ())
-            if automatic or not resumed:
-                os.environ["MLFLOW_RUN_ID"] = joined
-            else:
-                os.environ.pop("MLFLOW_RUN_ID", None)
-                experiment_id, parent_run_id = None, joined
-            resumed = resumed or not automatic
-        return start(run_id, experiment_id, run_name, nested, parent_run_id, **others)
-
-    @functools.wraps(switch)
-    def set_experiment(*_, **__):
-        experiment = fluent.get_experiment(fluent.get_run(joined).info.experiment_id)
-        print(f"set_experiment: this run stays in the pipeline's experiment {experiment.name!r}", file=sys.stderr)
-        return experiment
-
-    # What is logged outside of any run is logged to ours.
-    fluent._get_or_start_run = lambda: fluent.active_run() or resume()
-    for module in (fluent, sys.modules["mlflow"]):
-        module.start_run, module.set_experiment = start_run, set_experiment
-
-
-def numbers(names):
-    """The variables of these names that are numbers, and `METRICS` where it is a dict of numbers."""
-    found = {}
-    for name in names:
-        value = shell.user_ns.get(name)
-        if name == "METRICS" and isinstance(value, dict):
-            found[name] = {str(key): n for key, item in value.items() if (n := number(item)) is not None}
-        elif (n := number(value)) is not None:
-            found[name] = n
-    return found
-
-
-def number(value):
-    try:
-        if getattr(value, "ndim", None) == 0:
-            value = value.item()
-        if isinstance(value, (bool, str, bytes)):
-            return None
-        value = float(value) if hasattr(type(value), "__float__") and not hasattr(value, "__len__") else None
-    except Exception:
-        return None
-    if value is None or math.isfinite(value):
-        return value
-    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-
-
 def run_private(code):
     namespace = {"__name__": "_mlsys_private", "user_ns": shell.user_ns}
+    say_undeclared()
     exec(compile(code, "<mlsys>", "exec"), namespace)
     return namespace.get("result")
-
-
-if __name__ == "__main__":
-    main()

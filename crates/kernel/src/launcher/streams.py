@@ -1,0 +1,84 @@
+"""What a notebook does to its streams must not keep the kernel from answering."""
+
+import contextlib
+import sys
+
+STREAMS = ("stdout", "stderr")
+
+
+class ShieldedStream:
+    """A notebook's stream, whatever it is by now, whose flush always returns."""
+
+    def __init__(self, stream):
+        self.stream = stream
+
+    def flush(self):
+        try:
+            self.stream.flush()
+        except BaseException:
+            pass  # None, closed, or an object of the notebook's own
+
+    def set_parent(self, parent):
+        """Tells which cell runs now; our own streams too, to which the notebook's may hand on what it gets."""
+        for stream in (*kernel_streams.values(), self.stream):
+            with contextlib.suppress(Exception):
+                stream.set_parent(parent)
+
+    def __getattr__(self, name):
+        return getattr(self.stream, name)
+
+
+class OwnStream(ShieldedStream):
+    """The kernel's stream for what we print ourselves: that it can't be shown any more is no reason to fail."""
+
+    def write(self, text):
+        with contextlib.suppress(Exception):
+            self.stream.write(text)
+        return len(text)
+
+
+class ShieldedSys:
+    """The module `sys` as ipykernel sees it: it flushes both streams around every cell, and gives no answer where that fails."""
+
+    def __getattr__(self, name):
+        return ShieldedStream(getattr(sys, name, None)) if name in STREAMS else getattr(sys, name)
+
+
+def shield(app):
+    global kernel_streams
+    kernel_streams = {name: getattr(sys, name) for name in STREAMS}
+    for stream in kernel_streams.values():
+        stream.close = lambda: None  # there is no other way for what the notebook prints
+    for name in ("kernelbase", "zmqshell", "displayhook"):
+        if module := sys.modules.get(f"ipykernel.{name}"):
+            module.sys = ShieldedSys()
+    # IPython would keep all that is printed for its history, in memory, and needs streams that can be patched for it.
+    app.shell._tee = lambda channel: contextlib.nullcontext()
+    publish = app.iopub_thread.send_multipart
+
+    def send_multipart(*message, **options):
+        # Where the notebook has closed the socket, replies still tell how its cells ended.
+        with contextlib.suppress(Exception):
+            publish(*message, **options)
+
+    app.iopub_thread.send_multipart = send_multipart
+
+
+@contextlib.contextmanager
+def own_streams():
+    """Lets what runs inside print, whatever the notebook has made of its streams."""
+    replaced = {name: vars(sys)[name] for name in STREAMS if name in vars(sys)}
+    vars(sys).update({name: OwnStream(stream) for name, stream in kernel_streams.items()})
+    try:
+        yield
+    finally:
+        for name in STREAMS:
+            if name in replaced:
+                setattr(sys, name, replaced[name])
+            else:
+                delattr(sys, name)
+
+
+def flush_streams():
+    for name in STREAMS:
+        ShieldedStream(getattr(sys, name, None)).flush()

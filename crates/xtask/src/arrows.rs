@@ -6,7 +6,7 @@ use crate::repository::{Dependency, Metadata};
 const CONTRACT: &[&str] = &["contract"];
 /// Floors 0 and 1.
 const BELOW_PROCESSES: &[&str] =
-    &["contract", "pipeline", "service", "store", "bus", "forge", "kernel", "mlflow", "artifacts", "fleet"];
+    &["contract", "pipeline", "service", "store", "bus", "forge", "kernel", "python", "mlflow", "artifacts", "fleet"];
 
 /// What each package may depend on, floor by floor. A package that is not here is not on the map.
 const MAP: &[(&str, &[&[&str]])] = &[
@@ -17,6 +17,7 @@ const MAP: &[(&str, &[&[&str]])] = &[
     ("bus", &[CONTRACT]),
     ("forge", &[CONTRACT]),
     ("kernel", &[CONTRACT]),
+    ("python", &[CONTRACT]),
     ("mlflow", &[CONTRACT]),
     ("artifacts", &[CONTRACT]),
     ("fleet", &[CONTRACT]),

@@ -13,7 +13,7 @@ use tokio::process::Command;
 use crate::{home::Home, settings::Settings};
 
 /// What is installed, exactly; made by `cargo xtask lock-python`.
-const LOCK: &str = include_str!("../../crates/kernel/python/requirements.lock");
+const LOCK: &str = include_str!("../../crates/python/platform/requirements.lock");
 /// The `uv` that installs it.
 const UV: &str = "uv==0.13.8";
 /// The Pythons that the lock file is for.

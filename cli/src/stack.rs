@@ -327,8 +327,7 @@ impl Ground {
             mlflow_url: self.addresses.mlflow.clone(),
             internal_token: self.internal_token.clone(),
         };
-        let environments =
-            worker::environments::Environments::new(self.home.join("environments"), self.uv.clone(), self.python.clone());
+        let environments = ::python::Environments::new(self.home.join("environments"), self.uv.clone(), self.python.clone());
         let artifacts = self.home.join("artifacts");
         let adapters = worker::Adapters {
             store,

@@ -34,7 +34,7 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "MLSYS_PYTHON",
         "",
-        "A Python with what crates/kernel/python/requirements.in names; unset: python under MLSYS_HOME",
+        "A Python with what crates/python/platform/requirements.in names; unset: python under MLSYS_HOME",
     ),
     setting("MLSYS_UV", "", "The uv that builds Python environments; unset: uv under MLSYS_HOME"),
 ];

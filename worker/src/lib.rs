@@ -7,12 +7,10 @@
 //! - [`process`]: the worker as a process of its own; `config`: its settings.
 //! - [`tasks`]: background work that is no pipeline; one file a kind.
 //! - `log`: a pipeline's log, numbered and stored in batches.
-//! - [`environments`]: Python environments for notebooks that name their dependencies, cached by content.
 //! - [`packager`]: the Python that packages a model inside the kernel that trained it.
 //!
 //! Architecture invariant: the worker serves nothing but its health and its metrics, and never loads a model or a pickle.
 
-pub mod environments;
 pub mod packager;
 pub mod runner;
 

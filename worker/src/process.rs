@@ -7,14 +7,13 @@ use bus::{BusError, LogHub, Queue};
 use contract::PipelineId;
 use forge::{GitHub, LocalGit};
 use kernel::{KernelSpec, Pool};
+use python::Environments;
 use service::{Secret, Settings, Shutdown, health, telemetry, when_up};
 use store::{Store, StoreError};
 use tokio::net::TcpListener;
 
 use crate::{
-    Adapters, Config, Hosts, ProcessConfig, Worker,
-    environments::Environments,
-    pods,
+    Adapters, Config, Hosts, ProcessConfig, Worker, pods,
     runner::{self, KubernetesRunner},
 };
 

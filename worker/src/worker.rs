@@ -12,7 +12,8 @@ use service::health::check;
 use store::StoreError;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
-use crate::{Tuning, drive, environments::Environments, folder::WorkFolder, pods, runner::KubernetesRunner, tasks};
+use crate::{Tuning, drive, folder::WorkFolder, pods, runner::KubernetesRunner, tasks};
+use python::Environments;
 
 /// How a worker works.
 #[derive(Debug, Clone)]

@@ -14,7 +14,7 @@ use kernel::{AfterCell, EventSink, Kernel, KernelSpec, NotebookFile, Outcome, Ru
 use pipeline::{Contract, Verdict};
 use serde_json::{Value, json};
 use service::Shutdown;
-use worker::{environments::Environments, metrics, packager};
+use worker::{metrics, packager};
 
 use crate::{
     commands::{logs::Printer, validate},
@@ -78,9 +78,10 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<ExitC
     }
     let place = Place::of(&args.notebook)?;
     let own = own_environment(settings, &place, contract.as_ref(), &spec).await?;
-    let kernel = match own {
-        Some(spec) => Kernel::start(&spec).await?,
-        None => starting.await??,
+    // Held to the end: it can't be removed under the kernel.
+    let kernel = match &own {
+        Some(own) if own.id.is_some() => Kernel::start(&KernelSpec { python: own.python.clone(), ..spec.clone() }).await?,
+        _ => starting.await??,
     };
     let scratch = tempfile::tempdir()?;
     let package = args.model_output.clone().unwrap_or_else(|| scratch.path().join("model"));
@@ -114,19 +115,24 @@ impl Place {
     }
 }
 
-/// A kernel for the notebook's own dependencies, where it names some.
+/// The environment of the notebook's own dependencies, where it names some.
 async fn own_environment(
     settings: &Settings,
     place: &Place,
     contract: Option<&Contract>,
     spec: &KernelSpec,
-) -> anyhow::Result<Option<KernelSpec>> {
+) -> anyhow::Result<Option<::python::PythonEnvironment>> {
     let Some(contract) = contract else { return Ok(None) };
     let home = Home::open(&settings.home)?;
-    let environments = Environments::new(home.join("environments"), python::uv_path(settings, &home), spec.python.clone());
+    let environments =
+        ::python::Environments::new(home.join("environments"), python::uv_path(settings, &home), spec.python.clone());
     let inside = place.notebook.strip_prefix(&place.root)?;
-    let environment = environments.resolve(&place.root, inside, contract, &|text| eprintln!("{text}")).await?;
-    Ok(environment.id.is_some().then(|| KernelSpec { python: environment.python, ..spec.clone() }))
+    let script = ::python::Script {
+        dependencies: contract.dependencies.as_deref(),
+        requires_python: contract.requires_python.as_deref(),
+    };
+    let environment = environments.resolve(&place.root, inside, script, &|text| eprintln!("{text}")).await?;
+    Ok(Some(environment))
 }
 
 /// What is to be run.

@@ -50,7 +50,7 @@ fn tidy(repository: &Repository) -> Result<ExitCode> {
 
 /// Pins every package of the platform's Python environment, with hashes. `MLSYS_UV` names another `uv` than the PATH's.
 fn lock_python(repository: &Repository) -> Result<()> {
-    let (wanted, lock) = ("crates/kernel/python/requirements.in", "crates/kernel/python/requirements.lock");
+    let (wanted, lock) = ("crates/python/platform/requirements.in", "crates/python/platform/requirements.lock");
     let options = "pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url";
     let uv = std::env::var("MLSYS_UV").unwrap_or_else(|_| "uv".to_owned());
     repository.output(&uv, &options.split(' ').chain([wanted, "-o", lock]).collect::<Vec<_>>())?;

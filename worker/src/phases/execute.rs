@@ -10,13 +10,13 @@ use std::{
 use contract::{MANIFEST_FILE, MODEL_FILE, ModelManifest, ONNX_FILE, Phase, PipelineStatus, Stream};
 use kernel::{AfterCell, EventSink, KernelError, KernelSpec, NotebookFile, Outcome, RunReport, RunRequest};
 use pipeline::Contract;
+use python::{EnvironmentError, PythonEnvironment, Script};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::{
     drive::Next,
-    environments::PythonEnvironment,
     error::PhaseError,
     metrics, packager,
     phases::{download, tracking, validate},
@@ -101,13 +101,15 @@ async fn environment(run: &Run, contract: &Contract) -> Result<PythonEnvironment
     let (log, path) = (run.log.clone(), Path::new(&run.record.notebook_path));
     let tree = run.tree();
     let say = move |text: String| log.say(text);
-    let resolved = run.worker.environments.resolve(&tree, path, contract, &say);
+    let script =
+        Script { dependencies: contract.dependencies.as_deref(), requires_python: contract.requires_python.as_deref() };
+    let resolved = run.worker.environments.resolve(&tree, path, script, &say);
     let resolved = tokio::select! {
         resolved = resolved => resolved,
         () = run.cancel.cancelled() => return Err(run.stop_error()),
     };
     resolved.map_err(|error| match error {
-        crate::environments::EnvironmentError::Io(error) => PhaseError::retry(error),
+        EnvironmentError::Io(error) => PhaseError::retry(error),
         other => PhaseError::fail(other),
     })
 }

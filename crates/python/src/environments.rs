@@ -1,0 +1,191 @@
+//! Environments for notebooks that name their dependencies: built with `uv`, cached by content.
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use sha2::{Digest, Sha256};
+use tokio::{process::Command, sync::Mutex};
+
+use crate::{
+    kept::PythonEnvironment,
+    reason,
+    requirements::{Needs, RequirementsError, Script},
+    uv,
+};
+
+/// How long building an environment may take.
+const BUILD_TIMEOUT: Duration = Duration::from_mins(30);
+/// What a kernel of ours needs beside the notebook's own dependencies.
+const KERNEL_NEEDS: [&str; 5] = ["ipykernel", "cloudpickle", "joblib", "nbformat", "mlflow-skinny"];
+/// What the proof of an ONNX twin needs; a set of dependencies that can't have them goes without a twin.
+const TWIN_NEEDS: [&str; 3] = ["skl2onnx", "onnx", "onnxruntime"];
+
+/// Why an environment could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum EnvironmentError {
+    /// What names the dependencies can't be read.
+    #[error(transparent)]
+    Requirements(RequirementsError),
+    /// The dependencies can't be had, whatever else is installed.
+    #[error("the dependencies in {source_name} can't be installed: {reason}")]
+    Unsatisfiable {
+        /// Where they are named.
+        source_name: String,
+        /// Why, in `uv`'s words.
+        reason: String,
+    },
+    /// The dependencies can be had, and not together with what running a notebook needs.
+    #[error(
+        "the dependencies in {source_name} can be installed, but not together with what mlsys needs to run a notebook ({}): {reason}",
+        KERNEL_NEEDS.join(", ")
+    )]
+    Conflict {
+        /// Where they are named.
+        source_name: String,
+        /// What is in conflict, in `uv`'s words.
+        reason: String,
+    },
+    /// `uv` took too long.
+    #[error("installing the dependencies took longer than {} minutes", BUILD_TIMEOUT.as_secs() / 60)]
+    TimedOut,
+    /// There is no `uv`.
+    #[error(
+        "the notebook names dependencies, and there is no `uv` to install them: install uv, or set MLSYS_UV to its path"
+    )]
+    NoUv,
+    /// This machine's files.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+impl From<RequirementsError> for EnvironmentError {
+    fn from(error: RequirementsError) -> Self {
+        match error {
+            RequirementsError::Io(error) => Self::Io(error),
+            other => Self::Requirements(other),
+        }
+    }
+}
+
+/// The environments of this machine.
+#[derive(Debug, Clone)]
+pub struct Environments {
+    pub(crate) directory: PathBuf,
+    uv: PathBuf,
+    platform: PathBuf,
+    building: Arc<Mutex<HashMap<String, Arc<Mutex<()>>>>>,
+}
+
+impl Environments {
+    /// Environments under `directory`, beside the platform's own interpreter.
+    pub fn new(directory: PathBuf, uv: PathBuf, platform: PathBuf) -> Self {
+        Self { directory, uv, platform, building: Arc::default() }
+    }
+
+    /// The environment for a notebook of a tree; builds it when it is not there yet. `say` hears what takes long.
+    ///
+    /// # Errors
+    /// When the dependencies can't be read or installed.
+    pub async fn resolve(
+        &self,
+        tree: &Path,
+        notebook: &Path,
+        script: Script<'_>,
+        say: &(dyn Fn(String) + Send + Sync),
+    ) -> Result<PythonEnvironment, EnvironmentError> {
+        let Some(needs) = Needs::find(tree, notebook, script, say)? else {
+            return Ok(PythonEnvironment::platform(self.platform.clone()));
+        };
+        let id = self.id(&needs);
+        let target = self.directory.join(&id);
+        let gate = self.building.lock().await.entry(id.clone()).or_default().clone();
+        let one_at_a_time = gate.lock().await;
+        let found = loop {
+            // What is there may be removed before it is held; then it is built again.
+            if let Some(found) = PythonEnvironment::hold(&self.directory, &id)? {
+                break found;
+            }
+            say(format!("building a Python environment from {} (kept for the next time)", needs.source_name));
+            tokio::time::timeout(BUILD_TIMEOUT, self.build(&needs, &target, say))
+                .await
+                .map_err(|_| EnvironmentError::TimedOut)??;
+        };
+        drop(one_at_a_time);
+        self.building.lock().await.retain(|_, gate| Arc::strong_count(gate) > 1);
+        Ok(found)
+    }
+
+    /// Names the environment by all that shapes it.
+    fn id(&self, needs: &Needs) -> String {
+        let mut hash = Sha256::new();
+        let python = needs.python.as_deref().unwrap_or("");
+        let platform = self.platform.to_string_lossy();
+        let parts = [needs.text.as_str(), &needs.constraints, needs.file_name, python, &*platform];
+        for part in parts.into_iter().chain(KERNEL_NEEDS).chain(TWIN_NEEDS) {
+            hash.update(part.len().to_le_bytes());
+            hash.update(part);
+        }
+        hex::encode(&hash.finalize()[..12])
+    }
+
+    /// Builds beside the target and renames, so that an environment that is there is whole.
+    async fn build(
+        &self,
+        needs: &Needs,
+        target: &Path,
+        say: &(dyn Fn(String) + Send + Sync),
+    ) -> Result<(), EnvironmentError> {
+        if !tokio::fs::try_exists(&self.uv).await? {
+            return Err(EnvironmentError::NoUv);
+        }
+        tokio::fs::create_dir_all(&self.directory).await?;
+        let scratch = tempfile::tempdir_in(&self.directory)?;
+        // `uv` reads what was decoded; relative paths start where the file lies.
+        let (file, constraints) = (scratch.path().join(needs.file_name), scratch.path().join("constraints.txt"));
+        tokio::fs::write(&file, &needs.text).await?;
+        tokio::fs::write(&constraints, &needs.constraints).await?;
+        let built = scratch.path().join("environment");
+        let interpreter = needs.python.clone().unwrap_or_else(|| self.platform.display().to_string());
+        let failed = |said: String| EnvironmentError::Unsatisfiable {
+            source_name: needs.source_name.clone(),
+            reason: reason::shorten(&said.replace(&*file.to_string_lossy(), &needs.source_name)),
+        };
+        let command = |words: &[&str]| {
+            let mut command = Command::new(&self.uv);
+            command.args(words);
+            if needs.no_settings {
+                command.arg("--no-config");
+            }
+            command
+        };
+        let mut create = command(&["venv", "--quiet", "--relocatable", "--python", &interpreter]);
+        create.arg(&built);
+        uv::run(create, &needs.base, say).await?.map_err(failed)?;
+        let install = |extra: &[&str]| {
+            let mut install = command(&["pip", "install", "--compile-bytecode", "--python"]);
+            install.arg(built.join("bin/python")).arg("-r").arg(&file).arg("-c").arg(&constraints).args(extra);
+            install
+        };
+        let with_twin = [&KERNEL_NEEDS[..], &TWIN_NEEDS].concat();
+        if uv::run(install(&with_twin), &needs.base, say).await?.is_err() {
+            // By themselves: what can't be had at all is no conflict with anything of ours.
+            uv::run(install(&["--dry-run", "--quiet"]), &needs.base, say).await?.map_err(failed)?;
+            say("these dependencies leave no room for skl2onnx: trying without, the model will have no ONNX twin".to_owned());
+            uv::run(install(&KERNEL_NEEDS), &needs.base, say).await?.map_err(|said| match failed(said.clone()) {
+                EnvironmentError::Unsatisfiable { source_name, reason } if reason::is_conflict(&said) => {
+                    EnvironmentError::Conflict { source_name, reason }
+                }
+                other => other,
+            })?;
+        }
+        match tokio::fs::rename(&built, target).await {
+            // Another worker on this machine built the same.
+            Err(_) if tokio::fs::try_exists(target.join("bin/python")).await? => Ok(()),
+            renamed => Ok(renamed?),
+        }
+    }
+}

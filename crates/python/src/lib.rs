@@ -1,0 +1,17 @@
+//! Python environments that notebooks ask for. Hides `uv`.
+//!
+//! - `requirements`: what a notebook depends on, and where it says so; `text`: files in whatever encoding they came.
+//! - `environments`: building what a notebook asks for, cached by content; `reason`: why `uv` could not, in a sentence.
+//! - `kept`: which environments this machine keeps, when each was last used, and removing one that nobody uses.
+
+mod environments;
+mod kept;
+mod reason;
+mod requirements;
+mod text;
+mod uv;
+
+pub use environments::{EnvironmentError, Environments};
+pub use kept::{Kept, PythonEnvironment, Removal};
+pub use requirements::{RequirementsError, Script};
+pub use text::Undecodable;

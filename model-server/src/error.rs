@@ -24,6 +24,9 @@ pub enum StartError {
         /// What went wrong.
         reason: String,
     },
+    /// The artifact store can't be opened.
+    #[error("MLSYS_ARTIFACTS: {0}")]
+    Artifacts(#[from] artifacts::Error),
     /// There can be no connection to the backend.
     #[error("the backend's client: {0}")]
     Client(#[from] reqwest::Error),
@@ -150,9 +153,9 @@ impl LoadError {
             Self::Disproved(_) => (unusable, "smoke_test_failed"),
             Self::Stale { .. } => (StatusCode::CONFLICT, "stale_generation"),
             Self::NotServed => (StatusCode::NOT_FOUND, "model_not_found"),
-            Self::Artifact(Artifact::Conflict { .. } | Artifact::Io { .. }) | Self::State(_) | Self::Lost => {
-                (StatusCode::INTERNAL_SERVER_ERROR, "storage_failed")
-            }
+            Self::Artifact(Artifact::Conflict { .. } | Artifact::Denied { .. } | Artifact::Unavailable { .. })
+            | Self::State(_)
+            | Self::Lost => (StatusCode::INTERNAL_SERVER_ERROR, "storage_failed"),
         }
     }
 }

@@ -35,13 +35,11 @@ impl ModelServer {
     /// Starts the server, begins to bring back what is deployed, and to follow the backend if there is one. `/ready` answers
     /// 503 until the former has ended and the latter was reached and followed, or was not reached for ten seconds.
     pub async fn start(mut config: Config) -> Result<Self, StartError> {
-        for path in [&mut config.state_directory, &mut config.artifact_root] {
-            fs::create_dir_all(&*path).await.map_err(StartError::state(&*path))?;
-        }
+        let state = &config.state_directory;
+        fs::create_dir_all(state).await.map_err(StartError::state(state))?;
+        let artifacts = artifacts::Store::open(&config.artifacts.address, config.artifacts.access())?;
         // Models' processes start elsewhere. An interpreter is not resolved: what it is linked to has other packages.
-        for path in
-            [&mut config.state_directory, &mut config.artifact_root, &mut config.python, &mut config.environments_directory]
-        {
+        for path in [&mut config.state_directory, &mut config.python, &mut config.environments_directory] {
             *path = absolute(&*path).map_err(StartError::state(&*path))?;
         }
         let program = config.state_directory.join("serve_model.py");
@@ -53,7 +51,7 @@ impl ModelServer {
         let backend = config.backend_url.as_deref();
         let backend = backend.map(|url| Backend::new(url, token.clone(), config.advertise.clone())).transpose()?;
         let models = config.state_directory.join("models");
-        let loader = Arc::new(Loader::new(Workshop::new(config, program, onnxruntime), models, deployed).await);
+        let loader = Arc::new(Loader::new(Workshop::new(config, artifacts, program, onnxruntime), models, deployed).await);
         let restoring = AbortOnDropHandle::new(tokio::spawn(Arc::clone(&loader).restore()));
         let caught_up = Arc::new(AtomicBool::new(backend.is_none()));
         let following = backend.map(|backend| {

@@ -41,6 +41,7 @@ pub(crate) enum Source {
 #[derive(Debug)]
 pub(crate) struct Workshop {
     config: Config,
+    artifacts: artifacts::Store,
     /// The Python flavour's program, on disk.
     program: PathBuf,
     onnxruntime: OnnxRuntime,
@@ -49,8 +50,8 @@ pub(crate) struct Workshop {
 }
 
 impl Workshop {
-    pub(crate) fn new(config: Config, program: PathBuf, onnxruntime: OnnxRuntime) -> Self {
-        Self { config, program, onnxruntime, children: TaskTracker::new() }
+    pub(crate) fn new(config: Config, artifacts: artifacts::Store, program: PathBuf, onnxruntime: OnnxRuntime) -> Self {
+        Self { config, artifacts, program, onnxruntime, children: TaskTracker::new() }
     }
 
     /// Waits until the processes of all models have ended. They do once their models are gone.
@@ -91,7 +92,7 @@ impl Workshop {
         {
             return Ok(manifest);
         }
-        Ok(artifacts::fetch_version(&request.uri, &request.sha256, &self.config.artifact_root, folder).await?)
+        Ok(self.artifacts.fetch_version(&request.uri, &request.sha256, folder).await?)
     }
 
     async fn start_onnx(

@@ -1,12 +1,11 @@
 //! The backend's settings.
 
-use std::{
-    net::{IpAddr, Ipv4Addr, SocketAddr},
-    path::PathBuf,
-};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use serde::Serialize;
-use service::{Check, Connections, EffectiveSetting, Secret, Setting, Settings, SettingsError, required_secret};
+use service::{
+    ArtifactSettings, Check, Connections, EffectiveSetting, Secret, Setting, Settings, SettingsError, required_secret,
+};
 use utoipa::ToSchema;
 
 use crate::PublicUrl;
@@ -78,8 +77,8 @@ pub struct ProcessConfig {
     pub listen: SocketAddr,
     /// The outside servers.
     pub connections: Connections,
-    /// The folder of all models.
-    pub artifacts: PathBuf,
+    /// Where all models' files are.
+    pub artifacts: ArtifactSettings,
     /// How the backend works.
     pub backend: Config,
 }
@@ -102,10 +101,11 @@ impl ProcessConfig {
                 mlflow_url: connections.mlflow_url.clone(),
                 public_url: check.take(settings.parse("FRONTEND_URL")).flatten(),
                 local_only: host.is_loopback(),
-                settings: settings.effective(service::CONNECTION_SETTINGS.iter().chain(SETTINGS)),
+                settings: settings
+                    .effective(service::CONNECTION_SETTINGS.iter().chain(service::ARTIFACT_SETTINGS).chain(SETTINGS)),
                 mode: Mode::Distributed,
             },
-            artifacts: settings.get("MLSYS_ARTIFACTS").map_or_else(|| connections.home.join("artifacts"), PathBuf::from),
+            artifacts: ArtifactSettings::read(settings, &connections.home),
             connections,
         };
         if config.backend.model_server_url.as_ref().is_some_and(|url| !url.starts_with("http")) {

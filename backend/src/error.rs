@@ -63,7 +63,7 @@ pub(crate) fn from_artifact(error: artifacts::Error) -> ApiError {
         Error::Missing { .. } | Error::Refused { .. } => {
             (StatusCode::CONFLICT, "artifact_missing", "the version's files are not where they were put")
         }
-        Error::Io { .. } => (
+        Error::Unavailable { .. } | Error::Denied { .. } => (
             StatusCode::SERVICE_UNAVAILABLE,
             "artifacts_unavailable",
             "the version's files can't be read; try again shortly",

@@ -49,6 +49,6 @@ async fn adapters(config: &ProcessConfig, shutdown: &Shutdown) -> Result<Adapter
     let github = GitHub::new(&connections.github_api_url, connections.github_token.as_ref().map(Secret::expose))?;
     let local = Host::Local(LocalGit { root: connections.home.join("git") });
     let mlflow = mlflow::Client::new(&connections.mlflow_url, None)?;
-    let artifacts = artifacts::Store::open(&config.artifacts.to_string_lossy())?;
+    let artifacts = artifacts::Store::open(&config.artifacts.address, config.artifacts.access())?;
     Ok(Adapters { store, queue, hub, local, github: Host::GitHub(github), mlflow, artifacts })
 }

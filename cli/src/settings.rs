@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use anyhow::Context;
 use backend::PublicUrl;
-use service::{Check, EffectiveSetting, Secret, Setting};
+use service::{ArtifactSettings, Check, EffectiveSetting, Secret, Setting};
 use worker::{Runner, Tuning};
 
 const fn setting(name: &'static str, default: &'static str, help: &'static str) -> Setting {
@@ -19,12 +19,11 @@ const OWN: &[Setting] = &[
 ];
 
 /// What only processes of their own read, and what only client commands do; `KUBERNETES_*` beside them.
-const NOT_EMBEDDED: [&str; 15] = [
+const NOT_EMBEDDED: [&str; 14] = [
     "DATABASE_URL",
     "REDIS_URL",
     "MODEL_SERVER_URL",
     "WORKER_PORT",
-    "MLSYS_ARTIFACTS",
     "MLSYS_ENVIRONMENTS",
     "ONNXRUNTIME_LIBRARY",
     "MODEL_SERVER_LISTEN",
@@ -58,6 +57,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Setting> {
         backend::SETTINGS,
         worker::SETTINGS,
         worker::tasks::retention::SETTINGS,
+        service::ARTIFACT_SETTINGS,
         worker::runner::SETTINGS,
         model_server::SETTINGS,
         OWN,
@@ -102,6 +102,7 @@ pub(crate) struct StackSettings {
     pub github_token: Option<Secret>,
     pub github_api_url: String,
     pub public_url: Option<PublicUrl>,
+    pub artifacts: ArtifactSettings,
     pub tuning: Tuning,
 }
 
@@ -165,6 +166,7 @@ impl Settings {
             github_token: given.secret("GITHUB_TOKEN"),
             github_api_url: value(given, "GITHUB_API_URL").to_owned(),
             public_url: check.take(given.parse("FRONTEND_URL")).flatten(),
+            artifacts: ArtifactSettings::read(given, &self.home),
             tuning: Tuning::read(given, &mut check),
         };
         if settings.mlflow_url.as_ref().is_some_and(|url| !url.starts_with("http://") && !url.starts_with("https://")) {

@@ -268,7 +268,7 @@ impl Ground {
         let onnxruntime_library = model_server::find_onnxruntime(&python).await?;
         let config = model_server::Config {
             state_directory: self.home.join("model-server"),
-            artifact_root: self.home.join("artifacts"),
+            artifacts: self.settings.artifacts.clone(),
             environments_directory: self.home.join("environments"),
             onnxruntime_library,
             python,
@@ -308,7 +308,7 @@ impl Ground {
             local: Host::Local(local.clone()),
             github: Host::GitHub(github.clone()),
             mlflow: mlflow::Client::new(&self.addresses.mlflow, None)?,
-            artifacts: artifacts::Store::open(&self.home.join("artifacts").to_string_lossy())?,
+            artifacts: self.artifacts()?,
         };
         Ok(Backend::new(config, adapters, shutdown.token())?)
     }
@@ -328,18 +328,22 @@ impl Ground {
             internal_token: self.internal_token.clone(),
         };
         let environments = ::python::Environments::new(self.home.join("environments"), self.uv.clone(), self.python.clone());
-        let artifacts = self.home.join("artifacts");
         let adapters = worker::Adapters {
             store,
             hub,
             hosts,
             mlflow: mlflow::Client::new(&self.addresses.mlflow, None)?,
-            artifacts: artifacts::Store::open(&artifacts.to_string_lossy())?,
+            artifacts: self.artifacts()?,
             kernels,
             environments,
             pods: None,
         };
         Worker::new(config, adapters)
+    }
+
+    fn artifacts(&self) -> anyhow::Result<artifacts::Store> {
+        let settings = &self.settings.artifacts;
+        artifacts::Store::open(&settings.address, settings.access()).context("MLSYS_ARTIFACTS")
     }
 
     /// Pushes that came while mlsys was down.

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use service::{Check, Secret, Setting, Settings, SettingsError};
+use service::{ArtifactSettings, Check, Secret, Setting, Settings, SettingsError};
 
 use crate::find_onnxruntime;
 
@@ -17,8 +17,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// What the server keeps: copies of the models' files, and what is deployed.
     pub state_directory: PathBuf,
-    /// The folder that every artifact lies within.
-    pub artifact_root: PathBuf,
+    /// Where all models' files are.
+    pub artifacts: ArtifactSettings,
     /// ONNX Runtime's shared library.
     pub onnxruntime_library: PathBuf,
     /// The platform's Python interpreter, for models that name no environment.
@@ -50,7 +50,6 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting("MLSYS_HOME", ".mlsys", "folder of everything that mlsys keeps"),
     setting("MODEL_SERVER_STATE", "$MLSYS_HOME/model-server", "folder of the model-server's copies of models"),
-    setting("MLSYS_ARTIFACTS", "$MLSYS_HOME/artifacts", "folder that all model artifacts lie within"),
     setting("MLSYS_PYTHON", "$MLSYS_HOME/python/bin/python", "the platform's Python interpreter"),
     setting("MLSYS_ENVIRONMENTS", "$MLSYS_HOME/environments", "folder of the other Python environments"),
     setting("ONNXRUNTIME_LIBRARY", "", "ONNX Runtime's shared library; found with MLSYS_PYTHON when unset"),
@@ -84,7 +83,7 @@ impl Config {
             advertise: advertise(settings, (listen, backend_url.is_some()), &mut check),
             backend_url,
             state_directory: path("MODEL_SERVER_STATE", "model-server"),
-            artifact_root: path("MLSYS_ARTIFACTS", "artifacts"),
+            artifacts: ArtifactSettings::read(settings, &home),
             onnxruntime_library: library(settings, &python, &mut check).await,
             python,
             environments_directory: path("MLSYS_ENVIRONMENTS", "environments"),

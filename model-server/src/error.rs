@@ -8,6 +8,9 @@ pub enum StartError {
     /// Models cannot be run.
     #[error(transparent)]
     Runtime(#[from] scoring::RuntimeError),
+    /// The artifact store can't be opened.
+    #[error("MLSYS_ARTIFACTS: {0}")]
+    Artifacts(#[from] artifacts::Error),
     /// There can be no connection to the backend.
     #[error("the backend's client: {0}")]
     Client(#[from] reqwest::Error),

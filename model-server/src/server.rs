@@ -31,13 +31,11 @@ impl ModelServer {
     /// Starts the server, begins to bring back what is deployed, and to follow the backend if there is one. `/ready` answers
     /// 503 until the former has ended and the latter was reached and followed, or was not reached for ten seconds.
     pub async fn start(mut config: Config) -> Result<Self, StartError> {
-        for path in [&mut config.state_directory, &mut config.artifact_root] {
-            fs::create_dir_all(&*path).await.map_err(StartError::state(&*path))?;
-        }
+        let state = &config.state_directory;
+        fs::create_dir_all(state).await.map_err(StartError::state(state))?;
+        let artifacts = artifacts::Store::open(&config.artifacts.address, config.artifacts.access())?;
         // Models' processes start elsewhere. An interpreter is not resolved: what it is linked to has other packages.
-        for path in
-            [&mut config.state_directory, &mut config.artifact_root, &mut config.python, &mut config.environments_directory]
-        {
+        for path in [&mut config.state_directory, &mut config.python, &mut config.environments_directory] {
             *path = absolute(&*path).map_err(StartError::state(&*path))?;
         }
         let state = &config.state_directory;
@@ -55,7 +53,7 @@ impl ModelServer {
             queue: config.queue,
             prediction_limit: config.prediction_limit,
         })?;
-        let workshop = Workshop::new(runtime, config.artifact_root, config.queue);
+        let workshop = Workshop::new(runtime, artifacts, config.queue);
         let loader = Arc::new(Loader::new(workshop, copies, deployed).await);
         let restoring = AbortOnDropHandle::new(tokio::spawn(Arc::clone(&loader).restore()));
         let caught_up = Arc::new(AtomicBool::new(backend.is_none()));

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use service::{Check, Connections, Secret, Setting, Settings, SettingsError};
+use service::{ArtifactSettings, Check, Connections, Secret, Setting, Settings, SettingsError};
 
 use crate::{runner::KubernetesConfig, tasks::retention::RetentionSettings};
 
@@ -30,7 +30,6 @@ pub const SETTINGS: &[Setting] = &[
     setting("KERNEL_MEMORY_LIMIT_MB", "", "What a notebook may use of memory; unset: three quarters of this machine's"),
     setting("RUN_TIMEOUT_SECONDS", "3600", "A notebook's whole run, unless its TIMEOUT_SECONDS says otherwise"),
     setting("CELL_TIMEOUT_SECONDS", "", "One cell; unset: only the run's time-out counts"),
-    setting("MLSYS_ARTIFACTS", "", "The folder of all models, shared by all processes; unset: artifacts under MLSYS_HOME"),
     setting(
         "MLSYS_PYTHON",
         "",
@@ -125,8 +124,8 @@ pub struct ProcessConfig {
     pub connections: Connections,
     /// How pipelines are run.
     pub tuning: Tuning,
-    /// The folder of all models.
-    pub artifacts: PathBuf,
+    /// Where all models' files are.
+    pub artifacts: ArtifactSettings,
     /// The platform's Python interpreter.
     pub python: PathBuf,
     /// What builds other environments.
@@ -151,7 +150,7 @@ impl ProcessConfig {
             listen: SocketAddr::new(host, check.or(settings.parse("WORKER_PORT"), 8002)),
             kubernetes: (tuning.runner == Runner::Kubernetes).then(|| KubernetesConfig::read(settings, &mut check)),
             tuning,
-            artifacts: path("MLSYS_ARTIFACTS", "artifacts"),
+            artifacts: ArtifactSettings::read(settings, &connections.home),
             python: path("MLSYS_PYTHON", "python/bin/python"),
             uv: path("MLSYS_UV", "uv/bin/uv"),
             connections,

@@ -81,7 +81,7 @@ impl From<ForgeError> for PhaseError {
 impl From<ArtifactError> for PhaseError {
     fn from(error: ArtifactError) -> Self {
         match error {
-            ArtifactError::Io { .. } => Self::retry(error),
+            ArtifactError::Unavailable { .. } => Self::retry(error),
             other => Self::fail(other),
         }
     }

@@ -135,7 +135,7 @@ async fn start(
         hub,
         hosts: Hosts::new(LocalGit { root: home.join("git") }, github),
         mlflow: mlflow::Client::new(&connections.mlflow_url, None)?,
-        artifacts: artifacts::Store::open(&config.artifacts.to_string_lossy())?,
+        artifacts: artifacts::Store::open(&config.artifacts.address, config.artifacts.access())?,
         kernels: kernels.clone(),
         environments: Environments::new(home.join("environments"), config.uv.clone(), python),
         pods,

@@ -2,6 +2,8 @@
 
 use std::{io, path::Path};
 
+type Source = Box<dyn std::error::Error + Send + Sync>;
+
 /// Why files could not be put, fetched or verified.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -25,6 +27,16 @@ pub enum Error {
         /// The rule it breaks.
         reason: &'static str,
     },
+    /// The store does not accept our credentials, or there are none: a person has to set others.
+    #[error("{path}: access is denied; check {settings}: {reason}")]
+    Denied {
+        /// What was to be read or written.
+        path: String,
+        /// The settings that credentials are taken from.
+        settings: &'static str,
+        /// What the store says.
+        reason: String,
+    },
     /// A file is not the one that was put.
     #[error("{file} does not have the expected SHA-256 digest")]
     DigestMismatch {
@@ -37,13 +49,13 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
-    /// The system failed; trying again may help.
+    /// The store, the network or this machine failed: trying again may help.
     #[error("{path}: {source}")]
-    Io {
+    Unavailable {
         /// The file or folder.
         path: String,
-        /// What the system says.
-        source: io::Error,
+        /// What it says.
+        source: Source,
     },
 }
 
@@ -52,11 +64,19 @@ impl Error {
     pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| {
             let path = path.display().to_string();
-            if source.kind() == io::ErrorKind::NotFound { Self::Missing { path } } else { Self::Io { path, source } }
+            if source.kind() == io::ErrorKind::NotFound {
+                Self::Missing { path }
+            } else {
+                Self::Unavailable { path, source: source.into() }
+            }
         }
     }
 
     pub(crate) fn bad_manifest(reason: impl Into<String>) -> Self {
         Self::BadManifest { reason: reason.into() }
+    }
+
+    pub(crate) fn mismatch(file: &str) -> Self {
+        Self::DigestMismatch { file: file.to_owned() }
     }
 }

@@ -1,16 +1,28 @@
-//! Packaged model versions in `file://` buckets: put once, fetched whole, verified to the last byte.
+//! Packaged model versions in a folder (`file://`), on S3 (`s3://`) or on Google Cloud Storage (`gs://`): put once, fetched
+//! whole, verified to the last byte.
 //!
 //! A version's folder holds `metadata.json`, whose digest names the version's content: it lists the digests of all other
 //! files. What the files mean is not this crate's business.
+//!
+//! | module | knows |
+//! |---|---|
+//! | `address` | where the store is, and which addresses lie within it |
+//! | `keys` | every name below that |
+//! | `access` | how each kind of store is spoken to: credentials, time-outs, retries |
+//! | `bucket` | objects: read, written, copied and removed, a piece at a time |
+//! | `version` | a version's files together: there whole or not at all, never changed |
+//! | `local` | files on this machine |
 
-mod digest;
+mod access;
+mod address;
+mod bucket;
 mod error;
-mod folder;
 mod keys;
-mod location;
-mod retention;
+mod local;
+mod manifest;
 mod store;
+mod version;
 
 pub use error::Error;
-pub use folder::{fetch_version, verify_version};
+pub use local::verify_version;
 pub use store::{Store, VersionLocation};

@@ -1,55 +1,59 @@
 //! Where versions are put.
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
-use contract::{Environment, MANIFEST_FILE, ModelManifest, ModelName, PipelineId};
+use contract::{Environment, ModelManifest, ModelName, PipelineId};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Error,
-    digest::sha256,
-    folder::{Incoming, blocking, read_manifest, verify},
-    keys, location,
+    access::Access,
+    address::Address,
+    bucket::Bucket,
+    keys::{self, Layout, Place},
+    local::{blocking, read_manifest},
+    version::{Folder, Origin},
 };
 
 /// Where a version was put.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VersionLocation {
-    /// The version's folder, `file://…/{model}/v{N}`.
+    /// The version's folder, `…/{model}/v{N}`.
     pub uri: String,
     /// SHA-256 of its `metadata.json`, in hex.
     pub sha256: String,
 }
 
-/// The buckets of all environments, under one root.
+/// The versions of all environments. Clones share their connections.
 #[derive(Debug, Clone)]
 pub struct Store {
-    root: PathBuf,
+    layout: Layout,
+    /// By environment; one and the same where they share it.
+    buckets: Arc<BTreeMap<Environment, Bucket>>,
 }
 
 impl Store {
-    /// Opens the store at a `file:///…` address or a path, which is made if it is not there.
-    pub fn open(root: &str) -> Result<Self, Error> {
-        let path = Path::new(root.strip_prefix("file://").unwrap_or(root));
-        if path.to_string_lossy().contains("://") {
-            return Err(Error::Refused { uri: root.to_owned(), reason: "only file:// is known" });
+    /// Opens the store at an address: a path or `file:///…`, which is made if it is not there, `s3://bucket/prefix` or
+    /// `gs://bucket/prefix`. All environments share it, or each has its own where the address holds `{env}`.
+    ///
+    /// `access` are settings by their names: `AWS_*`, `GOOGLE_*`, `STORAGE_EMULATOR_HOST`. Nothing is asked of a bucket yet.
+    pub fn open<'a>(address: &str, access: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, Error> {
+        let (address, access) = (Address::parse(address)?, access.into_iter().collect::<Access>());
+        let (mut buckets, mut by_address) = (BTreeMap::new(), BTreeMap::<String, Bucket>::new());
+        for name in Environment::ALL {
+            let Ok(environment) = name.parse::<Environment>() else { continue };
+            let url = address.of(&environment);
+            let bucket = match by_address.get(&url) {
+                Some(bucket) => bucket.clone(),
+                None => Bucket::open(address.scheme, url.clone(), &access)?,
+            };
+            by_address.insert(url, bucket.clone());
+            buckets.insert(environment, bucket);
         }
-        fs::create_dir_all(path).map_err(Error::io(path))?;
-        let root = fs::canonicalize(path).map_err(Error::io(path))?;
-        location::to_uri(&root)?;
-        Ok(Self { root })
+        Ok(Self { layout: address.layout(), buckets: buckets.into() })
     }
 
-    /// The folder that holds everything.
-    pub fn root(&self) -> &Path {
-        &self.root
-    }
-
-    /// Puts a version's files, read from `from`, into the environment's bucket. `files` names all of them, as
+    /// Puts a version's files, read from the folder `from`, into the environment's bucket. `files` names all of them, as
     /// `metadata.json` does. The version appears whole or not at all.
     ///
     /// Putting the same version again changes nothing and gives the same answer; with other content it is a
@@ -62,49 +66,7 @@ impl Store {
         from: &Path,
         files: &[&str],
     ) -> Result<VersionLocation, Error> {
-        let target = self.root.join(keys::model_folder(environment, model)).join(keys::version_folder(version));
-        put_files(target, from, files).await
-    }
-
-    /// Takes a version that lies within this store over into an environment's bucket: the same bytes, every one of them
-    /// verified, also where the version is there already. It appears whole or not at all.
-    pub async fn copy_version(
-        &self,
-        from: &VersionLocation,
-        environment: &Environment,
-        model: &ModelName,
-        version: u64,
-    ) -> Result<VersionLocation, Error> {
-        let target = self.root.join(keys::model_folder(environment, model)).join(keys::version_folder(version));
-        let (root, VersionLocation { uri, sha256 }) = (self.root.clone(), from.clone());
-        blocking(move || {
-            let from = location::resolve(&uri, &root)?;
-            let uri = location::to_uri(&target)?;
-            if !target.exists() {
-                let incoming = Incoming::beside(&target)?;
-                incoming.fill(&from, Some(&sha256))?;
-                match incoming.settle(&target) {
-                    // Somebody else was faster.
-                    Err(error) if !target.exists() => return Err(error),
-                    _ => {}
-                }
-            }
-            verify(&target, &sha256)?;
-            Ok(VersionLocation { uri, sha256 })
-        })
-        .await
-    }
-
-    /// Checks every file of a version that lies within this store.
-    pub async fn verify(&self, version: &VersionLocation) -> Result<(), Error> {
-        let (root, VersionLocation { uri, sha256 }) = (self.root.clone(), version.clone());
-        blocking(move || verify(&location::resolve(&uri, &root)?, &sha256).map(drop)).await
-    }
-
-    /// What a version that lies within this store is, by its `metadata.json`.
-    pub async fn manifest(&self, version: &VersionLocation) -> Result<ModelManifest, Error> {
-        let (root, VersionLocation { uri, sha256 }) = (self.root.clone(), version.clone());
-        blocking(move || Ok(read_manifest(&location::resolve(&uri, &root)?, Some(&sha256))?.1)).await
+        self.put(&Place::Version(environment.clone(), model.clone(), version), from, files).await
     }
 
     /// Keeps a packaged model until it is registered, for whichever machine does that. `run` names the execution that
@@ -119,52 +81,92 @@ impl Store {
         if !keys::is_file_name(run) {
             return Err(Error::Refused { uri: run.to_owned(), reason: "no name of a run" });
         }
-        put_files(self.root.join(keys::packages(pipeline)).join(run), from, files).await
+        self.put(&Place::Package(pipeline, run.to_owned()), from, files).await
+    }
+
+    /// Takes a version that lies within this store over into an environment's bucket: the same bytes, every one of them
+    /// verified, also where the version is there already. It appears whole or not at all.
+    pub async fn copy_version(
+        &self,
+        from: &VersionLocation,
+        environment: &Environment,
+        model: &ModelName,
+        version: u64,
+    ) -> Result<VersionLocation, Error> {
+        self.take(self, from, &Place::Version(environment.clone(), model.clone(), version)).await
+    }
+
+    /// Takes what lies within another store over to the same place in this one. Otherwise as [`Store::copy_version`].
+    pub async fn take_over(&self, other: &Self, from: &VersionLocation) -> Result<VersionLocation, Error> {
+        let place = other.place(&from.uri)?;
+        self.take(other, from, &place).await
+    }
+
+    /// Whether an address lies within this store.
+    pub fn holds(&self, uri: &str) -> bool {
+        self.place(uri).is_ok()
+    }
+
+    /// Copies the version at `uri` into the folder `into`, which appears whole or not at all and replaces an older one.
+    /// `sha256` is the digest of its `metadata.json`. The files lie within this store, whatever the address says.
+    pub async fn fetch_version(&self, uri: &str, sha256: &str, into: &Path) -> Result<ModelManifest, Error> {
+        self.folder(&self.place(uri)?)?.fetch(sha256, into).await
+    }
+
+    /// Checks every file of a version that lies within this store.
+    pub async fn verify(&self, version: &VersionLocation) -> Result<(), Error> {
+        let folder = self.folder(&self.place(&version.uri)?)?;
+        folder.verify(&folder.manifest(Some(&version.sha256)).await?).await
+    }
+
+    /// What a version that lies within this store is, by its `metadata.json`.
+    pub async fn manifest(&self, version: &VersionLocation) -> Result<ModelManifest, Error> {
+        let folder = self.folder(&self.place(&version.uri)?)?;
+        Ok(folder.manifest(Some(&version.sha256)).await?.meaning)
+    }
+
+    /// Removes a version's files from an environment's bucket, if they are there. Where this is cut off, removing it again
+    /// removes the rest.
+    pub async fn remove_version(&self, environment: &Environment, model: &ModelName, version: u64) -> Result<(), Error> {
+        let key = self.layout.key(&Place::Version(environment.clone(), model.clone(), version));
+        self.bucket(environment)?.remove_all(&key).await
     }
 
     /// Removes a pipeline's packages, if there are any.
     pub async fn remove_packages(&self, pipeline: PipelineId) -> Result<(), Error> {
-        let folder = self.root.join(keys::packages(pipeline));
-        blocking(move || match fs::remove_dir_all(&folder) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io(&folder)(error)),
-            _ => Ok(()),
-        })
-        .await
+        self.bucket(&Environment::dev())?.remove_all(&self.layout.packages(pipeline)).await
     }
-}
 
-async fn put_files(target: PathBuf, from: &Path, files: &[&str]) -> Result<VersionLocation, Error> {
-    let named = files.iter().map(|name| (*name).to_owned()).collect();
-    let from = from.to_owned();
-    blocking(move || put(&target, &from, &named)).await
-}
+    async fn put(&self, place: &Place, from: &Path, files: &[&str]) -> Result<VersionLocation, Error> {
+        let (folder, source) = (self.folder(place)?, from.to_owned());
+        let manifest = blocking(move || read_manifest(&source, None)).await?;
+        manifest.names(files)?;
+        folder.put(&manifest, Origin::Local(from)).await?;
+        Ok(VersionLocation { uri: folder.uri(), sha256: manifest.sha256 })
+    }
 
-fn put(target: &Path, from: &Path, named: &BTreeSet<String>) -> Result<VersionLocation, Error> {
-    let uri = location::to_uri(target)?;
-    let (bytes, manifest) = read_manifest(from, None)?;
-    let listed = manifest.files.keys().cloned().chain([MANIFEST_FILE.to_owned()]).collect::<BTreeSet<_>>();
-    if let Some(name) = listed.symmetric_difference(named).next() {
-        return Err(Error::bad_manifest(format!("{name:?} must be both put and listed under \"files\"")));
+    async fn take(&self, other: &Self, from: &VersionLocation, to: &Place) -> Result<VersionLocation, Error> {
+        let (source, target) = (other.folder(&other.place(&from.uri)?)?, self.folder(to)?);
+        let manifest = source.manifest(Some(&from.sha256)).await?;
+        if !target.put(&manifest, Origin::Stored(&source)).await? {
+            target.verify(&manifest).await?;
+        }
+        Ok(VersionLocation { uri: target.uri(), sha256: manifest.sha256 })
     }
-    let ours = sha256(&bytes);
-    if target.exists() {
-        return existing(target, uri, ours);
-    }
-    let incoming = Incoming::beside(target)?;
-    let (sha256, _) = incoming.fill(from, Some(&ours))?;
-    match incoming.settle(target) {
-        // Somebody else was faster.
-        Err(_) if target.exists() => existing(target, uri, sha256),
-        Err(error) => Err(error),
-        Ok(()) => Ok(VersionLocation { uri, sha256 }),
-    }
-}
 
-/// The location of a version that is there, if its content is ours. It was put whole, so its manifest tells.
-fn existing(target: &Path, uri: String, ours: String) -> Result<VersionLocation, Error> {
-    match read_manifest(target, Some(&ours)) {
-        Ok(_) => Ok(VersionLocation { uri, sha256: ours }),
-        Err(Error::DigestMismatch { .. }) => Err(Error::Conflict { uri }),
-        Err(error) => Err(error),
+    /// What lies at an address from outside.
+    fn place(&self, uri: &str) -> Result<Place, Error> {
+        let at = |(environment, bucket): (&Environment, &Bucket)| self.layout.place(environment, bucket.key(uri)?);
+        let outside = || Error::Refused { uri: uri.to_owned(), reason: "it is no version in the artifact store" };
+        self.buckets.iter().find_map(at).ok_or_else(outside)
+    }
+
+    fn folder(&self, place: &Place) -> Result<Folder<'_>, Error> {
+        Ok(Folder { bucket: self.bucket(&place.environment())?, key: self.layout.key(place) })
+    }
+
+    fn bucket(&self, environment: &Environment) -> Result<&Bucket, Error> {
+        let unknown = || Error::Refused { uri: environment.to_string(), reason: "there is no such environment" };
+        self.buckets.get(environment).ok_or_else(unknown)
     }
 }

@@ -86,6 +86,11 @@ impl Environments {
         Self { directory, uv, platform, building: Arc::default() }
     }
 
+    /// What builds environments.
+    pub fn uv(&self) -> &Path {
+        &self.uv
+    }
+
     /// The environment for a notebook of a tree; builds it when it is not there yet. `say` hears what takes long.
     ///
     /// # Errors

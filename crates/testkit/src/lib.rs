@@ -4,6 +4,7 @@
 //! - [`Cluster`]: backends, workers and model-servers as processes over real servers, to be killed and paused.
 //! - [`Api`]: what a test asks of either.
 //! - [`Redis`], [`Postgres`], [`Mlflow`]: the real servers; [`Proxy`]: a network that fails; [`Program`]: any process.
+//! - [`Moto`]: a server that speaks S3; [`Gcs`]: a double of Google Cloud Storage.
 //! - [`GitHub`]: a double over real git repositories, with signed deliveries.
 //! - [`Books`]: what was acknowledged, held against what there is.
 //! - [`kubernetes`]: a double of Kubernetes that really runs its pods' programs.
@@ -15,6 +16,7 @@ mod background;
 mod books;
 mod cluster;
 pub mod family;
+mod gcs;
 mod github;
 pub mod kubernetes;
 mod notebook;
@@ -30,13 +32,14 @@ pub use api::Api;
 pub(crate) use background::background;
 pub use books::{Books, Entry, Outcome, Summary};
 pub use cluster::{Answer, Cluster, Links, Member, Size, shared_mlflow};
+pub use gcs::Gcs;
 pub use github::{GitHub, Push, Repository, Rights};
 pub use notebook::Notebook;
 pub use ports::free_port;
 pub use program::{Program, http_status, tail};
 pub use project::Project;
 pub use proxy::Proxy;
-pub use servers::{Fsync, Mlflow, Postgres, Redis};
+pub use servers::{Fsync, Mlflow, Moto, Postgres, Redis};
 pub use timeline::Timeline;
 pub use up::{Mlsys, Options};
 

@@ -44,9 +44,9 @@ pub(super) fn load(error: LoadError) -> ApiError {
         | LoadError::Model(_) => StatusCode::UNPROCESSABLE_ENTITY,
         LoadError::Stale { .. } => StatusCode::CONFLICT,
         LoadError::NotServed => StatusCode::NOT_FOUND,
-        LoadError::Artifact(Artifact::Conflict { .. } | Artifact::Io { .. }) | LoadError::State(_) | LoadError::Lost => {
-            StatusCode::INTERNAL_SERVER_ERROR
-        }
+        LoadError::Artifact(Artifact::Conflict { .. } | Artifact::Denied { .. } | Artifact::Unavailable { .. })
+        | LoadError::State(_)
+        | LoadError::Lost => StatusCode::INTERNAL_SERVER_ERROR,
     };
     ApiError::new(status, error.code(), error.to_string())
 }

@@ -47,9 +47,9 @@ impl LoadError {
             Self::BadDigest => "bad_request",
             Self::NotServed => "model_not_found",
             Self::Stale { .. } => "stale_generation",
-            Self::Artifact(Artifact::Conflict { .. } | Artifact::Io { .. }) | Self::State(_) | Self::Lost => {
-                "storage_failed"
-            }
+            Self::Artifact(Artifact::Conflict { .. } | Artifact::Denied { .. } | Artifact::Unavailable { .. })
+            | Self::State(_)
+            | Self::Lost => "storage_failed",
         }
     }
 }

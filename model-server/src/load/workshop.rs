@@ -1,9 +1,6 @@
 //! From an address to a version that answers.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::Path, sync::Arc};
 
 use contract::{LoadRequest, ModelManifest, ModelName};
 use scoring::{Model, Runtime};
@@ -24,15 +21,15 @@ pub(crate) enum Source {
 #[derive(Debug)]
 pub(crate) struct Workshop {
     runtime: Runtime,
-    /// The folder that every artifact lies within.
-    artifact_root: PathBuf,
+    /// Where every version's files are.
+    artifacts: artifacts::Store,
     /// How many requests one version may have in hand.
     queue: usize,
 }
 
 impl Workshop {
-    pub(crate) fn new(runtime: Runtime, artifact_root: PathBuf, queue: usize) -> Self {
-        Self { runtime, artifact_root, queue }
+    pub(crate) fn new(runtime: Runtime, artifacts: artifacts::Store, queue: usize) -> Self {
+        Self { runtime, artifacts, queue }
     }
 
     /// Waits until the processes of all models have ended. They do once their models are gone.
@@ -61,6 +58,6 @@ impl Workshop {
         {
             return Ok(manifest);
         }
-        Ok(artifacts::fetch_version(&request.uri, &request.sha256, &self.artifact_root, folder).await?)
+        Ok(self.artifacts.fetch_version(&request.uri, &request.sha256, folder).await?)
     }
 }

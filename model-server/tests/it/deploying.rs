@@ -39,7 +39,7 @@ async fn a_load_that_fails_changes_nothing_and_says_why() {
         (unlike, (422, "digest_mismatch")),
         (rotten, (422, "digest_mismatch")),
         (no_digest, (400, "bad_request")),
-        (other(format!("{}-absent", good.uri)), (422, "artifact_missing")),
+        (other(format!("{}9", good.uri)), (422, "artifact_missing")),
         (other(format!("file://{}", fixture("titanic-1").display())), (400, "uri_refused")),
         (other("s3://bucket/titanic/v1".to_owned()), (400, "uri_refused")),
     ] {

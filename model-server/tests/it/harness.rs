@@ -12,7 +12,7 @@ use contract::{Environment, LoadedModel, ModelName, Problem};
 use model_server::{Config, ModelServer, find_onnxruntime};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
-use service::{Secret, Shutdown, serve};
+use service::{ArtifactSettings, Secret, Shutdown, serve};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinHandle};
 
@@ -59,7 +59,7 @@ impl Place {
         // Another test may have been first.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path().join("artifacts").to_str().unwrap()).unwrap();
+        let store = Store::open(folder.path().join("artifacts").to_str().unwrap(), []).unwrap();
         // Numbers are collected from here on.
         drop(service::telemetry::metrics::routes::<()>());
         Self { folder, store, queue: 64, prediction_limit: Duration::from_secs(30), backend_url: None, gated: false }
@@ -100,8 +100,8 @@ impl Place {
         self.folder.path().join("state")
     }
 
-    pub fn artifacts(&self) -> &Path {
-        self.store.root()
+    pub fn artifacts(&self) -> PathBuf {
+        self.folder.path().join("artifacts")
     }
 
     /// Puts a fixture into the store as a model's version.
@@ -131,12 +131,13 @@ impl Place {
     pub async fn serve(&self) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
+        let home = service::Settings::from_iter([]);
         let config = Config {
             listen: listener.local_addr().unwrap(),
             backend_url: self.backend_url.clone(),
             advertise: url.clone(),
             state_directory: self.state(),
-            artifact_root: self.artifacts().to_owned(),
+            artifacts: ArtifactSettings::read(&home, self.folder.path()),
             onnxruntime_library: find_onnxruntime(&python()).await.unwrap(),
             python: if self.gated { self.gatekeeper() } else { python() },
             environments_directory: self.folder.path().join("environments"),

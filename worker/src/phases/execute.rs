@@ -190,7 +190,7 @@ async fn request(
         variable("MLFLOW_EXPERIMENT_ID", &tracked.experiment_id),
         variable("PIPELINE_ID", &record.id.to_string()),
         variable("GIT_COMMIT", record.commit_sha.as_str()),
-        variable("MLSYS_UV", &config.uv.to_string_lossy()),
+        variable("MLSYS_UV", &run.worker.environments.uv().to_string_lossy()),
     ];
     Ok(RunRequest {
         notebook,

@@ -46,10 +46,9 @@ async fn fetch_package(run: &Run, executed: &execute::Checkpoint) -> Result<(), 
     if artifacts::verify_version(&run.package(), &kept.sha256).await.is_ok() {
         return Ok(());
     }
-    let root = run.worker.artifacts.root();
-    match artifacts::fetch_version(&kept.uri, &kept.sha256, root, &run.package()).await {
+    match run.worker.artifacts.fetch_version(&kept.uri, &kept.sha256, &run.package()).await {
         Ok(_) => Ok(()),
-        Err(error @ artifacts::Error::Io { .. }) if tokio::fs::try_exists(root).await? => {
+        Err(error @ artifacts::Error::Missing { .. }) => {
             tracing::warn!(%error, "the package is gone");
             Err(PhaseError::Again(Phase::Execute))
         }

@@ -18,7 +18,11 @@ pub const SETTINGS: &[Setting] = &[
     setting("KUBERNETES_SERVICE_ACCOUNT", "default", "What pipelines' pods run as; they get no token of it"),
     setting("KUBERNETES_CONFIG_MAP", "", "The ConfigMap that pipelines' pods have their settings from"),
     setting("KUBERNETES_SECRET", "", "The Secret that pipelines' pods have their secrets from"),
-    setting("KUBERNETES_ARTIFACTS_CLAIM", "", "The claim of the volume of MLSYS_ARTIFACTS, mounted at that very path"),
+    setting(
+        "KUBERNETES_ARTIFACTS_CLAIM",
+        "",
+        "The claim of the volume of MLSYS_ARTIFACTS, mounted at that very path; a bucket needs none",
+    ),
     setting("KUBERNETES_CPU", "1", "Processors of a pipeline's pod, unless its repository says otherwise"),
     setting("KUBERNETES_MEMORY", "4Gi", "Memory of a pipeline's pod, unless its repository says otherwise"),
     setting("KUBERNETES_PENDING_SECONDS", "600", "How long a pod may wait for a node or for its start"),
@@ -61,8 +65,11 @@ impl KubernetesConfig {
     pub fn read(settings: &Settings, check: &mut Check) -> Self {
         let text = |name: &str| settings.get(name).map(str::to_owned);
         let named = |name: &str, default: &str| settings.get(name).unwrap_or(default).to_owned();
-        let path = text("MLSYS_ARTIFACTS").filter(|path| path.starts_with('/'));
-        let claim = text("KUBERNETES_ARTIFACTS_CLAIM");
+        let address = settings.get("MLSYS_ARTIFACTS").unwrap_or_default();
+        let path = address.strip_prefix("file://").unwrap_or(address);
+        let path = path.starts_with('/').then(|| path.to_owned());
+        let is_bucket = address.starts_with("s3://") || address.starts_with("gs://");
+        let claim = text("KUBERNETES_ARTIFACTS_CLAIM").filter(|_| !is_bucket);
         if claim.is_some() && path.is_none() {
             check.refuse("MLSYS_ARTIFACTS", "must be an absolute path, the same in every pod");
         }
@@ -127,6 +134,20 @@ mod tests {
         assert_eq!(wrong, [""; 0]);
         assert_eq!(config.resources, Resources::new("1", "4Gi").expect("the defaults"));
         assert_eq!(config.pending, Duration::from_mins(10));
+    }
+
+    #[test]
+    fn a_volume_is_for_a_folder_only() {
+        let image = ("KUBERNETES_IMAGE", "registry/mlsys-worker:1");
+        for (address, expected) in [
+            ("/artifacts", Some("/artifacts")),
+            ("file:///artifacts", Some("/artifacts")),
+            ("s3://models/prefix", None),
+            ("gs://mlsys-models-{env}", None),
+        ] {
+            let (config, wrong) = read(&[image, ("KUBERNETES_ARTIFACTS_CLAIM", "claim"), ("MLSYS_ARTIFACTS", address)]);
+            assert_eq!((config.artifacts.as_ref().map(|(_, path)| path.as_str()), wrong), (expected, vec![]), "{address}");
+        }
     }
 
     #[test]

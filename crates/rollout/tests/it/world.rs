@@ -63,7 +63,7 @@ impl World {
         let network = Proxy::to(&[mlflow.port()]);
         let client = mlflow::Client::new(format!("http://127.0.0.1:{}", network.port()), None).unwrap();
         let client = client.with_timeouts(Timeouts { call: Duration::from_secs(3), ..Timeouts::default() });
-        let artifacts = artifacts::Store::open(&folder.path().join("models").to_string_lossy()).unwrap();
+        let artifacts = artifacts::Store::open(&folder.path().join("models").to_string_lossy(), []).unwrap();
         let rollout = Rollout::new(store.serving.clone(), artifacts, Fleet::new("token").unwrap(), client);
         let model = format!("model-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
         let place = if kind == Kind::Push { Environment::dev() } else { "staging".parse().unwrap() };
@@ -158,7 +158,7 @@ impl World {
             "files": {"model.pkl": {"sha256": DIGESTS[usize::try_from(version).unwrap()], "size": 1}}
         });
         std::fs::write(package.join("metadata.json"), manifest.to_string()).unwrap();
-        let artifacts = artifacts::Store::open(&self.folder.path().join("models").to_string_lossy()).unwrap();
+        let artifacts = artifacts::Store::open(&self.folder.path().join("models").to_string_lossy(), []).unwrap();
         let files = &["metadata.json", "model.pkl"];
         let put = artifacts.put_version(&Environment::dev(), &self.model, version, &package, files).await.unwrap();
         (put.uri, put.sha256)

@@ -2,6 +2,7 @@
 //!
 //! The process's own environment is read once and never changed.
 
+mod artifacts;
 mod connections;
 mod effective;
 mod file;
@@ -9,6 +10,7 @@ mod secret;
 
 use std::{collections::BTreeMap, fmt, io, path::Path, str::FromStr};
 
+pub use artifacts::{ARTIFACT_SETTINGS, ArtifactSettings};
 pub use connections::{CONNECTION_SETTINGS, Connections, required_secret};
 pub use effective::EffectiveSetting;
 pub use secret::Secret;

@@ -2,10 +2,12 @@
 //! its port and its data.
 
 mod mlflow;
+mod moto;
 mod postgres;
 mod redis;
 
 pub use mlflow::Mlflow;
+pub use moto::Moto;
 pub use postgres::Postgres;
 pub use redis::{Fsync, Redis};
 

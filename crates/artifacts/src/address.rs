@@ -1,0 +1,92 @@
+//! Where the store is: `file:///folder`, a plain path, `s3://bucket/prefix` or `gs://bucket/prefix`.
+
+use std::{fs, path::Path};
+
+use contract::Environment;
+
+use crate::{Error, keys::Layout};
+
+/// What stands for the environment in an address whose environments are apart.
+const ENVIRONMENT: &str = "{env}";
+
+/// Which kind of store it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    /// A folder on this machine, or mounted by it.
+    File,
+    /// Amazon S3, or what speaks like it.
+    S3,
+    /// Google Cloud Storage.
+    Gcs,
+}
+
+/// A store's address, in its one spelling: with a scheme, without a slash at its end.
+#[derive(Debug, Clone)]
+pub(crate) struct Address {
+    pub scheme: Scheme,
+    text: String,
+}
+
+impl Address {
+    /// Reads an address. A folder is made if it is not there, and named by its path without links.
+    pub fn parse(given: &str) -> Result<Self, Error> {
+        let refused = |reason| Error::Refused { uri: given.to_owned(), reason };
+        // An address is taken literally: '%' has no special meaning and no place in it.
+        if given.contains(['%', '?', '#', '\0']) {
+            return Err(refused("it holds one of '%', '?' and '#'"));
+        }
+        let (scheme, rest) = given.split_once("://").unwrap_or(("file", given));
+        let rest = if rest.len() > 1 { rest.trim_end_matches('/') } else { rest };
+        if rest.matches('{').count() > rest.matches(ENVIRONMENT).count() || rest.matches(ENVIRONMENT).count() > 1 {
+            return Err(refused("the one placeholder it may hold, once, is {env}"));
+        }
+        let scheme = match scheme {
+            "file" => Scheme::File,
+            "s3" => Scheme::S3,
+            "gs" => Scheme::Gcs,
+            _ => return Err(refused("it must be a path, or begin with file://, s3:// or gs://")),
+        };
+        if scheme != Scheme::File {
+            let mut parts = rest.split('/');
+            let bucket = parts.next().unwrap_or_default().replace(ENVIRONMENT, "");
+            let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._".contains(&byte);
+            if rest.starts_with('/') || !bucket.bytes().all(plain) || rest.is_empty() {
+                return Err(refused("a bucket's name is of lower-case letters, digits, '-', '.' and '_'"));
+            }
+            if parts.any(|part| matches!(part, "" | "." | "..")) {
+                return Err(refused("it holds an empty part, '.' or '..'"));
+            }
+            let name = if scheme == Scheme::S3 { "s3" } else { "gs" };
+            return Ok(Self { scheme, text: format!("{name}://{rest}") });
+        }
+        Ok(Self { scheme, text: format!("file://{}", folder(rest)?) })
+    }
+
+    /// Whether all environments share it.
+    pub fn layout(&self) -> Layout {
+        if self.text.contains(ENVIRONMENT) { Layout::Apart } else { Layout::Shared }
+    }
+
+    /// The address of what holds an environment's versions.
+    pub fn of(&self, environment: &Environment) -> String {
+        self.text.replace(ENVIRONMENT, environment.as_str())
+    }
+}
+
+/// A folder's path without links and with its placeholder, whose every part that can be made is there.
+fn folder(given: &str) -> Result<String, Error> {
+    // What comes after the placeholder is another folder in each environment.
+    let (fixed, rest) = match given.find(ENVIRONMENT) {
+        Some(at) => given.split_at(given[..at].rfind('/').map_or(0, |slash| slash + 1)),
+        None => (given, ""),
+    };
+    let fixed = Path::new(if fixed.is_empty() { "." } else { fixed });
+    fs::create_dir_all(fixed).map_err(Error::io(fixed))?;
+    let root = fs::canonicalize(fixed).map_err(Error::io(fixed))?;
+    let refused = |reason| Error::Refused { uri: root.display().to_string(), reason };
+    let text = root.to_str().ok_or_else(|| refused("the path is not UTF-8"))?;
+    if text.contains(['%', '?', '#']) || Path::new(rest).components().any(|part| part.as_os_str() == "..") {
+        return Err(refused("the path holds '%', '?', '#' or '..'"));
+    }
+    Ok(if rest.is_empty() { text.to_owned() } else { format!("{}/{rest}", text.trim_end_matches('/')) })
+}

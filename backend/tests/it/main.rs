@@ -3,10 +3,19 @@
 //! [`World::ask`] holds every answer that is an error against what all errors must be.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod dashboard;
 mod errors;
+mod guards;
+mod internal;
 mod lists;
+mod logs;
+mod models;
 mod notebooks;
+mod openapi;
 mod pipelines;
+mod repos;
+mod settings;
+mod webhook;
 mod world;
 
 use world::{Answer, World};

@@ -81,7 +81,13 @@ def answer(model, columns, request):
     except BadInput as error:
         return {"error": {"kind": "bad_input", "message": str(error), "column": error.column}}
     except Exception as error:
-        return {"error": {"kind": "bad_input", "message": f"the rows have another shape ({type(error).__name__})", "column": None}}
+        return {
+            "error": {
+                "kind": "bad_input",
+                "message": f"the rows have another shape ({type(error).__name__})",
+                "column": None,
+            }
+        }
     try:
         result = {"predictions": plain(model.predict(rows))}
         if hasattr(model, "classes_") and hasattr(model, "predict_proba"):
@@ -144,7 +150,11 @@ def array(tensor):
     """An array from its flat data."""
     import numpy as np
 
-    data = [math.nan if value is None else value for value in tensor["data"]] if tensor["dtype"].startswith("float") else tensor["data"]
+    data = (
+        [math.nan if value is None else value for value in tensor["data"]]
+        if tensor["dtype"].startswith("float")
+        else tensor["data"]
+    )
     return np.array(data, dtype=tensor["dtype"]).reshape(tensor["shape"])
 
 

@@ -42,7 +42,8 @@ def package(folder, model, signature, rows, *, name=None, task="classification",
         expected["probabilities"] = model.predict_proba(rows).tolist()
     files = {}
     for file_name in sorted(os.listdir(path)):
-        content = open(os.path.join(path, file_name), "rb").read()
+        with open(os.path.join(path, file_name), "rb") as file:
+            content = file.read()
         files[file_name] = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
     manifest = {
         "format": 1,
@@ -172,7 +173,9 @@ def truths():
     model = LogisticRegression().fit(rows, rows[:, 0] > 0)
     graph = to_onnx(model, initial_types=[("X", FloatTensorType([None, 2]))], options={"zipmap": False})
     signature = {"kind": "tensor", "tensor": {"dtype": "float32", "shape": [-1, 2]}}
-    package("truths", model, signature, rows[:5].astype("float32"), graph=graph, twin=twin("matrix", "label", "probabilities"))
+    package(
+        "truths", model, signature, rows[:5].astype("float32"), graph=graph, twin=twin("matrix", "label", "probabilities")
+    )
 
 
 def boosted():
@@ -198,7 +201,8 @@ class Moody:
         if command == -3:
             return [float("INTERNAL_TOKEN" in os.environ), float(os.getpgid(0) == os.getpid()), float(os.getpid())]
         if command == -4:
-            open("/dev/null").read()
+            with open("/dev/null") as nothing:
+                nothing.read()
             time.sleep(1)
         return rows.sum(axis=1)
 
@@ -224,9 +228,11 @@ def wrong():
     path = os.path.join(TARGET, "unstartable")
     with open(os.path.join(path, "model.pkl"), "wb") as file:
         file.write(b"no pickle")
-    manifest = json.load(open(os.path.join(path, "metadata.json")))
+    with open(os.path.join(path, "metadata.json")) as file:
+        manifest = json.load(file)
     manifest["files"]["model.pkl"] = {"sha256": hashlib.sha256(b"no pickle").hexdigest(), "size": 9}
-    json.dump(manifest, open(os.path.join(path, "metadata.json"), "w"))
+    with open(os.path.join(path, "metadata.json"), "w") as file:
+        json.dump(manifest, file)
 
 
 for make in (titanic, flowers, prices, truths, boosted, moody, wrong):

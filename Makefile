@@ -1,5 +1,5 @@
-# `make demo`: from a fresh clone to a prediction. `make test`: every check there is. `make chaos`: a thousand pushes while
-# everything is killed in turn.
+# `make demo`: from a fresh clone to a prediction. `make test`: every check there is. `make test-fast`: those that need no
+# servers, in minutes. `make chaos`: a thousand pushes while everything is killed in turn. CONTRIBUTING.md says more.
 #
 #   make demo ONCE=1                    stop after the prediction
 #   make demo PORT=9000 MODEL_SERVER_PORT=9001 MLFLOW_PORT=9002
@@ -13,7 +13,11 @@ EXAMPLES := target/webhooks-examples/node_modules/.package-lock.json
 FRONTEND := frontend/node_modules/.package-lock.json
 DASHBOARD := frontend/dist/index.html
 
-.PHONY: demo test chaos build build-all lint bench screenshots need-cargo need-kubectl need-npm need-servers
+# What needs nothing but a folder; the store on SQLite.
+FAST := --package contract --package pipeline --package service --package backend --package store --package xtask
+
+.PHONY: demo test test-fast chaos build build-all lint lint-python format-python deny bench screenshots need-cargo need-lints \
+	need-kubectl need-npm need-servers
 
 demo: build
 	exec $(MLSYS) demo $(if $(ONCE),--once) $(PORTS)
@@ -27,10 +31,15 @@ build: need-cargo $(DASHBOARD)
 build-all: need-cargo
 	$(CARGO) build --workspace $(PROCESSES)
 
-test: need-kubectl need-servers build build-all $(EXAMPLES) $(FRONTEND)
-	@if $(CARGO) fmt --version >/dev/null 2>&1; then $(CARGO) fmt --all --check; else echo "rustfmt is missing: formatting is not checked"; fi
+# clippy looks while it builds what is tested, so that what others wrote is built once for both.
+test lint: export RUSTC_WORKSPACE_WRAPPER := clippy-driver
+test lint: export CLIPPY_ARGS := -Dwarnings
+
+test: need-lints need-kubectl need-servers build build-all $(EXAMPLES) $(FRONTEND)
+	$(CARGO) fmt --all --check
 	$(CARGO) xtask tidy
 	MLSYS_HOME=.mlsys $(MLSYS) prepare
+	@$(MAKE) --no-print-directory lint-python deny
 	infra/k8s/validate
 	npm run --prefix frontend types:check
 	npm run --prefix frontend lint
@@ -39,8 +48,24 @@ test: need-kubectl need-servers build build-all $(EXAMPLES) $(FRONTEND)
 	$(CARGO) test --workspace
 	$${MLSYS_PYTHON:-.mlsys/python/bin/python} -m unittest discover --start-directory worker/python
 
-lint: need-cargo
-	$(CARGO) clippy --workspace --all-targets -- --deny warnings
+# Without Redis, PostgreSQL, MLflow, a kernel or a browser.
+test-fast: need-cargo $(EXAMPLES) $(DASHBOARD)
+	$(CARGO) test $(FAST) -- --skip on_postgresql --skip postgres
+
+lint: need-lints lint-python
+	$(CARGO) build --workspace --all-targets
+
+lint-python:
+	infra/tool ruff check
+	infra/tool ruff format --check
+
+format-python:
+	infra/tool ruff check --fix
+	infra/tool ruff format
+
+# Licences, sources and duplicates of what others wrote.
+deny: need-cargo
+	infra/tool cargo-deny --log-level error check --hide-inclusion-graph licenses bans sources
 
 bench: need-cargo need-servers $(DASHBOARD)
 	$(CARGO) build --release --workspace $(PROCESSES) --bin load
@@ -76,6 +101,10 @@ need-cargo:
 	@command -v $(CARGO) >/dev/null || { echo "Rust is needed: install it with rustup (1.95 or later)." >&2; exit 1; }
 	@command -v git >/dev/null || { echo "git is needed (Debian: apt install git)." >&2; exit 1; }
 	@command -v cc >/dev/null || { echo "A C compiler is needed (Debian: apt install gcc)." >&2; exit 1; }
+
+need-lints: need-cargo
+	@$(CARGO) fmt --version >/dev/null 2>&1 && command -v clippy-driver >/dev/null || \
+		{ echo "rustfmt and clippy are needed: rustup component add rustfmt clippy." >&2; exit 1; }
 
 # The manifests are rendered before they are checked.
 need-kubectl:

@@ -16,9 +16,8 @@ import time
 from pathlib import Path
 
 import psycopg
-from redis import Redis
-
 import servers
+from redis import Redis
 
 CONNECTIONS = (1, 16, 64)
 
@@ -61,6 +60,7 @@ def mlsys(arguments, postgres, queue, at):
 
             def queued():
                 return redis.llen("mlsys:jobs:active") + redis.zcard("mlsys:jobs:scheduled")
+
         with servers.backend(arguments.binaries, at, **environment) as port:
             yield port, lambda: (count("deliveries"), count("pipelines"), queued())
 
@@ -81,7 +81,15 @@ def measure(arguments, side, postgres, queue, connections, seed):
     """One run; its figures, checked against the books."""
     Redis.from_url(queue).flushall()
     with servers.folder() as at, side(arguments, postgres, queue, at) as (port, books):
-        command = [arguments.binaries / "load", "intake", "--register", "--address", f"127.0.0.1:{port}", "--secret", servers.SECRET]
+        command = [
+            arguments.binaries / "load",
+            "intake",
+            "--register",
+            "--address",
+            f"127.0.0.1:{port}",
+            "--secret",
+            servers.SECRET,
+        ]
         command += ["--connections", connections, "--seconds", arguments.seconds, "--seed", seed]
         ended = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, text=True, check=True)
         figures, started = json.loads(ended.stdout), time.monotonic()

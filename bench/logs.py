@@ -30,8 +30,14 @@ NOTEBOOK = {
 
 def notebook(lines):
     cells = [
-        {"cell_type": "code", "id": f"cell-{index}", "metadata": {"tags": [tag] if tag else []}, "execution_count": None,
-         "outputs": [], "source": source.replace("LINES", str(lines))}
+        {
+            "cell_type": "code",
+            "id": f"cell-{index}",
+            "metadata": {"tags": [tag] if tag else []},
+            "execution_count": None,
+            "outputs": [],
+            "source": source.replace("LINES", str(lines)),
+        }
         for index, (tag, source) in enumerate(NOTEBOOK.items())
     ]
     kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
@@ -40,7 +46,14 @@ def notebook(lines):
 
 def follow(arguments, port, pipeline, speak):
     """Followers connect, then `speak()` starts the lines in a block of its own; what the followers saw."""
-    command = [arguments.binaries / "load", "follow", "--address", f"127.0.0.1:{port}", "--path", f"/ws/pipelines/{pipeline}/logs"]
+    command = [
+        arguments.binaries / "load",
+        "follow",
+        "--address",
+        f"127.0.0.1:{port}",
+        "--path",
+        f"/ws/pipelines/{pipeline}/logs",
+    ]
     command += ["--followers", FOLLOWERS, "--lines", arguments.lines]
     with subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, text=True) as load:
         if load.stdout.readline() != "connected\n":
@@ -58,7 +71,9 @@ class Mlsys:
         command = [arguments.python, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", mlflow]
         command += ["--backend-store-uri", f"sqlite:///{self.at}/mlflow.db", "--artifacts-destination", self.at / "mlflow"]
         experiment = "/api/2.0/mlflow/experiments/get-by-name?experiment_name=Default"
-        stack.enter_context(servers.program("mlflow", command, self.at, lambda: servers.call(mlflow, "GET", experiment)[0] == 200))
+        stack.enter_context(
+            servers.program("mlflow", command, self.at, lambda: servers.call(mlflow, "GET", experiment)[0] == 200)
+        )
         self.environment = {
             "DATABASE_URL": stack.enter_context(servers.postgres()) + "/postgres",
             "REDIS_URL": stack.enter_context(servers.redis()),
@@ -76,7 +91,9 @@ class Mlsys:
 
         def git(*words):
             identity = ["-c", "user.name=Bench", "-c", "user.email=bench@localhost", "-c", "commit.gpgsign=false"]
-            return subprocess.run(["git", *identity, *words], cwd=tree, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+            return subprocess.run(
+                ["git", *identity, *words], cwd=tree, check=True, stdout=subprocess.PIPE, text=True
+            ).stdout.strip()
 
         git("init", "--quiet", "--bare", "--initial-branch=main", str(bare))
         git("init", "--quiet", "--initial-branch=main")
@@ -96,8 +113,12 @@ class Mlsys:
         def worker():
             port = servers.free_port()
             environment = self.environment | {
-                "WORKER_PORT": str(port), "MLSYS_HOME": str(self.at), "INTERNAL_TOKEN": servers.SECRET, "AUTO_DEPLOY_ON_SUCCESS": "false",
-                "MLSYS_PYTHON": str(self.arguments.python), "MLSYS_UV": str(self.arguments.uv),
+                "WORKER_PORT": str(port),
+                "MLSYS_HOME": str(self.at),
+                "INTERNAL_TOKEN": servers.SECRET,
+                "AUTO_DEPLOY_ON_SUCCESS": "false",
+                "MLSYS_PYTHON": str(self.arguments.python),
+                "MLSYS_UV": str(self.arguments.uv),
             }
             with servers.serving("worker", [self.arguments.binaries / "worker"], self.at, port, environment):
                 yield
@@ -160,7 +181,10 @@ a number; those that never came are lost. Python {platform.python_version()}, {o
 turns, each with fresh servers; medians of {arguments.rounds} rounds, losses and repeats of all rounds. `bench/run logs` measures again.
 """)
     print("| | lines/s, all followers | s | lines lost | lines repeated |\n|---|---|---|---|---|")
-    medians = {name: {figure: statistics.median(one[figure] for one in all) for figure in ("rate", "seconds")} for name, all in done.items()}
+    medians = {
+        name: {figure: statistics.median(one[figure] for one in all) for figure in ("rate", "seconds")}
+        for name, all in done.items()
+    }
     for name, all in done.items():
         lost, repeated = (sum(one[what] for one in all) for what in ("lost", "repeated"))
         print(f"| {name} | {medians[name]['rate']:,.0f} | {medians[name]['seconds']:.1f} | {lost:,} | {repeated:,} |")

@@ -46,7 +46,11 @@ def overhead(command, output, environment):
 def compare(name, path, arguments, folder):
     def mlsys():
         output = folder / "mlsys.ipynb"
-        return overhead([str(arguments.mlsys.resolve()), "run", str(path), "-o", str(output)], output, os.environ | {"MLSYS_HOME": str(folder / "home")})
+        return overhead(
+            [str(arguments.mlsys.resolve()), "run", str(path), "-o", str(output)],
+            output,
+            os.environ | {"MLSYS_HOME": str(folder / "home")},
+        )
 
     def papermill():
         output = folder / "papermill.ipynb"
@@ -69,9 +73,16 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     print("## Notebook execution: `mlsys run` and papermill\n")
-    print(f"Python {platform.python_version()}, {os.cpu_count()} processors. A cold kernel on both sides; the two take turns; medians of")
-    print(f"{arguments.rounds} rounds after one that does not count. Overhead is the command's wall time less the time in cells. `bench/run notebooks` measures again.\n")
-    print("| notebook | mlsys s | papermill s | overhead mlsys s | overhead papermill s | ratio |\n|---|---|---|---|---|---|", flush=True)
+    print(
+        f"Python {platform.python_version()}, {os.cpu_count()} processors. A cold kernel on both sides; the two take turns; medians of"
+    )
+    print(
+        f"{arguments.rounds} rounds after one that does not count. Overhead is the command's wall time less the time in cells. `bench/run notebooks` measures again.\n"
+    )
+    print(
+        "| notebook | mlsys s | papermill s | overhead mlsys s | overhead papermill s | ratio |\n|---|---|---|---|---|---|",
+        flush=True,
+    )
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         for count in (20, 200):

@@ -65,7 +65,9 @@ def program(name, command, at, ready, environment=None, stop=signal.SIGTERM):
     log = at / f"{name}.log"
     with log.open("w") as output:
         command = [str(word) for word in command]
-        process = subprocess.Popen(command, cwd=at, env=os.environ | (environment or {}), stdout=output, stderr=output, start_new_session=True)
+        process = subprocess.Popen(
+            command, cwd=at, env=os.environ | (environment or {}), stdout=output, stderr=output, start_new_session=True
+        )
     try:
         until(lambda: process.poll() is not None or ready(), f"starting {name}", 120)
         if process.poll() is not None:
@@ -81,7 +83,7 @@ def program(name, command, at, ready, environment=None, stop=signal.SIGTERM):
 
 
 def installed(name):
-    found = shutil.which(name) or next(reversed(sorted(glob.glob(f"/usr/lib/postgresql/*/bin/{name}"))), None)
+    found = shutil.which(name) or max(glob.glob(f"/usr/lib/postgresql/*/bin/{name}"), default=None)
     return found or sys.exit(f"{name} is missing")
 
 
@@ -130,7 +132,9 @@ def backend(binaries, at, **environment):
     """mlsys's backend."""
     port = free_port()
     settings = {"MLSYS_PORT": str(port), "MLSYS_HOME": str(at), "GITHUB_WEBHOOK_SECRET": SECRET, "INTERNAL_TOKEN": SECRET}
-    return serving("backend", [binaries / "backend"], at, port, settings | {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9"} | environment)
+    return serving(
+        "backend", [binaries / "backend"], at, port, settings | {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9"} | environment
+    )
 
 
 def uvicorn(app, at, workers, **environment):

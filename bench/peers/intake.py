@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import os
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from fnmatch import fnmatch
 from typing import Annotated
 from uuid import UUID, uuid4
@@ -19,12 +19,16 @@ SECRET = os.environ["GITHUB_WEBHOOK_SECRET"].encode()
 URL = os.environ["DATABASE_URL"]
 
 # FastAPI runs up to 40 requests at a time in threads: a connection for each of them.
-engine = create_engine(URL, connect_args={"check_same_thread": False}) if URL.startswith("sqlite") else create_engine(URL, pool_size=40)
+engine = (
+    create_engine(URL, connect_args={"check_same_thread": False})
+    if URL.startswith("sqlite")
+    else create_engine(URL, pool_size=40)
+)
 queue = Celery("intake", broker=os.environ["REDIS_URL"], task_ignore_result=True)
 
 
 def now() -> datetime:
-    return datetime.now(timezone.utc)
+    return datetime.now(UTC)
 
 
 class Repo(SQLModel, table=True):

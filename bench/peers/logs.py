@@ -5,7 +5,7 @@
 
 import os
 import sys
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import orjson
 import redis
@@ -38,7 +38,7 @@ async def follow(socket: WebSocket, pipeline_id: str) -> None:
 def publish(pipeline_id: str, lines: int) -> None:
     publisher = redis.from_url(URL)
     for number in range(1, lines + 1):
-        line = {"seq": number, "at": datetime.now(timezone.utc), "phase": "execute", "stream": "stdout"}
+        line = {"seq": number, "at": datetime.now(UTC), "phase": "execute", "stream": "stdout"}
         line["text"] = f"{'the loss of this step is lower than at the one before ':.<69} line {number:05}"
         publisher.publish(f"logs:{pipeline_id}", orjson.dumps(line))
 

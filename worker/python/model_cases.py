@@ -6,10 +6,21 @@ from lightgbm import LGBMClassifier, LGBMRegressor
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer, make_column_selector, make_column_transformer
 from sklearn.decomposition import PCA
-from sklearn.ensemble import (AdaBoostRegressor, BaggingRegressor, ExtraTreesClassifier, ExtraTreesRegressor,
-                              GradientBoostingClassifier, GradientBoostingRegressor, HistGradientBoostingClassifier,
-                              RandomForestClassifier, RandomForestRegressor, StackingClassifier, StackingRegressor,
-                              VotingClassifier, VotingRegressor)
+from sklearn.ensemble import (
+    AdaBoostRegressor,
+    BaggingRegressor,
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    GradientBoostingClassifier,
+    GradientBoostingRegressor,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+    RandomForestRegressor,
+    StackingClassifier,
+    StackingRegressor,
+    VotingClassifier,
+    VotingRegressor,
+)
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import Lasso, LinearRegression, LogisticRegression, Ridge
@@ -26,10 +37,14 @@ from xgboost import XGBClassifier, XGBRegressor
 
 def numbers(draw, rows):
     """Columns of doubles, whole numbers and truths."""
-    return pd.DataFrame({
-        "a": draw.normal(0, 10, rows), "b": draw.integers(0, 50, rows),
-        "c d": draw.random(rows) * 1e3, "flag": draw.random(rows) < 0.5,
-    })
+    return pd.DataFrame(
+        {
+            "a": draw.normal(0, 10, rows),
+            "b": draw.integers(0, 50, rows),
+            "c d": draw.random(rows) * 1e3,
+            "flag": draw.random(rows) < 0.5,
+        }
+    )
 
 
 def mixed(draw, rows):
@@ -83,7 +98,9 @@ CLASSIFIERS = {
     "calibrated": lambda: CalibratedClassifierCV(RandomForestClassifier(10), cv=3),
 }
 REGRESSORS = {
-    "linear": LinearRegression, "ridge": Ridge, "lasso": Lasso,
+    "linear": LinearRegression,
+    "ridge": Ridge,
+    "lasso": Lasso,
     "forest_regressor": lambda: RandomForestRegressor(20),
     "extra_regressor": lambda: ExtraTreesRegressor(20),
     "tree_regressor": DecisionTreeRegressor,
@@ -92,33 +109,81 @@ REGRESSORS = {
     "boosting_from_zero": lambda: GradientBoostingRegressor(init="zero", n_estimators=20),
     "xgboost_regressor": XGBRegressor,
     "lightgbm_regressor": lambda: LGBMRegressor(verbose=-1),
-    "lightgbm_forest": lambda: LGBMRegressor(boosting_type="rf", subsample=0.5, subsample_freq=1, n_estimators=15, verbose=-1),
+    "lightgbm_forest": lambda: LGBMRegressor(
+        boosting_type="rf", subsample=0.5, subsample_freq=1, n_estimators=15, verbose=-1
+    ),
     "ada_regressor": lambda: AdaBoostRegressor(n_estimators=10),
     "bagging_regressor": BaggingRegressor,
     "neighbours_regressor": KNeighborsRegressor,
     "network_regressor": lambda: MLPRegressor(hidden_layer_sizes=(15,), max_iter=40),
-    "voting_regressor": lambda: VotingRegressor([("l", Ridge()), ("f", RandomForestRegressor(10)), ("b", XGBRegressor(n_estimators=10))]),
-    "stacking_regressor": lambda: StackingRegressor([("l", Ridge()), ("b", GradientBoostingRegressor(n_estimators=10))], cv=3),
+    "voting_regressor": lambda: VotingRegressor(
+        [("l", Ridge()), ("f", RandomForestRegressor(10)), ("b", XGBRegressor(n_estimators=10))]
+    ),
+    "stacking_regressor": lambda: StackingRegressor(
+        [("l", Ridge()), ("b", GradientBoostingRegressor(n_estimators=10))], cv=3
+    ),
 }
 KNOWN_TEXT = {"handle_unknown": "use_encoded_value", "unknown_value": -1}
 # Name: (model, rows, target, whether a twin is proven).
 SPECIAL = {
     "min_max": (lambda: make_pipeline(MinMaxScaler(), logistic()), "frame", "binary", True),
-    "pca_forest": (lambda: make_pipeline(StandardScaler(), PCA(3), RandomForestClassifier(20, max_depth=4)), "frame", "binary", True),
+    "pca_forest": (
+        lambda: make_pipeline(StandardScaler(), PCA(3), RandomForestClassifier(20, max_depth=4)),
+        "frame",
+        "binary",
+        True,
+    ),
     "polynomial": (lambda: make_pipeline(StandardScaler(), PolynomialFeatures(2), logistic()), "frame", "binary", True),
-    "passthrough": (lambda: make_pipeline(
-        make_column_transformer((OneHotEncoder(), ["b"]), remainder="passthrough"), logistic()), "frame", "binary", True),
-    "drop_ordinal": (lambda: make_pipeline(make_column_transformer(
-        (make_pipeline(SimpleImputer(strategy="constant", fill_value="none"), OrdinalEncoder(**KNOWN_TEXT)), ["town", "kind"]),
-        (SimpleImputer(), ["a"])), RandomForestClassifier(20)), "mixed", "binary", True),
-    "one_hot_missing": (lambda: make_pipeline(make_column_transformer(
-        (OneHotEncoder(handle_unknown="ignore"), ["town", "kind"]), remainder=SimpleImputer()), logistic()), "mixed", "labels", True),
-    "selectors": (lambda: make_pipeline(make_column_transformer(
-        (StandardScaler(), make_column_selector(dtype_include=float)), (OneHotEncoder(handle_unknown="ignore"), ["b"])),
-        logistic()), "frame", "binary", True),
-    "grid_search": (lambda: GridSearchCV(
-        make_pipeline(StandardScaler(), RandomForestClassifier(10)), {"randomforestclassifier__max_depth": [3, 5]}, cv=2),
-        "frame", "binary", True),
+    "passthrough": (
+        lambda: make_pipeline(make_column_transformer((OneHotEncoder(), ["b"]), remainder="passthrough"), logistic()),
+        "frame",
+        "binary",
+        True,
+    ),
+    "drop_ordinal": (
+        lambda: make_pipeline(
+            make_column_transformer(
+                (
+                    make_pipeline(SimpleImputer(strategy="constant", fill_value="none"), OrdinalEncoder(**KNOWN_TEXT)),
+                    ["town", "kind"],
+                ),
+                (SimpleImputer(), ["a"]),
+            ),
+            RandomForestClassifier(20),
+        ),
+        "mixed",
+        "binary",
+        True,
+    ),
+    "one_hot_missing": (
+        lambda: make_pipeline(
+            make_column_transformer((OneHotEncoder(handle_unknown="ignore"), ["town", "kind"]), remainder=SimpleImputer()),
+            logistic(),
+        ),
+        "mixed",
+        "labels",
+        True,
+    ),
+    "selectors": (
+        lambda: make_pipeline(
+            make_column_transformer(
+                (StandardScaler(), make_column_selector(dtype_include=float)),
+                (OneHotEncoder(handle_unknown="ignore"), ["b"]),
+            ),
+            logistic(),
+        ),
+        "frame",
+        "binary",
+        True,
+    ),
+    "grid_search": (
+        lambda: GridSearchCV(
+            make_pipeline(StandardScaler(), RandomForestClassifier(10)), {"randomforestclassifier__max_depth": [3, 5]}, cv=2
+        ),
+        "frame",
+        "binary",
+        True,
+    ),
     "forest_missing": (lambda: RandomForestClassifier(20), "holes", "binary", True),
     "xgboost_missing": (lambda: XGBClassifier(n_estimators=10), "holes", "binary", True),
     "lightgbm_missing": (lambda: LGBMClassifier(n_estimators=10, verbose=-1), "holes", "binary", True),
@@ -127,7 +192,12 @@ SPECIAL = {
     "lightgbm_regressor_missing": (lambda: LGBMRegressor(n_estimators=10, verbose=-1), "holes", "value", True),
     "xgboost_counts": (lambda: XGBRegressor(objective="count:poisson", n_estimators=15), "frame", "count", True),
     "lightgbm_counts": (lambda: LGBMRegressor(objective="poisson", n_estimators=15, verbose=-1), "frame", "count", True),
-    "boosting_from_tree": (lambda: GradientBoostingRegressor(init=DecisionTreeRegressor(max_depth=2)), "frame", "value", False),
+    "boosting_from_tree": (
+        lambda: GradientBoostingRegressor(init=DecisionTreeRegressor(max_depth=2)),
+        "frame",
+        "value",
+        False,
+    ),
     "lightgbm_zeros": (lambda: LGBMRegressor(zero_as_missing=True, verbose=-1), "frame", "value", False),
     "xgboost_dart": (lambda: XGBRegressor(booster="dart", n_estimators=10), "frame", "value", False),
     "svr": (lambda: make_pipeline(StandardScaler(), SVR()), "frame", "value", False),  # its conversion knows float32 only
@@ -166,6 +236,8 @@ def data(rows, kind, seed, count):
         "holes": lambda: table[["a", "b", "c d"]],
         "categories": lambda: table.astype({"town": "category", "kind": "category"}),
         "nullable": lambda: table[["a", "b"]].astype({"b": "Int64"}),
-        "text": lambda: (table["kind"] + " " + table["b"].map(lambda b: "big town" if b > 25 else "tiny town")).rename("words"),
+        "text": lambda: (table["kind"] + " " + table["b"].map(lambda b: "big town" if b > 25 else "tiny town")).rename(
+            "words"
+        ),
     }
     return forms.get(rows, lambda: table)(), y

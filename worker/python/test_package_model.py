@@ -58,7 +58,10 @@ from model_cases import behind_columns, cases, data, logistic
 def as_request(signature, rows):
     """Rows as the server passes them on: JSON values, missing ones null."""
     if signature["kind"] == "tensor":
-        return {"id": 1, "tensor": {"dtype": signature["tensor"]["dtype"], "shape": list(rows.shape), "data": rows.ravel().tolist()}}
+        return {
+            "id": 1,
+            "tensor": {"dtype": signature["tensor"]["dtype"], "shape": list(rows.shape), "data": rows.ravel().tolist()},
+        }
     frame = rows.to_frame() if isinstance(rows, pd.Series) else rows
     columns = {c: [None if pd.isna(v) else v for v in frame[c].astype(object)] for c in frame.columns}
     return {"id": 1, "columns": json.loads(json.dumps(columns, default=lambda value: value.item()))}
@@ -74,7 +77,9 @@ def by_twin(directory, manifest, request):
         matrix = np.array(request["tensor"]["data"], float).reshape(request["tensor"]["shape"])
     else:
         columns = request["columns"]
-        absent = [float("nan") if c["type"] != "string" else twin["missing_string"] for c in manifest["signature"]["columns"]]
+        absent = [
+            float("nan") if c["type"] != "string" else twin["missing_string"] for c in manifest["signature"]["columns"]
+        ]
         columns = {n: [m if v is None else v for v in vs] for (n, vs), m in zip(columns.items(), absent, strict=True)}
         matrix = np.array(list(columns.values()), float).T if twin["layout"] == "matrix" else None
     if twin["layout"] == "matrix":
@@ -88,10 +93,19 @@ def by_twin(directory, manifest, request):
 def package(directory, model, user_ns, **config):
     path = Path(directory).with_suffix(".joblib")
     joblib.dump(model, path)
-    return mlsys_packager.main({
-        "model_path": str(path), "output_dir": str(directory), "model_name": "test-model", "declared_version": "1.0.0",
-        "run_id": None, "tree_root": str(path.parent), "environment": None, **config,
-    }, user_ns)
+    return mlsys_packager.main(
+        {
+            "model_path": str(path),
+            "output_dir": str(directory),
+            "model_name": "test-model",
+            "declared_version": "1.0.0",
+            "run_id": None,
+            "tree_root": str(path.parent),
+            "environment": None,
+            **config,
+        },
+        user_ns,
+    )
 
 
 class EveryModel(unittest.TestCase):
@@ -112,7 +126,13 @@ class EveryModel(unittest.TestCase):
             request = as_request(result["manifest"]["signature"], unseen)
             asked = unseen.to_frame() if isinstance(unseen, pd.Series) else unseen
             if rows in ("categories", "nullable"):
-                asked = asked.astype({c: object if rows == "categories" else "int64" for c in ("town", "kind", "b") if c in asked and (c != "b") == (rows == "categories")})
+                asked = asked.astype(
+                    {
+                        c: object if rows == "categories" else "int64"
+                        for c in ("town", "kind", "b")
+                        if c in asked and (c != "b") == (rows == "categories")
+                    }
+                )
             (cls.root / name / "request.pkl").write_bytes(pickle.dumps((asked, request)))
             cls.models[name] = (model, unseen, request, result, twin)
         subprocess.run([sys.executable, "-W", "ignore", __file__, "--load", str(cls.root)], check=True, timeout=300)
@@ -122,7 +142,9 @@ class EveryModel(unittest.TestCase):
         expected = np.asarray(expected)
         if expected.dtype.kind == "f":
             tolerance = max(tolerance, 1e-5 if expected.dtype == np.float32 else 0)
-            np.testing.assert_allclose(np.asarray(got, float).reshape(expected.shape), expected, rtol=tolerance, atol=tolerance)
+            np.testing.assert_allclose(
+                np.asarray(got, float).reshape(expected.shape), expected, rtol=tolerance, atol=tolerance
+            )
         else:
             self.assertEqual(np.asarray(got).ravel().tolist(), expected.ravel().tolist())
 
@@ -222,13 +244,22 @@ class Packaging(unittest.TestCase):
         self.X, self.y = data("frame", "binary", 1, 300)
 
     def test_what_cannot_be_packaged_is_a_sentence(self):
-        config = {"model_path": str(self.root / "none"), "output_dir": str(self.root / "o"), "model_name": "m", "declared_version": "1"}
+        config = {
+            "model_path": str(self.root / "none"),
+            "output_dir": str(self.root / "o"),
+            "model_name": "m",
+            "declared_version": "1",
+        }
         self.assertIn("did not write the model", mlsys_packager.main(config, {})["error"])
         (self.root / "text").write_text("not a pickle")
         self.assertIn("cannot be read", mlsys_packager.main({**config, "model_path": str(self.root / "text")}, {})["error"])
         self.assertIn("no predict method", package(self.root / "dict", {"a": 1}, {})["error"])
-        self.assertIn("X_train", package(self.root / "text-model", make_pipeline(
-            TfidfVectorizer(), logistic()).fit(["a1 b2", "c3 d4"], [0, 1]), {})["error"])
+        self.assertIn(
+            "X_train",
+            package(
+                self.root / "text-model", make_pipeline(TfidfVectorizer(), logistic()).fit(["a1 b2", "c3 d4"], [0, 1]), {}
+            )["error"],
+        )
 
     def test_the_notebook_is_left_as_it_was(self):
         user_ns = {"X_train": self.X.copy(), "model": logistic().fit(self.X, self.y), "_": 1}
@@ -264,8 +295,12 @@ class Packaging(unittest.TestCase):
 
         model = make_pipeline(FunctionTransformer(own_steps.double), logistic()).fit(self.X, self.y)
         result = package(self.root / "m", model, {"X": self.X})
-        (self.root / "m" / "request.pkl").write_bytes(pickle.dumps((self.X, as_request(result["manifest"]["signature"], self.X))))
-        subprocess.run([sys.executable, "-W", "ignore", __file__, "--load", str(self.root)], check=True, timeout=120, cwd="/")
+        (self.root / "m" / "request.pkl").write_bytes(
+            pickle.dumps((self.X, as_request(result["manifest"]["signature"], self.X)))
+        )
+        subprocess.run(
+            [sys.executable, "-W", "ignore", __file__, "--load", str(self.root)], check=True, timeout=120, cwd="/"
+        )
         by_mlflow, served = json.loads((self.root / "answers.json").read_text())["m"]
         self.assertEqual(by_mlflow, model.predict(self.X).tolist())
         self.assertEqual(served["predictions"], by_mlflow)

@@ -241,7 +241,7 @@ pub(crate) async fn remove(State(backend): State<Backend>, Path(id): Path<i64>) 
 
 /// What branches and notebooks run, if both are patterns.
 pub(crate) fn trigger(branch: &str, notebook_glob: &str) -> Result<Trigger, ApiError> {
-    if branch.trim().is_empty() {
+    if branch.split(',').all(|pattern| pattern.trim().is_empty()) {
         return Err(bad_request("bad_branch", "branch must name at least one branch, e.g. main or main,release/*"));
     }
     Trigger::new(branch, notebook_glob).map_err(|error| bad_request("bad_glob", error.to_string()))

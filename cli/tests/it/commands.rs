@@ -81,3 +81,27 @@ fn a_taken_port_and_a_taken_home_are_clear_errors() {
     let (well, _, error) = said(mlsys.cli(&["up", "--port", &port]).env("MLSYS_HOME", home.path()));
     assert!(!well && error.contains("--port") && error.contains(&port), "{error}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_are_shown_as_they_are_in_force_and_secrets_nowhere() {
+    let mlsys = mlsys();
+    let answer = mlsys.get("/api/settings").await;
+    let settings = answer["settings"].as_array().expect("a list");
+    let setting = |name: &str| settings.iter().find(|one| one["name"] == name).expect(name).clone();
+    let shown = |name: &str| [setting(name)["value"].clone(), setting(name)["from"].clone()];
+    assert_eq!(answer["mode"], "embedded");
+    assert_eq!(shown("MLSYS_PORT"), ["0", "environment"], "as the command line says");
+    assert_eq!(shown("RUN_TIMEOUT_SECONDS"), ["3600", "default"]);
+    assert_eq!(shown("GITHUB_TOKEN"), ["••••", "environment"]);
+    for secret in ["a-token", &mlsys.webhook_secret()] {
+        assert!(!answer.to_string().contains(secret) && !mlsys.log().contains(secret));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_apis_description_can_be_had_without_a_server() {
+    let mlsys = mlsys();
+    let served = mlsys.http().get(mlsys.api("/openapi.json")).send().await.expect("an answer");
+    let (well, printed, _) = said(&mut mlsys.cli(&["openapi"]));
+    assert!(well && served.text().await.expect("text") == printed);
+}

@@ -30,6 +30,8 @@ async fn every_violation_is_listed_at_once_with_its_cell_and_line() {
     {
         assert!(error.contains(part), "{part} is missing in:\n{error}");
     }
+    let notebook = mlsys.get(&format!("/api/pipelines/{id}/notebook")).await;
+    assert!(notebook["cells"][2]["source"].to_string().contains("model = 1"), "it can be seen: {notebook}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -52,5 +54,7 @@ async fn a_file_that_is_no_notebook_fails_in_validate() {
         let pipeline = mlsys.ended(project.push_notebook(name, content)).await;
         assert_eq!(pipeline.status, PipelineStatus::Failed, "{name}");
         assert_eq!(pipeline.phases[1].status, PhaseStatus::Failed, "{name}");
+        let shown = mlsys.try_get(&format!("/api/pipelines/{}/parameters", pipeline.id)).await;
+        assert!(shown.is_err_and(|error| error.contains("404")), "{name} is not shown as a notebook");
     }
 }

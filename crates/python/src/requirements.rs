@@ -255,6 +255,7 @@ fn include(line: &str) -> Option<(&'static str, &str)> {
     }
     let rest = rest.trim_start().trim_start_matches('=').trim_start();
     let name = rest.split(" #").next().unwrap_or(rest).trim().trim_matches(['"', '\'']);
-    let is_list = !name.is_empty() && !name.contains("://") && !name.ends_with(".toml");
+    let is_toml = Path::new(name).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml"));
+    let is_list = !name.is_empty() && !name.contains("://") && !is_toml;
     is_list.then_some((option, name))
 }

@@ -95,7 +95,13 @@ def answer(model, columns, request, example):
     except BadInput as error:
         return {"error": {"kind": "bad_input", "message": str(error), "column": error.column}}
     except Exception as error:
-        return {"error": {"kind": "bad_input", "message": f"the rows have another shape ({type(error).__name__})", "column": None}}
+        return {
+            "error": {
+                "kind": "bad_input",
+                "message": f"the rows have another shape ({type(error).__name__})",
+                "column": None,
+            }
+        }
     try:
         result = {"predictions": plain(model.predict(rows))}
         if hasattr(model, "classes_") and hasattr(model, "predict_proba"):
@@ -105,7 +111,13 @@ def answer(model, columns, request, example):
         return result
     except ValueError as error:
         # An estimator's ValueError is about its input, and its text may quote a value of it.
-        return {"error": {"kind": "bad_input", "message": f"the model refuses these rows{hint(error) or told(error, is_example)}", "column": None}}
+        return {
+            "error": {
+                "kind": "bad_input",
+                "message": f"the model refuses these rows{hint(error) or told(error, is_example)}",
+                "column": None,
+            }
+        }
     except Exception as error:
         message = f"the model failed with {type(error).__name__}{told(error, is_example)}"
         return {"error": {"kind": "internal", "message": message, "column": None}}
@@ -168,7 +180,11 @@ def array(tensor):
     """An array from its flat data."""
     import numpy as np
 
-    data = [math.nan if value is None else value for value in tensor["data"]] if tensor["dtype"].startswith("float") else tensor["data"]
+    data = (
+        [math.nan if value is None else value for value in tensor["data"]]
+        if tensor["dtype"].startswith("float")
+        else tensor["data"]
+    )
     return np.array(data, dtype=tensor["dtype"]).reshape(tensor["shape"])
 
 

@@ -152,7 +152,9 @@ def flowers():
     model = LogisticRegression().fit(rows, kinds)
     graph = to_onnx(model, initial_types=[("X", FloatTensorType([None, 2]))], options={"zipmap": False})
     signature = {"kind": "columns", "columns": [column(name, "double") for name in names]}
-    package("flowers", model, signature, rows.iloc[::40], graph=graph, converted=converted("matrix", "label", "probabilities"))
+    package(
+        "flowers", model, signature, rows.iloc[::40], graph=graph, converted=converted("matrix", "label", "probabilities")
+    )
 
 
 def prices():
@@ -172,7 +174,14 @@ def truths():
     model = LogisticRegression().fit(rows, rows[:, 0] > 0)
     graph = to_onnx(model, initial_types=[("X", FloatTensorType([None, 2]))], options={"zipmap": False})
     signature = {"kind": "tensor", "tensor": {"dtype": "float32", "shape": [-1, 2]}}
-    package("truths", model, signature, rows[:5].astype("float32"), graph=graph, converted=converted("matrix", "label", "probabilities"))
+    package(
+        "truths",
+        model,
+        signature,
+        rows[:5].astype("float32"),
+        graph=graph,
+        converted=converted("matrix", "label", "probabilities"),
+    )
 
 
 def boosted():

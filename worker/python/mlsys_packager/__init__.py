@@ -55,7 +55,9 @@ def _package(config, user_ns):
     found = inputs.find(model, user_ns)
     if found is None:
         rows, signature, own = guess.rows(model)
-        log.append("No variable of the notebook holds rows that the model accepts: the signature is inferred from the model alone.")
+        log.append(
+            "No variable of the notebook holds rows that the model accepts: the signature is inferred from the model alone."
+        )
     else:
         rows = found.rows
         signature, own = schema.signature(found)
@@ -83,11 +85,15 @@ def _package(config, user_ns):
     if twin:
         (directory / "model.onnx").write_bytes(graph)
         manifest["files"]["model.onnx"] = pickles.digest(directory / "model.onnx")
-        log.append(f"ONNX twin proven on {twin['rows_proven']} rows ({twin['variant']}); largest difference {twin['max_difference']:.2g}.")
+        log.append(
+            f"ONNX twin proven on {twin['rows_proven']} rows ({twin['variant']}); largest difference {twin['max_difference']:.2g}."
+        )
     else:
         log.append(f"Served by Python: {reason}.")
     mlmodel.write(directory, manifest, config.get("run_id"), predictions)
-    (directory / "metadata.json").write_text(json.dumps(manifest, allow_nan=False, ensure_ascii=False, indent=1), encoding="utf-8")
+    (directory / "metadata.json").write_text(
+        json.dumps(manifest, allow_nan=False, ensure_ascii=False, indent=1), encoding="utf-8"
+    )
     log.append(f"Packaged {type(model).__name__} in {time.monotonic() - started:.1f} s.")
     return {"manifest": manifest, "log": log}
 
@@ -105,7 +111,7 @@ def _twin(model, found, signature, log):
         return None, None, f"the notebook's environment has no {error.name}"
     columns = signature.get("columns", [])
     soft = edges.accepts_missing(model, found.rows.head(PROBE_ROWS), columns) if found.is_table else []
-    for missing in ([soft, []] if soft else [[]]):
+    for missing in [soft, []] if soft else [[]]:
         for column in columns:
             column["nullable"] = column["name"] in found.missing or column["name"] in missing
         rows = edges.beyond(model, found.rows, columns) if found.is_table else found.rows

@@ -70,11 +70,14 @@ def _answer(graph, sums, operator, objective=""):
 
 
 def _scaled(tree, factor):
-    return Tree(tree.children_left, tree.children_right, tree.feature, tree.threshold, tree.missing_go_to_left, tree.value * factor)
+    return Tree(
+        tree.children_left, tree.children_right, tree.feature, tree.threshold, tree.missing_go_to_left, tree.value * factor
+    )
 
 
 def _lightgbm_tree(fields):
     """A tree from LightGBM's text, in which node `-1 - i` is leaf `i`; here the leaves come after the other nodes."""
+
     def column(name, dtype):
         return np.array(fields.get(name, "").split(), dtype=dtype)
 
@@ -83,12 +86,18 @@ def _lightgbm_tree(fields):
     if (decision & CATEGORICAL).any() or (missing == ZERO_IS_MISSING).any() or fields.get("is_linear", "0") != "0":
         raise NotImplementedError("LightGBM with category splits, missing zeros or linear leaves")
     # Without missing values in training, LightGBM takes NaN for a zero.
-    go_left = np.where(missing == NAN_IS_MISSING, decision & DEFAULT_LEFT, 0 <= threshold) != 0
+    go_left = np.where(missing == NAN_IS_MISSING, decision & DEFAULT_LEFT, threshold >= 0) != 0
     inner, rest = len(decision), np.zeros(len(leaf), int)
-    left, right = (np.where(side < 0, inner - 1 - side, side) for side in (column("left_child", int), column("right_child", int)))
+    left, right = (
+        np.where(side < 0, inner - 1 - side, side) for side in (column("left_child", int), column("right_child", int))
+    )
     return Tree(
-        np.r_[left, rest - 1], np.r_[right, rest - 1], np.r_[column("split_feature", int), rest], np.r_[threshold, rest],
-        np.r_[go_left, rest], np.r_[np.zeros(inner), leaf][:, None, None],
+        np.r_[left, rest - 1],
+        np.r_[right, rest - 1],
+        np.r_[column("split_feature", int), rest],
+        np.r_[threshold, rest],
+        np.r_[go_left, rest],
+        np.r_[np.zeros(inner), leaf][:, None, None],
     )
 
 
@@ -96,6 +105,7 @@ def _xgboost_tree(fields):
     if any(fields["split_type"]) or fields["tree_param"]["size_leaf_vector"] not in ("0", "1"):
         raise NotImplementedError("XGBoost with category splits or several outputs")
     left, right, feature, split, default = (
-        np.array(fields[name]) for name in ("left_children", "right_children", "split_indices", "split_conditions", "default_left")
+        np.array(fields[name])
+        for name in ("left_children", "right_children", "split_indices", "split_conditions", "default_left")
     )
     return Tree(left, right, feature, split, default, split[:, None, None])

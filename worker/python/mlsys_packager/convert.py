@@ -41,7 +41,11 @@ def variants(model, signature):
     for kind, cast in numbers:
         for layout in layouts:
             for holes in (False, True) if trees else (False,):
-                name = f"{kind} {layout}" + (", cast to float before the last step" if cast else "") + (", holes" if holes else "")
+                name = (
+                    f"{kind} {layout}"
+                    + (", cast to float before the last step" if cast else "")
+                    + (", holes" if holes else "")
+                )
                 if staged or not cast:
                     yield {"name": name, "numbers": kind, "cast": cast, "layout": layout, "holes": holes}
 

@@ -18,8 +18,13 @@ class Graph:
 
         output = output or self._scope.get_unique_variable_name(kind.lower())
         self._container.add_node(
-            kind, inputs, [output], op_domain=domain, op_version=defs.get_schema(kind, OPSET[domain], domain).since_version,
-            name=self._scope.get_unique_operator_name(kind), **attributes,
+            kind,
+            inputs,
+            [output],
+            op_domain=domain,
+            op_version=defs.get_schema(kind, OPSET[domain], domain).since_version,
+            name=self._scope.get_unique_operator_name(kind),
+            **attributes,
         )
         return output
 

@@ -23,7 +23,8 @@ def rows(model):
     texts = _texts(unwrap(model))
     row = pd.DataFrame({name: [texts.get(name, 0.0)] for name in names})
     columns = [
-        {"name": name, "type": "string" if name in texts else "double", "required": True, "nullable": False} for name in names
+        {"name": name, "type": "string" if name in texts else "double", "required": True, "nullable": False}
+        for name in names
     ]
     return row, {"kind": "columns", "columns": columns}, {}
 

@@ -148,7 +148,11 @@ def _anything(model, variables):
         elif isinstance(value, np.ndarray) and value.ndim >= 2 and value.dtype.kind in "biuf":
             if _accepts(model, value[:SAMPLE_ROWS]):
                 return Inputs(value[_spread(len(value), np.array([], int))], frozenset())
-        elif not _is_frame(value) and np.ndim(value) == 1 and isinstance(value[0] if isinstance(value, list) else next(iter(value)), str):
+        elif (
+            not _is_frame(value)
+            and np.ndim(value) == 1
+            and isinstance(value[0] if isinstance(value, list) else next(iter(value)), str)
+        ):
             series = pd.Series(value).reset_index(drop=True)
             if _accepts(model, series.head(SAMPLE_ROWS)):
                 name = str(series.name) if series.name else "text"

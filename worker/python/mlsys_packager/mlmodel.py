@@ -6,7 +6,7 @@ not, and because its default format refuses estimators with code of their own.
 
 import json
 import platform
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from importlib import metadata
 
 import numpy as np
@@ -24,12 +24,18 @@ def write(directory, manifest, run_id, predictions):
     (directory / "requirements.txt").write_text("".join(f"{line}\n" for line in requirements), encoding="utf-8")
     python = manifest["python_version"]
     # JSON is YAML: MLflow reads these files, and nothing else has to be imported to write them.
-    _write_json(directory / "conda.yaml", {
-        "name": "mlflow-env",
-        "channels": ["conda-forge"],
-        "dependencies": [f"python={python}", "pip", {"pip": requirements}],
-    })
-    _write_json(directory / "python_env.yaml", {"python": python, "build_dependencies": ["pip"], "dependencies": ["-r requirements.txt"]})
+    _write_json(
+        directory / "conda.yaml",
+        {
+            "name": "mlflow-env",
+            "channels": ["conda-forge"],
+            "dependencies": [f"python={python}", "pip", {"pip": requirements}],
+        },
+    )
+    _write_json(
+        directory / "python_env.yaml",
+        {"python": python, "build_dependencies": ["pip"], "dependencies": ["-r requirements.txt"]},
+    )
     _write_json(directory / "MLmodel", _mlmodel(manifest, run_id, predictions, table))
 
 
@@ -61,7 +67,7 @@ def _mlmodel(manifest, run_id, predictions, table):
             "outputs": json.dumps(_outputs(predictions)),
             "params": None,
         },
-        "utc_time_created": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M:%S.%f"),
+        "utc_time_created": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f"),
     }
     version = _installed("mlflow")
     if version:

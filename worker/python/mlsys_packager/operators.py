@@ -23,14 +23,22 @@ def conversions(holes):
     from sklearn.impute import SimpleImputer
 
     classifiers = (
-        tree.DecisionTreeClassifier, tree.ExtraTreeClassifier, ensemble.RandomForestClassifier, ensemble.ExtraTreesClassifier,
+        tree.DecisionTreeClassifier,
+        tree.ExtraTreeClassifier,
+        ensemble.RandomForestClassifier,
+        ensemble.ExtraTreesClassifier,
     )
     regressors = (
-        tree.DecisionTreeRegressor, tree.ExtraTreeRegressor, ensemble.RandomForestRegressor, ensemble.ExtraTreesRegressor,
+        tree.DecisionTreeRegressor,
+        tree.ExtraTreeRegressor,
+        ensemble.RandomForestRegressor,
+        ensemble.ExtraTreesRegressor,
     )
     return {
-        **dict.fromkeys(classifiers, partial(_classifying_forest, holes)), **dict.fromkeys(regressors, partial(_forest, holes)),
-        ensemble.GradientBoostingRegressor: boosters.gradient_boosting, SimpleImputer: _imputer,
+        **dict.fromkeys(classifiers, partial(_classifying_forest, holes)),
+        **dict.fromkeys(regressors, partial(_forest, holes)),
+        ensemble.GradientBoostingRegressor: boosters.gradient_boosting,
+        SimpleImputer: _imputer,
     }
 
 

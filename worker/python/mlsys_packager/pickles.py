@@ -11,15 +11,19 @@ import cloudpickle
 from . import adapter
 from .errors import PackagingError, brief
 
-DISTRIBUTIONS = {"sklearn": "scikit-learn", "cv2": "opencv-python", "PIL": "pillow", "yaml": "pyyaml", "imblearn": "imbalanced-learn"}
+DISTRIBUTIONS = {
+    "sklearn": "scikit-learn",
+    "cv2": "opencv-python",
+    "PIL": "pillow",
+    "yaml": "pyyaml",
+    "imblearn": "imbalanced-learn",
+}
 
 
 def load(path):
     """The estimator in `path`, which the export cell wrote."""
     if not path.is_file():
-        raise PackagingError(
-            "The export cell did not write the model. End it with joblib.dump(model, MODEL_OUTPUT_PATH)."
-        )
+        raise PackagingError("The export cell did not write the model. End it with joblib.dump(model, MODEL_OUTPUT_PATH).")
     try:
         import joblib
 

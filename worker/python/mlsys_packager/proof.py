@@ -87,7 +87,13 @@ def prove(model, signature, rows, log):
         }
         log.extend(f"ONNX variant set aside, {name}: {failure}" for failure, name in failures.items())
         return graph, twin, None
-    return None, None, "no conversion gave the estimator's own answers (" + "; ".join(f"{name}: {text}" for text, name in failures.items()) + ")"
+    return (
+        None,
+        None,
+        "no conversion gave the estimator's own answers ("
+        + "; ".join(f"{name}: {text}" for text, name in failures.items())
+        + ")",
+    )
 
 
 def _difference(outputs, predictions, probabilities):
@@ -102,7 +108,9 @@ def _difference(outputs, predictions, probabilities):
         return 0.0
     difference = float(np.max(np.abs(outputs[1].astype(np.float64) - probabilities)))
     if not difference <= PROBABILITY_MARGIN:
-        raise Disproved(f"probabilities differ by up to {difference:.2g}, more than the {PROBABILITY_MARGIN:.0e} that leaves room for other rows")
+        raise Disproved(
+            f"probabilities differ by up to {difference:.2g}, more than the {PROBABILITY_MARGIN:.0e} that leaves room for other rows"
+        )
     return difference
 
 
@@ -112,7 +120,9 @@ def _relative(got, expected):
     scale = np.maximum(np.abs(expected), max(float(np.mean(np.abs(expected))) * ROUNDING, np.finfo(np.float64).tiny))
     difference = float(np.max(np.abs(got.astype(np.float64) - expected) / scale))
     if not difference <= VALUE_MARGIN:
-        raise Disproved(f"values differ by up to {difference:.2g} relative, more than the {VALUE_MARGIN:.0e} that leaves room for other rows")
+        raise Disproved(
+            f"values differ by up to {difference:.2g} relative, more than the {VALUE_MARGIN:.0e} that leaves room for other rows"
+        )
     return difference
 
 

@@ -10,9 +10,17 @@ from .errors import PackagingError
 
 NUMPY_TYPES = {
     "bool": "boolean",
-    "int8": "integer", "int16": "integer", "int32": "integer", "uint8": "integer", "uint16": "integer",
-    "int64": "long", "uint32": "long", "uint64": "long",
-    "float16": "float", "float32": "float", "float64": "double",
+    "int8": "integer",
+    "int16": "integer",
+    "int32": "integer",
+    "uint8": "integer",
+    "uint16": "integer",
+    "int64": "long",
+    "uint32": "long",
+    "uint64": "long",
+    "float16": "float",
+    "float32": "float",
+    "float64": "double",
 }
 TEXT, NUMBERS = "string", ("integer", "long", "float", "double", "boolean")
 

@@ -31,10 +31,17 @@ def sums_in_float(graph, source, trees, first, holes):
     limits = exact.astype(np.float32)
     limits = np.where(limits.astype(np.float64) > exact, np.nextafter(limits, np.float32(-np.inf)), limits)
     values = np.concatenate([t.value[t.children_left < 0, 0, first:] for t in trees])
-    return _ensemble(graph, source, {
-        **_nodes(trees, holes), **_leaves(trees, values.shape[1]), "n_targets": values.shape[1],
-        "nodes_values": limits.tolist(), "target_weights": values.ravel().tolist(),
-    })
+    return _ensemble(
+        graph,
+        source,
+        {
+            **_nodes(trees, holes),
+            **_leaves(trees, values.shape[1]),
+            "n_targets": values.shape[1],
+            "nodes_values": limits.tolist(),
+            "target_weights": values.ravel().tolist(),
+        },
+    )
 
 
 def sums_in_double(graph, source, trees, start=0.0, holes=False):
@@ -49,12 +56,18 @@ def sums_in_double(graph, source, trees, start=0.0, holes=False):
     reach = abs(start) + sum(float(np.abs(t.value[t.children_left < 0]).max()) for t in trees)
     step = math.ldexp(1.0, math.frexp(reach)[1] - 23)
     coarse, coarse_start = np.round(values / step) * step, round(start / step) * step
-    parts = _ensemble(graph, source, {
-        **_nodes(trees, holes), **_leaves(trees, 2), "n_targets": 2,
-        "nodes_values_as_tensor": _doubles(np.concatenate([t.threshold for t in trees])),
-        "target_weights_as_tensor": _doubles(np.column_stack([coarse, values - coarse])),
-        "base_values_as_tensor": _doubles([coarse_start, start - coarse_start]),
-    })
+    parts = _ensemble(
+        graph,
+        source,
+        {
+            **_nodes(trees, holes),
+            **_leaves(trees, 2),
+            "n_targets": 2,
+            "nodes_values_as_tensor": _doubles(np.concatenate([t.threshold for t in trees])),
+            "target_weights_as_tensor": _doubles(np.column_stack([coarse, values - coarse])),
+            "base_values_as_tensor": _doubles([coarse_start, start - coarse_start]),
+        },
+    )
     axis = graph.constant([1], TensorProto.INT64)
     return graph.add("ReduceSum", [graph.cast(parts, TensorProto.DOUBLE), axis], keepdims=1)
 
@@ -65,11 +78,19 @@ def running_sums_in_float(graph, source, trees, start):
 
     values = np.concatenate([t.value[t.children_left < 0, 0, 0] for t in trees])
     leaves = _leaves(trees, 1)
-    each = _ensemble(graph, source, {
-        **_nodes(trees, True, "BRANCH_LT"), **leaves, "n_targets": len(trees), "target_ids": leaves["target_treeids"],
-        "nodes_values": np.concatenate([t.threshold for t in trees]).tolist(), "target_weights": values.tolist(),
-        "base_values": [float(start)] + [0.0] * (len(trees) - 1),
-    })
+    each = _ensemble(
+        graph,
+        source,
+        {
+            **_nodes(trees, True, "BRANCH_LT"),
+            **leaves,
+            "n_targets": len(trees),
+            "target_ids": leaves["target_treeids"],
+            "nodes_values": np.concatenate([t.threshold for t in trees]).tolist(),
+            "target_weights": values.tolist(),
+            "base_values": [float(start)] + [0.0] * (len(trees) - 1),
+        },
+    )
     sums = graph.add("CumSum", [each, graph.constant(1, TensorProto.INT64)])
     last = graph.constant([len(trees) - 1], TensorProto.INT64)
     return graph.add("Gather", [sums, last], axis=1)
@@ -95,7 +116,11 @@ def _nodes(trees, holes, mode="BRANCH_LEQ"):
         "nodes_modes": np.where(leaf, "LEAF", mode).tolist(),
         "nodes_truenodeids": np.where(leaf, 0, left).tolist(),
         "nodes_falsenodeids": np.where(leaf, 0, right).tolist(),
-        **({"nodes_missing_value_tracks_true": np.concatenate([t.missing_go_to_left for t in trees]).astype(int).tolist()} if holes else {}),
+        **(
+            {"nodes_missing_value_tracks_true": np.concatenate([t.missing_go_to_left for t in trees]).astype(int).tolist()}
+            if holes
+            else {}
+        ),
     }
 
 

@@ -121,8 +121,8 @@ pub(crate) async fn a_pipelines_packages_are_removed_however_many_there_are(plac
     let names: Vec<_> = (0..1_050).map(|number| format!("file-{number}")).collect();
     let files: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), name.as_bytes())).collect();
     let from = package(&place.path("many"), &files);
-    let named: Vec<_> = names.iter().map(String::as_str).chain(["metadata.json"]).collect();
-    let many = place.store.keep_package(pipeline, "run-1", &from, &named).await.unwrap();
+    let all: Vec<_> = names.iter().map(String::as_str).chain(["metadata.json"]).collect();
+    let many = place.store.keep_package(pipeline, "run-1", &from, &all).await.unwrap();
     place.store.verify(&many).await.unwrap();
     let kept = place.store.keep_package(other, "run-1", &place.package("weights"), FILES).await.unwrap();
     assert!(place.store.keep_package(other, "../run", &place.package("weights"), FILES).await.is_err());

@@ -26,7 +26,6 @@ import time
 import traceback
 import types
 
-
 exit_now = os._exit
 
 

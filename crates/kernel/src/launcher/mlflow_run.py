@@ -111,7 +111,9 @@ class Server:
 
         @functools.wraps(init)
         def __init__(this, tracking_uri=None, registry_uri=None, *others, **named):
-            if not from_mlflow_itself() and any(uri is not None and self.is_other(uri) for uri in (tracking_uri, registry_uri)):
+            if not from_mlflow_itself() and any(
+                uri is not None and self.is_other(uri) for uri in (tracking_uri, registry_uri)
+            ):
                 say("MlflowClient: this client stays with the pipeline's MLflow server")
                 tracking_uri = registry_uri = None
             init(this, tracking_uri, registry_uri, *others, **named)

@@ -71,5 +71,3 @@ def single(value):
     size = getattr(value, "size", None)
     count = value.numel() if callable(getattr(value, "numel", None)) else size if isinstance(size, int) else len(value)
     return value.item() if count == 1 else value
-
-

@@ -25,7 +25,10 @@ def use_own_tools(private):
             file.write(f"#!/bin/sh\n{script}\n")
     if sys.prefix != sys.base_prefix:
         os.environ["VIRTUAL_ENV"] = sys.prefix
-    before = lambda folders, name: os.pathsep.join([*folders, *filter(None, [os.environ.get(name)])])
+
+    def before(folders, name):
+        return os.pathsep.join([*folders, *filter(None, [os.environ.get(name)])])
+
     os.environ["PATH"] = before([programs, os.path.dirname(sys.executable)], "PATH")
     os.environ["PYTHONPATH"] = before([tools, packages], "PYTHONPATH")
     os.environ["MLSYS_RUN_PACKAGES"] = packages

@@ -10,7 +10,9 @@ import tempfile
 
 __version__ = "0+mlsys"
 PACKAGES = os.environ.get("MLSYS_RUN_PACKAGES", "")
-DECLARE = "declare it: in a requirements.txt or pyproject.toml beside the notebook, or in the notebook's `# /// script` block"
+DECLARE = (
+    "declare it: in a requirements.txt or pyproject.toml beside the notebook, or in the notebook's `# /// script` block"
+)
 # Where to install is decided here.
 REFUSED = {"--user", "--system", "--break-system-packages", "-e", "--editable"}
 
@@ -94,5 +96,3 @@ def run_pip(arguments):
         return 1
     quiet = {"PYTHONPATH": PACKAGES, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_ROOT_USER_ACTION": "ignore"}
     return subprocess.call([sys.executable, f"{wheels[0]}/pip", *arguments], env={**os.environ, **quiet})
-
-

@@ -178,12 +178,11 @@ fn named_parts(body: &str) -> Vec<(u32, String)> {
 }
 
 fn delete(objects: &mut Objects, request: &Request<'_>) -> Answer {
-    let gone = match request.query.get("uploadId") {
-        Some(id) => objects.uploads.remove(id).map(drop).ok_or_else(answers::no_such_upload),
-        None => {
-            let bucket = objects.buckets.get_mut(request.bucket).expect("looked up");
-            bucket.remove(request.key).map(drop).ok_or_else(answers::no_such_key)
-        }
+    let gone = if let Some(id) = request.query.get("uploadId") {
+        objects.uploads.remove(id).map(drop).ok_or_else(answers::no_such_upload)
+    } else {
+        let bucket = objects.buckets.get_mut(request.bucket).expect("looked up");
+        bucket.remove(request.key).map(drop).ok_or_else(answers::no_such_key)
     };
     match gone {
         Ok(()) => Response::builder().status(StatusCode::NO_CONTENT).body(Body::empty()).expect("an answer"),

@@ -35,7 +35,8 @@ pub struct Push {
 }
 
 impl Repository {
-    pub(super) fn init(full_name: &str, bare: PathBuf) -> Self {
+    /// A new, empty one in a folder: a [`GitHub`](crate::GitHub)'s, or that of the local remote.
+    pub fn init(full_name: &str, bare: PathBuf) -> Self {
         std::fs::create_dir_all(&bare).expect("a folder");
         let repository = Self { name: full_name.parse().expect("owner/name"), bare };
         repository.git(&["init", "--quiet", "--bare", "--initial-branch=main"], "");

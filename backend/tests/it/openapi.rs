@@ -1,27 +1,26 @@
 //! The API's description, and the pages that show it.
 
-use std::{collections::BTreeSet, process::Command};
+use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::{BINARY, mlsys};
+use crate::World;
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn the_description_is_the_same_however_one_asks_and_names_what_it_means() {
-    let printed = Command::new(BINARY).arg("openapi").output().expect("mlsys runs").stdout;
-    let printed = String::from_utf8(printed).expect("text");
-    let served = mlsys().http().get(mlsys().api("/openapi.json")).send().await.expect("an answer");
-    assert_eq!(served.text().await.expect("text"), printed);
+    let world = World::new().await;
+    let printed = backend::openapi_json();
+    assert_eq!(world.get("/openapi.json").await.text(), printed);
 
-    let document: Value = serde_json::from_str(&printed).expect("JSON");
+    let document: Value = serde_json::from_str(&printed).unwrap();
     let mut references = Vec::new();
     refer(&document, &mut references);
     assert!(references.len() > 50, "{references:?}");
     for reference in references {
         assert!(document.pointer(reference.trim_start_matches('#')).is_some(), "{reference}");
     }
-    let paths = document["paths"].as_object().expect("paths");
-    let operations: Vec<_> = paths.values().flat_map(|path| path.as_object().expect("operations").values()).collect();
+    let paths = document["paths"].as_object().unwrap();
+    let operations: Vec<_> = paths.values().flat_map(|path| path.as_object().unwrap().values()).collect();
     let names: BTreeSet<_> = operations.iter().filter_map(|operation| operation["operationId"].as_str()).collect();
     assert_eq!(names.len(), operations.len(), "each operation has a name of its own: {names:?}");
     for operation in operations {
@@ -30,12 +29,13 @@ async fn the_description_is_the_same_however_one_asks_and_names_what_it_means() 
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn the_pages_need_nothing_from_elsewhere_and_run_no_script_of_their_own_text() {
-    let page = read("/docs").await;
+    let world = World::new().await;
+    let page = read(&world, "/docs/").await;
     for needed in page.split(['"', '\'']).filter(|part| [".js", ".css", ".png"].iter().any(|end| part.ends_with(end))) {
         assert!(!needed.contains("//"), "{needed}");
-        read(&format!("/docs/{}", needed.trim_start_matches("./"))).await;
+        read(&world, &format!("/docs/{}", needed.trim_start_matches("./"))).await;
     }
     let scripts: Vec<_> = page.split("<script").skip(1).filter_map(|script| script.split("</script>").next()).collect();
     assert!(scripts.len() >= 2, "{page}");
@@ -44,15 +44,13 @@ async fn the_pages_need_nothing_from_elsewhere_and_run_no_script_of_their_own_te
         assert!(attributes.contains("src=") && text.trim().is_empty(), "{script}");
     }
     assert!(!page.contains("<style") && !page.contains("style="), "{page}");
-    assert!(read("/docs/swagger-initializer.js").await.contains("\"/openapi.json\""));
+    assert!(read(&world, "/docs/swagger-initializer.js").await.contains("\"/openapi.json\""));
 }
 
-async fn read(path: &str) -> String {
-    let answer = mlsys().http().get(mlsys().api(path)).send().await.expect("an answer");
-    assert_eq!(answer.status(), 200, "{path}");
-    let bytes = answer.bytes().await.expect("a body");
-    assert!(!bytes.is_empty(), "{path}");
-    String::from_utf8_lossy(&bytes).into_owned()
+async fn read(world: &World, path: &str) -> String {
+    let answer = world.get(path).await;
+    assert!(answer.status == 200 && !answer.body.is_empty(), "{path}: {}", answer.status);
+    String::from_utf8_lossy(&answer.body).into_owned()
 }
 
 /// Every reference in a value.

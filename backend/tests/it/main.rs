@@ -1,0 +1,21 @@
+//! The API over a real store in a folder of its own: no kernel, no MLflow, and no socket where none is needed.
+//!
+//! [`World::ask`] holds every answer that is an error against what all errors must be.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod dashboard;
+mod errors;
+mod guards;
+mod internal;
+mod lists;
+mod logs;
+mod models;
+mod notebooks;
+mod openapi;
+mod pipelines;
+mod repos;
+mod settings;
+mod webhook;
+mod world;
+
+use world::{Answer, World};

@@ -44,7 +44,10 @@ function extended(codes: readonly number[], at: number): [Color | null, number] 
 /** The pen after a `m` sequence with these parameters. */
 function applySgr(pen: Pen, parameters: string): Pen {
   // With colons a truecolor may carry an empty colour space: 38:2::r:g:b.
-  const codes = parameters.replace(/([34]8:2):[0-9]*:([0-9]+:[0-9]+:[0-9]+)/g, '$1:$2').split(/[;:]/).map((part) => (part === '' ? 0 : Number(part)))
+  const codes = parameters
+    .replace(/([34]8:2):[0-9]*:([0-9]+:[0-9]+:[0-9]+)/g, '$1:$2')
+    .split(/[;:]/)
+    .map((part) => (part === '' ? 0 : Number(part)))
   let { fg, bg } = pen
   let flags = new Set(pen.flags)
   for (let index = 0; index < codes.length; index += 1) {

@@ -1,6 +1,6 @@
 //! Sends jobs to the queue: one for each pipeline and each task that waits for a worker.
 //!
-//! The store says what waits, so a queue that is away, or that lost everything, costs time and nothing else. Every backend
+//! The store says what waits, so a queue that is unavailable, or that lost everything, costs time and nothing else. Every backend
 //! does this; a job too many makes a worker look and find nothing. It is no task itself: tasks need it to be sent.
 
 use std::time::Duration;

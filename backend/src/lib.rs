@@ -4,7 +4,7 @@
 //! - `hooks`: how the pushes of each repository come in.
 //! - `routes`: one file a resource.
 //! - `dashboard`: the pages and their files; `guard`: who may ask from a browser.
-//! - `dispatch`: sends tickets for the pipelines that the store says wait for a worker.
+//! - `dispatch`: sends the jobs of pipelines and tasks that wait for a worker.
 //! - `changes`: promotions and rollbacks, and what becomes of those that were cut off.
 //! - `servers`: which model-servers there are, for passing predictions on.
 //! - [`run`]: the backend as a process of its own; `config`: its settings.

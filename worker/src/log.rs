@@ -19,11 +19,11 @@ use tokio_util::sync::CancellationToken;
 const GATHER: Duration = Duration::from_millis(20);
 /// How many lines go into the store at once.
 const BATCH: usize = 1000;
-/// What may wait in memory while the store is away, in bytes of text.
+/// What may wait in memory while the store is unavailable, in bytes of text.
 const WAITING_MAX: usize = 256 << 20;
 /// What one pipeline's log may hold, in bytes of text.
 const LOG_MAX: u64 = 1 << 30;
-/// How long to wait before asking a store that is away again.
+/// How long to wait before asking a store that is unavailable again.
 const STORE_AWAY: Duration = Duration::from_millis(500);
 
 /// A pipeline's log, open for writing. Clones write to the same log.
@@ -162,7 +162,7 @@ async fn write(log: PipelineLog, store: Store, hub: LogHub, lease: Lease, stop: 
     }
 }
 
-/// Stores a batch, however long the store is away; false when the pipeline is no longer ours, or when the store is
+/// Stores a batch, however long the store is unavailable; false when the pipeline is no longer ours, or when the store is
 /// away while the log is being closed.
 async fn store_batch(store: &Store, lease: &Lease, batch: &[LogLine], stop: &CancellationToken) -> bool {
     loop {

@@ -59,7 +59,7 @@ pub async fn run(cli: Cli, settings: &Settings) -> Result<ExitCode> {
     }
 }
 
-/// One pipeline, in a pod. A database that is away may be back for the next pod.
+/// One pipeline, in a pod. A database that is unavailable may be back for the next pod.
 async fn run_one(config: &ProcessConfig, id: PipelineId, lease: i64, shutdown: &Shutdown) -> Result<ExitCode> {
     let name = pods::owner(id, lease);
     let (worker, _kernels) = start(config, (name, 0), None, shutdown).await?;

@@ -25,7 +25,7 @@ pub(crate) enum Stop {
     Shutdown,
 }
 
-/// How long to wait before asking a store that is away again: doubled from the first to the last.
+/// How long to wait before asking a store that is unavailable again: doubled from the first to the last.
 const STORE_AWAY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 /// How long the store may be away before a pipeline in hand is let go.
 const STORE_PATIENCE: Duration = Duration::from_mins(10);
@@ -75,7 +75,7 @@ impl Run {
         }
     }
 
-    /// Asks the store, again and again while it is away: what a phase has done must not be done twice because the store
+    /// Asks the store, again and again while it is unavailable: what a phase has done must not be done twice because the store
     /// could not hear of it at once.
     pub async fn durably<T, F>(&self, mut ask: impl FnMut() -> F) -> Result<T, StoreError>
     where
@@ -90,7 +90,7 @@ impl Run {
             if self.stopped() == Some(Stop::Lost) {
                 return Err(error);
             }
-            tracing::warn!(%error, "the store is away; it is asked again");
+            tracing::warn!(%error, "the store is unavailable; it is asked again");
             sleep(wait).await;
             wait = (wait * 2).min(STORE_AWAY.1);
         }
@@ -189,7 +189,7 @@ impl Run {
                 Ok(state) if state.cancel_requested => self.stop(Stop::Cancelled),
                 Ok(_) => heard = Instant::now(),
                 Err(StoreError::Fenced) => return self.stop(Stop::Lost),
-                // A store that is away is away for all: nobody else can take the pipeline, so its work goes on.
+                // A store that is unavailable is so for all: nobody else can take the pipeline, so its work goes on.
                 Err(error) => {
                     tracing::warn!(pipeline.id = %self.record.id, %error, "the lease could not be renewed yet");
                     if heard.elapsed() > tuning.lease * LEASES_WITHOUT_WORD {

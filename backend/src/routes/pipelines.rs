@@ -8,7 +8,7 @@ use axum::{
     http::StatusCode,
 };
 use contract::{
-    Champion, CommitSha, GateResult, Judgement, ModelName, PipelineId, PipelineRecord, PipelineStatus, RepoName,
+    Champion, CommitSha, GateReport, GateResult, ModelName, PipelineId, PipelineRecord, PipelineStatus, RepoName,
 };
 use serde::{Deserialize, Serialize};
 use service::ApiError;
@@ -163,9 +163,9 @@ pub(crate) struct PipelineLinks {
 pub(crate) async fn one(State(backend): State<Backend>, Path(id): Path<String>) -> Result<Json<PipelineDetail>, ApiError> {
     let id = parse(&id)?;
     let record = backend.store.pipelines.pipeline(id).await.map_err(from_store)?;
-    let Details { manual, delivery_id, log_lines, judgement } =
+    let Details { manual, delivery_id, log_lines, gate_report } =
         backend.store.pipelines.details(id).await.map_err(from_store)?;
-    let Judgement { gates, champion } = judgement.unwrap_or_default();
+    let GateReport { gates, champion } = gate_report.unwrap_or_default();
     let links = PipelineLinks {
         commit: backend.host(&record.repo).commit_page(&record.repo, &record.commit_sha),
         mlflow_run: record.mlflow_run_id.as_deref().map(|run| backend.mlflow_pages.run(run)),

@@ -1,4 +1,4 @@
-//! Promotions while servers are away and backends die: either everything changes, or nothing does.
+//! Promotions while servers are unreachable and backends die: either everything changes, or nothing does.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use testkit::{Api, Notebook, Repository, Size};
 
 use crate::{Stage, stage};
 
-/// Longer than a claim lasts, and somebody needs to take it over.
+/// Longer than a lock lasts, and somebody needs to take it over.
 const SETTLES: Duration = Duration::from_mins(2);
 
 /// A model of a cluster.
@@ -101,7 +101,7 @@ async fn a_promotion_changes_nothing_while_model_servers_or_mlflow_are_away() {
     model.settles(Some(1)).await;
 
     stage.backends[0].links().mlflow.reset();
-    stage.timeline.say("MLflow is away");
+    stage.timeline.say("MLflow is unreachable");
     let (status, answer) = model.promote(&api, 2).await;
     assert_eq!((status, answer["code"].as_str()), (502, Some("mlflow_unavailable")), "{answer}");
     model.settles(Some(1)).await;

@@ -1,4 +1,4 @@
-//! Servers that lose everything, die, sleep or are away.
+//! Servers that lose everything, die, sleep or are unreachable.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! Gates decide; a model that fails them leaves the former one in service.
+//! Gates decide; a model that fails them leaves the previous one in service.
 
 use contract::PipelineStatus;
 use serde_json::{Value, json};

@@ -27,7 +27,7 @@ pub struct Champion {
 
 /// All gates of a pipeline, and what they compared with.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Judgement {
+pub struct GateReport {
     /// Each gate in the notebook's order.
     pub gates: Vec<GateResult>,
     /// None: nothing was deployed.

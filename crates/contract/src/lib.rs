@@ -17,7 +17,7 @@ mod serving;
 mod task;
 
 pub use changes::FileChanges;
-pub use gates::{Champion, GateResult, Judgement};
+pub use gates::{Champion, GateReport, GateResult};
 pub use id::{CommitSha, IdError, ModelName, PipelineId, RepoName, TaskId};
 pub use job::Job;
 pub use log::{LogEnd, LogFrame, LogLine, NewLine, Stream};

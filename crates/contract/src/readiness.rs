@@ -20,6 +20,6 @@ pub struct Readiness {
 pub enum ReadyStatus {
     /// It can.
     Ready,
-    /// A dependency is away.
+    /// A dependency is unavailable.
     Unready,
 }

@@ -11,7 +11,7 @@ use tokio::{
 
 use crate::{Fleet, SEEN_WITHIN};
 
-/// How long a model-server may take to load, warm up and smoke-test a model.
+/// How long a model-server may take to load, warm up and self-test a model.
 const LOAD_TIMEOUT: Duration = Duration::from_mins(3);
 /// How long the others may take once most servers have the model.
 const LAG: Duration = Duration::from_secs(5);

@@ -37,7 +37,7 @@ pub async fn alive() -> Json<Value> {
     Json(json!({ "status": "ok" }))
 }
 
-/// The answer to `GET /ready`: each dependency by name; 503 while one is away.
+/// The answer to `GET /ready`: each dependency by name; 503 while one is unavailable.
 pub fn readiness(dependencies: impl IntoIterator<Item = Dependency>) -> Response {
     let mut all_well = true;
     let dependencies: BTreeMap<_, _> = dependencies

@@ -19,4 +19,5 @@ INSERT INTO deployment_locks (model_name, environment, holder, expires_at, gener
 SELECT h.model_name, c.environment, c.holder, c.expires_at, c.generation
 FROM environment_claims c JOIN deployment_history h ON h.generation = c.generation;
 
-DROP TABLE environment_claims;
+-- The table stays, for backends of the version before.
+DELETE FROM environment_claims;

@@ -39,7 +39,7 @@ impl fmt::Display for Outage {
 }
 
 impl StoreError {
-    /// The database is away, for a reason that we know ourselves.
+    /// The database is unavailable, for a reason that we know ourselves.
     pub(crate) fn unavailable(said: &str) -> Self {
         Self::Unavailable(Outage { said: said.to_owned(), crossed: false })
     }

@@ -91,7 +91,7 @@ impl Api {
         self.until(id, PIPELINE, |pipeline| pipeline.status.is_final()).await
     }
 
-    /// Waits until a pipeline is as asked. An API that is away meanwhile is asked again.
+    /// Waits until a pipeline is as asked. An API that is unreachable meanwhile is asked again.
     pub async fn until(&self, id: PipelineId, limit: Duration, asked: impl Fn(&PipelineRecord) -> bool) -> PipelineRecord {
         let deadline = Instant::now() + limit;
         loop {

@@ -5,7 +5,7 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-/// Below the ports that outgoing connections get, so that nobody takes a server's port while the server is away.
+/// Below the ports that outgoing connections get, so that nobody takes a server's port while the server is down.
 const FIRST: u32 = 12_000;
 const COUNT: u32 = 20_000;
 

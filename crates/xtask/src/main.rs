@@ -43,7 +43,7 @@ fn tidy(repository: &Repository) -> Result<ExitCode> {
     }
     match findings.len() {
         0 => println!("tidy: {} packages, {} files: all well", metadata.packages.len(), files.len()),
-        count => println!("tidy: {count} to mend"),
+        count => println!("tidy: {count} to fix"),
     }
     Ok(if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -4,8 +4,8 @@ import { type MockModel, settle } from './models'
 
 function deploy(model: MockModel, environment: Environment, version: number, cause: DeploymentEvent['cause'], now: number): Response {
   const at = new Date(now).toISOString()
-  const former = model.history.find((event) => event.environment === environment && event.ended_at === null)
-  if (former) former.ended_at = at
+  const previous = model.history.find((event) => event.environment === environment && event.ended_at === null)
+  if (previous) previous.ended_at = at
   const generation = (model.history[0]?.generation ?? 0) + 1
   model.history.unshift({ generation, environment, version, deployed_at: at, ended_at: null, cause })
   settle(model)
@@ -13,7 +13,7 @@ function deploy(model: MockModel, environment: Environment, version: number, cau
     model_name: model.detail.name,
     environment,
     version,
-    previous_version: former?.version ?? null,
+    previous_version: previous?.version ?? null,
     generation,
     detail: `Version ${version} serves in ${environment}.`,
   }

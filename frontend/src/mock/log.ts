@@ -27,7 +27,7 @@ const after: readonly Script[] = [
   { phase: 'execute', cell: 6, stream: 'system', text: 'Converted model verified on 714 rows, largest difference 2.1e-6' },
   { phase: 'register', cell: null, stream: 'system', text: 'Registered the next version' },
   { phase: 'deploy', cell: null, stream: 'system', text: 'All gates hold' },
-  { phase: 'deploy', cell: null, stream: 'system', text: 'Smoke test passed in 3 ms; the new version serves' },
+  { phase: 'deploy', cell: null, stream: 'system', text: 'Self-test passed in 3 ms; the new version serves' },
 ]
 
 const failure: readonly Script[] = [

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use contract::{Champion, Environment, Judgement, Phase, PipelineStatus};
+use contract::{Champion, Environment, GateReport, Phase, PipelineStatus};
 use rollout::{Patience, Push, RolloutError};
 use serde::{Deserialize, Serialize};
 use store::{Deployment, NewDeployment};
@@ -71,8 +71,8 @@ async fn deploy(run: &Run) -> Result<Checkpoint, PhaseError> {
     if !is_deployed {
         let champion =
             current.as_ref().map(|current| Champion { version: current.version, metrics: current.metrics.clone() });
-        let judgement = Judgement { gates: decision.gates.clone(), champion };
-        run.durably(|| store.pipelines.record_judgement(&run.lease, &judgement)).await?;
+        let gate_report = GateReport { gates: decision.gates.clone(), champion };
+        run.durably(|| store.pipelines.record_gate_report(&run.lease, &gate_report)).await?;
     }
     if !decision.passed {
         let stays = current.map_or(String::new(), |current| format!("; version {} stays in service", current.version));

@@ -82,7 +82,7 @@ impl Cluster {
         }
     }
 
-    /// Makes a Job, or finds the one of the same name, however long the server is away. `Err`: in what words the server
+    /// Makes a Job, or finds the one of the same name, however long the server is unreachable. `Err`: in what words the server
     /// refuses it.
     pub async fn make(&self, job: &Job, log: Log<'_>) -> Result<Job, Box<Status>> {
         let mut backoff = Backoff::default();

@@ -154,7 +154,7 @@ async fn heartbeat(worker: Worker, lease: TaskLease, told: watch::Receiver<Optio
             Ok(state) if state.cancel_requested => return Stop::Cancelled,
             Ok(_) => heard = Instant::now(),
             Err(StoreError::Fenced) => return Stop::Lost,
-            // A store that is away is away for all: nobody else can take the task, so it goes on.
+            // A store that is unavailable is so for all: nobody else can take the task, so it goes on.
             Err(error) => {
                 tracing::warn!(task.id = %lease.id, %error, "a task's lease could not be renewed yet");
                 if heard.elapsed() > ttl * LEASES_WITHOUT_WORD {

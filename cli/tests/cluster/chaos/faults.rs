@@ -110,7 +110,7 @@ fn afflict(cluster: &Arc<Cluster>, random: &mut Random, afflicted: &Afflicted) -
     }))
 }
 
-/// Starts a program, again and again while something that it needs is away.
+/// Starts a program, again and again while something that it needs is unavailable.
 fn revive(cluster: &Cluster, program: &Program) {
     let deadline = Instant::now() + REVIVE;
     program.launch();

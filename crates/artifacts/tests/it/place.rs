@@ -3,7 +3,10 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use artifacts::{Error, Store, VersionLocation};
@@ -77,7 +80,9 @@ impl Place {
 
     /// A folder with a packaged version whose model is `content`.
     pub fn package(&self, content: &str) -> PathBuf {
-        let name = hex::encode(&Sha256::digest(content)[..8]);
+        // A folder of its own: another put may be reading the same content.
+        static NUMBER: AtomicU64 = AtomicU64::new(1);
+        let name = format!("package-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
         package(&self.path(&name), &[("model.pkl", content.as_bytes())])
     }
 

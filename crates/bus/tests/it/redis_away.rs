@@ -1,4 +1,4 @@
-//! A Redis that is away, hangs or loses everything.
+//! A Redis that is unreachable, hangs or loses everything.
 
 use std::time::{Duration, Instant};
 

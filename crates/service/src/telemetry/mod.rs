@@ -36,7 +36,7 @@ pub struct Telemetry {
 /// Traces (spans from `INFO` up) are exported when the environment has `OTEL_EXPORTER_OTLP_ENDPOINT` or
 /// `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, as protobuf over HTTP, by a thread of their own; the standard `OTEL_*` variables
 /// hold, and `process` is the service's name unless they give one. They are read from the environment alone, not from a
-/// `.env` file. A collector that is away costs traces and nothing else.
+/// `.env` file. A collector that is unreachable costs traces and nothing else.
 pub fn init(process: &'static str, default_directive: &str) -> Telemetry {
     static STARTED: AtomicBool = AtomicBool::new(false);
     if STARTED.swap(true, Ordering::Relaxed) {

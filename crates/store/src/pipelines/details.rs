@@ -1,6 +1,6 @@
 //! What is known of a pipeline besides its record.
 
-use contract::{Judgement, PipelineId};
+use contract::{GateReport, PipelineId};
 
 use crate::{
     Lease, Pipelines, StoreError,
@@ -18,7 +18,7 @@ pub struct Details {
     /// How many lines its log has.
     pub log_lines: u64,
     /// What the gates decided, once they have.
-    pub judgement: Option<Judgement>,
+    pub gate_report: Option<GateReport>,
 }
 
 impl Pipelines {
@@ -31,20 +31,20 @@ impl Pipelines {
         );
         let row = self.database.optional(query.bind(id.to_string())).await?.ok_or(StoreError::NotFound)?;
         let fields = Fields(&row);
-        let is_judged = fields.get::<Option<String>>("judgement")?.is_some();
+        let has_report = fields.get::<Option<String>>("judgement")?.is_some();
         Ok(Details {
             manual: fields.flag("manual")?,
             delivery_id: fields.get("delivery_id")?,
             log_lines: fields.count("log_lines")?,
-            judgement: is_judged.then(|| fields.json("judgement")).transpose()?,
+            gate_report: has_report.then(|| fields.json("judgement")).transpose()?,
         })
     }
 
     /// Keeps what the gates decided, in place of what they decided before.
-    pub async fn record_judgement(&self, lease: &Lease, judgement: &Judgement) -> Result<(), StoreError> {
+    pub async fn record_gate_report(&self, lease: &Lease, report: &GateReport) -> Result<(), StoreError> {
         let mut write = fenced(&self.database, lease).await?;
         let record = sqlx::query("UPDATE pipelines SET judgement = $2 WHERE id = $1");
-        write.run(record.bind(lease.pipeline_id.to_string()).bind(json(judgement)?)).await?;
+        write.run(record.bind(lease.pipeline_id.to_string()).bind(json(report)?)).await?;
         write.commit().await
     }
 }

@@ -46,7 +46,7 @@ impl Lease {
 
 impl Pipelines {
     /// Goes on with lease number `token` of a pipeline under a name of one's own, for whom its holder made that lease
-    /// over to. The former holder's writes bounce from then on; it does not count as lost, also if its time was over.
+    /// over to. The earlier holder's writes bounce from then on; it does not count as lost, also if its time was over.
     /// `None` if the lease was given back, ended or taken by another.
     pub async fn adopt_lease(
         &self,

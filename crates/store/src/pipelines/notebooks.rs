@@ -9,7 +9,7 @@ use crate::{
 };
 
 impl Pipelines {
-    /// Keeps a pipeline's notebook, in nbformat JSON, in place of the former one.
+    /// Keeps a pipeline's notebook, in nbformat JSON, in place of the one before.
     pub async fn save_notebook(&self, lease: &Lease, content: &[u8]) -> Result<(), StoreError> {
         let content =
             std::str::from_utf8(content).map_err(|_| StoreError::Corrupt("a notebook that is no UTF-8".to_owned()))?;

@@ -34,7 +34,7 @@ impl Pipelines {
     }
 
     /// Ends a phase, with what went wrong and with what a later phase, or a later attempt, needs to know.
-    /// A checkpoint of `None` leaves the former one.
+    /// A checkpoint of `None` leaves the one before.
     pub async fn finish_phase(
         &self,
         lease: &Lease,

@@ -41,7 +41,7 @@ async fn a_pipeline_that_waited_for_another_to_end_is_sent_again(world: World) {
     store.pipelines.mark_sent(&[first, second]).await.unwrap();
     let lease = store.pipelines.take_next("w", TTL).await.unwrap().unwrap();
     assert_eq!(lease.pipeline_id, first);
-    // Its ticket comes too early.
+    // Its job comes too early.
     assert_eq!(store.pipelines.take_next("x", TTL).await.unwrap(), None);
     assert_eq!(store.pipelines.takeable().await.unwrap(), 0);
     store.pipelines.finish_pipeline(&lease, PipelineStatus::Succeeded, false, None).await.unwrap();

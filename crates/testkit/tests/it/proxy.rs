@@ -36,7 +36,7 @@ async fn it_passes_delays_swallows_resets_and_heals() {
     let proxy = Proxy::to(&[nobody, echo().await]);
     let connect = || async { TcpStream::connect(("127.0.0.1", proxy.port())).await.expect("taken") };
     let mut first = connect().await;
-    ask(&mut first).await.expect("it passes, though one target is away");
+    ask(&mut first).await.expect("it passes, though one target is unreachable");
 
     proxy.slow(Duration::from_millis(100));
     let began = Instant::now();

@@ -83,8 +83,8 @@ export function ChangeDialog({ model, change, onClose, onBusy }: ChangeDialogPro
         <Comparison name={model.name} change={change} />
         <p className="text-muted">
           {change.kind === 'promote'
-            ? 'The very same bytes are copied, their digest is checked, the alias is moved and the model is smoke-tested; if any step fails, nothing changes.'
-            : 'The earlier version’s bytes are taken again, their digest is checked, the alias is moved and the model is smoke-tested; if any step fails, nothing changes.'}
+            ? 'The very same bytes are copied, their digest is checked, the alias is moved and the model is self-tested; if any step fails, nothing changes.'
+            : 'The earlier version’s bytes are taken again, their digest is checked, the alias is moved and the model is self-tested; if any step fails, nothing changes.'}
         </p>
         {needsWord(change) && (
           <label className="flex flex-col gap-1">

@@ -19,9 +19,9 @@ function Title({ version, declared }: { version: number | null; declared: string
 
 /** The version in service and the one to come, with their metrics. */
 export function Comparison({ name, change }: { name: string; change: Change }) {
-  const now = useVersion(change.former === null ? null : name, change.former)
+  const now = useVersion(change.previous === null ? null : name, change.previous)
   const then = useVersion(name, change.version)
-  if (then.isPending || (change.former !== null && now.isPending)) return <Skeleton lines={5} />
+  if (then.isPending || (change.previous !== null && now.isPending)) return <Skeleton lines={5} />
   const rows = metricRows(now.data?.metrics, then.data?.metrics)
   return (
     <table className="w-full tabular-nums" aria-label="What changes">
@@ -32,7 +32,7 @@ export function Comparison({ name, change }: { name: string; change: Change }) {
           </th>
           <th scope="col" className="px-2 py-1 text-right font-medium">
             <span className="block text-xs text-faint">now</span>
-            <Title version={change.former} declared={now.data?.declared_version} />
+            <Title version={change.previous} declared={now.data?.declared_version} />
           </th>
           <th scope="col" className="px-2 py-1 text-right font-medium">
             <span className="block text-xs text-faint">then</span>

@@ -36,12 +36,12 @@ describe('promoting', () => {
   })
 
   it('says in words why it was refused', async () => {
-    server.intercept = (request) => (request.url.endsWith('/promote') ? problem(422, 'model_refused', 'The smoke test gave other answers.') : undefined)
+    server.intercept = (request) => (request.url.endsWith('/promote') ? problem(422, 'model_refused', 'The self-test gave other answers.') : undefined)
     renderAt('/models/titanic-survival')
     fireEvent.click(await screen.findByRole('button', { name: 'Promote to staging' }))
     fireEvent.click(within(screen.getByRole('dialog')).getByRole('button', { name: 'Promote to staging' }))
     expect(await screen.findByText('The model-server refused the model')).toBeTruthy()
-    expect(screen.getByText('The smoke test gave other answers.')).toBeTruthy()
+    expect(screen.getByText('The self-test gave other answers.')).toBeTruthy()
   })
 
   it('rolls back to the version before', async () => {
@@ -77,7 +77,7 @@ describe('trying a model', () => {
     expect(sent).toBe(0)
   })
 
-  it('shows the server’s refusal at the column it names, until that is mended', async () => {
+  it('shows the server’s refusal at the column it names, until that is corrected', async () => {
     const detail = 'column "Fare", row 0 (from 0): the model cannot take a missing value here'
     server.intercept = (request) => (request.method === 'POST' ? problem(400, 'bad_input', detail) : undefined)
     renderAt('/models/titanic-survival?tab=try')

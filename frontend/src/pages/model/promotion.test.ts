@@ -17,8 +17,8 @@ const model: ModelDetail = {
 
 describe('promotionFrom', () => {
   it('goes one environment on', () => {
-    expect(promotionFrom(model, 'dev')).toEqual({ kind: 'promote', from: 'dev', to: 'staging', version: 5, former: 4 })
-    expect(promotionFrom(model, 'staging')).toEqual({ kind: 'promote', from: 'staging', to: 'prod', version: 4, former: null })
+    expect(promotionFrom(model, 'dev')).toEqual({ kind: 'promote', from: 'dev', to: 'staging', version: 5, previous: 4 })
+    expect(promotionFrom(model, 'staging')).toEqual({ kind: 'promote', from: 'staging', to: 'prod', version: 4, previous: null })
     expect(promotionFrom(model, 'prod')).toBeNull()
   })
   it('says why there is none', () => {
@@ -29,7 +29,7 @@ describe('promotionFrom', () => {
 
 describe('rollbackOf', () => {
   it('names the version that comes back', () => {
-    expect(rollbackOf(model, 'dev')).toEqual({ kind: 'rollback', to: 'dev', version: 4, former: 5 })
+    expect(rollbackOf(model, 'dev')).toEqual({ kind: 'rollback', to: 'dev', version: 4, previous: 5 })
   })
   it('says why there is none', () => {
     expect(rollbackOf(model, 'staging')).toMatch(/No other version/)
@@ -38,13 +38,13 @@ describe('rollbackOf', () => {
 })
 
 describe('the confirmation', () => {
-  const toProd: Change = { kind: 'promote', from: 'staging', to: 'prod', version: 4, former: null }
+  const toProd: Change = { kind: 'promote', from: 'staging', to: 'prod', version: 4, previous: null }
   it('is the whole word, for production only', () => {
     expect(isConfirmed(toProd, '')).toBe(false)
     expect(isConfirmed(toProd, 'Production')).toBe(false)
     expect(isConfirmed(toProd, ' production ')).toBe(true)
     expect(isConfirmed({ ...toProd, from: 'dev', to: 'staging' }, '')).toBe(true)
-    expect(isConfirmed({ kind: 'rollback', to: 'prod', version: 3, former: 4 }, 'prod')).toBe(false)
+    expect(isConfirmed({ kind: 'rollback', to: 'prod', version: 3, previous: 4 }, 'prod')).toBe(false)
   })
 })
 

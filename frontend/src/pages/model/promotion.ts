@@ -5,7 +5,7 @@ export const WORD = 'production'
 
 const after: Partial<Record<Environment, Environment>> = { dev: 'staging', staging: 'prod' }
 
-export type Change = { kind: 'promote'; from: Environment; to: Environment; version: number; former: number | null } | { kind: 'rollback'; to: Environment; version: number; former: number }
+export type Change = { kind: 'promote'; from: Environment; to: Environment; version: number; previous: number | null } | { kind: 'rollback'; to: Environment; version: number; previous: number }
 
 /** The promotion from an environment; or why there is none, for the button's tooltip; or null after the last one. */
 export function promotionFrom(model: ModelDetail, from: Environment): Change | string | null {
@@ -13,9 +13,9 @@ export function promotionFrom(model: ModelDetail, from: Environment): Change | s
   if (!to) return null
   const version = model.environments[from]
   if (version === undefined) return `Nothing serves in ${from}.`
-  const former = model.environments[to] ?? null
-  if (former === version) return `Version ${version} serves in ${to} already.`
-  return { kind: 'promote', from, to, version, former }
+  const previous = model.environments[to] ?? null
+  if (previous === version) return `Version ${version} serves in ${to} already.`
+  return { kind: 'promote', from, to, version, previous }
 }
 
 /** The roll back of an environment; or why there is none. */
@@ -23,7 +23,7 @@ export function rollbackOf(model: ModelDetail, environment: Environment): Change
   const deployment = model.deployments.find((one) => one.environment === environment)
   if (!deployment) return `Nothing serves in ${environment}.`
   if (deployment.rollback_to === null) return `No other version served in ${environment} before.`
-  return { kind: 'rollback', to: environment, version: deployment.rollback_to, former: deployment.version }
+  return { kind: 'rollback', to: environment, version: deployment.rollback_to, previous: deployment.version }
 }
 
 export function needsWord(change: Change): boolean {
@@ -38,7 +38,7 @@ export function isConfirmed(change: Change, typed: string): boolean {
 /** A dialog shows a change that somebody else may have made impossible meanwhile. */
 export function isStale(change: Change, model: ModelDetail): boolean {
   const present = model.environments[change.to] ?? null
-  if (present !== change.former) return true
+  if (present !== change.previous) return true
   if (change.kind === 'promote') return model.environments[change.from] !== change.version
   return model.deployments.find((one) => one.environment === change.to)?.rollback_to !== change.version
 }
@@ -66,13 +66,13 @@ const advice: Record<string, { title: string; todo: string }> = {
   confirmation_required: { title: 'Production needs the word', todo: `Type “${WORD}”, then try again.` },
   not_deployed: { title: 'The version serves there no more', todo: 'Somebody changed the environment meanwhile. Close this, look at the environments and decide again.' },
   deployment_in_progress: { title: 'Another deployment is under way', todo: 'Wait until it ends, a minute at most, then try again.' },
-  model_refused: { title: 'The model-server refused the model', todo: 'It did not load or failed the smoke test. The former version goes on serving. Push a corrected notebook.' },
+  model_refused: { title: 'The model-server refused the model', todo: 'It did not load or failed the self-test. The previous version goes on serving. Push a corrected notebook.' },
   digest_mismatch: { title: 'The model’s files are not what was registered', todo: 'Their bytes have changed or are damaged. Do not use this version: run its notebook again to make a new one.' },
   nothing_to_roll_back_to: { title: 'There is no earlier version', todo: 'Promote another version, or push a new one.' },
   model_server_unavailable: { title: 'No model-server answers', todo: 'Start one and look at the settings page until it answers, then try again.' },
   already_deployed: { title: 'The version serves there already', todo: 'There is nothing left to do. Close this.' },
   artifact_missing: { title: 'The model’s files are gone', todo: 'They are not where they were put. Run the version’s notebook again to make a new one.' },
-  mlflow_unavailable: { title: 'MLflow does not answer', todo: 'The former version goes on serving. Look at the settings page until MLflow answers, then try again.' },
+  mlflow_unavailable: { title: 'MLflow does not answer', todo: 'The previous version goes on serving. Look at the settings page until MLflow answers, then try again.' },
   change_unsettled: { title: 'The change was cut off', todo: 'It is made or taken back as a whole within a minute. Look at the environments then.' },
   unreachable: { title: 'The answer did not arrive', todo: 'The change may still be made. Look at the environments before you try again.' },
 }

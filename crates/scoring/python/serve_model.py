@@ -46,7 +46,7 @@ def main(directory):
         return
     send(answers, {"ready": True})
     while (request := receive(requests)) is not None:
-        send(answers, {"id": request.get("id"), **answer(model, columns, request, example)})
+        send(answers, {"id": request.get("id"), **answer(model, columns, example, request)})
 
 
 def load(directory):
@@ -87,9 +87,8 @@ def send(stream, message):
     stream.flush()
 
 
-def answer(model, columns, request, example):
+def answer(model, columns, example, request):
     """Predictions for one request, or what is wrong with it."""
-    is_example = (request.get("columns") if columns else (request.get("tensor") or {}).get("data")) == example
     try:
         rows = table(columns, request["columns"]) if columns else array(request["tensor"])
     except BadInput as error:
@@ -102,6 +101,7 @@ def answer(model, columns, request, example):
                 "column": None,
             }
         }
+    given = request["columns"] if columns else request["tensor"]["data"]
     try:
         result = {"predictions": plain(model.predict(rows))}
         if hasattr(model, "classes_") and hasattr(model, "predict_proba"):
@@ -114,12 +114,12 @@ def answer(model, columns, request, example):
         return {
             "error": {
                 "kind": "bad_input",
-                "message": f"the model refuses these rows{hint(error) or told(error, is_example)}",
+                "message": f"the model refuses these rows{hint(error) or told(error, given == example)}",
                 "column": None,
             }
         }
     except Exception as error:
-        message = f"the model failed with {type(error).__name__}{told(error, is_example)}"
+        message = f"the model failed with {type(error).__name__}{told(error, given == example)}"
         return {"error": {"kind": "internal", "message": message, "column": None}}
 
 

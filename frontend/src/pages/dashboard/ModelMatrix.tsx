@@ -22,7 +22,7 @@ function Head({ environment, count }: { environment: Environment; count: number 
     <th scope="col" className="px-2 py-1.5 font-medium">
       {environment}{' '}
       {count > 0 && (
-        <Link to={`/models?environment=${environment}`} className="link tabular-nums" aria-label={`${plural(count, 'model')} in ${environment}`}>
+        <Link to={`/models?environment=${environment}`} className="link underline tabular-nums" aria-label={`${plural(count, 'model')} in ${environment}`}>
           {formatCount(count)}
         </Link>
       )}

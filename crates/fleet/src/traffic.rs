@@ -92,7 +92,7 @@ impl Fleet {
 
 /// Adds one server's numbers of a model. Lines that are of something else, or of another form, are passed over.
 fn add(sum: &mut BTreeMap<u64, VersionTraffic>, model: &ModelName, text: &str) {
-    // A version that was loaded and never asked has a line that says the former, and counts nothing.
+    // A version that was loaded and never asked has only the line that says it is loaded, and counts nothing.
     for line in text.lines().filter(|line| line.starts_with("mlsys_model_")) {
         let Some((name, labels, value)) = parts(line) else { continue };
         if label(labels, "model") != Some(model.as_str()) {

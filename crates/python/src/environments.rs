@@ -21,7 +21,7 @@ use crate::{
 const BUILD_TIMEOUT: Duration = Duration::from_mins(30);
 /// What a kernel of ours needs beside the notebook's own dependencies.
 const KERNEL_NEEDS: [&str; 5] = ["ipykernel", "cloudpickle", "joblib", "nbformat", "mlflow-skinny"];
-/// What the proof of an ONNX twin needs; a set of dependencies that can't have them goes without a twin.
+/// What conversion to ONNX and its verification need; dependencies that leave no room for them go without a converted model.
 const TWIN_NEEDS: [&str; 3] = ["skl2onnx", "onnx", "onnxruntime"];
 
 /// Why an environment could not be had.
@@ -175,11 +175,12 @@ impl Environments {
             install.arg(built.join("bin/python")).arg("-r").arg(&file).arg("-c").arg(&constraints).args(extra);
             install
         };
-        let with_twin = [&KERNEL_NEEDS[..], &TWIN_NEEDS].concat();
-        if uv::run(install(&with_twin), &needs.base, say).await?.is_err() {
+        let with_conversion = [&KERNEL_NEEDS[..], &TWIN_NEEDS].concat();
+        if uv::run(install(&with_conversion), &needs.base, say).await?.is_err() {
             // By themselves: what can't be had at all is no conflict with anything of ours.
             uv::run(install(&["--dry-run", "--quiet"]), &needs.base, say).await?.map_err(failed)?;
-            say("these dependencies leave no room for skl2onnx: trying without, the model will have no ONNX twin".to_owned());
+            say("these dependencies leave no room for skl2onnx: trying without, the model will not be converted to ONNX"
+                .to_owned());
             uv::run(install(&KERNEL_NEEDS), &needs.base, say).await?.map_err(|said| match failed(said.clone()) {
                 EnvironmentError::Unsatisfiable { source_name, reason } if reason::is_conflict(&said) => {
                     EnvironmentError::Conflict { source_name, reason }

@@ -14,7 +14,7 @@ use crate::{
 async fn dies(world: &Arc<World>, moment: impl Future<Output = ()>) {
     let dying = world.clone();
     let change = tokio::spawn(async move { dying.change().await });
-    moment.await;
+    tokio::time::timeout(Duration::from_secs(20), moment).await.expect("the moment comes");
     assert!(!change.is_finished(), "{:?}: it is over already", world.kind);
     change.abort();
     assert!(change.await.unwrap_err().is_cancelled());

@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use axum::{
@@ -64,7 +64,9 @@ impl Servers {
 
     /// Waits until the store knows of both.
     pub async fn reported(&self, serving: &Serving) {
+        let since = Instant::now();
         while serving.model_servers(Duration::from_secs(10)).await.unwrap().len() < 2 {
+            assert!(since.elapsed() < Duration::from_secs(20), "they never report");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }

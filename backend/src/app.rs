@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use assembly::Adapters;
 use axum::{
     Extension, Router,
     extract::DefaultBodyLimit,
@@ -11,7 +12,7 @@ use axum::{
 use bus::{LogHub, Queue};
 use contract::RepoName;
 use fleet::Fleet;
-use forge::Host;
+use forge::{Host, Hosts};
 use jiff::Timestamp;
 use rollout::Rollout;
 use store::Store;
@@ -31,24 +32,6 @@ use crate::{
 pub const WEBHOOK_BODY_MAX: usize = 25 << 20;
 /// The largest body of a prediction that is passed on, in bytes; the model-server's own limit.
 const PREDICT_BODY_MAX: usize = 64 << 20;
-
-/// The outside things the backend works with.
-pub struct Adapters {
-    /// Durable truth.
-    pub store: Store,
-    /// Carries the jobs.
-    pub queue: Queue,
-    /// Wakes those who follow a log.
-    pub hub: LogHub,
-    /// The local git remote.
-    pub local: Host,
-    /// GitHub.
-    pub github: Host,
-    /// The tracking server.
-    pub mlflow: mlflow::Client,
-    /// The environments' buckets.
-    pub artifacts: artifacts::Store,
-}
 
 /// The backend. Cheap to clone.
 #[derive(Clone)]
@@ -82,8 +65,7 @@ pub(crate) struct Bus {
 
 /// The code hosts, and what was asked of them or of the store a moment ago.
 pub(crate) struct Repositories {
-    local: Host,
-    github: Host,
+    hosts: Hosts,
     pub(crate) known: KnownRepos,
     pub(crate) hooks: KnownHooks,
 }
@@ -109,7 +91,7 @@ impl std::ops::Deref for Backend {
 impl Parts {
     /// The code host of a repository.
     pub fn host(&self, repo: &RepoName) -> &Host {
-        if repo.is_local() { &self.repos.local } else { &self.repos.github }
+        self.repos.hosts.of(repo)
     }
 }
 
@@ -119,7 +101,7 @@ impl Backend {
     /// # Errors
     /// When no HTTP client can be built.
     pub fn new(config: Config, adapters: Adapters, shutdown: CancellationToken) -> Result<Self, reqwest::Error> {
-        let Adapters { store, queue, hub, local, github, mlflow, artifacts } = adapters;
+        let Adapters { store, queue, hub, hosts, mlflow, artifacts } = adapters;
         let http = reqwest::Client::builder().no_proxy().connect_timeout(Duration::from_secs(3)).build()?;
         let fleet = Fleet::new(config.internal_token.expose())?;
         let models = Models {
@@ -133,7 +115,7 @@ impl Backend {
         Ok(Self(Arc::new(Parts {
             process: Process { started_at: Timestamp::now(), shutdown },
             bus: Bus { queue, hub, wake: Notify::new() },
-            repos: Repositories { local, github, known: KnownRepos::default(), hooks: KnownHooks::default() },
+            repos: Repositories { hosts, known: KnownRepos::default(), hooks: KnownHooks::default() },
             mlflow_pages: MlflowPages::new(&config.mlflow_url),
             config,
             store,

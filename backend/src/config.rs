@@ -2,15 +2,14 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use assembly::{CONNECTION_SETTINGS, Connections};
 use serde::Serialize;
-use service::{
-    ArtifactSettings, Check, Connections, EffectiveSetting, Secret, Setting, Settings, SettingsError, required_secret,
-};
+use service::{ARTIFACT_SETTINGS, Check, EffectiveSetting, Secret, Setting, Settings, SettingsError};
 use utoipa::ToSchema;
 
 use crate::PublicUrl;
 
-/// What can be set beside [`service::CONNECTION_SETTINGS`], in the order the documentation shows.
+/// What can be set beside [`CONNECTION_SETTINGS`], in the order the documentation shows.
 pub const SETTINGS: &[Setting] = &[
     Setting {
         name: "MLSYS_HOST",
@@ -77,8 +76,6 @@ pub struct ProcessConfig {
     pub listen: SocketAddr,
     /// The outside servers.
     pub connections: Connections,
-    /// Where all models' files are.
-    pub artifacts: ArtifactSettings,
     /// How the backend works.
     pub backend: Config,
 }
@@ -95,17 +92,17 @@ impl ProcessConfig {
         let config = Self {
             listen: SocketAddr::new(host, check.or(settings.parse("MLSYS_PORT"), 8000)),
             backend: Config {
-                webhook_secret: required_secret(settings, &mut check, "GITHUB_WEBHOOK_SECRET"),
+                webhook_secret: check
+                    .take(settings.require_secret("GITHUB_WEBHOOK_SECRET"))
+                    .unwrap_or_else(|| Secret::new("")),
                 internal_token: connections.internal_token.clone(),
                 model_server_url: settings.get("MODEL_SERVER_URL").map(str::to_owned),
                 mlflow_url: connections.mlflow_url.clone(),
                 public_url: check.take(settings.parse("FRONTEND_URL")).flatten(),
                 local_only: host.is_loopback(),
-                settings: settings
-                    .effective(service::CONNECTION_SETTINGS.iter().chain(service::ARTIFACT_SETTINGS).chain(SETTINGS)),
+                settings: settings.effective(CONNECTION_SETTINGS.iter().chain(ARTIFACT_SETTINGS).chain(SETTINGS)),
                 mode: Mode::Distributed,
             },
-            artifacts: ArtifactSettings::read(settings, &connections.home),
             connections,
         };
         if config.backend.model_server_url.as_ref().is_some_and(|url| !url.starts_with("http")) {

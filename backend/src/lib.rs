@@ -30,8 +30,8 @@ mod repos;
 mod routes;
 mod servers;
 
-pub use app::{Adapters, Backend, WEBHOOK_BODY_MAX};
+pub use app::{Backend, WEBHOOK_BODY_MAX};
 pub use config::{Config, Mode, ProcessConfig, SETTINGS};
 pub use guard::PublicUrl;
 pub use openapi::json as openapi_json;
-pub use process::run;
+pub use process::{run, serve};

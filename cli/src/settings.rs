@@ -1,11 +1,18 @@
 //! Every setting of the embedded mode: read in one place, checked whole before the first socket opens.
 
-use std::{path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf};
 
 use anyhow::Context;
-use backend::PublicUrl;
-use service::{ArtifactSettings, Check, EffectiveSetting, Secret, Setting};
-use worker::{Runner, Tuning};
+use service::{
+    Check, EffectiveSetting, Secret, Setting, SettingError, SettingsError,
+    telemetry::{self, Telemetry},
+};
+use worker::Tuning;
+
+use crate::home::{Addresses, Home};
+
+/// Where the model-server listens.
+const LISTEN: &str = "MODEL_SERVER_LISTEN";
 
 const fn setting(name: &'static str, default: &'static str, help: &'static str) -> Setting {
     Setting { name, default, help, secret: false }
@@ -18,26 +25,12 @@ const OWN: &[Setting] = &[
     setting("MLFLOW_PORT", "5000", "The port of the MLflow server that `mlsys up` starts; 0 takes a free one"),
 ];
 
-/// What only processes of their own read, and what only client commands do; `KUBERNETES_*` beside them.
-const NOT_EMBEDDED: [&str; 14] = [
-    "DATABASE_URL",
-    "REDIS_URL",
-    "MODEL_SERVER_URL",
-    "WORKER_PORT",
-    "MLSYS_ENVIRONMENTS",
-    "ONNXRUNTIME_LIBRARY",
-    "MODEL_SERVER_LISTEN",
-    "BACKEND_URL",
-    "MODEL_SERVER_ADVERTISE",
-    "MODEL_SERVER_STATE",
-    "MODEL_SERVER_THREADS",
-    "MODEL_SERVER_QUEUE",
-    "MODEL_SERVER_PREDICTION_SECONDS",
-    "MLSYS_URL",
-];
-
 /// Ctrl-C is a person who waits.
-const EMBEDDED_GRACE: Duration = Duration::ZERO;
+const EMBEDDED_GRACE_SECONDS: u64 = 0;
+/// What Kubernetes and the tests set.
+const NOT_OURS: [&str; 3] = ["POD_IP", "MLSYS_BINARIES", "MLSYS_TEST_KEEP"];
+/// Variables that begin with these are meant for mlsys.
+const PREFIXES: &[&str] = &["MLSYS_", "MODEL_SERVER_", "WORKER_", "RETENTION_", "KERNEL_"];
 
 /// What every process reads.
 const TELEMETRY: &[Setting] = &[
@@ -53,7 +46,7 @@ const TELEMETRY: &[Setting] = &[
 /// What can be set, in the order the documentation shows; each once, however many processes read it.
 pub(crate) fn all() -> impl Iterator<Item = &'static Setting> {
     let tables = [
-        service::CONNECTION_SETTINGS,
+        assembly::CONNECTION_SETTINGS,
         backend::SETTINGS,
         worker::SETTINGS,
         worker::tasks::retention::SETTINGS,
@@ -89,21 +82,25 @@ pub(crate) struct Ports {
     pub mlflow_port: Option<u16>,
 }
 
-/// The settings of a whole stack, checked.
-#[derive(Debug, Clone)]
-pub(crate) struct StackSettings {
-    pub host: std::net::IpAddr,
-    pub port: u16,
-    pub model_server_port: u16,
-    pub mlflow_port: u16,
-    pub mlflow_url: Option<String>,
-    pub webhook_secret: Option<Secret>,
-    pub internal_token: Option<Secret>,
-    pub github_token: Option<Secret>,
-    pub github_api_url: String,
-    pub public_url: Option<PublicUrl>,
-    pub artifacts: ArtifactSettings,
-    pub tuning: Tuning,
+/// What the processes of `mlsys up` are told, checked.
+pub(crate) struct Processes {
+    pub backend: backend::ProcessConfig,
+    pub worker: worker::ProcessConfig,
+    /// Whether the worker's health has a port of its own; the backend tells it as well.
+    pub worker_listens: bool,
+    pub model_server: model_server::Config,
+    /// Whether `mlsys up` starts MLflow, and where.
+    pub mlflow_port: Option<u16>,
+    /// Whether the database is a file that no mlsys but this home's uses.
+    pub own_database: bool,
+}
+
+/// What a process of its own must be told, and `mlsys up` knows by itself.
+pub(crate) struct Known {
+    pub webhook_secret: Secret,
+    pub internal_token: Secret,
+    pub python: PathBuf,
+    pub addresses: Addresses,
 }
 
 impl Settings {
@@ -115,9 +112,35 @@ impl Settings {
         Ok(Self { given, home })
     }
 
+    /// These, with the ports of the command line in the place of what is set.
+    pub fn with(mut self, ports: Ports) -> Self {
+        let mut set = |name, port: Option<u16>| {
+            if let Some(port) = port {
+                self.given.set(name, port.to_string());
+            }
+        };
+        set("MLSYS_PORT", ports.port);
+        set("MODEL_SERVER_PORT", ports.model_server_port);
+        set("MLFLOW_PORT", ports.mlflow_port);
+        if let (Some(port), Ok(Some(listen))) = (ports.model_server_port, self.given.parse::<SocketAddr>(LISTEN)) {
+            self.given.set(LISTEN, SocketAddr::new(listen.ip(), port).to_string());
+        }
+        self
+    }
+
+    /// Starts this process's telemetry.
+    pub fn telemetry(&self, default_directive: &str) -> Telemetry {
+        telemetry::init("mlsys", default_directive, &self.given)
+    }
+
     /// A setting's value or default; none when both are empty.
     pub fn get(&self, name: &str) -> Option<&str> {
         Some(value(&self.given, name)).filter(|value| !value.is_empty())
+    }
+
+    /// A secret, if it is set.
+    pub fn secret(&self, name: &str) -> Option<Secret> {
+        self.given.secret(name)
     }
 
     /// How notebooks are run.
@@ -128,64 +151,105 @@ impl Settings {
         Ok(tuning)
     }
 
-    /// What `mlsys up` reads, as it may be shown, with the ports of the command line.
-    pub fn effective(&self, ports: Ports) -> Vec<EffectiveSetting> {
-        let read = |one: &&Setting| !one.name.starts_with("KUBERNETES_") && !NOT_EMBEDDED.contains(&one.name);
-        let mut effective = self.given.effective(all().filter(read));
+    /// The database that `mlsys up` works with.
+    pub fn database_url(&self) -> anyhow::Result<String> {
+        match self.get("DATABASE_URL") {
+            Some(url) => Ok(url.to_owned()),
+            None => Ok(format!("sqlite://{}", Home::open(&self.home)?.join("mlsys.db").display())),
+        }
+    }
+
+    /// What is set and is no setting, or has no effect in `mlsys up`, one sentence each.
+    pub fn without_effect(&self) -> Vec<String> {
+        let settings = all().map(|setting| setting.name).filter(|name| !name.starts_with("OTEL_"));
+        let known: Vec<_> = settings.chain(NOT_OURS).collect();
+        let mut told = self.given.unknown(&known, PREFIXES);
+        let beside = [("MODEL_SERVER_PORT", LISTEN), ("MLFLOW_PORT", "MLFLOW_TRACKING_URI")];
+        let unused = beside.into_iter().filter(|(name, other)| self.is_set(name) && self.is_set(other));
+        told.extend(unused.map(|(name, other)| format!("{name} has no effect: {other} is set")));
+        told
+    }
+
+    /// What `mlsys up` works with, as it may be shown.
+    pub fn effective(&self, known: &Known) -> Vec<EffectiveSetting> {
+        let read = |one: &&Setting| !one.name.starts_with("KUBERNETES_") && one.name != "MLSYS_URL";
+        let mut effective = self.filled(Some(known)).effective(all().filter(read));
         for one in &mut effective {
-            let port = match one.setting.name {
-                "MLSYS_PORT" => ports.port,
-                "MODEL_SERVER_PORT" => ports.model_server_port,
-                "MLFLOW_PORT" => ports.mlflow_port,
-                "SHUTDOWN_GRACE_SECONDS" if !one.is_set => {
-                    one.value = Some(EMBEDDED_GRACE.as_secs().to_string());
-                    continue;
-                }
-                _ => continue,
-            };
-            if let Some(port) = port {
-                (one.value, one.is_set) = (Some(port.to_string()), true);
+            one.is_set = self.given.get(one.setting.name).is_some();
+            if one.setting.name == "WORKER_PORT" && !one.is_set {
+                one.value = None;
             }
         }
         effective
     }
 
-    /// Everything a stack needs; all that is wrong is said at once.
-    pub fn stack(&self, ports: Ports) -> anyhow::Result<StackSettings> {
-        let given = &self.given;
-        let mut check = Check::default();
-        let loopback = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
-        let settings = StackSettings {
-            host: check.or(given.parse("MLSYS_HOST"), loopback),
-            port: ports.port.unwrap_or_else(|| check.or(given.parse("MLSYS_PORT"), 8000)),
-            model_server_port: ports.model_server_port.unwrap_or_else(|| check.or(given.parse("MODEL_SERVER_PORT"), 8001)),
-            mlflow_port: ports.mlflow_port.unwrap_or_else(|| check.or(given.parse("MLFLOW_PORT"), 5000)),
-            mlflow_url: self.get("MLFLOW_TRACKING_URI").map(str::to_owned),
-            webhook_secret: given.secret("GITHUB_WEBHOOK_SECRET"),
-            internal_token: given.secret("INTERNAL_TOKEN"),
-            github_token: given.secret("GITHUB_TOKEN"),
-            github_api_url: value(given, "GITHUB_API_URL").to_owned(),
-            public_url: check.take(given.parse("FRONTEND_URL")).flatten(),
-            artifacts: ArtifactSettings::read(given, &self.home),
-            tuning: Tuning::read(given, &mut check),
+    /// What the processes of `mlsys up` are told; all that is wrong is said at once. What is not `known` yet has
+    /// something legal in its place, so that all can be checked before the first thing is done.
+    pub fn processes(&self, known: Option<&Known>) -> Result<Processes, SettingsError> {
+        let settings = self.filled(known);
+        let mut wrong = Vec::new();
+        let mut port = Check::default();
+        let mlflow_port = port.or(self.given.parse("MLFLOW_PORT"), 5000);
+        port.or(self.given.parse::<u16>("MODEL_SERVER_PORT"), 8001);
+        if settings.get("RUNNER_BACKEND") == Some("kubernetes") {
+            let why = "`mlsys up` runs notebooks itself; kubernetes is for a worker process of its own";
+            port.refuse("RUNNER_BACKEND", why);
+        }
+        let backend = kept(backend::ProcessConfig::from_settings(&settings), &mut wrong);
+        let worker = kept(worker::ProcessConfig::from_settings(&settings), &mut wrong);
+        let model_server = kept(model_server::Config::from_settings(&settings), &mut wrong);
+        kept(port.finish(), &mut wrong);
+        let (Some(backend), Some(worker), Some(model_server), true) = (backend, worker, model_server, wrong.is_empty())
+        else {
+            return Err(SettingsError(wrong));
         };
-        if settings.mlflow_url.as_ref().is_some_and(|url| !url.starts_with("http://") && !url.starts_with("https://")) {
-            check.refuse("MLFLOW_TRACKING_URI", "must be the http(s) address of an MLflow server");
-        }
-        if !settings.github_api_url.starts_with("http") {
-            check.refuse("GITHUB_API_URL", "must be an http(s) address");
-        }
-        if settings.tuning.runner == Runner::Kubernetes {
-            check
-                .refuse("RUNNER_BACKEND", "`mlsys up` runs notebooks itself; kubernetes is for a worker process of its own");
-        }
-        check.finish()?;
-        let mut settings = settings;
-        if given.get("SHUTDOWN_GRACE_SECONDS").is_none() {
-            settings.tuning.grace = EMBEDDED_GRACE;
-        }
-        Ok(settings)
+        Ok(Processes {
+            backend,
+            worker,
+            worker_listens: self.is_set("WORKER_PORT"),
+            model_server,
+            mlflow_port: (!self.is_set("MLFLOW_TRACKING_URI")).then_some(mlflow_port),
+            own_database: !self.is_set("DATABASE_URL"),
+        })
     }
+
+    fn is_set(&self, name: &str) -> bool {
+        self.given.get(name).is_some()
+    }
+
+    /// The settings with what `mlsys up` knows by itself where nothing is set.
+    fn filled(&self, known: Option<&Known>) -> service::Settings {
+        let mut settings = self.given.clone();
+        settings.set("MLSYS_HOME", self.home.to_string_lossy());
+        settings.fill("SHUTDOWN_GRACE_SECONDS", EMBEDDED_GRACE_SECONDS.to_string());
+        let host = value(&self.given, "MLSYS_HOST");
+        let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+        settings.fill(LISTEN, format!("{host}:{}", value(&self.given, "MODEL_SERVER_PORT")));
+        let secret = |pick: fn(&Known) -> &Secret| known.map_or("not known yet", |known| pick(known).expose());
+        settings.fill("GITHUB_WEBHOOK_SECRET", secret(|known| &known.webhook_secret));
+        settings.fill("INTERNAL_TOKEN", secret(|known| &known.internal_token));
+        let address = |pick: fn(&Addresses) -> &str| known.map_or("http://localhost", |known| pick(&known.addresses));
+        settings.fill("MLFLOW_TRACKING_URI", address(|at| &at.mlflow));
+        settings.fill("BACKEND_URL", address(|at| &at.api));
+        settings.fill("MODEL_SERVER_URL", address(|at| &at.model_server));
+        settings.fill("MODEL_SERVER_ADVERTISE", address(|at| &at.model_server));
+        if let Some(known) = known {
+            settings.fill("MLSYS_PYTHON", known.python.to_string_lossy());
+        }
+        settings
+    }
+}
+
+/// The value; what is wrong with it, once, in `wrong`: several processes read the same settings.
+fn kept<T>(read: Result<T, SettingsError>, wrong: &mut Vec<SettingError>) -> Option<T> {
+    let new = |SettingsError(errors)| {
+        errors.into_iter().for_each(|error| {
+            if !wrong.contains(&error) {
+                wrong.push(error)
+            }
+        })
+    };
+    read.map_err(new).ok()
 }
 
 /// A setting's value, or its default.
@@ -202,20 +266,98 @@ mod tests {
         Settings { given, home: PathBuf::from("/nowhere") }
     }
 
-    #[test]
-    fn the_documented_defaults_are_the_ones_in_force() {
-        // The grace that is documented is the worker's; Ctrl-C of `mlsys up` has none unless one is set.
-        let documented = all().filter(|setting| setting.name != "SHUTDOWN_GRACE_SECONDS");
-        let pairs: Vec<_> = documented.map(|setting| (setting.name, setting.default)).collect();
-        let documented = given(&pairs).stack(Ports::default()).expect("the defaults are legal");
-        let unset = given(&[]).stack(Ports::default()).expect("everything has a default");
-        assert_eq!(format!("{documented:?}"), format!("{unset:?}"));
+    fn known() -> Known {
+        let at = |port: u16| format!("http://127.0.0.1:{port}");
+        Known {
+            webhook_secret: Secret::new("a webhook secret"),
+            internal_token: Secret::new("a token"),
+            python: PathBuf::from("/nowhere/python"),
+            addresses: Addresses { api: at(1), model_server: at(2), mlflow: at(3), pid: 4 },
+        }
     }
 
     #[test]
-    fn everything_wrong_is_said_at_once() {
-        let wrong = [("MLSYS_PORT", "http"), ("MIN_ACCURACY_THRESHOLD", "high"), ("LEASE_SECONDS", "1")];
-        let error = given(&wrong).stack(Ports::default()).expect_err("three are wrong").to_string();
-        assert!(wrong.iter().all(|(name, _)| error.contains(name)), "{error}");
+    fn the_documented_defaults_are_the_ones_in_force() {
+        // What stands for something else, and the grace of a worker that nobody waits for.
+        let derived = |default: &str| default.contains('$');
+        let documented = all().filter(|one| one.name != "SHUTDOWN_GRACE_SECONDS" && !derived(one.default));
+        let pairs: Vec<_> = documented.map(|setting| (setting.name, setting.default)).collect();
+        let shown = |settings: &Settings| {
+            let Processes { backend, worker, model_server, .. } = settings.processes(None).expect("the defaults are legal");
+            let backend =
+                backend::ProcessConfig { backend: backend::Config { settings: Vec::new(), ..backend.backend }, ..backend };
+            format!("{backend:?} {worker:?} {model_server:?}")
+        };
+        assert_eq!(shown(&given(&pairs)), shown(&given(&[])));
+    }
+
+    #[test]
+    fn everything_wrong_is_said_at_once_and_once() {
+        let wrong = [
+            ("MLSYS_PORT", "http"),
+            ("MIN_ACCURACY_THRESHOLD", "high"),
+            ("LEASE_SECONDS", "1"),
+            ("DATABASE_URL", "mysql://h"),
+            ("REDIS_URL", "h:6379"),
+            ("MODEL_SERVER_QUEUE", "-1"),
+            ("MODEL_SERVER_LISTEN", "everywhere"),
+            ("INTERNAL_TOKEN", "changeme"),
+            ("RUNNER_BACKEND", "kubernetes"),
+        ];
+        let Err(SettingsError(errors)) = given(&wrong).processes(None) else { panic!("all of it is wrong") };
+        for (name, _) in wrong {
+            assert_eq!(errors.iter().filter(|error| error.name == name).count(), 1, "{name}: {errors:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_set_wins_over_what_is_known() {
+        let pairs = [
+            ("DATABASE_URL", "postgres://h/d"),
+            ("REDIS_URL", "redis://h:1"),
+            ("MODEL_SERVER_LISTEN", "0.0.0.0:7001"),
+            ("MODEL_SERVER_ADVERTISE", "http://m:7001"),
+            ("MODEL_SERVER_THREADS", "3"),
+            ("INTERNAL_TOKEN", "another token"),
+        ];
+        let told = given(&pairs).processes(Some(&known())).expect("all of it is legal");
+        assert_eq!(told.backend.connections.database_url.expose(), "postgres://h/d");
+        assert_eq!(told.worker.connections.queue_url.expose(), "redis://h:1");
+        assert_eq!(told.backend.backend.internal_token.expose(), "another token");
+        assert_eq!(told.backend.backend.webhook_secret.expose(), "a webhook secret");
+        let server = told.model_server;
+        assert_eq!((server.listen.to_string().as_str(), server.threads), ("0.0.0.0:7001", 3));
+        assert_eq!(
+            (server.advertise.as_str(), server.backend_url.as_deref()),
+            ("http://m:7001", Some("http://127.0.0.1:1"))
+        );
+        assert!(!told.own_database && !told.worker_listens && told.mlflow_port == Some(5000));
+    }
+
+    #[test]
+    fn a_port_of_the_command_line_wins() {
+        let ports = Ports { port: Some(1), model_server_port: Some(2), mlflow_port: None };
+        let listen = |pairs| {
+            let told = given(pairs).with(ports).processes(None).expect("legal");
+            (told.backend.listen.to_string(), told.model_server.listen.to_string())
+        };
+        let expected = |backend: &str, server: &str| (backend.to_owned(), server.to_owned());
+        assert_eq!(listen(&[("MLSYS_PORT", "9"), ("MLSYS_HOST", "::1")]), expected("[::1]:1", "[::1]:2"));
+        assert_eq!(listen(&[("MODEL_SERVER_LISTEN", "0.0.0.0:9")]), expected("127.0.0.1:1", "0.0.0.0:2"));
+    }
+
+    #[test]
+    fn what_has_no_effect_is_named() {
+        let pairs = [
+            ("MLSYS_PROT", "1"),
+            ("MODEL_SERVER_LISTEN", "0.0.0.0:1"),
+            ("MODEL_SERVER_PORT", "2"),
+            ("POD_IP", "10.0.0.1"),
+            ("OTEL_SERVICE_NAME", "mlsys"),
+        ];
+        let told = given(&pairs).without_effect();
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(told[0].starts_with("MLSYS_PROT is no setting"), "{told:?}");
+        assert!(told[1].starts_with("MODEL_SERVER_PORT has no effect"), "{told:?}");
     }
 }

@@ -2,13 +2,11 @@
 
 use std::{
     net::{IpAddr, SocketAddr},
-    path::{Path, PathBuf},
+    path::PathBuf,
     time::Duration,
 };
 
 use service::{ArtifactSettings, Check, Secret, Setting, Settings, SettingsError};
-
-use crate::find_onnxruntime;
 
 /// What the server is told at start.
 #[derive(Debug, Clone)]
@@ -19,8 +17,8 @@ pub struct Config {
     pub state_directory: PathBuf,
     /// Where all models' files are.
     pub artifacts: ArtifactSettings,
-    /// ONNX Runtime's shared library.
-    pub onnxruntime_library: PathBuf,
+    /// ONNX Runtime's shared library; none: the one of `python`.
+    pub onnxruntime_library: Option<PathBuf>,
     /// The platform's Python interpreter, for models that name no environment.
     pub python: PathBuf,
     /// Holds the other environments: `{id}/bin/python`.
@@ -70,7 +68,7 @@ const fn setting(name: &'static str, default: &'static str, help: &'static str) 
 
 impl Config {
     /// Reads the settings; all that is wrong with them is said at once.
-    pub async fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+    pub fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
         let mut check = Check::default();
         let home = PathBuf::from(settings.get("MLSYS_HOME").unwrap_or(".mlsys"));
         let path = |name: &str, default: &str| settings.get(name).map_or_else(|| home.join(default), PathBuf::from);
@@ -84,10 +82,10 @@ impl Config {
             backend_url,
             state_directory: path("MODEL_SERVER_STATE", "model-server"),
             artifacts: ArtifactSettings::read(settings, &home),
-            onnxruntime_library: library(settings, &python, &mut check).await,
+            onnxruntime_library: settings.get("ONNXRUNTIME_LIBRARY").map(PathBuf::from),
             python,
             environments_directory: path("MLSYS_ENVIRONMENTS", "environments"),
-            internal_token: check.take(settings.require("INTERNAL_TOKEN")).unwrap_or_else(|| Secret::new("")),
+            internal_token: check.take(settings.require_secret("INTERNAL_TOKEN")).unwrap_or_else(|| Secret::new("")),
             threads: check.or(settings.parse("MODEL_SERVER_THREADS"), processors),
             queue: check.or(settings.parse("MODEL_SERVER_QUEUE"), 256),
             prediction_limit: Duration::from_secs(check.or(settings.parse("MODEL_SERVER_PREDICTION_SECONDS"), 30)),
@@ -117,28 +115,18 @@ fn advertise(settings: &Settings, (listen, must): (SocketAddr, bool), check: &mu
     })
 }
 
-async fn library(settings: &Settings, python: &Path, check: &mut Check) -> PathBuf {
-    match settings.get("ONNXRUNTIME_LIBRARY") {
-        Some(path) => path.into(),
-        None => find_onnxruntime(python).await.unwrap_or_else(|error| {
-            check.refuse("ONNXRUNTIME_LIBRARY", error.to_string());
-            PathBuf::new()
-        }),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn everything_wrong_is_said_at_once() {
-        let pairs = [("MODEL_SERVER_LISTEN", "nowhere"), ("MODEL_SERVER_QUEUE", "-1"), ("MLSYS_PYTHON", "/nowhere/python")];
+    #[test]
+    fn everything_wrong_is_said_at_once() {
+        let pairs = [("MODEL_SERVER_LISTEN", "nowhere"), ("MODEL_SERVER_QUEUE", "-1")];
         let settings: Settings = pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        let SettingsError(errors) = Config::from_settings(&settings).await.expect_err("four are wrong");
+        let SettingsError(errors) = Config::from_settings(&settings).expect_err("three are wrong");
         let mut names: Vec<_> = errors.iter().map(|error| error.name.as_str()).collect();
         names.sort_unstable();
-        assert_eq!(names, ["INTERNAL_TOKEN", "MODEL_SERVER_LISTEN", "MODEL_SERVER_QUEUE", "ONNXRUNTIME_LIBRARY"]);
+        assert_eq!(names, ["INTERNAL_TOKEN", "MODEL_SERVER_LISTEN", "MODEL_SERVER_QUEUE"]);
         assert!(names.iter().all(|name| SETTINGS.iter().any(|setting| setting.name == *name)));
     }
     #[test]

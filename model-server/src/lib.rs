@@ -12,16 +12,6 @@ mod serve;
 mod server;
 mod sync;
 
-use std::path::{Path, PathBuf};
-
 pub use config::{Config, SETTINGS};
 pub use error::StartError;
 pub use server::ModelServer;
-
-/// Finds the ONNX Runtime library of an interpreter's `onnxruntime` package.
-///
-/// # Errors
-/// When the interpreter does not run, or has none.
-pub async fn find_onnxruntime(python: &Path) -> Result<PathBuf, StartError> {
-    Ok(scoring::find_onnxruntime(python).await?)
-}

@@ -2,19 +2,18 @@
 
 use anyhow::Result;
 use model_server::{Config, ModelServer};
-use service::{Settings, Shutdown, serve, telemetry};
+use service::{Settings, Shutdown, telemetry};
 use tokio::net::TcpListener;
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let _telemetry = telemetry::init("model-server", "info,ort=warn");
-    let config = Config::from_settings(&Settings::load(".env")?).await?;
+    let settings = Settings::load(".env")?;
+    let _telemetry = telemetry::init("model-server", "info,ort=warn", &settings);
+    let config = Config::from_settings(&settings)?;
     tracing::info!(?config, "starting");
     let shutdown = Shutdown::on_signals()?;
     let listener = TcpListener::bind(config.listen).await?;
     let server = ModelServer::start(config).await?;
     tracing::info!(address = %listener.local_addr()?, "listening");
-    let ended = serve(listener, server.router(), shutdown).await;
-    server.shutdown().await;
-    Ok(ended?)
+    Ok(server.serve(listener, shutdown).await?)
 }

@@ -1,14 +1,15 @@
 //! The server as a whole.
 
 use std::{
+    io,
     path::absolute,
     sync::{Arc, atomic::AtomicBool},
 };
 
 use axum::Router;
-use scoring::{Runtime, RuntimeConfig};
-use service::Secret;
-use tokio::fs;
+use scoring::{Runtime, RuntimeConfig, find_onnxruntime};
+use service::{Secret, Shutdown};
+use tokio::{fs, net::TcpListener};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
@@ -38,6 +39,10 @@ impl ModelServer {
         for path in [&mut config.state_directory, &mut config.python, &mut config.environments_directory] {
             *path = absolute(&*path).map_err(StartError::state(&*path))?;
         }
+        let onnxruntime_library = match config.onnxruntime_library {
+            Some(library) => library,
+            None => find_onnxruntime(&config.python).await?,
+        };
         let state = &config.state_directory;
         let (file, copies) = (state.join("deployed.json"), Copies::new(state.join("models")));
         let deployed = Deployed::open(file.clone()).map_err(StartError::state(file))?;
@@ -46,7 +51,7 @@ impl ModelServer {
         let backend = backend.map(|url| Backend::new(url, token.clone(), config.advertise.clone())).transpose()?;
         let runtime = Runtime::open(RuntimeConfig {
             program: state.join("serve_model.py"),
-            onnxruntime_library: config.onnxruntime_library,
+            onnxruntime_library,
             python: config.python,
             environments_directory: config.environments_directory,
             threads: config.threads,
@@ -67,6 +72,16 @@ impl ModelServer {
     /// The routes, with everything around them.
     pub fn router(&self) -> Router {
         service::layers(api::router(self.serving.clone(), self.token.clone()))
+    }
+
+    /// Answers requests until told to stop, and shuts down.
+    ///
+    /// # Errors
+    /// When the listener fails for good.
+    pub async fn serve(self, listener: TcpListener, shutdown: Shutdown) -> io::Result<()> {
+        let ended = service::serve(listener, self.router(), shutdown).await;
+        self.shutdown().await;
+        ended
     }
 
     /// Takes every model out of service and waits for their processes to end. What is deployed stays remembered.

@@ -6,7 +6,8 @@ use std::{
     time::Duration,
 };
 
-use service::{ArtifactSettings, Check, Connections, Secret, Setting, Settings, SettingsError};
+use assembly::Connections;
+use service::{Check, Setting, Settings, SettingsError};
 
 use crate::{runner::KubernetesConfig, tasks::retention::RetentionSettings};
 
@@ -17,7 +18,7 @@ const fn setting(name: &'static str, default: &'static str, help: &'static str) 
     Setting { name, default, help, secret: false }
 }
 
-/// What can be set beside [`service::CONNECTION_SETTINGS`], in the order the documentation shows.
+/// What can be set beside [`assembly::CONNECTION_SETTINGS`], in the order the documentation shows.
 pub const SETTINGS: &[Setting] = &[
     setting("WORKER_PORT", "8002", "worker: the port of its /health, /ready and /metrics; 0 takes a free one"),
     setting("WORKER_CONCURRENCY", "2", "How many pipelines run at the same time"),
@@ -124,8 +125,6 @@ pub struct ProcessConfig {
     pub connections: Connections,
     /// How pipelines are run.
     pub tuning: Tuning,
-    /// Where all models' files are.
-    pub artifacts: ArtifactSettings,
     /// The platform's Python interpreter.
     pub python: PathBuf,
     /// What builds other environments.
@@ -150,21 +149,11 @@ impl ProcessConfig {
             listen: SocketAddr::new(host, check.or(settings.parse("WORKER_PORT"), 8002)),
             kubernetes: (tuning.runner == Runner::Kubernetes).then(|| KubernetesConfig::read(settings, &mut check)),
             tuning,
-            artifacts: ArtifactSettings::read(settings, &connections.home),
             python: path("MLSYS_PYTHON", "python/bin/python"),
             uv: path("MLSYS_UV", "uv/bin/uv"),
             connections,
         };
-        if !config.python.exists() {
-            let text = format!("{} is not there: `mlsys prepare` makes it under MLSYS_HOME", config.python.display());
-            check.refuse("MLSYS_PYTHON", text);
-        }
         check.finish().map(|()| config)
-    }
-
-    /// The database's address.
-    pub fn database_url(&self) -> &Secret {
-        &self.connections.database_url
     }
 }
 

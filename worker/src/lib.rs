@@ -28,4 +28,4 @@ pub mod tasks;
 mod worker;
 
 pub use config::{ProcessConfig, Runner, SETTINGS, Tuning};
-pub use worker::{Adapters, Config, Hosts, Worker};
+pub use worker::{Config, Worker};

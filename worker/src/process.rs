@@ -2,23 +2,22 @@
 
 use std::{path::absolute, process::ExitCode, sync::Arc};
 
-use anyhow::{Context, Result};
-use bus::{BusError, LogHub, Queue};
+use anyhow::{Context, Result, ensure};
+use assembly::Adapters;
 use contract::PipelineId;
-use forge::{GitHub, LocalGit};
 use kernel::{KernelSpec, Pool};
 use python::Environments;
-use service::{Secret, Settings, Shutdown, health, telemetry, when_up};
-use store::{Store, StoreError};
+use service::{Settings, Shutdown, health, telemetry};
 use tokio::net::TcpListener;
 
 use crate::{
-    Adapters, Config, Hosts, ProcessConfig, Worker, pods,
+    Config, ProcessConfig, Worker, pods,
     runner::{self, KubernetesRunner},
+    worker::Notebooks,
 };
 
 /// What kernels of the pool import ahead.
-pub const PRELOAD: [&str; 2] = ["pandas", "sklearn"];
+const PRELOAD: [&str; 2] = ["pandas", "sklearn"];
 
 /// Carries pipelines through their phases. Settings are environment variables; `mlsys settings` lists them.
 #[derive(Debug, clap::Parser)]
@@ -45,7 +44,7 @@ enum Command {
 /// # Errors
 /// When a setting can't be used, or a server that is needed does not come up.
 pub async fn run(cli: Cli, settings: &Settings) -> Result<ExitCode> {
-    let _telemetry = telemetry::init("worker", "info");
+    let _telemetry = telemetry::init("worker", "info", settings);
     // Notebooks run as this user, and must not read this process's environment, which has secrets.
     if let Err(error) = nix::sys::prctl::set_dumpable(false) {
         tracing::warn!(%error, "notebooks may be able to read this process's environment");
@@ -55,14 +54,14 @@ pub async fn run(cli: Cli, settings: &Settings) -> Result<ExitCode> {
     let shutdown = Shutdown::on_signals()?;
     match cli.command {
         Some(Command::RunPipeline { id, lease }) => run_one(&config, id, lease, &shutdown).await,
-        None => serve(config, &shutdown).await.map(|()| ExitCode::SUCCESS),
+        None => run_many(&config, &shutdown).await.map(|()| ExitCode::SUCCESS),
     }
 }
 
 /// One pipeline, in a pod. A database that is unavailable may be back for the next pod.
 async fn run_one(config: &ProcessConfig, id: PipelineId, lease: i64, shutdown: &Shutdown) -> Result<ExitCode> {
-    let name = pods::owner(id, lease);
-    let (worker, _kernels) = start(config, (name, 0), None, shutdown).await?;
+    let adapters = Adapters::open(&config.connections, shutdown).await?;
+    let (worker, _kernels) = assemble(config, adapters, (pods::owner(id, lease), 0), None, shutdown)?;
     match worker.run_one(id, lease, &shutdown.token()).await {
         Ok(true) => {}
         Ok(false) => tracing::info!(pipeline.id = %id, lease, "the lease is over, or another worker's"),
@@ -74,84 +73,98 @@ async fn run_one(config: &ProcessConfig, id: PipelineId, lease: i64, shutdown: &
     Ok(ExitCode::SUCCESS)
 }
 
-async fn serve(config: ProcessConfig, shutdown: &Shutdown) -> Result<()> {
+async fn run_many(config: &ProcessConfig, shutdown: &Shutdown) -> Result<()> {
+    let listener = listen(config).await?;
+    let adapters = Adapters::open(&config.connections, shutdown).await?;
+    Process::start(config, adapters, shutdown).await?.serve(Some(listener), shutdown).await
+}
+
+/// The socket of `/health`, `/ready` and `/metrics`.
+///
+/// # Errors
+/// When its port is taken.
+pub async fn listen(config: &ProcessConfig) -> Result<TcpListener> {
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("can't listen on {}: choose another WORKER_PORT", config.listen))?;
     tracing::info!(address = %listener.local_addr()?, "listening");
-    let queue = open_queue(&config, shutdown).await?;
-    let pods = match &config.kubernetes {
-        Some(kubernetes) => Some(KubernetesRunner::new(kubernetes.clone()).await?),
-        None => None,
-    };
-    // Pods have kernels of their own.
-    let pool_size = if pods.is_some() { 0 } else { config.tuning.pool_size };
-    let (worker, kernels) = start(&config, (name(), pool_size), pods, shutdown).await?;
-    let ready = worker.clone();
-    let asked = queue.clone();
-    let health = health::router(move || {
-        let (worker, queue) = (ready.clone(), asked.clone());
-        async move { worker.dependencies(&queue).await }
-    });
-    let serving = tokio::spawn(service::serve(listener, health, shutdown.clone()));
-    let ended = worker.run(&queue, shutdown.token()).await;
-    shutdown.begin();
-    kernels.shutdown().await;
-    serving.await??;
-    Ok(ended?)
+    Ok(listener)
 }
 
-async fn open_queue(config: &ProcessConfig, shutdown: &Shutdown) -> Result<Queue> {
-    let url = config.connections.queue_url.expose();
-    let away = |error: &BusError| matches!(error, BusError::Unavailable(_));
-    Ok(when_up("the queue", shutdown, away, async || Queue::open(url).await).await?)
+/// A worker that was made and does not work yet; its first kernels start already.
+pub struct Process {
+    worker: Worker,
+    kernels: Arc<Pool>,
 }
 
-/// A worker over the servers that the settings name, and its kernels.
-async fn start(
+impl Process {
+    /// A worker for many pipelines.
+    ///
+    /// # Errors
+    /// When what it needs on this machine, or the cluster its pods are to run in, can't be used.
+    pub async fn start(config: &ProcessConfig, adapters: Adapters, shutdown: &Shutdown) -> Result<Self> {
+        let pods = match &config.kubernetes {
+            Some(kubernetes) => Some(KubernetesRunner::new(kubernetes.clone()).await?),
+            None => None,
+        };
+        // Pods have kernels of their own.
+        let pool_size = if pods.is_some() { 0 } else { config.tuning.pool_size };
+        let (worker, kernels) = assemble(config, adapters, (name(), pool_size), pods, shutdown)?;
+        Ok(Self { worker, kernels })
+    }
+
+    /// Works off the queue until told to stop; tells `listener`, if there is one, how it is.
+    ///
+    /// # Errors
+    /// When the queue can't be worked at all, or the listener fails for good.
+    pub async fn serve(self, listener: Option<TcpListener>, shutdown: &Shutdown) -> Result<()> {
+        let Self { worker, kernels } = self;
+        let ready = worker.clone();
+        let health = health::router(move || {
+            let worker = ready.clone();
+            async move { worker.dependencies().await }
+        });
+        let serving = listener.map(|listener| tokio::spawn(service::serve(listener, health, shutdown.clone())));
+        let ended = worker.run(shutdown.token()).await;
+        shutdown.begin();
+        kernels.shutdown().await;
+        if let Some(serving) = serving {
+            serving.await??;
+        }
+        Ok(ended?)
+    }
+}
+
+fn assemble(
     config: &ProcessConfig,
+    adapters: Adapters,
     (name, pool_size): (String, usize),
     pods: Option<KubernetesRunner>,
     shutdown: &Shutdown,
 ) -> Result<(Worker, Arc<Pool>)> {
-    let connections = &config.connections;
-    let away = |error: &StoreError| matches!(error, StoreError::Unavailable(_));
-    let store = when_up("the database", shutdown, away, async || Store::open(config.database_url().expose()).await).await?;
-    let hub = match &connections.redis_url {
-        Some(url) => LogHub::redis(url.expose())?,
-        None => LogHub::in_memory(),
-    };
     let python = absolute(&config.python)?;
+    ensure!(python.exists(), "{} is not there: `mlsys prepare` makes it under MLSYS_HOME", python.display());
     let spec = KernelSpec {
         python: python.clone(),
         memory_limit: config.tuning.memory_limit,
         preload: PRELOAD.map(str::to_owned).to_vec(),
     };
     let kernels = Pool::start(spec, pool_size, shutdown.token());
-    let home = &connections.home;
-    let github = GitHub::new(&connections.github_api_url, connections.github_token.as_ref().map(Secret::expose))?;
-    let adapters = Adapters {
-        store,
-        hub,
-        hosts: Hosts::new(LocalGit { root: home.join("git") }, github),
-        mlflow: mlflow::Client::new(&connections.mlflow_url, None)?,
-        artifacts: artifacts::Store::open(&config.artifacts.address, config.artifacts.access())?,
-        kernels: kernels.clone(),
-        environments: Environments::new(home.join("environments"), config.uv.clone(), python),
-        pods,
-    };
+    let connections = &config.connections;
+    let environments = Environments::new(connections.home.join("environments"), config.uv.clone(), python);
+    let notebooks = Notebooks { kernels: kernels.clone(), environments, pods };
     let worker_config = Config {
         name,
         tuning: config.tuning.clone(),
-        work_directory: home.join("work"),
+        work_directory: connections.home.join("work"),
         mlflow_url: connections.mlflow_url.clone(),
         internal_token: connections.internal_token.clone(),
     };
-    Ok((Worker::new(worker_config, adapters)?, kernels))
+    Ok((Worker::new(worker_config, adapters, notebooks)?, kernels))
 }
 
 /// A name that no other worker has: the machine's, and something random.
-pub fn name() -> String {
+fn name() -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let random = uuid::Uuid::new_v4().simple().to_string();
     format!("worker-{}-{}", host.trim(), &random[..8])

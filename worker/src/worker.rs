@@ -5,15 +5,16 @@ use std::{
     sync::Arc,
 };
 
+use assembly::Adapters;
 use bus::JobKind;
-use contract::{Job, PipelineId, RepoName};
-use forge::{GitHub, Host, LocalGit};
+use contract::{Job, PipelineId};
+use forge::Hosts;
+use python::Environments;
 use service::health::check;
 use store::StoreError;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{Tuning, drive, folder::WorkFolder, pods, runner::KubernetesRunner, tasks};
-use python::Environments;
 
 /// How a worker works.
 #[derive(Debug, Clone)]
@@ -30,25 +31,6 @@ pub struct Config {
     pub internal_token: service::Secret,
 }
 
-/// Where trees come from: the local remote for `local/…`, GitHub for all others.
-#[derive(Debug, Clone)]
-pub struct Hosts {
-    local: Host,
-    github: Host,
-}
-
-impl Hosts {
-    /// Both code hosts.
-    pub fn new(local: LocalGit, github: GitHub) -> Self {
-        Self { local: Host::Local(local), github: Host::GitHub(github) }
-    }
-
-    /// The host of a repository.
-    pub fn of(&self, repo: &RepoName) -> &Host {
-        if repo.is_local() { &self.local } else { &self.github }
-    }
-}
-
 /// A worker: everything a pipeline's phases need. Cheap to clone.
 #[derive(Clone)]
 pub struct Worker(Arc<Parts>);
@@ -57,6 +39,7 @@ pub struct Worker(Arc<Parts>);
 pub struct Parts {
     pub(crate) config: Config,
     pub(crate) store: store::Store,
+    queue: bus::Queue,
     pub(crate) hub: bus::LogHub,
     pub(crate) hosts: Hosts,
     pub(crate) mlflow: mlflow::Client,
@@ -75,18 +58,8 @@ impl std::ops::Deref for Worker {
     }
 }
 
-/// The outside things a worker works with.
-pub struct Adapters {
-    /// Durable truth.
-    pub store: store::Store,
-    /// Wakes those who follow a log.
-    pub hub: bus::LogHub,
-    /// Where trees come from.
-    pub hosts: Hosts,
-    /// The tracking server.
-    pub mlflow: mlflow::Client,
-    /// The environments' buckets.
-    pub artifacts: artifacts::Store,
+/// What a worker runs notebooks with.
+pub struct Notebooks {
     /// Kernels of the platform's own environment, started ahead.
     pub kernels: Arc<kernel::Pool>,
     /// Environments of notebooks that name their dependencies.
@@ -100,12 +73,14 @@ impl Worker {
     ///
     /// # Errors
     /// When no HTTP client can be built, or the working folder can't be used.
-    pub fn new(config: Config, adapters: Adapters) -> anyhow::Result<Self> {
-        let Adapters { store, hub, hosts, mlflow, artifacts, kernels, environments, pods } = adapters;
+    pub fn new(config: Config, adapters: Adapters, notebooks: Notebooks) -> anyhow::Result<Self> {
+        let Adapters { store, queue, hub, hosts, mlflow, artifacts } = adapters;
+        let Notebooks { kernels, environments, pods } = notebooks;
         let fleet = fleet::Fleet::new(config.internal_token.expose())?;
         let rollout = rollout::Rollout::new(store.serving.clone(), artifacts.clone(), fleet, mlflow.clone());
         let folder = WorkFolder::open(&config.work_directory)?;
-        let parts = Parts { config, store, hub, hosts, mlflow, artifacts, kernels, environments, rollout, pods, folder };
+        let parts =
+            Parts { config, store, queue, hub, hosts, mlflow, artifacts, kernels, environments, rollout, pods, folder };
         Ok(Self(Arc::new(parts)))
     }
 
@@ -114,7 +89,7 @@ impl Worker {
     ///
     /// # Errors
     /// When the queue can't be worked at all.
-    pub async fn run(&self, queue: &bus::Queue, shutdown: CancellationToken) -> Result<(), bus::BusError> {
+    pub async fn run(&self, shutdown: CancellationToken) -> Result<(), bus::BusError> {
         let worker = self.clone();
         let token = shutdown.clone();
         let handler = move |job: Job| -> futures_util::future::BoxFuture<'static, ()> {
@@ -127,7 +102,8 @@ impl Worker {
             })
         };
         let _planning = AbortOnDropHandle::new(tokio::spawn(tasks::plan(self.clone())));
-        let work = |kind, concurrency| queue.work(kind, &self.config.name, concurrency, shutdown.clone(), handler.clone());
+        let work =
+            |kind, concurrency| self.queue.work(kind, &self.config.name, concurrency, shutdown.clone(), handler.clone());
         let working = async {
             let pipelines = work(JobKind::Pipelines, self.config.tuning.concurrency);
             tokio::try_join!(pipelines, work(JobKind::Tasks, tasks::CONCURRENCY)).map(drop)
@@ -156,10 +132,10 @@ impl Worker {
     }
 
     /// What it needs, and whether that answers.
-    pub async fn dependencies(&self, queue: &bus::Queue) -> [service::health::Dependency; 3] {
+    pub async fn dependencies(&self) -> [service::health::Dependency; 3] {
         let (store, queue, mlflow) = tokio::join!(
             check("store", self.store.intake.repos()),
-            check("queue", queue.check()),
+            check("queue", self.queue.check()),
             check("mlflow", self.mlflow.health())
         );
         [store, queue, mlflow]

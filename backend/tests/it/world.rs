@@ -68,8 +68,7 @@ impl World {
             store: store.clone(),
             queue: bus::Queue::open(&format!("sqlite://{}", file("queue.db"))).await.unwrap(),
             hub: hub.clone(),
-            local: Host::Local(LocalGit { root: folder.path().join("git") }),
-            github: Host::GitHub(GitHub::new(github, Some("a-token")).unwrap()),
+            hosts: Hosts::new(LocalGit { root: folder.path().join("git") }, GitHub::new(github, Some("a-token")).unwrap()),
             mlflow: mlflow::Client::new(NOWHERE, None).unwrap(),
             artifacts: artifacts::Store::open(&file("artifacts"), []).unwrap(),
         };
@@ -198,7 +197,7 @@ fn config() -> Config {
         mlflow_url: NOWHERE.to_owned(),
         public_url: Some(PUBLIC.parse().unwrap()),
         local_only: true,
-        settings: settings.effective(service::CONNECTION_SETTINGS.iter().chain(backend::SETTINGS)),
+        settings: settings.effective(assembly::CONNECTION_SETTINGS.iter().chain(backend::SETTINGS)),
         mode: Mode::Distributed,
     }
 }

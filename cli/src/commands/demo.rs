@@ -43,7 +43,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: Args, settings: Settings) -> anyhow::Result<ExitCode> {
-    let _telemetry = service::telemetry::init("mlsys", "warn");
+    let _telemetry = settings.telemetry("warn");
     let mut stack = Stack::start(&settings, args.ports, |text| eprintln!("{text}")).await?;
     let story = tokio::select! {
         story = tell(&stack, &settings) => story,

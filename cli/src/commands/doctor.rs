@@ -1,15 +1,16 @@
 //! `mlsys doctor`: what mlsys needs on this machine, and what to do where it lacks.
 
-use std::{net::TcpListener, path::PathBuf, process::ExitCode, time::Duration};
+use std::{
+    net::{SocketAddr, TcpListener},
+    path::PathBuf,
+    process::ExitCode,
+    time::Duration,
+};
 
 use serde_json::json;
 use tokio::process::Command;
 
-use crate::{
-    home::Home,
-    python,
-    settings::{Ports, Settings},
-};
+use crate::{home::Home, python, settings::Settings};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -66,7 +67,11 @@ async fn look(settings: &Settings) -> Vec<Finding> {
 }
 
 fn checked(settings: &Settings) -> Result<String, String> {
-    settings.stack(Ports::default()).map(|_| "every value is legal".to_owned()).map_err(|error| error.to_string())
+    settings.processes(None).map_err(|error| error.to_string())?;
+    match settings.without_effect() {
+        told if told.is_empty() => Ok("every value is legal".to_owned()),
+        told => Err(told.join("; ")),
+    }
 }
 
 async fn environment(settings: &Settings) -> Result<String, String> {
@@ -87,19 +92,23 @@ fn home(settings: &Settings) -> Result<String, String> {
 
 /// Whether the ports are free, or taken by this home's own mlsys.
 fn ports(settings: &Settings) -> Vec<Finding> {
-    let Ok(stack) = settings.stack(Ports::default()) else { return Vec::new() };
+    let Ok(processes) = settings.processes(None) else { return Vec::new() };
     let running = Home::open(&settings.home).ok().and_then(|home| home.lock().err());
-    let look = |name, port: u16, flag: &str| {
-        let result = match TcpListener::bind((stack.host, port)) {
+    let look = |name, address: SocketAddr, flag: &str| {
+        let port = address.port();
+        let result = match TcpListener::bind(address) {
             Ok(_) => Ok(format!("{port} is free")),
             Err(_) if running.is_some() => Ok(format!("{port} is taken, and mlsys is running")),
             Err(_) => Err(format!("{port} is taken by another program: choose another with {flag}")),
         };
         Finding { name, result }
     };
-    vec![
-        look("API port", stack.port, "--port"),
-        look("model-server port", stack.model_server_port, "--model-server-port"),
-        look("MLflow port", stack.mlflow_port, "--mlflow-port"),
-    ]
+    let backend = processes.backend.listen;
+    let mut findings = vec![
+        look("API port", backend, "--port"),
+        look("model-server port", processes.model_server.listen, "--model-server-port"),
+    ];
+    findings
+        .extend(processes.mlflow_port.map(|port| look("MLflow port", SocketAddr::new(backend.ip(), port), "--mlflow-port")));
+    findings
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 use store::Store;
 use worker::tasks::retention::{Removed, sweep};
 
-use crate::{home::Home, settings::Settings};
+use crate::settings::Settings;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -20,11 +20,7 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<ExitCode> {
     let retention = settings.tuning()?.retention;
-    let url = match settings.get("DATABASE_URL") {
-        Some(url) => url.to_owned(),
-        None => format!("sqlite://{}", Home::open(&settings.home)?.join("mlsys.db").display()),
-    };
-    let store = Store::open(&url).await?;
+    let store = Store::open(&settings.database_url()?).await?;
     let removed = sweep(&store, &retention, args.apply, |_| {}).await;
     store.close().await;
     let removed = removed?;

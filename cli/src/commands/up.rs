@@ -22,7 +22,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: Args, settings: Settings) -> anyhow::Result<ExitCode> {
-    let _telemetry = service::telemetry::init("mlsys", "info");
+    let _telemetry = settings.telemetry("info");
     let mut stack = Stack::start(&settings, args.ports, |text| eprintln!("{text}")).await?;
     if args.leash {
         hold(stack.shutdown.clone());

@@ -20,6 +20,25 @@ pub enum Host {
     GitHub(GitHub),
 }
 
+/// Both code hosts: the local remote has what is named `local/…`, GitHub all others.
+#[derive(Debug, Clone)]
+pub struct Hosts {
+    local: Host,
+    github: Host,
+}
+
+impl Hosts {
+    /// Both code hosts.
+    pub fn new(local: LocalGit, github: GitHub) -> Self {
+        Self { local: Host::Local(local), github: Host::GitHub(github) }
+    }
+
+    /// The host of a repository.
+    pub fn of(&self, repo: &RepoName) -> &Host {
+        if repo.is_local() { &self.local } else { &self.github }
+    }
+}
+
 impl Host {
     /// The page of a commit, for people; none where there are no pages.
     pub fn commit_page(&self, repo: &RepoName, commit: &CommitSha) -> Option<String> {

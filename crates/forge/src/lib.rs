@@ -18,7 +18,7 @@ mod webhook;
 pub use contract::FileChanges;
 pub use error::ForgeError;
 pub use github::GitHub;
-pub use host::Host;
+pub use host::{Host, Hosts};
 pub use local::{LocalGit, Outgoing};
 pub use overview::{Branch, Overview};
 pub use signature::{SignatureError, sign, verify};

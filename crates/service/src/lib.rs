@@ -14,8 +14,8 @@ pub mod telemetry;
 
 pub use bearer::{check_bearer, protect};
 pub use env::{
-    ARTIFACT_SETTINGS, ArtifactSettings, CONNECTION_SETTINGS, Check, Connections, EffectiveSetting, EnvFileError, Secret,
-    Setting, SettingError, Settings, SettingsError, required_secret,
+    ARTIFACT_SETTINGS, ArtifactSettings, Check, EffectiveSetting, EnvFileError, Secret, Setting, SettingError, Settings,
+    SettingsError,
 };
 pub use problem::ApiError;
 pub use request::{REQUEST_ID, layers};

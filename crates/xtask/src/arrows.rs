@@ -19,6 +19,7 @@ const BELOW_PROCESSES: &[&str] = &[
     "fleet",
     "scoring",
     "rollout",
+    "assembly",
 ];
 
 /// What each package may depend on, level by level. A package that is not here is not on the map.
@@ -35,6 +36,7 @@ const MAP: &[(&str, &[&[&str]])] = &[
     ("artifacts", &[CONTRACT]),
     ("fleet", &[CONTRACT]),
     ("rollout", &[CONTRACT, &["pipeline", "service", "store", "mlflow", "artifacts", "fleet"]]),
+    ("assembly", &[CONTRACT, &["service", "store", "bus", "forge", "mlflow", "artifacts"]]),
     ("scoring", &[CONTRACT]),
     ("backend", &[BELOW_PROCESSES]),
     ("worker", &[BELOW_PROCESSES]),

@@ -9,7 +9,7 @@ use std::{
 
 use artifacts::{Store, VersionLocation};
 use contract::{Environment, LoadedModel, ModelName, Problem};
-use model_server::{Config, ModelServer, find_onnxruntime};
+use model_server::{Config, ModelServer};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use service::{ArtifactSettings, Secret, Shutdown, serve};
@@ -138,7 +138,7 @@ impl Place {
             advertise: url.clone(),
             state_directory: self.state(),
             artifacts: ArtifactSettings::read(&home, self.folder.path()),
-            onnxruntime_library: find_onnxruntime(&python()).await.unwrap(),
+            onnxruntime_library: None,
             python: if self.gated { self.gatekeeper() } else { python() },
             environments_directory: self.folder.path().join("environments"),
             internal_token: Secret::new(TOKEN),

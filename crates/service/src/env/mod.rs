@@ -3,15 +3,19 @@
 //! The process's own environment is read once and never changed.
 
 mod artifacts;
-mod connections;
 mod effective;
 mod file;
 mod secret;
+mod unknown;
 
-use std::{collections::BTreeMap, fmt, io, path::Path, str::FromStr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt, io,
+    path::Path,
+    str::FromStr,
+};
 
 pub use artifacts::{ARTIFACT_SETTINGS, ArtifactSettings};
-pub use connections::{CONNECTION_SETTINGS, Connections, required_secret};
 pub use effective::EffectiveSetting;
 pub use secret::Secret;
 
@@ -74,9 +78,16 @@ impl fmt::Display for SettingsError {
 
 impl std::error::Error for SettingsError {}
 
+/// Values that someone forgot to replace.
+const PLACEHOLDERS: [&str; 5] = ["changeme", "change-me", "default", "password", "insecure"];
+
 /// The settings of this process. An empty value counts as unset.
-#[derive(Clone)]
-pub struct Settings(BTreeMap<String, String>);
+#[derive(Clone, Default)]
+pub struct Settings {
+    values: BTreeMap<String, String>,
+    /// What only the `.env` file names.
+    in_file: BTreeSet<String>,
+}
 
 impl Settings {
     /// Reads the environment and, beneath it, the file at `path` if there is one.
@@ -92,12 +103,15 @@ impl Settings {
         // Variables that are not UTF-8 cannot be ours.
         let own =
             std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        Ok(file.into_iter().chain(own.filter(|(_, value)| !value.is_empty())).collect())
+        let own: BTreeMap<_, _> = own.filter(|(_, value)| !value.is_empty()).collect();
+        let in_file = file.iter().map(|(name, _)| name.clone()).filter(|name| !own.contains_key(name)).collect();
+        let values = file.into_iter().chain(own).collect();
+        Ok(Self { values, in_file })
     }
 
     /// The value of a variable, if it is set.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+        self.values.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
     /// The value of a secret variable, if it is set.
@@ -115,19 +129,43 @@ impl Settings {
     pub fn require<T: FromStr<Err: fmt::Display>>(&self, name: &str) -> Result<T, SettingError> {
         self.parse(name)?.ok_or_else(|| SettingError { name: name.to_owned(), reason: "must be set".to_owned() })
     }
+
+    /// The value of a secret that must be set, and not to what a template had in its place.
+    pub fn require_secret(&self, name: &str) -> Result<Secret, SettingError> {
+        let refused = |reason: &str| SettingError { name: name.to_owned(), reason: reason.to_owned() };
+        let secret = self
+            .secret(name)
+            .ok_or_else(|| refused("must be set, to the same value for all processes; `openssl rand -hex 32` makes one"))?;
+        if PLACEHOLDERS.contains(&secret.expose().to_lowercase().as_str()) {
+            return Err(refused("is a placeholder: `openssl rand -hex 32` makes a secret"));
+        }
+        Ok(secret)
+    }
+
+    /// Sets a variable, whatever it was.
+    pub fn set(&mut self, name: &str, value: impl Into<String>) {
+        self.values.insert(name.to_owned(), value.into());
+    }
+
+    /// Sets a variable that is unset.
+    pub fn fill(&mut self, name: &str, value: impl Into<String>) {
+        if self.get(name).is_none() {
+            self.set(name, value);
+        }
+    }
 }
 
 impl fmt::Debug for Settings {
     /// Names only: any value may be a secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
+        f.debug_set().entries(self.values.keys()).finish()
     }
 }
 
 /// From pairs; later ones win.
 impl FromIterator<(String, String)> for Settings {
     fn from_iter<I: IntoIterator<Item = (String, String)>>(pairs: I) -> Self {
-        Self(pairs.into_iter().collect())
+        Self { values: pairs.into_iter().collect(), in_file: BTreeSet::new() }
     }
 }
 

@@ -10,18 +10,20 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
+use crate::Settings;
+
 /// What is logged: `RUST_LOG`, or the default and why `RUST_LOG` was ignored.
-pub(super) fn filter(default_directive: &str) -> (EnvFilter, Option<ParseError>) {
-    match std::env::var(EnvFilter::DEFAULT_ENV).map(|directives| EnvFilter::try_new(&directives)) {
-        Ok(Ok(filter)) => (filter, None),
-        Ok(Err(error)) => (EnvFilter::new(default_directive), Some(error)),
-        Err(_) => (EnvFilter::new(default_directive), None),
+pub(super) fn filter(default_directive: &str, settings: &Settings) -> (EnvFilter, Option<ParseError>) {
+    match settings.get(EnvFilter::DEFAULT_ENV).map(EnvFilter::try_new) {
+        Some(Ok(filter)) => (filter, None),
+        Some(Err(error)) => (EnvFilter::new(default_directive), Some(error)),
+        None => (EnvFilter::new(default_directive), None),
     }
 }
 
 /// Whether lines are for machines.
-pub(super) fn as_json() -> bool {
-    !io::stderr().is_terminal() || std::env::var("LOG_FORMAT").is_ok_and(|format| format == "json")
+pub(super) fn as_json(settings: &Settings) -> bool {
+    !io::stderr().is_terminal() || settings.get("LOG_FORMAT") == Some("json")
 }
 
 /// Writes lines. The filter decides on events; spans from `INFO` up are always kept, so that a warning names its pipeline

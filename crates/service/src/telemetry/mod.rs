@@ -12,6 +12,8 @@ use std::{
 
 use tracing_subscriber::{layer::SubscriberExt, util::SubscriberInitExt};
 
+use crate::Settings;
+
 pub use context::{continue_trace, current_traceparent, trace_headers};
 pub(crate) use context::{mark_answered, receive_trace};
 pub(crate) use traces::exporting;
@@ -37,7 +39,7 @@ pub struct Telemetry {
 /// `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, as protobuf over HTTP, by a thread of their own; the standard `OTEL_*` variables
 /// hold, and `process` is the service's name unless they give one. They are read from the environment alone, not from a
 /// `.env` file. A collector that is unreachable costs traces and nothing else.
-pub fn init(process: &'static str, default_directive: &str) -> Telemetry {
+pub fn init(process: &'static str, default_directive: &str, settings: &Settings) -> Telemetry {
     static STARTED: AtomicBool = AtomicBool::new(false);
     if STARTED.swap(true, Ordering::Relaxed) {
         return Telemetry::default();
@@ -47,9 +49,9 @@ pub fn init(process: &'static str, default_directive: &str) -> Telemetry {
         Ok(traces) => (traces, None),
         Err(error) => (None, Some(error)),
     };
-    let (filter, ignored) = logs::filter(default_directive);
+    let (filter, ignored) = logs::filter(default_directive, settings);
     let layers = tracing_subscriber::registry().with(traces.as_ref().map(traces::Export::layer));
-    if layers.with(logs::layer(logs::as_json(), filter, io::stderr)).try_init().is_err() {
+    if layers.with(logs::layer(logs::as_json(settings), filter, io::stderr)).try_init().is_err() {
         // Someone else's subscriber is there; it keeps its ways.
         return Telemetry { _traces: None, _upkeep: metrics::Upkeep::start() };
     }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{Check, Secret, Setting, Settings};
+use service::{ArtifactSettings, Check, Secret, Setting, Settings};
 
 const fn setting(name: &'static str, default: &'static str, help: &'static str) -> Setting {
     Setting { name, default, help, secret: false }
@@ -23,9 +23,6 @@ pub const CONNECTION_SETTINGS: &[Setting] = &[
     secret("INTERNAL_TOKEN", "What the processes show each other; `mlsys up` generates one when it is unset"),
 ];
 
-/// Values that someone forgot to replace.
-const PLACEHOLDERS: [&str; 5] = ["changeme", "change-me", "default", "password", "insecure"];
-
 /// Where a process finds the others. Shown without its secrets.
 #[derive(Debug, Clone)]
 pub struct Connections {
@@ -45,6 +42,8 @@ pub struct Connections {
     pub github_token: Option<Secret>,
     /// What the processes show each other.
     pub internal_token: Secret,
+    /// Where all model versions' files are.
+    pub artifacts: ArtifactSettings,
 }
 
 impl Connections {
@@ -60,7 +59,8 @@ impl Connections {
             mlflow_url: check.take(settings.require("MLFLOW_TRACKING_URI")).unwrap_or_default(),
             github_api_url: settings.get("GITHUB_API_URL").unwrap_or("https://api.github.com").to_owned(),
             github_token: settings.secret("GITHUB_TOKEN"),
-            internal_token: required_secret(settings, check, "INTERNAL_TOKEN"),
+            internal_token: check.take(settings.require_secret("INTERNAL_TOKEN")).unwrap_or_else(|| Secret::new("")),
+            artifacts: ArtifactSettings::read(settings, &home),
             home,
         };
         let schemes = |url: &Secret, known: &[&str]| known.iter().any(|scheme| url.expose().starts_with(scheme));
@@ -88,17 +88,6 @@ fn home(settings: &Settings, check: &mut Check) -> PathBuf {
         check.refuse("MLSYS_HOME", error.to_string());
         given.to_owned()
     })
-}
-
-/// A secret that must be set, and not to what a template had in its place.
-pub fn required_secret(settings: &Settings, check: &mut Check, name: &str) -> Secret {
-    let secret = settings.secret(name).unwrap_or_else(|| Secret::new(""));
-    if secret.expose().is_empty() {
-        check.refuse(name, "must be set, to the same value for all processes; `openssl rand -hex 32` makes one");
-    } else if PLACEHOLDERS.contains(&secret.expose().to_lowercase().as_str()) {
-        check.refuse(name, "is a placeholder: `openssl rand -hex 32` makes a secret");
-    }
-    secret
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod faults;
 mod gates;
 mod logs;
 mod models;
+mod settings;
 
 use std::sync::OnceLock;
 

@@ -8,12 +8,13 @@ use std::time::Duration;
 use bus::JobKind;
 use contract::Job;
 use service::telemetry;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::Backend;
 
-/// How often the store is asked when nobody calls.
+/// How often the store is asked when nobody calls: while there is work, and else.
 const SWEEP: Duration = Duration::from_millis(500);
+const IDLE_SWEEP: Duration = Duration::from_secs(2);
 /// How many jobs are sent at once.
 const BATCH: usize = 1000;
 /// How long jobs may gather after some were sent.
@@ -23,54 +24,65 @@ const LOST_AFTER: Duration = Duration::from_secs(3);
 
 /// Runs until the process stops.
 pub(crate) async fn run(backend: &Backend) {
-    let mut ticks = interval(SWEEP);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut trouble = Trouble::default();
     let mut watch = Watch::default();
+    let (mut looked, mut wait) = (Instant::now(), SWEEP);
     loop {
-        let tick = tokio::select! {
-            () = backend.bus.wake.notified() => false,
-            _ = ticks.tick() => true,
+        tokio::select! {
+            () = backend.bus.wake.notified() => wait = SWEEP,
+            () = sleep_until(looked + wait) => {}
             () = backend.process.shutdown.cancelled() => return,
-        };
-        let sent = send_pipelines(backend).await;
-        let watched = match sent {
-            Ok(()) if tick => send_tasks_and_look(backend, &mut watch).await,
-            sent => sent,
-        };
-        trouble.note(watched);
+        }
+        let mut done = send_pipelines(backend).await;
+        // What can wait for a look: pushes come first.
+        if looked.elapsed() >= wait {
+            looked = Instant::now();
+            done = match done {
+                Ok(sent) => send_tasks_and_look(backend, &mut watch).await.map(|found| sent || found),
+                failed => failed,
+            };
+            wait = if matches!(done, Ok(false)) { IDLE_SWEEP } else { SWEEP };
+        }
+        trouble.note(done.map(drop));
     }
 }
 
-/// What can wait for a tick: pushes come first.
-async fn send_tasks_and_look(backend: &Backend, watch: &mut Watch) -> anyhow::Result<()> {
-    send_tasks(backend).await?;
-    watch.look(backend).await
+/// Whether anything waits.
+async fn send_tasks_and_look(backend: &Backend, watch: &mut Watch) -> anyhow::Result<bool> {
+    Ok(send_tasks(backend).await? | watch.look(backend).await?)
 }
 
-async fn send_pipelines(backend: &Backend) -> anyhow::Result<()> {
+/// Whether any was sent.
+async fn send_pipelines(backend: &Backend) -> anyhow::Result<bool> {
+    let mut sent = false;
     loop {
         let unsent = backend.store.pipelines.unsent_jobs(BATCH).await?;
         if unsent.is_empty() {
-            return Ok(());
+            return Ok(sent);
         }
+        sent = true;
         let jobs: Vec<Job> = unsent.iter().copied().map(Job::Pipeline).collect();
         backend.bus.queue.send_all(&jobs).await?;
         backend.store.pipelines.mark_sent(&unsent).await?;
         if unsent.len() < BATCH {
             // In a burst, the next ones come together.
-            tokio::time::sleep(GATHER).await;
-            return Ok(());
+            sleep(GATHER).await;
+            return Ok(sent);
         }
     }
 }
 
-/// Sends the jobs of tasks that are due. Where there are more than a batch, the others follow with the next look.
-async fn send_tasks(backend: &Backend) -> anyhow::Result<()> {
+/// Sends the jobs of tasks that are due; whether there were any. Where there are more than a batch, the others follow with
+/// the next look.
+async fn send_tasks(backend: &Backend) -> anyhow::Result<bool> {
     let unsent = backend.store.tasks.unsent_jobs(BATCH).await?;
+    if unsent.is_empty() {
+        return Ok(false);
+    }
     let jobs: Vec<Job> = unsent.iter().map(|task| Job::Task(task.id)).collect();
     backend.bus.queue.send_all(&jobs).await?;
-    Ok(backend.store.tasks.mark_sent(&unsent).await?)
+    backend.store.tasks.mark_sent(&unsent).await?;
+    Ok(true)
 }
 
 /// Looks whether jobs were lost: pipelines or tasks wait, and none of their jobs does.
@@ -85,7 +97,8 @@ struct Watch {
 struct Waiting(Option<Instant>);
 
 impl Watch {
-    async fn look(&mut self, backend: &Backend) -> anyhow::Result<()> {
+    /// Whether anything waits.
+    async fn look(&mut self, backend: &Backend) -> anyhow::Result<bool> {
         let (pipelines, tasks) = (&backend.store.pipelines, &backend.store.tasks);
         let waiting = backend.bus.queue.waiting(JobKind::Pipelines).await?;
         telemetry::metrics::queue_depth(waiting);
@@ -100,7 +113,7 @@ impl Watch {
             tracing::info!(due, "tasks wait and the queue is empty: their jobs are sent again");
             tasks.resend_all().await?;
         }
-        Ok(())
+        Ok(waiting > 0 || takeable > 0 || due > 0)
     }
 }
 

@@ -22,8 +22,6 @@ use crate::BusError;
 
 /// How long `check` waits.
 const CHECK: Duration = Duration::from_secs(2);
-/// How often an idle worker looks for a job.
-const POLL: Duration = Duration::from_millis(50);
 
 /// Which jobs somebody works on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,12 +13,14 @@ use redis::{RedisError, Script, aio::ConnectionManager};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::debug;
 
-use super::{JobKind, POLL, worker::Crew};
+use super::{JobKind, worker::Crew};
 use crate::{BusError, connection};
 
 /// A worker that was not heard of for three times as long is dead, and its jobs are handed out again.
 const HEARTBEAT: Duration = Duration::from_secs(2);
 const MISSED: usize = 3;
+/// How often an idle worker looks for a job.
+const POLL: Duration = Duration::from_millis(50);
 /// How long sending may take.
 const SEND: Duration = Duration::from_secs(3);
 /// How many jobs are sent by one call. Redis does nothing else meanwhile, and keeps a processor busy: who shares it waits too.

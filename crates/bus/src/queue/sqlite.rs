@@ -1,19 +1,22 @@
 //! The queue in an SQLite file: for one process.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use apalis::{layers::WorkerBuilderExt, prelude::*};
 use apalis_sqlite::{Config, SqliteStorage};
 use contract::Job;
-use futures_util::future::BoxFuture;
+use futures_util::{future::BoxFuture, stream};
 use sqlx::{
     ConnectOptions, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::{
+    sync::Notify,
+    time::{MissedTickBehavior, interval, timeout},
+};
 use tracing::warn;
 
-use super::{JobKind, POLL, worker::Crew};
+use super::{JobKind, worker::Crew};
 use crate::BusError;
 
 /// A worker that was not heard of for twice as long is dead, and its jobs are handed out again.
@@ -24,9 +27,14 @@ const SEND: Duration = Duration::from_secs(3);
 const KEPT_SECONDS: i64 = 3600;
 const PRUNE: Duration = Duration::from_mins(10);
 
+/// How often an idle worker looks for jobs that nobody told it of: those of a worker that failed.
+const LOOK: Duration = Duration::from_secs(2);
+
 #[derive(Debug, Clone)]
 pub(super) struct SqliteQueue {
     pool: SqlitePool,
+    /// Wakes the worker of a kind. All who send are in this process.
+    sent: [Arc<Notify>; JobKind::ALL.len()],
 }
 
 impl SqliteQueue {
@@ -43,7 +51,7 @@ impl SqliteQueue {
         // One connection: who waits, waits here and not in the file's lock.
         let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.map_err(BusError::unavailable)?;
         SqliteStorage::migrations().run(&pool).await.map_err(BusError::unavailable)?;
-        let queue = Self { pool };
+        let queue = Self { pool, sent: Default::default() };
         queue.prune().await?;
         Ok(queue)
     }
@@ -53,7 +61,9 @@ impl SqliteQueue {
         timeout(SEND, self.storage(kind).push_bulk(jobs))
             .await
             .map_err(BusError::unavailable)?
-            .map_err(BusError::unavailable)
+            .map_err(BusError::unavailable)?;
+        self.sent[kind as usize].notify_one();
+        Ok(())
     }
 
     pub(super) async fn waiting(&self, kind: JobKind) -> Result<u64, BusError> {
@@ -76,7 +86,7 @@ impl SqliteQueue {
     {
         let (handlers, watcher) = (crew.clone(), crew.clone());
         let worker = WorkerBuilder::new(name)
-            .backend(self.storage(kind).poll_with_interval(POLL))
+            .backend(self.storage(kind).poll_with_strategy(self.when(kind)))
             .concurrency(crew.concurrency)
             .build(move |job: Job| handlers.clone().handle(job))
             .run_with_ctx(move |worker| watcher.clone().watch(worker));
@@ -84,6 +94,16 @@ impl SqliteQueue {
             ended = worker => ended,
             () = self.prune_often() => Ok(()),
         }
+    }
+
+    /// When a worker looks for a job.
+    fn when(&self, kind: JobKind) -> Strategy {
+        let sent = Arc::clone(&self.sent[kind as usize]);
+        let told = stream::unfold(sent, |sent| async move {
+            sent.notified().await;
+            Some(((), sent))
+        });
+        Strategy::new().stream(Box::pin(told)).interval(LOOK)
     }
 
     fn storage(&self, kind: JobKind) -> SqliteStorage<Job> {

@@ -20,7 +20,7 @@ use tracing::{error, warn};
 pub(super) const RESTART: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 const STEADY: Duration = Duration::from_secs(10);
 /// How often a worker is asked whether it still runs.
-const WATCH: Duration = Duration::from_secs(1);
+const WATCH: Duration = Duration::from_secs(2);
 
 /// The handlers of one `work`, whichever worker fetched their jobs.
 #[derive(Clone)]

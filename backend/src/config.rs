@@ -33,7 +33,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         name: "MODEL_SERVER_URL",
         default: "",
-        help: "backend: where predictions are passed on to; unset: the model-servers that report, in turn",
+        help: "Where predictions are passed on to; unset: in `mlsys up` its own model-server, else the ones that report, in turn",
         secret: false,
     },
 ];

@@ -3,6 +3,7 @@
 //! - `commands`: one file a command.
 //! - `stack`: API, worker, model-server and MLflow in one process, as `up` and `demo` start them.
 //! - `home`: the layout of `MLSYS_HOME`.
+//! - `outbox`: pushes to the local remote, on their way to the API.
 //! - `python`: the platform's own Python environment.
 //! - `settings`: every setting, with its default and meaning.
 //! - `client`: the API, as a client sees it.
@@ -11,6 +12,7 @@
 mod client;
 mod commands;
 mod home;
+mod outbox;
 mod python;
 mod settings;
 mod stack;

@@ -21,7 +21,11 @@ const fn setting(name: &'static str, default: &'static str, help: &'static str) 
 /// What only the command line reads.
 const OWN: &[Setting] = &[
     setting("MLSYS_URL", "", "The API that client commands talk to; unset: the one running under MLSYS_HOME"),
-    setting("MODEL_SERVER_PORT", "8001", "`mlsys up`: the model-server's port; 0 takes a free one"),
+    setting(
+        "MODEL_SERVER_PORT",
+        "8001",
+        "`mlsys up`: the model-server's port, unless MODEL_SERVER_LISTEN names it; 0 takes a free one",
+    ),
     setting("MLFLOW_PORT", "5000", "The port of the MLflow server that `mlsys up` starts; 0 takes a free one"),
 ];
 
@@ -242,14 +246,17 @@ impl Settings {
 
 /// The value; what is wrong with it, once, in `wrong`: several processes read the same settings.
 fn kept<T>(read: Result<T, SettingsError>, wrong: &mut Vec<SettingError>) -> Option<T> {
-    let new = |SettingsError(errors)| {
-        errors.into_iter().for_each(|error| {
-            if !wrong.contains(&error) {
-                wrong.push(error)
+    match read {
+        Ok(value) => Some(value),
+        Err(SettingsError(errors)) => {
+            for error in errors {
+                if !wrong.contains(&error) {
+                    wrong.push(error);
+                }
             }
-        })
-    };
-    read.map_err(new).ok()
+            None
+        }
+    }
 }
 
 /// A setting's value, or its default.

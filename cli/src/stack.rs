@@ -16,8 +16,8 @@ use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
-    commands::Outbox,
     home::{Addresses, Home, HomeLock},
+    outbox::Outbox,
     python,
     settings::{Known, Ports, Processes, Settings},
 };
@@ -175,9 +175,10 @@ impl Sockets {
         let listen = processes.backend.listen;
         let api = bind(listen, "the API", "--port").await?;
         let model_server = bind(processes.model_server.listen, "the model-server", "--model-server-port").await?;
-        let worker = match processes.worker_listens {
-            true => Some(bind(processes.worker.listen, "the worker", "WORKER_PORT").await?),
-            false => None,
+        let worker = if processes.worker_listens {
+            Some(bind(processes.worker.listen, "the worker", "WORKER_PORT").await?)
+        } else {
+            None
         };
         let mlflow_port = match processes.mlflow_port {
             Some(port) => {

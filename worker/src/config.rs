@@ -20,10 +20,18 @@ const fn setting(name: &'static str, default: &'static str, help: &'static str) 
 
 /// What can be set beside [`assembly::CONNECTION_SETTINGS`], in the order the documentation shows.
 pub const SETTINGS: &[Setting] = &[
-    setting("WORKER_PORT", "8002", "worker: the port of its /health, /ready and /metrics; 0 takes a free one"),
+    setting(
+        "WORKER_PORT",
+        "8002",
+        "The port of the worker's /health, /ready and /metrics; 0 takes a free one. In `mlsys up`, only if it is set",
+    ),
     setting("WORKER_CONCURRENCY", "2", "How many pipelines run at the same time"),
     setting("LEASE_SECONDS", "15", "How long a silent worker keeps its pipeline"),
-    setting("SHUTDOWN_GRACE_SECONDS", "30", "worker: how long a phase may go on after SIGTERM before it is handed back"),
+    setting(
+        "SHUTDOWN_GRACE_SECONDS",
+        "30",
+        "How long a phase may go on after SIGTERM before it is handed back; in `mlsys up` 0, unless it is set",
+    ),
     setting("RUNNER_BACKEND", "local", "local: notebooks run on the worker; kubernetes: in one Job each"),
     setting("AUTO_DEPLOY_ON_SUCCESS", "true", "Whether a model that passes its gates is deployed to dev"),
     setting("MIN_ACCURACY_THRESHOLD", "0.70", "The gate of a notebook without GATES: accuracy must reach it"),

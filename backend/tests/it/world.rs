@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
+use assembly::Adapters;
 use axum::{
     Router,
     body::{Body, Bytes},
     http::{HeaderMap, HeaderName, HeaderValue, Method, Request},
 };
-use backend::{Adapters, Backend, Config, Mode};
+use backend::{Backend, Config, Mode};
 use contract::{Environment, ModelName, PipelineId};
-use forge::{GitHub, Host, LocalGit};
+use forge::{GitHub, Hosts, LocalGit};
 use serde_json::{Value, json};
 use service::{Secret, Settings};
 use store::{Lease, Locked, NewDeployment, NewPipeline, Store};

@@ -15,8 +15,6 @@ mod validate;
 
 use std::process::ExitCode;
 
-pub(crate) use hook::Outbox;
-
 use clap::{Parser, Subcommand};
 
 use crate::settings::Settings;

@@ -18,7 +18,10 @@ impl Settings {
         let told = unknown.filter_map(|name| {
             // Read by the library that exports traces, which knows of no file.
             if name.starts_with("OTEL_") {
-                return self.in_file.contains(name).then(|| format!("{name} has no effect in .env: set it in the environment"));
+                return self
+                    .in_file
+                    .contains(name)
+                    .then(|| format!("{name} has no effect in .env: set it in the environment"));
             }
             let meant = nearest(name, known);
             let ours =

@@ -54,8 +54,8 @@ async fn requests_are_counted_by_route_and_never_by_what_clients_make_up() {
 
 #[tokio::test]
 async fn everything_that_is_counted_or_measured_can_be_read_and_has_a_help() {
-    let _telemetry = telemetry::init("test", "error", &Settings::default());
-    let _again = telemetry::init("another", "error", &Settings::default());
+    let _telemetry = telemetry::init("test", "error", &service::Settings::default());
+    let _again = telemetry::init("another", "error", &service::Settings::default());
     metrics::delivery("push", "accepted");
     metrics::delivery("made-up", "rejected");
     metrics::queue_depth(7);

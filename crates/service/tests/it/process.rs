@@ -35,7 +35,7 @@ async fn a_process_serves_until_its_standard_input_ends() {
     if std::env::var_os(ROLE).is_none() {
         return;
     }
-    let _telemetry = telemetry::init("double", "info", &Settings::default());
+    let _telemetry = telemetry::init("double", "info", &service::Settings::default());
     let router = Router::new()
         .route("/trace", get(|| async { telemetry::current_traceparent().unwrap_or_default() }))
         .route("/hop", get(hop))

@@ -257,7 +257,10 @@ fn judge(run: &Run, report: &RunReport) -> Result<(), PhaseError> {
         service::telemetry::metrics::kernel_restarted();
     }
     match &report.outcome {
-        Outcome::Succeeded => Ok(()),
+        Outcome::Exited { cell } if report.after_cell.is_none() => {
+            Err(PhaseError::Fail(format!("the notebook ended itself in cell {cell}, before its mlops:export cell")))
+        }
+        outcome if outcome.is_success() => Ok(()),
         Outcome::Cancelled { .. } => Err(run.stop_error()),
         outcome => Err(PhaseError::fail(outcome)),
     }

@@ -36,7 +36,7 @@ pub(crate) struct Args {
     /// A parameter, as NAME=VALUE; VALUE is JSON, or else text
     #[arg(short, long = "parameter", value_parser = parameter)]
     parameters: Vec<(String, Value)>,
-    /// Package the model too: signature, ONNX twin and its proof
+    /// Package the model too: signature, converted and verified
     #[arg(long)]
     package: bool,
     /// Where the packaged model goes; a new folder

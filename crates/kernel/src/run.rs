@@ -190,7 +190,7 @@ impl Run<'_> {
         };
         self.progress.time_in_cells += began.elapsed();
         let flow = match ended {
-            Ended::Replied(reply) => judge(&reply, step.index, may_raise),
+            Ended::Replied(reply) => after_reply(&reply, step.index, may_raise),
             ended => Break(self.failure(ended, step.index)),
         };
         self.recording.end(match &flow {
@@ -289,7 +289,7 @@ impl Run<'_> {
 }
 
 /// What a cell's reply means for the run.
-fn judge(reply: &Message, cell: usize, may_raise: bool) -> ControlFlow<Outcome> {
+fn after_reply(reply: &Message, cell: usize, may_raise: bool) -> ControlFlow<Outcome> {
     let asks_exit = |item: &Value| item.get("source").and_then(Value::as_str) == Some("ask_exit");
     if reply.text("status") == "ok" {
         let payload = reply.content.get("payload").and_then(Value::as_array);

@@ -71,34 +71,34 @@ impl WebhookState {
 
 /// What was found out about a webhook.
 #[derive(Debug, Clone)]
-struct Standing {
+struct HookState {
     state: WebhookState,
     detail: String,
 }
 
 /// What was found out lately.
 #[derive(Debug, Default)]
-pub(crate) struct KnownHooks(Mutex<HashMap<RepoName, (Timestamp, Standing)>>);
+pub(crate) struct KnownHooks(Mutex<HashMap<RepoName, (Timestamp, HookState)>>);
 
 impl KnownHooks {
     /// What is known of a repository's webhook, without asking.
     pub(crate) fn known(&self, repo: &RepoName, last_delivery: Option<Timestamp>, base: &str) -> Webhook {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(repo).cloned();
-        let standing = match (known, last_delivery) {
+        let found = match (known, last_delivery) {
             _ if repo.is_local() => local(),
-            (Some((asked, standing)), delivered) if delivered.is_none_or(|delivered| delivered < asked) => standing,
-            (_, Some(_)) => Standing::new(WebhookState::Installed, "GitHub sends pushes to this address."),
-            _ => Standing::new(WebhookState::Unknown, "GitHub has not been asked since mlsys was started."),
+            (Some((asked, found)), delivered) if delivered.is_none_or(|delivered| delivered < asked) => found,
+            (_, Some(_)) => HookState::new(WebhookState::Installed, "GitHub sends pushes to this address."),
+            _ => HookState::new(WebhookState::Unknown, "GitHub has not been asked since mlsys was started."),
         };
-        standing.webhook(base)
+        found.webhook(base)
     }
 
-    fn remember(&self, repo: &RepoName, standing: &Standing) {
+    fn remember(&self, repo: &RepoName, found: &HookState) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= MOST {
             known.clear();
         }
-        known.insert(repo.clone(), (Timestamp::now(), standing.clone()));
+        known.insert(repo.clone(), (Timestamp::now(), found.clone()));
     }
 }
 
@@ -111,44 +111,44 @@ pub(crate) fn base(backend: &Backend, headers: &HeaderMap) -> String {
 /// Asks whether the webhook is there.
 pub(crate) async fn look(backend: &Backend, repo: &RepoName, base: &str) -> Webhook {
     let Host::GitHub(github) = backend.host(repo) else { return local().webhook(base) };
-    let standing = match unreachable(backend) {
-        Some(standing) => standing,
+    let found = match unreachable(backend) {
+        Some(found) => found,
         None => match in_time(github.has_webhook(repo, &format!("{base}{PATH}"))).await {
-            Ok(true) => Standing::new(WebhookState::Installed, "GitHub sends pushes to this address."),
-            Ok(false) => Standing::new(WebhookState::Addable, "There is none yet. mlsys adds it with the repository."),
-            Err(error) => Standing::from(error),
+            Ok(true) => HookState::new(WebhookState::Installed, "GitHub sends pushes to this address."),
+            Ok(false) => HookState::new(WebhookState::Addable, "There is none yet. mlsys adds it with the repository."),
+            Err(error) => HookState::from(error),
         },
     };
-    standing.webhook(base)
+    found.webhook(base)
 }
 
 /// Adds the webhook, or sets it right, where the token may.
 pub(crate) async fn install(backend: &Backend, repo: &RepoName, base: &str) {
     let Host::GitHub(github) = backend.host(repo) else { return };
-    let standing = if let Some(standing) = unreachable(backend) {
-        standing
+    let found = if let Some(found) = unreachable(backend) {
+        found
     } else {
         let secret = backend.config.webhook_secret.expose();
         match in_time(github.install_webhook(repo, &format!("{base}{PATH}"), secret)).await {
-            Ok(()) => Standing::new(WebhookState::Installed, "GitHub sends pushes to this address."),
+            Ok(()) => HookState::new(WebhookState::Installed, "GitHub sends pushes to this address."),
             Err(error) => {
                 tracing::warn!(%repo, %error, "the webhook could not be set up");
-                Standing::from(error)
+                HookState::from(error)
             }
         }
     };
-    backend.repos.hooks.remember(repo, &standing);
+    backend.repos.hooks.remember(repo, &found);
 }
 
 /// GitHub refuses addresses that only this machine knows.
-fn unreachable(backend: &Backend) -> Option<Standing> {
+fn unreachable(backend: &Backend) -> Option<HookState> {
     let detail = "FRONTEND_URL is not set, so mlsys does not know at which address GitHub reaches it. Set it and start mlsys \
         again, or add the webhook by hand with an address that GitHub reaches.";
-    backend.config.public_url.is_none().then(|| Standing::new(WebhookState::Manual, detail))
+    backend.config.public_url.is_none().then(|| HookState::new(WebhookState::Manual, detail))
 }
 
-fn local() -> Standing {
-    Standing::new(WebhookState::Local, "Pushes come in by mlsys's own git remote: there is nothing to set up.")
+fn local() -> HookState {
+    HookState::new(WebhookState::Local, "Pushes come in by mlsys's own git remote: there is nothing to set up.")
 }
 
 async fn in_time<T>(answer: impl Future<Output = Result<T, ForgeError>>) -> Result<T, ForgeError> {
@@ -156,7 +156,7 @@ async fn in_time<T>(answer: impl Future<Output = Result<T, ForgeError>>) -> Resu
     timeout(PATIENCE, answer).await.unwrap_or_else(|_| Err(late()))
 }
 
-impl Standing {
+impl HookState {
     fn new(state: WebhookState, detail: impl Into<String>) -> Self {
         Self { state, detail: detail.into() }
     }
@@ -174,7 +174,7 @@ impl Standing {
     }
 }
 
-impl From<ForgeError> for Standing {
+impl From<ForgeError> for HookState {
     fn from(error: ForgeError) -> Self {
         let state = match &error {
             ForgeError::NotFound(_) | ForgeError::Forbidden(_) | ForgeError::Git(_) => WebhookState::Manual,

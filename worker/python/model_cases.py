@@ -124,7 +124,7 @@ REGRESSORS = {
     ),
 }
 KNOWN_TEXT = {"handle_unknown": "use_encoded_value", "unknown_value": -1}
-# Name: (model, rows, target, whether a twin is proven).
+# Name: (model, rows, target, whether it is converted).
 SPECIAL = {
     "min_max": (lambda: make_pipeline(MinMaxScaler(), logistic()), "frame", "binary", True),
     "pca_forest": (
@@ -215,14 +215,14 @@ SPECIAL = {
 def cases():
     for name, make in {**CLASSIFIERS, **REGRESSORS}.items():
         kind = "value" if name in REGRESSORS else "binary"
-        twin = None if name == "svc" else True  # its conversion knows float32 only: proven on some data and not on other
-        yield f"{name}-frame", make, "frame", kind, twin
-        yield f"{name}-array", make, "array", kind, twin
-        yield f"{name}-columns", lambda make=make: behind_columns(make()), "mixed", kind, twin
-        if name in CLASSIFIERS and name not in ("xgboost", "svc"):  # whole labels only; proven on some data and not on other
+        converted = None if name == "svc" else True  # its conversion knows float32 only: verified on some data and not on other
+        yield f"{name}-frame", make, "frame", kind, converted
+        yield f"{name}-array", make, "array", kind, converted
+        yield f"{name}-columns", lambda make=make: behind_columns(make()), "mixed", kind, converted
+        if name in CLASSIFIERS and name not in ("xgboost", "svc"):  # whole labels only; verified on some data and not on other
             yield f"{name}-labels", make, "frame", "labels", True
-    for name, (make, rows, kind, twin) in SPECIAL.items():
-        yield name, make, rows, kind, twin
+    for name, (make, rows, kind, converted) in SPECIAL.items():
+        yield name, make, rows, kind, converted
 
 
 def data(rows, kind, seed, count):

@@ -67,9 +67,9 @@ def as_request(signature, rows):
     return {"id": 1, "columns": json.loads(json.dumps(columns, default=lambda value: value.item()))}
 
 
-def by_twin(directory, manifest, request):
-    """The twin's outputs on rows fed as the Rust server feeds them."""
-    twin, options = manifest["onnx"], onnxruntime.SessionOptions()
+def by_converted(directory, manifest, request):
+    """The converted model's outputs on rows fed as the Rust server feeds them."""
+    converted, options = manifest["onnx"], onnxruntime.SessionOptions()
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(str(directory / "model.onnx"), options)
     types = {"tensor(float)": "float32", "tensor(double)": "float64", "tensor(int64)": "int64", "tensor(bool)": "bool"}
@@ -78,15 +78,15 @@ def by_twin(directory, manifest, request):
     else:
         columns = request["columns"]
         absent = [
-            float("nan") if c["type"] != "string" else twin["missing_string"] for c in manifest["signature"]["columns"]
+            float("nan") if c["type"] != "string" else converted["missing_string"] for c in manifest["signature"]["columns"]
         ]
         columns = {n: [m if v is None else v for v in vs] for (n, vs), m in zip(columns.items(), absent, strict=True)}
-        matrix = np.array(list(columns.values()), float).T if twin["layout"] == "matrix" else None
-    if twin["layout"] == "matrix":
+        matrix = np.array(list(columns.values()), float).T if converted["layout"] == "matrix" else None
+    if converted["layout"] == "matrix":
         fed = {i.name: matrix.astype(types[i.type]) for i in session.get_inputs()}
     else:
         fed = {i.name: np.array(columns[i.name], types.get(i.type, object)).reshape(-1, 1) for i in session.get_inputs()}
-    wanted = [name for name in (twin["output"], twin["probabilities"]) if name]
+    wanted = [name for name in (converted["output"], converted["probabilities"]) if name]
     return session.run(wanted, fed)
 
 
@@ -117,7 +117,7 @@ class EveryModel(unittest.TestCase):
         temporary = tempfile.TemporaryDirectory()
         cls.addClassCleanup(temporary.cleanup)
         cls.root, cls.models = Path(temporary.name), {}
-        for name, make, rows, kind, twin in cases():
+        for name, make, rows, kind, converted in cases():
             X, y = data(rows, kind, 1, 500)
             model = make().fit(X, y)
             result = package(cls.root / name, model, {"X_train": X, "y_train": y, "unrelated": "…"})
@@ -134,7 +134,7 @@ class EveryModel(unittest.TestCase):
                     }
                 )
             (cls.root / name / "request.pkl").write_bytes(pickle.dumps((asked, request)))
-            cls.models[name] = (model, unseen, request, result, twin)
+            cls.models[name] = (model, unseen, request, result, converted)
         subprocess.run([sys.executable, "-W", "ignore", __file__, "--load", str(cls.root)], check=True, timeout=300)
         cls.answers = json.loads((cls.root / "answers.json").read_text())
 
@@ -163,20 +163,20 @@ class EveryModel(unittest.TestCase):
                 if "probabilities" in served:
                     self.same(served["probabilities"], model.predict_proba(unseen))
 
-    def test_a_twin_is_proven_for_every_model_that_should_have_one(self):
-        for name, (_, _, _, result, twin) in self.models.items():
+    def test_every_model_that_should_be_converted_is(self):
+        for name, (_, _, _, result, converted) in self.models.items():
             with self.subTest(name):
                 manifest = result["manifest"]
-                twin = manifest["flavour"] == "onnx" if twin is None else twin
-                self.assertEqual(manifest["flavour"], "onnx" if twin else "python", manifest["onnx_reason"])
-                self.assertEqual(manifest["onnx_reason"] is None, twin)
+                converted = manifest["flavour"] == "onnx" if converted is None else converted
+                self.assertEqual(manifest["flavour"], "onnx" if converted else "python", manifest["onnx_reason"])
+                self.assertEqual(manifest["onnx_reason"] is None, converted)
 
-    def test_twins_predict_what_scikit_learn_does(self):
+    def test_converted_models_predict_what_scikit_learn_does(self):
         for name, (model, unseen, request, result, _) in self.models.items():
             with self.subTest(name):
                 if result["manifest"]["flavour"] != "onnx":
                     continue
-                outputs = by_twin(self.root / name, result["manifest"], request)
+                outputs = by_converted(self.root / name, result["manifest"], request)
                 expected = np.asarray(model.predict(unseen))
                 if expected.dtype.kind == "f":
                     got = outputs[0].reshape(expected.shape)
@@ -194,7 +194,7 @@ class EveryModel(unittest.TestCase):
             with self.subTest(name):
                 model, _, _, result, _ = self.models[f"{name}-array"]
                 request = as_request(result["manifest"]["signature"], rows)
-                (got,) = by_twin(self.root / f"{name}-array", result["manifest"], request)
+                (got,) = by_converted(self.root / f"{name}-array", result["manifest"], request)
                 np.testing.assert_allclose(got.ravel(), model.predict(rows), rtol=1e-7, atol=1e-9)
 
     def test_manifests_are_strict_and_their_examples_are_answered(self):
@@ -280,11 +280,11 @@ class Packaging(unittest.TestCase):
         manifest = package(self.root / "m", model.fit(self.X, self.y), {"X": self.X})["manifest"]
         self.assertEqual([c["name"] for c in manifest["signature"]["columns"] if c["nullable"]], ["a"])
 
-    def test_without_rows_there_is_a_signature_and_no_twin(self):
+    def test_without_rows_there_is_a_signature_and_no_converted_model(self):
         X, y = data("mixed", "binary", 1, 300)
         manifest = package(self.root / "m", behind_columns(logistic()).fit(X, y), {})["manifest"]
         self.assertEqual([c["type"] for c in manifest["signature"]["columns"]], ["double"] * 3 + ["string"] * 2)
-        self.assertEqual((manifest["flavour"], manifest["onnx_reason"]), ("python", "there are no rows to prove a twin on"))
+        self.assertEqual((manifest["flavour"], manifest["onnx_reason"]), ("python", "there are no rows to verify a converted model on"))
 
     def test_code_of_the_repository_travels_inside_the_pickle(self):
         (self.root / "own_steps.py").write_text("def double(X):\n    return X * 2\n")

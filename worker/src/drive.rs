@@ -15,7 +15,7 @@ use crate::{
     Worker,
     error::PhaseError,
     log::PipelineLog,
-    phases, pods,
+    phases,
     run::{Run, Stop},
 };
 
@@ -40,26 +40,6 @@ pub(crate) enum Next {
     Continue(serde_json::Value),
     /// The pipeline's end.
     Finish(serde_json::Value, End),
-}
-
-/// Works on pipelines until there is none to take: a job only says that there is work, and the store says which
-/// pipeline is next. Every outcome is recorded in the store; nothing is returned, because the queue has nothing left to
-/// decide.
-pub(crate) async fn work_off(worker: &Worker, shutdown: &CancellationToken) {
-    while !shutdown.is_cancelled() {
-        match worker.store.pipelines.take_next(&worker.config.name, worker.config.tuning.lease).await {
-            Ok(Some(lease)) => match &worker.pods {
-                Some(pods) => pods::pipeline(worker, pods, lease, shutdown).await,
-                None => pipeline(worker, lease, shutdown, None).await,
-            },
-            Ok(None) => return,
-            Err(error) => {
-                // The dispatcher sends another job when the store is back.
-                tracing::warn!(%error, "no pipeline could be taken");
-                return;
-            }
-        }
-    }
 }
 
 /// How a pipeline ends that is not to be carried on: its status, and the reason.

@@ -49,7 +49,7 @@ impl From<MlflowError> for PhaseError {
     fn from(error: MlflowError) -> Self {
         match error {
             MlflowError::Unavailable { .. } => Self::retry(error),
-            other => Self::Fail(format!("MLflow: {other}")),
+            other => Self::fail(other),
         }
     }
 }

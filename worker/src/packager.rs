@@ -59,7 +59,7 @@ const SOURCES: [(&str, &str); 15] = [
     ("mlsys_packager.mlmodel", include_str!("../python/mlsys_packager/mlmodel.py")),
     ("mlsys_packager.operators", include_str!("../python/mlsys_packager/operators.py")),
     ("mlsys_packager.pickles", include_str!("../python/mlsys_packager/pickles.py")),
-    ("mlsys_packager.proof", include_str!("../python/mlsys_packager/proof.py")),
+    ("mlsys_packager.verify", include_str!("../python/mlsys_packager/verify.py")),
     ("mlsys_packager.schema", include_str!("../python/mlsys_packager/schema.py")),
     ("mlsys_packager.trees", include_str!("../python/mlsys_packager/trees.py")),
 ];

@@ -96,7 +96,7 @@ impl Worker {
             let (worker, token) = (worker.clone(), token.clone());
             Box::pin(async move {
                 match job {
-                    Job::Pipeline(_) => drive::work_off(&worker, &token).await,
+                    Job::Pipeline(_) => work_off(&worker, &token).await,
                     Job::Task(id) => tasks::work(&worker, id, &token).await,
                 }
             })
@@ -144,5 +144,25 @@ impl Worker {
     /// This process's folder of working folders.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
+    }
+}
+
+/// Works on pipelines until there is none to take: a job only says that there is work, and the store says which
+/// pipeline is next. Every outcome is recorded in the store; nothing is returned, because the queue has nothing left to
+/// decide.
+async fn work_off(worker: &Worker, shutdown: &CancellationToken) {
+    while !shutdown.is_cancelled() {
+        match worker.store.pipelines.take_next(&worker.config.name, worker.config.tuning.lease).await {
+            Ok(Some(lease)) => match &worker.pods {
+                Some(pods) => pods::pipeline(worker, pods, lease, shutdown).await,
+                None => drive::pipeline(worker, lease, shutdown, None).await,
+            },
+            Ok(None) => return,
+            Err(error) => {
+                // The dispatcher sends another job when the store is back.
+                tracing::warn!(%error, "no pipeline could be taken");
+                return;
+            }
+        }
     }
 }

@@ -83,6 +83,7 @@ async fn a_check_says_why_a_repository_cannot_be_read() {
     }
     for (wrong, code) in [
         (json!({ "full_name": "octocat/absent", "notebook_glob": "[" }), "bad_glob"),
+        (json!({ "full_name": "octocat/absent", "branch": "main,[" }), "bad_glob"),
         (json!({ "full_name": "octocat/absent", "branch": " " }), "bad_branch"),
     ] {
         let (status, problem) = post(&world, "/api/repos/check", wrong).await;
@@ -185,6 +186,7 @@ async fn settings_that_cannot_be_are_refused_and_change_nothing() {
         (json!({ "branch": "  " }), 400, "bad_branch"),
         (json!({ "branch": " , ," }), 400, "bad_branch"),
         (json!({ "notebook_glob": "[" }), 400, "bad_glob"),
+        (json!({ "branch": "[" }), 400, "bad_glob"),
         (json!({ "branch": 7 }), 422, "bad_request"),
         (json!({ "unknown": 7 }), 422, "bad_request"),
     ];

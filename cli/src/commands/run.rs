@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, bail};
 use contract::{NewLine, Phase, Stream};
 use jiff::Timestamp;
-use kernel::{AfterCell, EventSink, Kernel, KernelSpec, NotebookFile, Outcome, RunReport, RunRequest};
+use kernel::{AfterCell, EventSink, Kernel, KernelSpec, NotebookFile, RunReport, RunRequest};
 use pipeline::{Contract, Verdict};
 use serde_json::{Value, json};
 use service::Shutdown;
@@ -36,7 +36,7 @@ pub(crate) struct Args {
     /// A parameter, as NAME=VALUE; VALUE is JSON, or else text
     #[arg(short, long = "parameter", value_parser = parameter)]
     parameters: Vec<(String, Value)>,
-    /// Package the model too: signature, ONNX twin and its proof
+    /// Package the model too: signature, converted and verified
     #[arg(long)]
     package: bool,
     /// Where the packaged model goes; a new folder
@@ -214,7 +214,7 @@ struct Told<'a> {
 impl Told<'_> {
     fn tell(&self, args: &Args, settings: &Settings) -> anyhow::Result<ExitCode> {
         let report = self.report;
-        let succeeded = matches!(report.outcome, Outcome::Succeeded);
+        let succeeded = report.outcome.is_success();
         let packaged: Option<packager::Answer> = match &report.after_cell {
             Some(Ok(answer)) => Some(serde_json::from_value(answer.clone()).context("the packager's answer")?),
             Some(Err(error)) => Some(packager::Answer::Error { error: error.clone() }),

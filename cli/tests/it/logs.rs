@@ -8,7 +8,7 @@ use testkit::{Notebook, Project};
 use crate::mlsys;
 
 fn in_order(lines: &[LogLine], after: u64) {
-    assert!(lines.iter().zip(after + 1..).all(|(line, seq)| line.seq == seq), "a gap or a twin");
+    assert!(lines.iter().zip(after + 1..).all(|(line, seq)| line.seq == seq), "a gap or a repetition");
 }
 
 #[tokio::test(flavor = "multi_thread")]

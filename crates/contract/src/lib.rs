@@ -22,8 +22,8 @@ pub use id::{CommitSha, IdError, ModelName, PipelineId, RepoName, TaskId};
 pub use job::Job;
 pub use log::{LogEnd, LogFrame, LogLine, NewLine, Stream};
 pub use manifest::{
-    Column, ColumnType, ExampleInputs, ExampleRows, Flavour, InputExample, MANIFEST_FILE, MODEL_FILE, ModelFile,
-    ModelManifest, ONNX_FILE, OnnxLayout, OnnxTwin, Signature, Task, TensorSpec, is_sha256,
+    Column, ColumnType, ConvertedModel, ExampleInputs, ExampleRows, Flavour, InputExample, MANIFEST_FILE, MODEL_FILE,
+    ModelFile, ModelManifest, ONNX_FILE, OnnxLayout, Signature, Task, TensorSpec, is_sha256,
 };
 pub use parameter::{Parameter, ParameterType};
 pub use pipeline::{Phase, PhaseRecord, PhaseStatus, PipelineRecord, PipelineStatus};

@@ -11,7 +11,7 @@ use crate::ModelName;
 pub const MANIFEST_FILE: &str = "metadata.json";
 /// The pickled estimator's file name.
 pub const MODEL_FILE: &str = "model.pkl";
-/// The ONNX twin's file name.
+/// The converted model's file name.
 pub const ONNX_FILE: &str = "model.onnx";
 
 /// A packaged model.
@@ -33,11 +33,11 @@ pub struct ModelManifest {
     pub signature: Signature,
     /// What computes its predictions.
     pub flavour: Flavour,
-    /// The proven twin, when there is one.
+    /// The converted model, when one is verified.
     #[serde(default)]
     #[schema(required)]
-    pub onnx: Option<OnnxTwin>,
-    /// Why there is no proven twin, when there is none.
+    pub onnx: Option<ConvertedModel>,
+    /// Why there is no converted model, when there is none.
     #[serde(default)]
     #[schema(required)]
     pub onnx_reason: Option<String>,
@@ -167,11 +167,10 @@ pub struct TensorSpec {
     pub shape: Vec<i64>,
 }
 
-/// How the proven ONNX twin is fed and read.
+/// How the converted model is fed and read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-#[schema(as = OnnxProof)]
-pub struct OnnxTwin {
-    /// The conversion that was proven, for people.
+pub struct ConvertedModel {
+    /// The conversion that was verified, for people.
     pub variant: String,
     /// How rows become the graph's inputs.
     pub layout: OnnxLayout,
@@ -183,8 +182,9 @@ pub struct OnnxTwin {
     /// What stands for a missing text value in the graph.
     #[serde(default)]
     pub missing_string: Option<String>,
-    /// How many rows the twin was proven on.
-    pub rows_proven: u64,
+    /// How many rows it was verified on. Earlier versions wrote `rows_proven`.
+    #[serde(alias = "rows_proven")]
+    pub rows_verified: u64,
     /// The largest difference seen there: absolute in probabilities, relative in regressions.
     pub max_difference: f64,
 }
@@ -212,4 +212,16 @@ pub struct ModelFile {
 /// Whether a string is a SHA-256 digest in lower-case hex.
 pub fn is_sha256(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ConvertedModel;
+
+    #[test]
+    fn a_manifest_of_an_earlier_version_is_read() {
+        let earlier = r#"{"variant": "double columns", "layout": "columns", "output": "label", "rows_proven": 7, "max_difference": 0.0}"#;
+        let converted: ConvertedModel = serde_json::from_str(earlier).expect("an earlier manifest");
+        assert_eq!(converted.rows_verified, 7);
+    }
 }

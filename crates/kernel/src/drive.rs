@@ -22,6 +22,8 @@ const TRAILING: Duration = Duration::from_secs(5);
 const TRAILING_MUTE: Duration = Duration::from_millis(200);
 /// The last broadcast of a kernel that ends by `os._exit`; it waits for our answer.
 const LEAVING: &str = "leaving";
+/// The launcher's own broadcast after each request, also where the kernel's replies and statuses get lost.
+const DONE: &str = "done";
 const TICK: Duration = Duration::from_secs(1);
 
 /// Sees what comes while a request runs. Must not block: broadcasts wait meanwhile.
@@ -72,6 +74,8 @@ pub(crate) enum Ended {
     Stopped { why: Stop, kernel_lives: bool },
     /// The kernel's process ended.
     Died(DeathCause),
+    /// The kernel is done with it, or said that it is idle, and no reply came.
+    NoReply,
     /// The connection broke while the kernel lived. It is killed then.
     Broken(KernelError),
 }
@@ -80,7 +84,7 @@ pub(crate) enum Ended {
 pub(crate) async fn drive(kernel: &mut Kernel, request: &str, limits: Limits<'_>, observer: &mut dyn Observer) -> Ended {
     let (mut deadline, at_deadline) = limits.first(Instant::now());
     let mut stop = None;
-    let mut progress = Progress { request, idle: false, reply: None, latest: Instant::now() };
+    let mut progress = Progress { request, idle: false, done: false, reply: None, latest: Instant::now() };
     let mut ticks = interval_at(Instant::now() + TICK, TICK);
     loop {
         tokio::select! {
@@ -110,24 +114,27 @@ pub(crate) async fn drive(kernel: &mut Kernel, request: &str, limits: Limits<'_>
                 if let Some(why) = stop {
                     return Ended::Stopped { why, kernel_lives: true };
                 }
-                let Some(reply) = progress.reply else { return Ended::Broken(KernelError::NoReply) };
-                if !std::mem::replace(&mut kernel.mute, true) {
-                    observer.mute();
-                }
+                let Some(reply) = progress.reply else { return Ended::NoReply };
+                mute(kernel, observer);
                 return Ended::Replied(reply);
             }
             _ = ticks.tick() => observer.tick(),
         }
         if let Some(reply) = progress.finished() {
+            if !progress.idle {
+                mute(kernel, observer);
+            }
             return stop.map_or(Ended::Replied(reply), |why| Ended::Stopped { why, kernel_lives: true });
         }
     }
 }
 
-/// A request is over when its reply and its idle status are both there, in whatever order.
+/// A request is over when its reply and its idle status are both there, in whatever order. Where the notebook has broken
+/// what sends either, the launcher still says that the kernel is done with it.
 struct Progress<'a> {
     request: &'a str,
     idle: bool,
+    done: bool,
     reply: Option<Message>,
     /// When the latest message came.
     latest: Instant,
@@ -137,6 +144,7 @@ impl Progress<'_> {
     fn take(&mut self, incoming: Incoming, observer: &mut dyn Observer) {
         self.latest = Instant::now();
         match incoming {
+            Incoming::Broadcast(message) if message.kind == DONE => self.done |= message.parent == self.request,
             Incoming::Broadcast(mut message) => {
                 let idle = message.kind == "status" && message.text("execution_state") == "idle";
                 self.idle |= idle && message.parent == self.request;
@@ -151,13 +159,20 @@ impl Progress<'_> {
         }
     }
 
-    /// Whether one of its two ends is here.
+    /// Whether one of its ends is here.
     fn ends(&self) -> bool {
-        self.idle || self.reply.is_some()
+        self.idle || self.done || self.reply.is_some()
     }
 
     fn finished(&mut self) -> Option<Message> {
-        if self.idle { self.reply.take() } else { None }
+        if self.idle || self.done { self.reply.take() } else { None }
+    }
+}
+
+/// The kernel's broadcasts have stopped, which is said once.
+fn mute(kernel: &mut Kernel, observer: &mut dyn Observer) {
+    if !std::mem::replace(&mut kernel.mute, true) {
+        observer.mute();
     }
 }
 

@@ -36,9 +36,6 @@ pub enum KernelError {
     /// The kernel's private files cannot be written.
     #[error("cannot write the kernel's private files: {0}; check free space and rights of the temporary directory")]
     Files(#[from] io::Error),
-    /// The kernel went on without an answer to a request.
-    #[error("the kernel gave no answer to the cell; does the notebook replace or close parts of the kernel?")]
-    NoReply,
     /// The connection to a living kernel broke.
     #[error("the connection to the kernel broke: {0}")]
     Wire(String),

@@ -9,8 +9,13 @@ use crate::KernelError;
 /// How the run of a notebook ended. Cells are named by their index, from 0, in the notebook that was given.
 #[derive(Debug)]
 pub enum Outcome {
-    /// Every cell ran, or the notebook ended itself with `sys.exit(0)`.
+    /// Every cell ran.
     Succeeded,
+    /// The notebook ended itself, as with `sys.exit(0)`, which is no error.
+    Exited {
+        /// The cell.
+        cell: usize,
+    },
     /// A cell raised an exception.
     CellError {
         /// The cell.
@@ -54,6 +59,11 @@ pub enum Outcome {
         /// The most memory seen, in bytes.
         peak: Option<u64>,
     },
+    /// The kernel ran a cell and did not tell how it ended.
+    NoReply {
+        /// The cell.
+        cell: usize,
+    },
     /// The run was cancelled.
     Cancelled {
         /// The cell that ran then, if one had started.
@@ -64,6 +74,11 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Whether nothing went wrong.
+    pub fn is_success(&self) -> bool {
+        matches!(self, Self::Succeeded | Self::Exited { .. })
+    }
+
     /// The cell the outcome names, from 0.
     pub fn cell(&self) -> Option<usize> {
         match self {
@@ -71,7 +86,9 @@ impl Outcome {
             | Self::CellTimeout { cell, .. }
             | Self::RunTimeout { cell, .. }
             | Self::OutOfMemory { cell, .. }
-            | Self::Died { cell, .. } => Some(*cell),
+            | Self::Died { cell, .. }
+            | Self::NoReply { cell }
+            | Self::Exited { cell } => Some(*cell),
             Self::Cancelled { cell } => *cell,
             Self::Succeeded | Self::Broken(_) => None,
         }
@@ -80,12 +97,13 @@ impl Outcome {
     /// A class name in the manner of Python's exceptions, for the notebook's error output.
     pub(crate) fn ename(&self) -> &str {
         match self {
-            Self::Succeeded => "",
+            Self::Succeeded | Self::Exited { .. } => "",
             Self::CellError { ename, .. } => ename,
             Self::CellTimeout { .. } => "CellTimeout",
             Self::RunTimeout { .. } => "RunTimeout",
             Self::OutOfMemory { .. } => "OutOfMemory",
             Self::Died { .. } => "KernelDied",
+            Self::NoReply { .. } => "NoReply",
             Self::Cancelled { .. } => "Cancelled",
             Self::Broken(_) => "KernelError",
         }
@@ -96,8 +114,14 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Succeeded => f.write_str("the notebook ran to its end"),
-            Self::CellError { cell, ename, evalue, .. } if evalue.is_empty() => write!(f, "cell {cell} raised {ename}"),
-            Self::CellError { cell, ename, evalue, .. } => write!(f, "cell {cell} raised {ename}: {}", brief(evalue)),
+            Self::Exited { cell } => write!(f, "the notebook ended itself in cell {cell}"),
+            Self::CellError { cell, ename, evalue, .. } => {
+                let (mut message, hint) = (brief(evalue), hint(ename).unwrap_or_default());
+                if !hint.is_empty() {
+                    message.truncate(message.trim_end_matches('.').len());
+                }
+                write!(f, "cell {cell} raised {ename}{}{message}{hint}", if message.is_empty() { "" } else { ": " })
+            }
             Self::CellTimeout { cell, after } => {
                 write!(f, "cell {cell} ran for longer than {}; make it faster or raise TIMEOUT_SECONDS", Seconds(*after))
             }
@@ -123,10 +147,28 @@ impl fmt::Display for Outcome {
                 write!(f, "the kernel died in cell {cell}: {exit}")?;
                 peak.map_or(Ok(()), |peak| write!(f, "; it had taken {} of memory", Bytes(peak)))
             }
+            Self::NoReply { cell } => {
+                write!(
+                    f,
+                    "the kernel gave no answer to cell {cell}; does the notebook replace or close parts of the kernel?"
+                )
+            }
             Self::Cancelled { cell: Some(cell) } => write!(f, "cancelled in cell {cell}"),
             Self::Cancelled { cell: None } => f.write_str("cancelled before the first cell"),
             Self::Broken(error) => error.fmt(f),
         }
+    }
+}
+
+/// What helps against an exception that means something else in a pipeline than on somebody's own machine.
+fn hint(ename: &str) -> Option<&'static str> {
+    match ename {
+        "ModuleNotFoundError" => {
+            Some("; name its package in requirements.txt, pyproject.toml or a `# /// script` block, or commit its file")
+        }
+        "FileNotFoundError" => Some("; commit the file, and name it by its path from the notebook's folder"),
+        "StdinNotImplementedError" => Some("; nobody can answer in a pipeline, so make it a parameter"),
+        _ => None,
     }
 }
 

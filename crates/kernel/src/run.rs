@@ -22,6 +22,8 @@ use crate::{
     wire::Message,
 };
 
+/// The exit code of a kernel that finds that it can't answer any more; see `launcher/`.
+const BROKEN: i32 = 70;
 /// How long our own small calls into the kernel may take.
 const CALL: Duration = Duration::from_mins(1);
 
@@ -188,11 +190,11 @@ impl Run<'_> {
         };
         self.progress.time_in_cells += began.elapsed();
         let flow = match ended {
-            Ended::Replied(reply) => judge(&reply, step.index, may_raise),
+            Ended::Replied(reply) => after_reply(&reply, step.index, may_raise),
             ended => Break(self.failure(ended, step.index)),
         };
         self.recording.end(match &flow {
-            Continue(()) | Break(Outcome::Succeeded) => None,
+            Continue(()) | Break(Outcome::Exited { .. }) => None,
             Break(failure) => Some(failure),
         });
         flow
@@ -253,6 +255,7 @@ impl Run<'_> {
             Ended::Stopped { why: Stop::RequestTimeout(after), .. } => Outcome::CellTimeout { cell, after },
             Ended::Stopped { why: Stop::RunTimeout(after), .. } => Outcome::RunTimeout { cell, after },
             Ended::Stopped { why: Stop::Cancelled, .. } => Outcome::Cancelled { cell: Some(cell) },
+            Ended::NoReply | Ended::Died(DeathCause::ExitCode(BROKEN)) => Outcome::NoReply { cell },
             Ended::Died(_) if self.memory.is_over_limit() => {
                 Outcome::OutOfMemory { cell, limit: self.memory.limit(), peak: peak.unwrap_or(0) }
             }
@@ -272,12 +275,12 @@ impl Run<'_> {
         if matches!(outcome, Outcome::Died { .. }) {
             recording.system(outcome.cell(), &kernel.process.log_tail());
         }
-        if kernel.is_alive() {
+        if kernel.is_alive() && !matches!(outcome, Outcome::NoReply { .. }) {
             kernel.shutdown().await;
         } else {
             kernel.kill().await;
         }
-        let failed = current.map(|step| step.position).filter(|_| !matches!(outcome, Outcome::Succeeded));
+        let failed = current.map(|step| step.position).filter(|_| !outcome.is_success());
         let (notebook, scraps, spill) = recording.finish(started, failed);
         let spilled = tokio::task::spawn_blocking(move || spill.finish()).await.unwrap_or_default();
         let Progress { cells_run, time_in_cells, after_cell, variables } = progress;
@@ -286,18 +289,18 @@ impl Run<'_> {
 }
 
 /// What a cell's reply means for the run.
-fn judge(reply: &Message, cell: usize, may_raise: bool) -> ControlFlow<Outcome> {
+fn after_reply(reply: &Message, cell: usize, may_raise: bool) -> ControlFlow<Outcome> {
     let asks_exit = |item: &Value| item.get("source").and_then(Value::as_str) == Some("ask_exit");
     if reply.text("status") == "ok" {
         let payload = reply.content.get("payload").and_then(Value::as_array);
-        return if payload.into_iter().flatten().any(asks_exit) { Break(Outcome::Succeeded) } else { Continue(()) };
+        return if payload.into_iter().flatten().any(asks_exit) { Break(Outcome::Exited { cell }) } else { Continue(()) };
     }
     let (ename, evalue) = (reply.text("ename"), reply.text("evalue"));
     if may_raise {
         return Continue(());
     }
     if ename == "SystemExit" && matches!(evalue, "" | "0" | "None") {
-        return Break(Outcome::Succeeded);
+        return Break(Outcome::Exited { cell });
     }
     let (ename, evalue) = (if ename.is_empty() { "Aborted" } else { ename }.to_owned(), evalue.to_owned());
     Break(Outcome::CellError { cell, ename, evalue, traceback: reply.texts("traceback") })

@@ -35,7 +35,7 @@ pub enum MlflowError {
         reason: String,
     },
     /// A file to upload cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {} for MLflow: {source}", path.display())]
     File {
         /// The file.
         path: PathBuf,

@@ -22,8 +22,8 @@ struct Created {
 }
 
 impl Client {
-    /// The identifier of the experiment with this name, which is created where there is none. A deleted experiment
-    /// keeps its name: it must be restored or purged first, and the error says so.
+    /// The identifier of the experiment with this name, which is created where there is none. A deleted experiment keeps its
+    /// name, so it is restored: whoever deleted it, a notebook perhaps, must not keep all others from running.
     pub async fn experiment_id(&self, name: &str) -> Result<String, MlflowError> {
         if let Some(id) = self.find_experiment(name).await? {
             return Ok(id);
@@ -39,10 +39,11 @@ impl Client {
     async fn find_experiment(&self, name: &str) -> Result<Option<String>, MlflowError> {
         match self.get::<Found>("experiments/get-by-name", &[("experiment_name", name)]).await {
             Ok(Found { experiment }) if experiment.lifecycle_stage == "active" => Ok(Some(experiment.experiment_id)),
-            Ok(_) => Err(MlflowError::Rejected {
-                code: "EXPERIMENT_DELETED".to_owned(),
-                message: format!("the experiment {name} was deleted: restore it, or remove it for good with `mlflow gc`"),
-            }),
+            Ok(Found { experiment: Experiment { experiment_id, .. } }) => {
+                let _: serde_json::Value =
+                    self.post("experiments/restore", &json!({ "experiment_id": experiment_id })).await?;
+                Ok(Some(experiment_id))
+            }
             Err(MlflowError::NotFound) => Ok(None),
             Err(error) => Err(error),
         }

@@ -3,17 +3,16 @@
 use contract::FileChanges;
 use globset::{GlobBuilder, GlobMatcher};
 
-/// Why no notebook could be chosen.
+/// A pattern of a repository's settings is not a glob: correct it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum TriggerError {
-    /// The repository's notebook pattern is not a glob: correct the setting.
-    #[error("notebook_glob {glob:?} is not a pattern: {message}")]
-    Glob {
-        /// The pattern as configured.
-        glob: String,
-        /// What is wrong with it.
-        message: String,
-    },
+#[error("{setting} {glob:?} is not a pattern: {message}")]
+pub struct TriggerError {
+    /// The setting.
+    pub setting: &'static str,
+    /// The pattern.
+    pub glob: String,
+    /// What is wrong with it.
+    pub message: String,
 }
 
 /// When a repository's pushes run notebooks, and which: its settings, compiled once for many pushes.
@@ -24,15 +23,13 @@ pub struct Trigger {
 }
 
 impl Trigger {
-    /// Reads comma-separated globs of branches, e.g. `main,master,release/*`, of which one that is not a glob matches no
-    /// branch, and the glob of the notebooks.
+    /// Reads comma-separated globs of branches, e.g. `main,master,release/*`, and the glob of the notebooks.
     ///
     /// `*` does not cross a `/`, `**` does.
     pub fn new(branches: &str, notebook_glob: &str) -> Result<Self, TriggerError> {
         let branches = branches.split(',').map(str::trim).filter(|pattern| !pattern.is_empty());
-        let notebooks = matcher(notebook_glob)
-            .map_err(|error| TriggerError::Glob { glob: notebook_glob.to_owned(), message: error.kind().to_string() })?;
-        Ok(Self { branches: branches.filter_map(|pattern| matcher(pattern).ok()).collect(), notebooks })
+        let branches = branches.map(|pattern| matcher("branch", pattern)).collect::<Result<_, _>>()?;
+        Ok(Self { branches, notebooks: matcher("notebook_glob", notebook_glob)? })
     }
 
     /// Whether pushes to a branch count.
@@ -48,8 +45,10 @@ impl Trigger {
     }
 }
 
-fn matcher(glob: &str) -> Result<GlobMatcher, globset::Error> {
-    Ok(GlobBuilder::new(glob).literal_separator(true).build()?.compile_matcher())
+fn matcher(setting: &'static str, glob: &str) -> Result<GlobMatcher, TriggerError> {
+    let read = GlobBuilder::new(glob).literal_separator(true).build();
+    let read = read.map_err(|error| TriggerError { setting, glob: glob.to_owned(), message: error.kind().to_string() });
+    Ok(read?.compile_matcher())
 }
 
 /// Whether a path from the repository's root is that of a notebook that may be run. Files in hidden folders (Jupyter's
@@ -118,8 +117,16 @@ mod tests {
 
     #[test]
     fn a_pattern_that_is_not_a_glob_is_named() {
-        let error = chosen(&changes(&["a.ipynb"], &[]), "a[").expect_err("an unclosed class");
-        assert_eq!(error.to_string(), "notebook_glob \"a[\" is not a pattern: unclosed character class; missing ']'");
+        let class = "is not a pattern: unclosed character class; missing ']'";
+        let table = [
+            ("main", "a[", format!("notebook_glob \"a[\" {class}")),
+            ("main,[", "**", format!("branch \"[\" {class}")),
+            ("release/[,main", "**", format!("branch \"release/[\" {class}")),
+        ];
+        for (branches, notebooks, expected) in table {
+            let error = Trigger::new(branches, notebooks).expect_err("an unclosed class");
+            assert_eq!(error.to_string(), expected);
+        }
     }
 
     #[test]
@@ -136,7 +143,6 @@ mod tests {
             ("**", "feature/x", true),
             ("", "main", false),
             (",", "", false),
-            ("a[,main", "main", true),
         ];
         for (patterns, branch, expected) in table {
             let trigger = Trigger::new(patterns, "**").expect("a glob");

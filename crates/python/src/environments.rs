@@ -22,7 +22,7 @@ const BUILD_TIMEOUT: Duration = Duration::from_mins(30);
 /// What a kernel of ours needs beside the notebook's own dependencies.
 const KERNEL_NEEDS: [&str; 5] = ["ipykernel", "cloudpickle", "joblib", "nbformat", "mlflow-skinny"];
 /// What conversion to ONNX and its verification need; dependencies that leave no room for them go without a converted model.
-const TWIN_NEEDS: [&str; 3] = ["skl2onnx", "onnx", "onnxruntime"];
+const CONVERSION_NEEDS: [&str; 3] = ["skl2onnx", "onnx", "onnxruntime"];
 
 /// Why an environment could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -130,7 +130,7 @@ impl Environments {
         let python = needs.python.as_deref().unwrap_or("");
         let platform = self.platform.to_string_lossy();
         let parts = [needs.text.as_str(), &needs.constraints, needs.file_name, python, &*platform];
-        for part in parts.into_iter().chain(KERNEL_NEEDS).chain(TWIN_NEEDS) {
+        for part in parts.into_iter().chain(KERNEL_NEEDS).chain(CONVERSION_NEEDS) {
             hash.update(part.len().to_le_bytes());
             hash.update(part);
         }
@@ -175,7 +175,7 @@ impl Environments {
             install.arg(built.join("bin/python")).arg("-r").arg(&file).arg("-c").arg(&constraints).args(extra);
             install
         };
-        let with_conversion = [&KERNEL_NEEDS[..], &TWIN_NEEDS].concat();
+        let with_conversion = [&KERNEL_NEEDS[..], &CONVERSION_NEEDS].concat();
         if uv::run(install(&with_conversion), &needs.base, say).await?.is_err() {
             // By themselves: what can't be had at all is no conflict with anything of ours.
             uv::run(install(&["--dry-run", "--quiet"]), &needs.base, say).await?.map_err(failed)?;

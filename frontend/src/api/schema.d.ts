@@ -555,6 +555,29 @@ export interface components {
         ColumnType: "boolean" | "integer" | "long" | "float" | "double" | "string" | "datetime";
         /** @description A full git object name: 40 (SHA-1) or 64 (SHA-256) lower-case hex digits. */
         CommitSha: string;
+        /** @description How the converted model is fed and read. */
+        ConvertedModel: {
+            /** @description The conversion that was verified, for people. */
+            variant: string;
+            /** @description How rows become the graph's inputs. */
+            layout: components["schemas"]["OnnxLayout"];
+            /** @description Name of the graph's output with labels or values. */
+            output: string;
+            /** @description Name of the graph's output with probabilities, `[rows, classes]`. */
+            probabilities?: string | null;
+            /** @description What stands for a missing text value in the graph. */
+            missing_string?: string | null;
+            /**
+             * Format: int64
+             * @description How many rows it was verified on. Earlier versions wrote `rows_proven`.
+             */
+            rows_verified: number;
+            /**
+             * Format: double
+             * @description The largest difference seen there: absolute in probabilities, relative in regressions.
+             */
+            max_difference: number;
+        };
         /** @description A page of a list whose length is known. */
         CountedPage_ModelSummary: {
             /** @description In order. */
@@ -820,8 +843,8 @@ export interface components {
             signature: components["schemas"]["Signature"];
             /** @description What computes its predictions. */
             flavour: components["schemas"]["Flavour"];
-            onnx: components["schemas"]["OnnxProof"] | null;
-            /** @description Why there is no proven twin, when there is none. */
+            onnx: components["schemas"]["ConvertedModel"] | null;
+            /** @description Why there is no converted model, when there is none. */
             onnx_reason: string | null;
             /** @description A few rows that the model accepts. */
             input_example: components["schemas"]["InputExample"];
@@ -933,29 +956,6 @@ export interface components {
          * @enum {string}
          */
         OnnxLayout: "columns" | "matrix";
-        /** @description How the proven ONNX twin is fed and read. */
-        OnnxProof: {
-            /** @description The conversion that was proven, for people. */
-            variant: string;
-            /** @description How rows become the graph's inputs. */
-            layout: components["schemas"]["OnnxLayout"];
-            /** @description Name of the graph's output with labels or values. */
-            output: string;
-            /** @description Name of the graph's output with probabilities, `[rows, classes]`. */
-            probabilities?: string | null;
-            /** @description What stands for a missing text value in the graph. */
-            missing_string?: string | null;
-            /**
-             * Format: int64
-             * @description How many rows the twin was proven on.
-             */
-            rows_proven: number;
-            /**
-             * Format: double
-             * @description The largest difference seen there: absolute in probabilities, relative in regressions.
-             */
-            max_difference: number;
-        };
         /** @description How much there is of everything, and what needs a person. */
         Overview: {
             /**

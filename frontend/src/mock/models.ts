@@ -28,7 +28,7 @@ function manifestOf(project: Project, version: number): ModelManifest {
       columns: project.columns.map(({ name, type, nullable = false }) => ({ name, type, required: true, nullable })),
     },
     flavour: python ? 'python' : 'onnx',
-    onnx: python ? null : { variant: 'float32', layout: 'columns', output: 'output_label', rows_proven: 714, max_difference: 0.0000021 },
+    onnx: python ? null : { variant: 'float32', layout: 'columns', output: 'output_label', rows_verified: 714, max_difference: 0.0000021 },
     onnx_reason: python ? 'HistGradientBoostingClassifier has no verified conversion.' : null,
     input_example: { columns: project.columns.map((column) => column.name), data: exampleRows(project) },
     expected_output: project.expected,

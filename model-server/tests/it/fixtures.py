@@ -73,7 +73,7 @@ def converted(layout, output, probabilities=None, missing_string=None):
         "output": output,
         "probabilities": probabilities,
         "missing_string": missing_string,
-        "rows_proven": 4,
+        "rows_verified": 4,
         "max_difference": 0.0,
     }
 

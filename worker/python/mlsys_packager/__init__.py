@@ -1,4 +1,4 @@
-"""Packages a model in the kernel that trained it: an MLflow model directory with a manifest and a proven ONNX twin.
+"""Packages a model in the kernel that trained it: an MLflow model directory with a manifest and, where one is verified, a converted model.
 
 | module | its one job |
 |---|---|
@@ -7,7 +7,7 @@
 | `adapter` | dtypes a signature cannot tell, restored in front of the estimator |
 | `edges` | rows beyond the data |
 | `convert`, `operators`, `boosters`, `trees`, `graph` | conversions to ONNX, from the whole estimator down to its nodes |
-| `proof` | which of them answers as the estimator does |
+| `verify` | which of them answers as the estimator does |
 | `guess` | what can be said of a model without rows |
 | `pickles`, `mlmodel` | the files |
 """
@@ -18,7 +18,7 @@ import traceback
 import warnings
 from pathlib import Path
 
-from . import adapter, edges, guess, inputs, mlmodel, pickles, proof, schema
+from . import adapter, edges, guess, inputs, mlmodel, pickles, schema, verify
 from .errors import PackagingError, brief
 
 EXAMPLE_ROWS = 5
@@ -62,9 +62,9 @@ def _package(config, user_ns):
         rows = found.rows
         signature, own = schema.signature(found)
     served = adapter.adapt(model, own, bool(found and found.as_series))
-    graph, twin, reason = _twin(model, found, signature, log)
+    graph, converted, reason = _convert(model, found, signature, log)
     example = _example(rows, signature)
-    predictions, probabilities = proof.answer(served, example)
+    predictions, probabilities = verify.answer(served, example)
     libraries = pickles.write(served, directory / "model.pkl", config.get("tree_root"))
     manifest = {
         "format": 1,
@@ -72,8 +72,8 @@ def _package(config, user_ns):
         "declared_version": config["declared_version"],
         **_task(model, predictions),
         "signature": signature,
-        "flavour": "onnx" if twin else "python",
-        "onnx": twin,
+        "flavour": "onnx" if converted else "python",
+        "onnx": converted,
         "onnx_reason": reason,
         "input_example": _split(example, signature),
         "expected_output": _expected(predictions, probabilities),
@@ -82,11 +82,12 @@ def _package(config, user_ns):
         "python_version": mlmodel.python_version(),
         "libraries": libraries,
     }
-    if twin:
+    if converted:
         (directory / "model.onnx").write_bytes(graph)
         manifest["files"]["model.onnx"] = pickles.digest(directory / "model.onnx")
         log.append(
-            f"ONNX twin proven on {twin['rows_proven']} rows ({twin['variant']}); largest difference {twin['max_difference']:.2g}."
+            f"Converted to ONNX ({converted['variant']}) and verified on {converted['rows_verified']} rows; "
+            f"largest difference {converted['max_difference']:.2g}."
         )
     else:
         log.append(f"Served by Python: {reason}.")
@@ -98,10 +99,10 @@ def _package(config, user_ns):
     return {"manifest": manifest, "log": log}
 
 
-def _twin(model, found, signature, log):
-    """The proven twin. Number columns become nullable where the estimator takes missing values, and its twin too."""
+def _convert(model, found, signature, log):
+    """The verified converted model. Number columns become nullable where the estimator takes missing values, and it too."""
     if found is None:
-        return None, None, "there are no rows to prove a twin on"
+        return None, None, "there are no rows to verify a converted model on"
     if found.as_series:
         return None, None, "the model takes one column of text"
     try:
@@ -115,9 +116,9 @@ def _twin(model, found, signature, log):
         for column in columns:
             column["nullable"] = column["name"] in found.missing or column["name"] in missing
         rows = edges.beyond(model, found.rows, columns) if found.is_table else found.rows
-        graph, twin, reason = proof.prove(model, signature, rows, log)
-        if twin:
-            return graph, twin, None
+        graph, converted, reason = verify.best(model, signature, rows, log)
+        if converted:
+            return graph, converted, None
     for column in columns:
         column["nullable"] = column["name"] in found.missing or column["name"] in soft
     return None, None, reason

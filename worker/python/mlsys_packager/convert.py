@@ -1,4 +1,4 @@
-"""Conversions of an estimator to ONNX, best guess first. None of them is trusted: see `proof`."""
+"""Conversions of an estimator to ONNX, best guess first. None of them is trusted: see `verify`."""
 
 import copy
 

@@ -1,6 +1,6 @@
 """Rows at the edge of the data, to see how an estimator takes them: unknown categories, missing values, in-betweens.
 
-What scikit-learn refuses there, a server must refuse too; what it accepts, a twin must answer alike.
+What scikit-learn refuses there, a server must refuse too; what it accepts, a converted model must answer alike.
 """
 
 import numpy as np

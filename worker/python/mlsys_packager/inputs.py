@@ -1,6 +1,6 @@
 """The rows a notebook trained and tested on, found in its variables right after the export cell.
 
-A model's signature, its example and the proof of its ONNX twin all come from real rows: what an estimator remembers
+A model's signature, its example and the rows that verify its conversion all come from real rows: what an estimator remembers
 of its training data (names, a width) says nothing about types or missing values.
 """
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-PROOF_ROWS = 2_000
+VERIFIED_ROWS = 2_000
 MISSING_ROWS = 200
 # Enough to see whether an estimator takes a table at all.
 SAMPLE_ROWS = 50
@@ -85,7 +85,7 @@ def _table(model, names, variables):
         alike = not tables or (table.dtypes.tolist() == tables[0].dtypes.tolist())
         if alike and _accepts(model, _spread_table([table], SAMPLE_ROWS)):
             tables.append(table)
-            if sum(map(len, tables)) >= PROOF_ROWS or len(tables) == 4:
+            if sum(map(len, tables)) >= VERIFIED_ROWS or len(tables) == 4:
                 break
     if not tables:
         return None
@@ -104,7 +104,7 @@ def _matching(names, frame):
     return None if None in columns else columns
 
 
-def _spread_table(tables, count=PROOF_ROWS):
+def _spread_table(tables, count=VERIFIED_ROWS):
     import pandas as pd
 
     whole = tables[0] if len(tables) == 1 else pd.concat(tables)
@@ -113,7 +113,7 @@ def _spread_table(tables, count=PROOF_ROWS):
     return whole.iloc[_spread(len(whole), with_missing, count)].reset_index(drop=True)
 
 
-def _spread(length, with_missing, count=PROOF_ROWS):
+def _spread(length, with_missing, count=VERIFIED_ROWS):
     """Row numbers evenly over the data, and a share of those that have missing values."""
     even = np.linspace(0, length - 1, min(length, count)).astype(int)
     return np.unique(np.concatenate([even, with_missing[:MISSING_ROWS]]))

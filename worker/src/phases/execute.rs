@@ -23,7 +23,7 @@ use crate::{
     run::{Run, Stop},
 };
 
-/// How long packaging a model and proving its twin may take.
+/// How long packaging a model, converted and verified, may take.
 const PACKAGE_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// What the phase leaves for the later ones.
@@ -60,7 +60,7 @@ pub async fn run(run: &Arc<Run>, attempt: u32) -> Result<Next, PhaseError> {
     let report = execute(run, &contract, &tracked, &environment).await?;
     keep_notebook(run, &report.notebook).await?;
     say_usage(run, &report);
-    if let Err(error) = judge(run, &report) {
+    if let Err(error) = conclude(run, &report) {
         if run.stopped() != Some(Stop::Lost) {
             tracking::upload_outputs(run, &tracked, &report.spilled).await.unwrap_or_else(|error| {
                 tracing::warn!(?error, "the failed notebook could not be uploaded to MLflow");
@@ -86,8 +86,8 @@ pub async fn run(run: &Arc<Run>, attempt: u32) -> Result<Next, PhaseError> {
 
 /// The files of a packaged model that a version consists of.
 pub fn package_files(manifest: &ModelManifest) -> Vec<&'static str> {
-    let twin = manifest.onnx.is_some().then_some(ONNX_FILE);
-    [MODEL_FILE, MANIFEST_FILE].into_iter().chain(twin).collect()
+    let converted = manifest.onnx.is_some().then_some(ONNX_FILE);
+    [MODEL_FILE, MANIFEST_FILE].into_iter().chain(converted).collect()
 }
 
 /// Ends the pipeline's MLflow run in the pipeline's true state: a kernel that exits has marked it finished.
@@ -252,12 +252,15 @@ async fn keep_notebook(run: &Run, notebook: &NotebookFile) -> Result<(), PhaseEr
 }
 
 /// What an outcome means for the pipeline.
-fn judge(run: &Run, report: &RunReport) -> Result<(), PhaseError> {
+fn conclude(run: &Run, report: &RunReport) -> Result<(), PhaseError> {
     if matches!(report.outcome, Outcome::Died { .. } | Outcome::OutOfMemory { .. }) {
         service::telemetry::metrics::kernel_restarted();
     }
     match &report.outcome {
-        Outcome::Succeeded => Ok(()),
+        Outcome::Exited { cell } if report.after_cell.is_none() => {
+            Err(PhaseError::Fail(format!("the notebook ended itself in cell {cell}, before its mlops:export cell")))
+        }
+        outcome if outcome.is_success() => Ok(()),
         Outcome::Cancelled { .. } => Err(run.stop_error()),
         outcome => Err(PhaseError::fail(outcome)),
     }

@@ -92,11 +92,11 @@ async fn version(run: &Run, executed: &execute::Checkpoint) -> Result<u64, Phase
 async fn take_back(run: &Run, name: &str, run_id: &str, version: u64) -> Result<u64, PhaseError> {
     let (mlflow, store) = (&run.worker.mlflow, &run.worker.store);
     let recorded = run.durably(|| store.pipelines.pipeline(run.record.id)).await?.registry_version;
-    let twin = match recorded {
+    let is_second = match recorded {
         Some(recorded) => recorded != version,
         None => mlflow.find_versions_by_run(name, run_id).await?.len() > 1,
     };
-    if twin {
+    if is_second {
         tracing::warn!(model.name = name, model.version = version, "a version that was made too late is taken back");
         mlflow.delete_version(name, version).await?;
     }

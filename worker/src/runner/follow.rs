@@ -11,7 +11,7 @@ use super::{
     KubernetesRunner, Log, PipelineJob, PodEnd,
     news::{self, News, Watched},
     spec,
-    standing::{Standing, View},
+    state::{PodState, View},
 };
 
 /// How long past the Job's own deadline its end may stay unheard of.
@@ -27,7 +27,7 @@ pub(super) struct Follow<'a> {
     name: String,
     view: View,
     /// How it stands, and since when.
-    standing: Standing,
+    state: PodState,
     since: Instant,
     /// When the Job must have ended.
     limit: Instant,
@@ -43,7 +43,7 @@ impl<'a> Follow<'a> {
             log,
             name: spec::name(job.pipeline, job.lease),
             view: View { job: Watched::new(Some(made)), pod: Watched::new(None) },
-            standing: Standing::Unmade,
+            state: PodState::Unmade,
             since: Instant::now(),
             limit: Instant::now() + spec::deadline(&runner.config, job) + UNHEARD,
             said: Vec::new(),
@@ -76,10 +76,10 @@ impl<'a> Follow<'a> {
     /// Hears news until the pod's end, or until it has stood too long in one place. With the end: whether the pod ran.
     async fn follow(&mut self, news: &mut (impl StreamExt<Item = News> + Unpin)) -> (PodEnd, bool) {
         loop {
-            if let Standing::Ended { end, ran } = &self.standing {
+            if let PodState::Ended { end, ran } = &self.state {
                 return (end.clone(), *ran);
             }
-            let patience = self.standing.patience(&self.runner.config);
+            let patience = self.state.patience(&self.runner.config);
             let until = patience.map_or(self.limit, |patience| self.limit.min(self.since + patience));
             tokio::select! {
                 next = news.next() => match next {
@@ -109,26 +109,26 @@ impl<'a> Follow<'a> {
                 self.view.pod.hear(*event);
             }
         }
-        let standing = self.view.standing();
-        if discriminant(&standing) != discriminant(&self.standing) {
+        let state = self.view.state();
+        if discriminant(&state) != discriminant(&self.state) {
             self.since = Instant::now();
         }
-        self.tell(&standing);
-        self.standing = standing;
+        self.tell(&state);
+        self.state = state;
     }
 
     /// Says how the pod stands, if that has not been said.
-    fn tell(&mut self, standing: &Standing) {
+    fn tell(&mut self, state: &PodState) {
         let pod = self.view.pod.last.as_ref().and_then(|pod| pod.metadata.name.as_deref()).unwrap_or("the pod");
-        let line = match standing {
-            Standing::Unschedulable(message) => format!("{pod} waits for a node: unschedulable: {message}"),
-            Standing::Starting { node } => {
+        let line = match state {
+            PodState::Unschedulable(message) => format!("{pod} waits for a node: unschedulable: {message}"),
+            PodState::Starting { node } => {
                 format!("{pod} starts on node {node}, with image {}", self.runner.config.image)
             }
-            Standing::Stuck(message) => format!("{pod} can't start yet: {message}"),
-            Standing::Running { node } => format!("{pod} runs on node {node}"),
-            Standing::Leaving(reason) => format!("{pod} is being taken away: {reason}"),
-            Standing::Unmade | Standing::Unseen(_) | Standing::Ended { .. } => return,
+            PodState::Stuck(message) => format!("{pod} can't start yet: {message}"),
+            PodState::Running { node } => format!("{pod} runs on node {node}"),
+            PodState::Leaving(reason) => format!("{pod} is being taken away: {reason}"),
+            PodState::Unmade | PodState::Unseen(_) | PodState::Ended { .. } => return,
         };
         if self.said.len() < MOST_LINES && !self.said.contains(&line) {
             (self.log)(line.clone());
@@ -145,18 +145,18 @@ impl<'a> Follow<'a> {
         let pod = self.view.pod.last.as_ref().and_then(|pod| pod.metadata.name.clone());
         let warning = self.runner.cluster.warning(pod.as_deref().unwrap_or(&self.name)).await;
         let warning = warning.map(|warning| format!(": {warning}")).unwrap_or_default();
-        let reason = match &self.standing {
-            Standing::Unmade => format!("the cluster made no pod within {waited} s{warning}"),
-            Standing::Unschedulable(message) => {
+        let reason = match &self.state {
+            PodState::Unmade => format!("the cluster made no pod within {waited} s{warning}"),
+            PodState::Unschedulable(message) => {
                 format!("no node could take the pod within {waited} s (Unschedulable): {message}")
             }
-            Standing::Starting { node } => format!("node {node} did not start the pod within {waited} s{warning}"),
-            Standing::Stuck(message) => message.clone(),
-            Standing::Leaving(reason) => return PodEnd::Lost { reason: reason.clone() },
-            Standing::Unseen(reason) => {
+            PodState::Starting { node } => format!("node {node} did not start the pod within {waited} s{warning}"),
+            PodState::Stuck(message) => message.clone(),
+            PodState::Leaving(reason) => return PodEnd::Lost { reason: reason.clone() },
+            PodState::Unseen(reason) => {
                 return PodEnd::Lost { reason: format!("its Job failed ({reason}) and its pod is gone") };
             }
-            Standing::Running { .. } | Standing::Ended { .. } => {
+            PodState::Running { .. } | PodState::Ended { .. } => {
                 return PodEnd::Lost { reason: "its end was missed".to_owned() };
             }
         };
@@ -165,7 +165,7 @@ impl<'a> Follow<'a> {
 
     /// Gives a running pod time to end by itself, then deletes the Job and waits until the pod is gone.
     async fn cancelled(&mut self, news: &mut (impl StreamExt<Item = News> + Unpin)) -> PodEnd {
-        if matches!(self.standing, Standing::Running { .. }) {
+        if matches!(self.state, PodState::Running { .. }) {
             let grace = self.runner.config.cancel_grace;
             if let Ok((PodEnd::Finished, _)) = tokio::time::timeout(grace, self.follow(news)).await {
                 return PodEnd::Finished;

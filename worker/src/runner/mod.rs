@@ -3,7 +3,7 @@
 //! - [`KubernetesRunner`]: makes the Job, watches it and its pod, and says as a [`PodEnd`] what became of them.
 //! - [`KubernetesConfig`], [`SETTINGS`]: where Jobs run and as what.
 //! - [`Resources`]: what a pod is given.
-//! - `spec`: the Job. `standing`: what a Job and its pod say of themselves. `news`: both, watched. `api`: calls that
+//! - `spec`: the Job. `state`: what a Job and its pod say of themselves. `news`: both, watched. `api`: calls that
 //!   outlive an outage. `sweep`: Jobs that nobody waits for.
 //!
 //! The pod does the pipeline's work and writes its row; nothing here knows the store.
@@ -15,7 +15,7 @@ mod kubernetes;
 mod news;
 mod resources;
 mod spec;
-mod standing;
+mod state;
 mod sweep;
 
 pub use config::{KubernetesConfig, SETTINGS};

@@ -20,7 +20,7 @@ def join_mlflow_run(joined, tracking_uri):
         "mlflow.tracking.fluent": lambda fluent: patch_fluent(fluent, joined, server),
         "mlflow.tracking._tracking_service.utils": server.patch_tracking,
         "mlflow.tracking._model_registry.utils": server.patch_registry,
-        "mlflow.tracking.client": server.patch_client,
+        "mlflow.tracking.client": lambda module: server.patch_client(module, joined),
         "mlflow.sklearn": serialize_as_pickle,
         "mlflow.lightgbm": serialize_as_pickle,
     }
@@ -72,6 +72,19 @@ def from_mlflow_itself():
     return str(sys._getframe(2).f_globals.get("__name__")).partition(".")[0] == "mlflow"
 
 
+def keep(client, name, kept):
+    """Has a client delete anything but what the pipeline still needs."""
+    delete = getattr(client, name)
+
+    @functools.wraps(delete)
+    def unless_kept(this, *what, **named):
+        if kept in (*what, *named.values()):
+            return say(f"{name}: nothing is deleted, as the pipeline still needs it")
+        return delete(this, *what, **named)
+
+    setattr(client, name, unless_kept)
+
+
 class Server:
     """The pipeline's tracking server, which stays the one that the notebook uses."""
 
@@ -105,8 +118,10 @@ class Server:
 
         replace(utils, "set_registry_uri", set_registry_uri)
 
-    def patch_client(self, module):
+    def patch_client(self, module, joined):
         client = module.MlflowClient
+        keep(client, "delete_run", joined)
+        keep(client, "delete_experiment", os.environ.get("MLFLOW_EXPERIMENT_ID"))
         init = client.__init__
 
         @functools.wraps(init)

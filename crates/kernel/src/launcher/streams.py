@@ -1,9 +1,14 @@
 """What a notebook does to its streams must not keep the kernel from answering."""
 
 import contextlib
+import json
 import sys
+import types
 
 STREAMS = ("stdout", "stderr")
+DELIMITER = b"<IDS|MSG>"
+PIECE = 1 << 20
+BROKEN = 70  # sysexits.h: an internal software error
 
 
 class ShieldedStream:
@@ -49,6 +54,7 @@ def shield(app):
     kernel_streams = {name: getattr(sys, name) for name in STREAMS}
     for stream in kernel_streams.values():
         stream.close = lambda: None  # there is no other way for what the notebook prints
+        write_in_pieces(stream)
     for name in ("kernelbase", "zmqshell", "displayhook"):
         if module := sys.modules.get(f"ipykernel.{name}"):
             module.sys = ShieldedSys()
@@ -62,6 +68,41 @@ def shield(app):
             publish(*message, **options)
 
     app.iopub_thread.send_multipart = send_multipart
+    tell_when_done(app, types.SimpleNamespace(send_multipart=send_multipart))
+
+
+def write_in_pieces(stream):
+    """Sends a text of any length as messages that are not too long for the other end to keep up with."""
+    write = stream.write
+
+    def write_pieces(text):
+        if not isinstance(text, str) or len(text) <= PIECE:
+            return write(text)
+        for at in range(0, len(text), PIECE):
+            write(text[at : at + PIECE])
+            stream.flush()
+        return len(text)
+
+    stream.write = write_pieces
+
+
+def tell_when_done(app, publisher):
+    """Broadcasts `done` after every request, as nothing else tells where the notebook has replaced what replies go through.
+    A kernel that can't even do that is of no use."""
+    send, dispatch, loads, leave = app.session.send, app.kernel.dispatch_shell, json.loads, exit_now
+
+    async def dispatch_shell(message, *others, **options):
+        frames = [bytes(getattr(frame, "buffer", frame)) for frame in message]
+        try:
+            await dispatch(message, *others, **options)
+        finally:
+            if DELIMITER in frames:
+                try:
+                    send(publisher, "done", {}, parent=loads(frames[frames.index(DELIMITER) + 2]))
+                except Exception:
+                    leave(BROKEN)
+
+    app.kernel.dispatch_shell = dispatch_shell
 
 
 @contextlib.contextmanager

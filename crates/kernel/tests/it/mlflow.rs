@@ -128,6 +128,16 @@ async fn the_run_stays_whatever_server_the_notebook_names() {
 }
 
 #[tokio::test]
+async fn a_notebook_cannot_delete_what_its_pipeline_needs() {
+    let code = "import os, mlflow\nrun, experiment = os.environ['MLFLOW_RUN_ID'], os.environ['MLFLOW_EXPERIMENT_ID']\n\
+                mlflow.delete_run(run)\nmlflow.MlflowClient().delete_run(run_id=run)\nmlflow.delete_experiment(experiment)\n\
+                with mlflow.start_run():\n    with mlflow.start_run(nested=True) as child: pass\n\
+                mlflow.delete_run(child.info.run_id)\nmlflow.log_metric('a', 1)";
+    let done = stays(code).await;
+    assert_eq!(done.text(0).matches("nothing is deleted").count(), 3, "{}", done.text(0));
+}
+
+#[tokio::test]
 async fn a_run_that_the_notebook_names_by_its_id_is_the_one_it_gets() {
     let code = "import mlflow\nwith mlflow.start_run() as run:\n    mlflow.log_metric('a', 1)\n\
                 with mlflow.start_run(run_id=run.info.run_id):\n    mlflow.log_metric('b', 1)\n    \

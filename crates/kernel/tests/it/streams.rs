@@ -95,6 +95,25 @@ async fn a_kernel_without_broadcasts_goes_on_and_the_log_says_so_once() {
 }
 
 #[tokio::test]
+async fn a_kernel_that_cannot_answer_any_more_ends_the_run_in_seconds() {
+    for code in [
+        "get_ipython().kernel.session.send = fail",
+        "get_ipython().kernel.session.send = lambda *_, **__: None",
+        "get_ipython().kernel.session.pack = fail",
+        "get_ipython().kernel.iopub_thread.send_multipart = fail",
+        "get_ipython().kernel.shell_handlers.clear()",
+        "get_ipython().kernel.should_handle = lambda *_: False",
+        "get_ipython().run_cell = fail",
+        "get_ipython().run_cell_async = fail",
+        "get_ipython().kernel.do_execute = fail",
+    ] {
+        let (done, took) = broken(code).await;
+        assert!(matches!(done.report.outcome, Outcome::NoReply { .. }), "{code}: {}", done.report.outcome);
+        assert!(took < Duration::from_secs(8), "{code}: {took:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_kernel_whose_broadcasting_thread_was_stopped_goes_on() {
     let (done, took) = broken("get_ipython().kernel.iopub_thread.stop()").await;
     assert!(matches!(done.report.outcome, Outcome::Succeeded), "{}", done.report.outcome);
@@ -110,4 +129,12 @@ async fn outputs_that_come_long_after_the_reply_are_all_there() {
     let lines = done.sink.texts(Stream::Stdout);
     assert_eq!((lines.len(), lines.last().map(String::as_str)), (20_001, Some("end")));
     assert!(!done.sink.texts(Stream::System).iter().any(|line| line.contains("sends no outputs")));
+}
+
+#[tokio::test]
+async fn a_text_of_any_length_is_kept_whole() {
+    let done = Bench::new(&[("", "print('ä' * 10_000_000)\nprint('end')")]).run().await;
+    assert!(matches!(done.report.outcome, Outcome::Succeeded), "{}", done.report.outcome);
+    let whole: u64 = done.report.spilled.iter().map(|file| std::fs::metadata(file).unwrap().len()).sum();
+    assert_eq!(whole, 20_000_005);
 }

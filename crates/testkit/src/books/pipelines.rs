@@ -58,7 +58,7 @@ pub(super) async fn logs(cluster: &Cluster, all: &BTreeMap<PipelineId, PipelineR
     for id in all.keys() {
         let numbers: Vec<u64> = api.stored_log(*id).await.into_iter().map(|line| line.seq).collect();
         if !numbers.iter().copied().eq(1..=numbers.len() as u64) {
-            errors.push(format!("the log of {id} has a hole or a twin: {numbers:?}"));
+            errors.push(format!("the log of {id} has a hole or a repetition: {numbers:?}"));
         }
     }
 }
@@ -92,13 +92,13 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_pipeline_a_twin_and_a_stranger_are_errors() {
+    fn a_missing_pipeline_a_second_one_and_a_stranger_are_errors() {
         let (entry, pipeline) = pushed("succeeded", "");
         assert_eq!(errors(&entry, std::slice::from_ref(&pipeline)), [""; 0]);
         assert_eq!(errors(&entry, &[]).len(), 1);
         let other: PipelineId = "01a1fe0c-3e03-763c-88d8-4b9824c13e9e".parse().expect("an id");
-        let twin = PipelineRecord { id: other, ..pipeline.clone() };
-        assert_eq!(errors(&entry, &[pipeline.clone(), twin]).len(), 1);
+        let second = PipelineRecord { id: other, ..pipeline.clone() };
+        assert_eq!(errors(&entry, &[pipeline.clone(), second]).len(), 1);
         let stranger = PipelineRecord { id: other, commit_sha: contract::CommitSha::null(), ..pipeline.clone() };
         assert_eq!(errors(&entry, &[pipeline.clone(), stranger]).len(), 1);
         let lost = Entry { answer: None, ..entry };

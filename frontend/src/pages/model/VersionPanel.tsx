@@ -4,7 +4,7 @@ import { Lineage } from './Lineage'
 
 /** How the model is computed, and why so. */
 function flavourWords({ flavour, onnx, onnx_reason: reason }: ModelManifest): string {
-  if (flavour === 'onnx' && onnx) return `ONNX, ${onnx.variant}: verified on ${formatCount(onnx.rows_proven)} rows, largest difference ${formatNumber(onnx.max_difference)}`
+  if (flavour === 'onnx' && onnx) return `ONNX, ${onnx.variant}: verified on ${formatCount(onnx.rows_verified)} rows, largest difference ${formatNumber(onnx.max_difference)}`
   return `Its own Python library${reason ? `: ${reason}` : ''}`
 }
 

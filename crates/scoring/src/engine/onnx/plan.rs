@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use contract::{Column, ModelManifest, OnnxLayout, OnnxTwin, Task};
+use contract::{Column, ConvertedModel, ModelManifest, OnnxLayout, Task};
 use ort::{
     session::{Session, SessionInputValue},
     value::{Outlet, TensorElementType},
@@ -67,7 +67,7 @@ impl Plan {
             Task::Regression => Target::Numbers { nested: manifest.expected_output["predictions"][0].is_array() },
         };
         let inputs = inputs(converted.layout, schema, session.inputs())?;
-        let OnnxTwin { output, probabilities, missing_string, .. } = converted.clone();
+        let ConvertedModel { output, probabilities, missing_string, .. } = converted.clone();
         for name in [Some(&output), probabilities.as_ref()].into_iter().flatten() {
             let outlet = session.outputs().iter().find(|outlet| outlet.name() == name);
             outlet

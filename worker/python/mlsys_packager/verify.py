@@ -1,12 +1,12 @@
-"""The proof of an ONNX twin: the estimator's answers and the graph's, row by row, on rows fed as the server feeds them."""
+"""Verifies a converted model: the estimator's answers and the graph's, row by row, on rows fed as the server feeds them."""
 
 import numpy as np
 
 from . import convert
 from .schema import TEXT
 
-# A twin is to answer within 1e-5 (absolute for a probability, relative for a value) on rows not seen here too. One that
-# comes near to that on the rows of the proof may pass it on others: Python is slower, and right.
+# A converted model is to answer within 1e-5 (absolute for a probability, relative for a value) on rows not seen here too. One that
+# comes near to that on the rows seen here may pass it on others: Python is slower, and right.
 PROBABILITY_MARGIN = 5e-6
 VALUE_MARGIN = 1e-6
 # The share of the values' mean magnitude below which a value is nothing but the rounding of a double.
@@ -20,7 +20,7 @@ DTYPES = {
 }
 
 
-class Disproved(Exception):
+class Different(Exception):
     """A graph that answers differently from the estimator; the text says how."""
 
 
@@ -52,23 +52,23 @@ def feed(session, layout, rows, absent):
     return fed
 
 
-def prove(model, signature, rows, log):
-    """`(graph bytes, twin entry of the manifest, None)`, or `(None, None, reason)`."""
+def best(model, signature, rows, log):
+    """The first conversion that is verified: `(graph bytes, its entry in the manifest, None)`, or `(None, None, reason)`."""
     import onnxruntime
 
     expected = answer(model, rows)
-    converted = convert.unwrap(model)
-    reason = convert.blocker(converted, signature) or _unservable(model, expected[0])
+    bare = convert.unwrap(model)
+    reason = convert.blocker(bare, signature) or _unservable(model, expected[0])
     if reason:
         return None, None, reason
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     failures = {}  # what went wrong: the first variant it did in
-    for variant in convert.variants(converted, signature):
+    for variant in convert.variants(bare, signature):
         try:
-            graph = convert.convert(converted, signature, variant).SerializeToString()
+            graph = convert.convert(bare, signature, variant).SerializeToString()
             session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-            absent = convert.missing_string(converted)
+            absent = convert.missing_string(bare)
             outputs = session.run(None, feed(session, variant["layout"], rows, absent))
             worst = _difference(outputs, *expected)
         except Exception as error:
@@ -76,17 +76,17 @@ def prove(model, signature, rows, log):
             failures.setdefault(_first_line(error), variant["name"])
             continue
         names = [output.name for output in session.get_outputs()]
-        twin = {
+        converted = {
             "variant": variant["name"],
             "layout": variant["layout"],
             "output": names[0],
             "probabilities": names[1] if expected[1] is not None else None,
             "missing_string": absent if _has_text(signature) else None,
-            "rows_proven": len(rows),
+            "rows_verified": len(rows),
             "max_difference": worst,
         }
         log.extend(f"ONNX variant set aside, {name}: {failure}" for failure, name in failures.items())
-        return graph, twin, None
+        return graph, converted, None
     return (
         None,
         None,
@@ -103,12 +103,12 @@ def _difference(outputs, predictions, probabilities):
         return _relative(got, predictions)
     wrong = sum(a != b for a, b in zip(got.ravel().tolist(), predictions.ravel().tolist(), strict=True))
     if wrong:
-        raise Disproved(f"{wrong} of {len(predictions)} predictions differ")
+        raise Different(f"{wrong} of {len(predictions)} predictions differ")
     if probabilities is None:
         return 0.0
     difference = float(np.max(np.abs(outputs[1].astype(np.float64) - probabilities)))
     if not difference <= PROBABILITY_MARGIN:
-        raise Disproved(
+        raise Different(
             f"probabilities differ by up to {difference:.2g}, more than the {PROBABILITY_MARGIN:.0e} that leaves room for other rows"
         )
     return difference
@@ -120,7 +120,7 @@ def _relative(got, expected):
     scale = np.maximum(np.abs(expected), max(float(np.mean(np.abs(expected))) * ROUNDING, np.finfo(np.float64).tiny))
     difference = float(np.max(np.abs(got.astype(np.float64) - expected) / scale))
     if not difference <= VALUE_MARGIN:
-        raise Disproved(
+        raise Different(
             f"values differ by up to {difference:.2g} relative, more than the {VALUE_MARGIN:.0e} that leaves room for other rows"
         )
     return difference

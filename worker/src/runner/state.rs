@@ -20,7 +20,7 @@ pub(super) struct View {
 
 /// How a pod stands.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Standing {
+pub(super) enum PodState {
     /// The Job has no pod yet.
     Unmade,
     /// No node takes the pod; the scheduler's words.
@@ -39,7 +39,7 @@ pub(super) enum Standing {
     Ended { end: PodEnd, ran: bool },
 }
 
-impl Standing {
+impl PodState {
     /// How long it may stand so before that is an end of its own.
     pub fn patience(&self, config: &KubernetesConfig) -> Option<Duration> {
         let pending = config.pending;
@@ -55,37 +55,37 @@ impl Standing {
 
 impl View {
     /// What the Job and its pod amount to.
-    pub fn standing(&self) -> Standing {
+    pub fn state(&self) -> PodState {
         let of_pod = self.pod.last.as_ref().map(pod);
         let of_job = self.job.last.as_ref().map_or(Told::Nothing, job);
         match (of_pod, of_job) {
-            (Some(ended @ Standing::Ended { .. }), _) | (_, Told::Ended(ended)) => ended,
-            (Some(Standing::Leaving(reason)), Told::Failed(_)) if self.pod.gone => lost(reason),
+            (Some(ended @ PodState::Ended { .. }), _) | (_, Told::Ended(ended)) => ended,
+            (Some(PodState::Leaving(reason)), Told::Failed(_)) if self.pod.gone => lost(reason),
             (Some(_), Told::Failed(_)) if self.pod.gone => lost("it was deleted"),
             _ if self.job.gone => lost("its Job was deleted"),
-            (Some(Standing::Leaving(reason)), _) => Standing::Leaving(reason),
+            (Some(PodState::Leaving(reason)), _) => PodState::Leaving(reason),
             // The Job says soon whether its time was up.
-            (Some(_), _) if self.pod.gone => Standing::Leaving("it was deleted".to_owned()),
-            (Some(standing), _) => standing,
-            (None, Told::Failed(reason)) => Standing::Unseen(reason),
-            (None, _) => Standing::Unmade,
+            (Some(_), _) if self.pod.gone => PodState::Leaving("it was deleted".to_owned()),
+            (Some(state), _) => state,
+            (None, Told::Failed(reason)) => PodState::Unseen(reason),
+            (None, _) => PodState::Unmade,
         }
     }
 }
 
-fn failed(reason: impl Into<String>) -> Standing {
-    Standing::Ended { end: PodEnd::Failed { reason: reason.into() }, ran: false }
+fn failed(reason: impl Into<String>) -> PodState {
+    PodState::Ended { end: PodEnd::Failed { reason: reason.into() }, ran: false }
 }
 
-fn lost(reason: impl Into<String>) -> Standing {
-    Standing::Ended { end: PodEnd::Lost { reason: reason.into() }, ran: false }
+fn lost(reason: impl Into<String>) -> PodState {
+    PodState::Ended { end: PodEnd::Lost { reason: reason.into() }, ran: false }
 }
 
 /// What a Job tells of its end.
 enum Told {
     Nothing,
     /// The end itself.
-    Ended(Standing),
+    Ended(PodState),
     /// That its pod failed, which the pod explains.
     Failed(String),
 }
@@ -94,7 +94,7 @@ fn job(job: &Job) -> Told {
     let conditions = job.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
     let holds = |kind: &str| conditions.iter().find(|condition| condition.type_ == kind && condition.status == "True");
     if holds("Complete").is_some() {
-        return Told::Ended(Standing::Ended { end: PodEnd::Finished, ran: true });
+        return Told::Ended(PodState::Ended { end: PodEnd::Finished, ran: true });
     }
     let Some(failure) = holds("Failed").or_else(|| holds("FailureTarget")) else { return Told::Nothing };
     match failure.reason.as_deref().unwrap_or("no reason given") {
@@ -106,7 +106,7 @@ fn job(job: &Job) -> Told {
     }
 }
 
-fn pod(pod: &Pod) -> Standing {
+fn pod(pod: &Pod) -> PodState {
     let status = pod.status.clone().unwrap_or_default();
     let container = status.container_statuses.unwrap_or_default().into_iter().find(|one| one.name == spec::CONTAINER);
     let conditions = status.conditions.unwrap_or_default();
@@ -116,52 +116,52 @@ fn pod(pod: &Pod) -> Standing {
     let terminated = container.as_ref().and_then(|one| one.state.as_ref()?.terminated.as_ref());
 
     if phase == "Succeeded" || terminated.is_some_and(|end| end.exit_code == 0) {
-        return Standing::Ended { end: PodEnd::Finished, ran: true };
+        return PodState::Ended { end: PodEnd::Finished, ran: true };
     }
     if let Some(end) = terminated.filter(|end| end.reason.as_deref() == Some("OOMKilled")) {
         return out_of_memory(pod, end);
     }
     if let Some(disruption) = disruption {
         let reason = disrupted(disruption, status.message.as_deref());
-        return if phase == "Failed" || terminated.is_some() { lost(reason) } else { Standing::Leaving(reason) };
+        return if phase == "Failed" || terminated.is_some() { lost(reason) } else { PodState::Leaving(reason) };
     }
     // Told by the node itself: evicted under pressure, or shut down with the node.
     if let Some(reason) = status.reason.as_deref().filter(|reason| *reason != "DeadlineExceeded") {
         let said = format!("{}: {}", reason, status.message.as_deref().unwrap_or("the node said no more"));
-        return if phase == "Failed" { lost(said) } else { Standing::Leaving(said) };
+        return if phase == "Failed" { lost(said) } else { PodState::Leaving(said) };
     }
     if let Some(end) = terminated {
         return if leaving { lost("it was deleted while it ran") } else { exited(end) };
     }
     if leaving {
-        return Standing::Leaving("it was deleted".to_owned());
+        return PodState::Leaving("it was deleted".to_owned());
     }
     match phase {
         "Failed" => lost("its node did not say why it ended"),
-        "Running" => Standing::Running { node: node(pod) },
+        "Running" => PodState::Running { node: node(pod) },
         _ => pending(pod, container.as_ref(), &conditions),
     }
 }
 
-fn pending(pod: &Pod, container: Option<&ContainerStatus>, conditions: &[PodCondition]) -> Standing {
+fn pending(pod: &Pod, container: Option<&ContainerStatus>, conditions: &[PodCondition]) -> PodState {
     let waiting = container.and_then(|one| one.state.as_ref()?.waiting.as_ref());
     if let Some(waiting) = waiting {
         let reason = waiting.reason.as_deref().unwrap_or("ContainerCreating");
         let message = waiting.message.as_deref().unwrap_or_default();
         return match reason {
-            "ContainerCreating" | "PodInitializing" => Standing::Starting { node: node(pod) },
+            "ContainerCreating" | "PodInitializing" => PodState::Starting { node: node(pod) },
             "InvalidImageName" | "ErrImageNeverPull" => failed(in_words(pod, reason, message)),
-            _ => Standing::Stuck(in_words(pod, reason, message)),
+            _ => PodState::Stuck(in_words(pod, reason, message)),
         };
     }
     let scheduled = conditions.iter().find(|one| one.type_ == "PodScheduled");
     match scheduled {
         Some(condition) if condition.status == "False" => {
             let message = condition.message.clone().or_else(|| condition.reason.clone());
-            Standing::Unschedulable(message.unwrap_or_else(|| "the scheduler gave no reason".to_owned()))
+            PodState::Unschedulable(message.unwrap_or_else(|| "the scheduler gave no reason".to_owned()))
         }
-        Some(_) => Standing::Starting { node: node(pod) },
-        None => Standing::Unmade,
+        Some(_) => PodState::Starting { node: node(pod) },
+        None => PodState::Unmade,
     }
 }
 
@@ -179,11 +179,11 @@ fn in_words(pod: &Pod, reason: &str, message: &str) -> String {
     if message.is_empty() { format!("{what} ({reason})") } else { format!("{what} ({reason}): {message}") }
 }
 
-fn out_of_memory(pod: &Pod, end: &ContainerStateTerminated) -> Standing {
+fn out_of_memory(pod: &Pod, end: &ContainerStateTerminated) -> PodState {
     let limits = pod.spec.as_ref().and_then(|spec| spec.containers.first()?.resources.as_ref()?.limits.as_ref());
     let limit = limits.and_then(|limits| limits.get("memory")).map_or("what it may use", |memory| memory.0.as_str());
     let reason = format!("the pod ran out of memory: it was killed at {limit} (OOMKilled, exit code {})", end.exit_code);
-    Standing::Ended { end: PodEnd::Failed { reason }, ran: true }
+    PodState::Ended { end: PodEnd::Failed { reason }, ran: true }
 }
 
 fn disrupted(disruption: &PodCondition, said_by_node: Option<&str>) -> String {
@@ -199,7 +199,7 @@ fn disrupted(disruption: &PodCondition, said_by_node: Option<&str>) -> String {
     if message.is_empty() { what.to_owned() } else { format!("{what}: {message}") }
 }
 
-fn exited(end: &ContainerStateTerminated) -> Standing {
+fn exited(end: &ContainerStateTerminated) -> PodState {
     let message = end.message.as_deref().map(|message| format!(": {message}")).unwrap_or_default();
     let end = match end.exit_code {
         // Killed, and not for its memory; or told to end before it could give its pipeline back.
@@ -210,7 +210,7 @@ fn exited(end: &ContainerStateTerminated) -> Standing {
             PodEnd::Failed { reason: format!("the worker in the pod ended with exit code {code} ({reason}){message}") }
         }
     };
-    Standing::Ended { end, ran: true }
+    PodState::Ended { end, ran: true }
 }
 
 fn node(pod: &Pod) -> String {
@@ -268,9 +268,9 @@ mod tests {
             (json!({"phase": "Failed"}), false, "did not say why"),
             (waiting("InvalidImageName", "no"), true, "i:1 is no image's name (InvalidImageName): no"),
         ] {
-            let (is_failed, reason) = match view(&status).standing() {
-                Standing::Ended { end: PodEnd::Failed { reason }, .. } => (true, reason),
-                Standing::Ended { end: PodEnd::Lost { reason }, .. } => (false, reason),
+            let (is_failed, reason) = match view(&status).state() {
+                PodState::Ended { end: PodEnd::Failed { reason }, .. } => (true, reason),
+                PodState::Ended { end: PodEnd::Lost { reason }, .. } => (false, reason),
                 other => panic!("{status}: {other:?}"),
             };
             assert!(is_failed == failed && reason.contains(words), "{status}: {reason}");
@@ -284,7 +284,7 @@ mod tests {
             json!({"phase": "Running", "containerStatuses": terminated(0, "Completed")}),
             json!({"phase": "Failed", "conditions": disrupted("x"), "containerStatuses": terminated(0, "Completed")}),
         ] {
-            assert_eq!(view(&status).standing(), Standing::Ended { end: PodEnd::Finished, ran: true }, "{status}");
+            assert_eq!(view(&status).state(), PodState::Ended { end: PodEnd::Finished, ran: true }, "{status}");
         }
     }
 
@@ -292,22 +292,22 @@ mod tests {
     fn a_pod_that_may_yet_run_is_waited_for() {
         let unscheduled = json!([{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3"}]);
         for (status, expected) in [
-            (json!({}), Standing::Unmade),
-            (json!({"phase": "Pending", "conditions": unscheduled}), Standing::Unschedulable("0/3".to_owned())),
-            (waiting("ContainerCreating", ""), Standing::Starting { node: "n".to_owned() }),
+            (json!({}), PodState::Unmade),
+            (json!({"phase": "Pending", "conditions": unscheduled}), PodState::Unschedulable("0/3".to_owned())),
+            (waiting("ContainerCreating", ""), PodState::Starting { node: "n".to_owned() }),
             (
                 waiting("CreateContainerConfigError", "secret \"s\" not found"),
-                Standing::Stuck(
+                PodState::Stuck(
                     "the pod's settings are incomplete (CreateContainerConfigError): secret \"s\" not found".to_owned(),
                 ),
             ),
-            (json!({"phase": "Running"}), Standing::Running { node: "n".to_owned() }),
+            (json!({"phase": "Running"}), PodState::Running { node: "n".to_owned() }),
             (
                 json!({"phase": "Running", "conditions": disrupted("PreemptionByScheduler")}),
-                Standing::Leaving("it was preempted by a pod of higher priority: so it was".to_owned()),
+                PodState::Leaving("it was preempted by a pod of higher priority: so it was".to_owned()),
             ),
         ] {
-            assert_eq!(view(&status).standing(), expected, "{status}");
+            assert_eq!(view(&status).state(), expected, "{status}");
         }
     }
 }

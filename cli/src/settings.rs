@@ -120,6 +120,11 @@ impl Settings {
         Some(value(&self.given, name)).filter(|value| !value.is_empty())
     }
 
+    /// Where all models' files are.
+    pub fn artifacts(&self) -> ArtifactSettings {
+        ArtifactSettings::read(&self.given, &self.home)
+    }
+
     /// How notebooks are run.
     pub fn tuning(&self) -> anyhow::Result<Tuning> {
         let mut check = Check::default();
@@ -166,7 +171,7 @@ impl Settings {
             github_token: given.secret("GITHUB_TOKEN"),
             github_api_url: value(given, "GITHUB_API_URL").to_owned(),
             public_url: check.take(given.parse("FRONTEND_URL")).flatten(),
-            artifacts: ArtifactSettings::read(given, &self.home),
+            artifacts: self.artifacts(),
             tuning: Tuning::read(given, &mut check),
         };
         if settings.mlflow_url.as_ref().is_some_and(|url| !url.starts_with("http://") && !url.starts_with("https://")) {

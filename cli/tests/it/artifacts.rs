@@ -18,8 +18,8 @@ fn moved(mlsys: &Mlsys, arguments: &[&str]) -> (bool, String) {
 }
 
 /// How many objects a bucket has.
-async fn objects(moto: &Moto, bucket: &str) -> usize {
-    let list = reqwest::get(format!("{}/{bucket}?list-type=2", moto.url())).await.expect("an answer");
+async fn objects(mlsys: &Mlsys, bucket: String) -> usize {
+    let list = mlsys.http().get(format!("{bucket}?list-type=2")).send().await.expect("an answer");
     list.text().await.expect("text").matches("<Key>").count()
 }
 
@@ -27,7 +27,8 @@ async fn objects(moto: &Moto, bucket: &str) -> usize {
 async fn serves(mlsys: &Mlsys) -> Value {
     let deadline = Instant::now() + Duration::from_mins(1);
     loop {
-        let (status, answer) = mlsys.post(&mlsys.model_server("/predict/nomad"), &json!({ "inputs": [[1.0, 2.0]] })).await;
+        let (status, answer) =
+            mlsys.post(&mlsys.model_server("/predict/nomad?env=dev"), &json!({ "inputs": [[1.0, 2.0]] })).await;
         if status == 200 {
             return answer["model_version"].clone();
         }
@@ -44,7 +45,6 @@ fn forget_copies(mlsys: &Mlsys) {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_deployed_is_served_wherever_the_files_went_and_a_move_that_was_killed_goes_on() {
     let (moto, gcs) = (Moto::shared(), Gcs::start());
-    reqwest::Client::new().put(format!("{}/nomad", moto.url())).send().await.expect("a bucket");
     gcs.create_bucket("nomad");
     let environment = [
         ("AWS_ACCESS_KEY_ID", "k"),
@@ -56,6 +56,7 @@ async fn what_was_deployed_is_served_wherever_the_files_went_and_a_move_that_was
     ];
     let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
     let mut mlsys = Mlsys::start(BINARY, Options { environment });
+    mlsys.http().put(format!("{}/nomad", moto.url())).send().await.expect("a bucket");
     let project = Project::new(&mlsys, "nomad");
     for label in ["1", "2", "3"] {
         let id = project.push_notebook("n.ipynb", Notebook::tiny("nomad", label).json());
@@ -70,11 +71,11 @@ async fn what_was_deployed_is_served_wherever_the_files_went_and_a_move_that_was
 
     let (well, said) = moved(&mlsys, &["--to", s3, "--dry-run"]);
     assert!(well && said.contains("would be moved: 4 versions"), "{said} {promoted}");
-    assert_eq!(objects(moto, "nomad").await, 0);
+    assert_eq!(objects(&mlsys, format!("{}/nomad", moto.url())).await, 0);
     let mut cut_off =
         mlsys.cli(&["artifacts", "move", "--to", s3]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("started");
     let deadline = Instant::now() + Duration::from_mins(1);
-    while objects(moto, "nomad").await < 3 {
+    while objects(&mlsys, format!("{}/nomad", moto.url())).await < 3 {
         assert!(Instant::now() < deadline, "nothing is copied");
     }
     cut_off.kill().expect("killed");

@@ -3,7 +3,6 @@
 //! - `commands`: one file a command.
 //! - `stack`: API, worker, model-server and MLflow in one process, as `up` and `demo` start them.
 //! - `home`: the layout of `MLSYS_HOME`.
-//! - `python`: the platform's own Python environment.
 //! - `settings`: every setting, with its default and meaning.
 //! - `client`: the API, as a client sees it.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line prints")]
@@ -11,7 +10,6 @@
 mod client;
 mod commands;
 mod home;
-mod python;
 mod settings;
 mod stack;
 

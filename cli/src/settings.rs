@@ -120,6 +120,13 @@ impl Settings {
         Some(value(&self.given, name)).filter(|value| !value.is_empty())
     }
 
+    /// The platform's own Python environment.
+    pub fn platform(&self) -> anyhow::Result<python::Platform> {
+        let set = |name| self.get(name).map(PathBuf::from);
+        let home = crate::home::Home::open(&self.home)?;
+        Ok(python::Platform::new(home.path().to_owned(), set("MLSYS_PYTHON"), set("MLSYS_UV")))
+    }
+
     /// Where all models' files are.
     pub fn artifacts(&self) -> ArtifactSettings {
         ArtifactSettings::read(&self.given, &self.home)

@@ -15,7 +15,6 @@ use worker::Worker;
 use crate::{
     commands::Outbox,
     home::{Addresses, Home, HomeLock},
-    python,
     settings::{Ports, Settings, StackSettings},
 };
 
@@ -80,7 +79,8 @@ impl Stack {
         let home = Home::open(&settings.home)?;
         let lock = home.lock()?;
         let sockets = Sockets::bind(&checked).await?;
-        let python = python::prepare(settings).await?;
+        let platform = settings.platform()?;
+        let python = platform.prepare(&|text| eprintln!("{text}")).await?;
         python::check(&python).await?;
         let ground = Ground {
             addresses: sockets.addresses(&checked)?,
@@ -89,17 +89,16 @@ impl Stack {
                 Some(token) => token.clone(),
                 None => home.kept_secret("internal.secret")?,
             },
-            uv: python::uv_path(settings, &home),
+            uv: platform.uv(),
             home,
             settings: checked,
             effective: settings.effective(ports),
             python,
         };
         // Only notebooks that name dependencies need it, so nothing waits for it.
-        let (settings, home) = (settings.clone(), ground.home.clone());
         let uv = AbortOnDropHandle::new(tokio::spawn(async move {
-            if let Err(error) = python::ensure_uv(&settings, &home).await {
-                tracing::warn!(error = format!("{error:#}"), "there is no uv: notebooks that name dependencies will fail");
+            if let Err(error) = platform.ensure_uv(&|text| eprintln!("{text}")).await {
+                tracing::warn!(%error, "there is no uv: notebooks that name dependencies will fail");
             }
         }));
         ground.run(sockets, (lock, uv), say).await
@@ -327,7 +326,7 @@ impl Ground {
             mlflow_url: self.addresses.mlflow.clone(),
             internal_token: self.internal_token.clone(),
         };
-        let environments = ::python::Environments::new(self.home.join("environments"), self.uv.clone(), self.python.clone());
+        let environments = python::Environments::new(self.home.join("environments"), self.uv.clone(), self.python.clone());
         let adapters = worker::Adapters {
             store,
             hub,

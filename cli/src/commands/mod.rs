@@ -86,7 +86,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Artifacts(command) => artifacts::run(command, &settings).await,
         Command::Retention(args) => retention::run(&args, &settings).await,
         Command::Prepare => {
-            crate::python::prepare(&settings).await?;
+            settings.platform()?.prepare(&|text| eprintln!("{text}")).await?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Settings(args) => Ok(settings::run(&args)),

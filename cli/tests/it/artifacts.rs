@@ -37,11 +37,6 @@ async fn serves(mlsys: &Mlsys) -> Value {
     }
 }
 
-/// Removes everything that a model-server could serve from but the store.
-fn forget_copies(mlsys: &Mlsys) {
-    std::fs::remove_dir_all(mlsys.home().join("model-server/models")).expect("copies");
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_deployed_is_served_wherever_the_files_went_and_a_move_that_was_killed_goes_on() {
     let (moto, gcs) = (Moto::shared(), Gcs::start());
@@ -84,8 +79,21 @@ async fn what_was_deployed_is_served_wherever_the_files_went_and_a_move_that_was
     assert!(well && said.contains(&format!("MLSYS_ARTIFACTS={s3}")), "{said}");
 
     std::fs::remove_dir_all(mlsys.home().join("artifacts")).expect("the old files");
-    forget_copies(&mlsys);
+    // Each environment with a bucket of its own, then a folder, and back to where it was.
+    for environment in ["dev", "staging", "prod"] {
+        gcs.create_bucket(&format!("nomad-{environment}"));
+    }
+    let (gs, folder) = ("gs://nomad-{env}/models", mlsys.home().join("back").display().to_string());
     mlsys.set("MLSYS_ARTIFACTS", s3);
+    for to in [gs, &folder, s3] {
+        let (well, said) = moved(&mlsys, &["--to", to]);
+        assert!(well && said.contains(&format!("MLSYS_ARTIFACTS={to}")), "{said}");
+        let (well, said) = moved(&mlsys, &["--to", to]);
+        assert!(well && said.contains("0 versions and packages") && said.contains("0 rows"), "once more: {said}");
+        mlsys.set("MLSYS_ARTIFACTS", to);
+    }
+    std::fs::remove_dir_all(folder).expect("the old files");
+    std::fs::remove_dir_all(mlsys.home().join("model-server/models")).expect("the model-server's copies");
     mlsys.resume();
     assert_eq!(serves(&mlsys).await, 3);
     let (status, back) = mlsys.post(&mlsys.api("/api/models/nomad/rollback"), &json!({ "environment": "dev" })).await;
@@ -94,28 +102,9 @@ async fn what_was_deployed_is_served_wherever_the_files_went_and_a_move_that_was
     assert!(mlsys.succeeded(id).await.deployed, "what comes new is put there, too");
     mlsys.stop();
 
-    // Each environment with a bucket of its own, in the middle of the way.
-    for environment in ["dev", "staging", "prod"] {
-        gcs.create_bucket(&format!("nomad-{environment}"));
-    }
-    let gs = "gs://nomad-{env}/models";
-    let (well, said) = moved(&mlsys, &["--to", gs]);
-    assert!(well, "{said}");
-    let (well, said) = moved(&mlsys, &["--to", gs]);
-    assert!(well && said.contains("0 versions and packages") && said.contains("0 rows"), "{said}");
-    mlsys.set("MLSYS_ARTIFACTS", gs);
-    let folder = mlsys.home().join("back").display().to_string();
-    let (well, said) = moved(&mlsys, &["--to", &folder]);
-    assert!(well, "{said}");
-    forget_copies(&mlsys);
-    mlsys.set("MLSYS_ARTIFACTS", &folder);
-    mlsys.resume();
-    assert_eq!(serves(&mlsys).await, 4);
-    mlsys.stop();
-
-    let lost = mlsys.home().join("back/mlsys-models-dev/nomad/v1/metadata.json");
-    std::fs::remove_file(&lost).expect("a file");
     let elsewhere = mlsys.home().join("elsewhere").display().to_string();
+    let lost = format!("{}/nomad/all/models/mlsys-models-dev/nomad/v1/model.pkl", moto.url());
+    mlsys.http().delete(lost).send().await.expect("an answer").error_for_status().expect("deleted");
     let (well, said) = moved(&mlsys, &["--to", &elsewhere]);
     assert!(!well && said.contains("nomad/v1") && said.contains("--skip-broken"), "{said}");
     let (well, said) = moved(&mlsys, &["--to", &elsewhere, "--skip-broken"]);

@@ -8,11 +8,13 @@
 //! | `changes` | pushes, promotions and rollbacks, and the way back |
 //! | `locks` | one roll-out at a time of a model in an environment |
 //! | `addresses` | where the artifact store is that rows name, and another one |
+//! | `environments` | which Python environments versions are served in |
 //! | `model_servers` | which model-servers there are, and what they serve |
 
 mod addresses;
 mod changes;
 mod deployments;
+mod environments;
 mod locks;
 mod model_servers;
 mod models;

@@ -25,6 +25,7 @@ mod deliveries;
 mod deployments;
 mod details;
 mod durability;
+mod environments;
 mod jobs;
 mod leases;
 mod logs;

@@ -4,7 +4,6 @@
 //! - `stack`: API, worker, model-server and MLflow in one process, as `up` and `demo` start them.
 //! - `home`: the layout of `MLSYS_HOME`.
 //! - `outbox`: pushes to the local remote, on their way to the API.
-//! - `python`: the platform's own Python environment.
 //! - `settings`: every setting, with its default and meaning.
 //! - `client`: the API, as a client sees it.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line prints")]
@@ -13,7 +12,6 @@ mod client;
 mod commands;
 mod home;
 mod outbox;
-mod python;
 mod settings;
 mod stack;
 

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use anyhow::Context;
 use service::{
-    Check, EffectiveSetting, Secret, Setting, SettingError, SettingsError,
+    ArtifactSettings, Check, EffectiveSetting, Secret, Setting, SettingError, SettingsError,
     telemetry::{self, Telemetry},
 };
 use worker::Tuning;
@@ -145,6 +145,18 @@ impl Settings {
     /// A secret, if it is set.
     pub fn secret(&self, name: &str) -> Option<Secret> {
         self.given.secret(name)
+    }
+
+    /// The platform's own Python environment.
+    pub fn platform(&self) -> anyhow::Result<python::Platform> {
+        let set = |name| self.get(name).map(PathBuf::from);
+        let home = Home::open(&self.home)?;
+        Ok(python::Platform::new(home.path().to_owned(), set("MLSYS_PYTHON"), set("MLSYS_UV")))
+    }
+
+    /// Where all models' files are.
+    pub fn artifacts(&self) -> ArtifactSettings {
+        ArtifactSettings::read(&self.given, &self.home)
     }
 
     /// How notebooks are run.

@@ -18,7 +18,6 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::{
     home::{Addresses, Home, HomeLock},
     outbox::Outbox,
-    python,
     settings::{Known, Ports, Processes, Settings},
 };
 
@@ -79,7 +78,8 @@ impl Stack {
         let home = Home::open(&settings.home)?;
         let lock = home.lock()?;
         let sockets = Sockets::bind(&drafted).await?;
-        let python = python::prepare(&settings).await?;
+        let platform = settings.platform()?;
+        let python = platform.prepare(&|text| eprintln!("{text}")).await?;
         python::check(&python).await?;
         let known = Known {
             addresses: sockets.addresses(&drafted)?,
@@ -96,8 +96,8 @@ impl Stack {
         let ground = Ground { home: home.clone(), processes, known };
         // Only notebooks that name dependencies need it, so nothing waits for it.
         let uv = AbortOnDropHandle::new(tokio::spawn(async move {
-            if let Err(error) = python::ensure_uv(&settings, &home).await {
-                tracing::warn!(error = format!("{error:#}"), "there is no uv: notebooks that name dependencies will fail");
+            if let Err(error) = platform.ensure_uv(&|text| eprintln!("{text}")).await {
+                tracing::warn!(%error, "there is no uv: notebooks that name dependencies will fail");
             }
         }));
         ground.run(sockets, (lock, uv), say).await

@@ -2,7 +2,7 @@
 //!
 //! - [`Worker`]: what a worker process has; [`Worker::run`] works off the queue until shutdown.
 //! - `drive`: one pipeline under one lease; the only writer of a pipeline's status.
-//! - `phases`: one file a phase.
+//! - `phases`: one file a phase; [`execution`]: running a notebook, which `mlsys run` does too.
 //! - [`runner`]: runs a pipeline in a Kubernetes Job; `pods`: hands the lease to its pod and waits for its end.
 //! - [`process`]: the worker as a process of its own; `config`: its settings.
 //! - [`tasks`]: background work that is no pipeline; one file a kind.
@@ -11,6 +11,7 @@
 //!
 //! Architecture invariant: the worker serves nothing but its health and its metrics, and never loads a model or a pickle.
 
+pub mod execution;
 pub mod packager;
 pub mod runner;
 

@@ -102,6 +102,7 @@ impl Worker {
             })
         };
         let _planning = AbortOnDropHandle::new(tokio::spawn(tasks::plan(self.clone())));
+        let _sweeping = AbortOnDropHandle::new(tokio::spawn(tasks::retention::environments::keep_swept(self.clone())));
         let work =
             |kind, concurrency| self.queue.work(kind, &self.config.name, concurrency, shutdown.clone(), handler.clone());
         let working = async {

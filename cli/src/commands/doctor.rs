@@ -4,13 +4,12 @@ use std::{
     net::{SocketAddr, TcpListener},
     path::PathBuf,
     process::ExitCode,
-    time::Duration,
 };
 
 use serde_json::json;
 use tokio::process::Command;
 
-use crate::{home::Home, python, settings::Settings};
+use crate::{home::Home, settings::Settings};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -75,9 +74,9 @@ fn checked(settings: &Settings) -> Result<String, String> {
 }
 
 async fn environment(settings: &Settings) -> Result<String, String> {
-    let found = python::installed(settings).ok_or("not prepared yet: `mlsys prepare`, or the first `mlsys up`, does it")?;
-    let looked = tokio::time::timeout(Duration::from_mins(1), python::check(&found)).await;
-    looked.map_err(|_| "the interpreter does not answer".to_owned())?.map_err(|error| format!("{error:#}"))?;
+    let platform = settings.platform().map_err(|error| format!("{error:#}"))?;
+    let found = platform.installed().ok_or("not prepared yet: `mlsys prepare`, or the first `mlsys up`, does it")?;
+    python::check(&found).await.map_err(|error| error.to_string())?;
     Ok(found.display().to_string())
 }
 

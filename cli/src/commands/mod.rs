@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod artifacts;
 mod demo;
 mod doctor;
 mod hook;
@@ -51,6 +52,9 @@ enum Command {
     Doctor(doctor::Args),
     /// Count what is older than the settings keep; --apply removes it now
     Retention(retention::Args),
+    /// Move all models' files to another store
+    #[command(subcommand)]
+    Artifacts(artifacts::Command),
     /// Prepare the Python environment that `up` and `run` use
     Prepare,
     /// Print every setting with its default
@@ -77,9 +81,10 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Run(args) => run::run(args, &settings).await,
         Command::Predict(args) => predict::run(args, &settings).await,
         Command::Doctor(args) => doctor::run(&args, &settings).await,
+        Command::Artifacts(command) => artifacts::run(command, &settings).await,
         Command::Retention(args) => retention::run(&args, &settings).await,
         Command::Prepare => {
-            crate::python::prepare(&settings).await?;
+            settings.platform()?.prepare(&|text| eprintln!("{text}")).await?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Settings(args) => Ok(settings::run(&args)),

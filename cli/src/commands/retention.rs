@@ -4,9 +4,13 @@ use std::process::ExitCode;
 
 use serde_json::json;
 use store::Store;
-use worker::tasks::retention::{Removed, sweep};
+use worker::tasks::retention::{
+    Removed,
+    environments::{self, RemovedEnvironments},
+    sweep,
+};
 
-use crate::settings::Settings;
+use crate::{home::Home, settings::Settings};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -22,23 +26,32 @@ pub(crate) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit
     let retention = settings.tuning()?.retention;
     let store = Store::open(&settings.database_url()?).await?;
     let removed = sweep(&store, &retention, args.apply, |_| {}).await;
+    let (platform, home) = (settings.platform()?, Home::open(&settings.home)?);
+    let kept = python::Environments::new(home.join("environments"), platform.uv(), home.join("python/bin/python"));
+    let environments = environments::sweep(&store, &kept, &retention, args.apply).await;
     store.close().await;
-    let removed = removed?;
+    let (removed, environments) = (removed?, environments?);
     if args.json {
-        println!("{:#}", json!({ "applied": args.apply, "removed": removed }));
+        let report = json!({ "applied": args.apply, "removed": removed, "python_environments": environments });
+        println!("{report:#}");
     } else {
-        show(&removed, args.apply);
+        show(&removed, environments, args.apply);
+        if retention.mlflow_runs {
+            println!("MLflow loses the runs of these pipelines, and the registry's versions, too.");
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn show(removed: &Removed, applied: bool) {
+fn show(removed: &Removed, environments: RemovedEnvironments, applied: bool) {
     println!("{}", if applied { "removed:" } else { "would be removed (--apply does it):" });
     println!("  {:>9} versions that nothing deploys", removed.versions);
     println!("  {:>9} pipelines", removed.pipelines);
     println!("  {:>9} logs and notebooks, {:.1} MB", removed.logs, removed.log_megabytes());
     println!("  {:>9} webhook deliveries", removed.deliveries);
     println!("  {:>9} ended tasks", removed.tasks);
+    let megabytes = environments.bytes / 1_000_000;
+    println!("  {:>9} Python environments in this MLSYS_HOME, {megabytes} MB", environments.count);
     if applied && removed.versions + removed.pipelines > 0 {
         println!("Files of theirs are removed by a worker, soon or when mlsys is up.");
     } else if removed.versions > 0 {

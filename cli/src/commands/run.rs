@@ -10,21 +10,20 @@ use std::{
 use anyhow::{Context, bail};
 use contract::{NewLine, Phase, Stream};
 use jiff::Timestamp;
-use kernel::{AfterCell, EventSink, Kernel, KernelSpec, NotebookFile, RunReport, RunRequest};
+use kernel::{EventSink, KernelSpec, NotebookFile, Outcome, Pool};
 use pipeline::{Contract, Verdict};
+use python::Environments;
 use serde_json::{Value, json};
 use service::Shutdown;
-use worker::{metrics, packager};
+use worker::{
+    execution::{Executed, Execution, Means},
+    metrics, packager,
+};
 
 use crate::{
     commands::{logs::Printer, validate},
-    home::Home,
-    python,
     settings::Settings,
 };
-
-/// How long packaging may take.
-const PACKAGE_TIMEOUT: std::time::Duration = std::time::Duration::from_mins(10);
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -36,7 +35,7 @@ pub(crate) struct Args {
     /// A parameter, as NAME=VALUE; VALUE is JSON, or else text
     #[arg(short, long = "parameter", value_parser = parameter)]
     parameters: Vec<(String, Value)>,
-    /// Package the model too: signature, converted and verified
+    /// Package the model too: signature, conversion to ONNX and its verification
     #[arg(long)]
     package: bool,
     /// Where the packaged model goes; a new folder
@@ -49,180 +48,101 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<ExitCode> {
     let started = Instant::now();
-    let python = python::prepare(settings).await?;
-    let execution = settings.tuning()?;
+    let (platform, tuning) = (settings.platform()?, settings.tuning()?);
+    let python = platform.prepare(&|text| eprintln!("{text}")).await?;
     let bytes = std::fs::read(&args.notebook).with_context(|| format!("{} can't be read", args.notebook.display()))?;
-    let spec = KernelSpec { python, memory_limit: execution.memory_limit, preload: Vec::new() };
-    // The kernel starts while the notebook is checked.
-    let starting = tokio::spawn({
-        let spec = spec.clone();
-        async move { Kernel::start(&spec).await }
-    });
-    let contract = match pipeline::validate(&bytes, &args.notebook.display().to_string()) {
-        Verdict::Valid(contract) => Some(contract),
-        Verdict::Skipped => None,
-        Verdict::Invalid(violations) => {
-            if args.json {
-                println!(
-                    "{:#}",
-                    json!({ "status": "failed", "outcome": "the notebook breaks its contract", "violations": violations })
-                );
-            } else {
-                validate::show(&args.notebook.display().to_string(), &Verdict::Invalid(violations));
-            }
-            return Ok(ExitCode::FAILURE);
-        }
-    };
-    if contract.is_none() && !args.json {
-        eprintln!("note: the notebook bears no mlops:* tag; it runs, and a push would skip it");
-    }
-    let place = Place::of(&args.notebook)?;
-    let own = own_environment(settings, &place, contract.as_ref(), &spec).await?;
-    // Held to the end: it can't be removed under the kernel.
-    let kernel = match &own {
-        Some(own) if own.id.is_some() => Kernel::start(&KernelSpec { python: own.python.clone(), ..spec.clone() }).await?,
-        _ => starting.await??,
-    };
-    let scratch = tempfile::tempdir()?;
-    let package = args.model_output.clone().unwrap_or_else(|| scratch.path().join("model"));
-    let ask = Ask { args: &args, contract: contract.as_ref(), place: &place, scratch: scratch.path(), package: &package };
-    let request = ask.request(&bytes, &execution)?;
-    let screen = Screen { printer: (!args.json).then(|| Printer::new(false)) };
     let shutdown = Shutdown::on_signals()?;
-    let report = kernel::run(kernel, request, &screen, &shutdown.token()).await;
+    let spec = KernelSpec { python: python.clone(), memory_limit: tuning.memory_limit, preload: Vec::new() };
+    let kernels = Pool::start(spec, 0, shutdown.token());
+    let Some(contract) = contract(&args, &bytes) else { return Ok(ExitCode::FAILURE) };
+    let place = Place::of(&args.notebook)?;
+    let scratch = tempfile::tempdir()?;
+    let tracking = scratch.path().join("mlruns");
     let output = args.output.clone().unwrap_or_else(|| executed_name(&args.notebook));
-    std::fs::write(&output, report.notebook.to_json()).with_context(|| format!("{} can't be written", output.display()))?;
-    let logged = logged_metrics(&scratch.path().join("mlruns"));
-    let metrics = metrics::collect(logged, &report.scraps, &report.variables);
-    let told = Told { report: &report, metrics: &metrics, contract: contract.as_ref(), output: &output, started };
-    told.tell(&args, settings)
+    // The kernel works in the notebook's folder, whatever ours is.
+    let package = args.model_output.as_ref().map_or(Ok(scratch.path().join("model")), std::path::absolute)?;
+    if args.package && contract.is_none() {
+        bail!("a notebook without mlops:* tags has no model to package");
+    }
+    let execution = Execution {
+        tree: &place.root,
+        notebook: &place.notebook,
+        contract: contract.as_ref(),
+        parameters: args.parameters.iter().cloned().collect(),
+        id: "local",
+        // MLflow's file store needs no server; what the notebook logs is read from there.
+        tracking: &format!("file://{}", tracking.display()),
+        variables: vec![("MLFLOW_ALLOW_FILE_STORE", "true".to_owned())],
+        run_id: None,
+        model: &scratch.path().join("model.pkl"),
+        package: args.package.then_some(package.as_path()),
+        outputs: &output.with_extension("outputs"),
+    };
+    let environments = Environments::new(settings.home.join("environments"), platform.uv(), python);
+    let means = Means { kernels: &kernels, environments: &environments, tuning: &tuning };
+    let screen = Screen { printer: (!args.json).then(|| Printer::new(false)) };
+    let executed = execution.run(means, &screen, &shutdown.token()).await?;
+    let notebook = executed.report.notebook.to_json();
+    std::fs::write(&output, notebook).with_context(|| format!("{} can't be written", output.display()))?;
+    let metrics = metrics::collect(logged_metrics(&tracking), &executed.report.scraps, &executed.report.variables);
+    let gates = contract.map(|contract| pipeline::decide(contract.gates.as_deref(), tuning.min_accuracy, &metrics, None));
+    Ok(Told { executed: &executed, metrics: &metrics, gates: gates.as_ref(), output: &output, started }.tell(&args))
+}
+
+/// What the notebook declares, if it has tags. `None` if it breaks its contract, which is told.
+#[expect(clippy::option_option, reason = "a notebook without tags has no contract to break")]
+fn contract(args: &Args, bytes: &[u8]) -> Option<Option<Contract>> {
+    let name = args.notebook.display().to_string();
+    match pipeline::validate(bytes, &name) {
+        Verdict::Valid(contract) => Some(Some(contract)),
+        Verdict::Skipped => {
+            if !args.json {
+                eprintln!("note: the notebook bears no mlops:* tag; it runs, and a push would skip it");
+            }
+            Some(None)
+        }
+        Verdict::Invalid(violations) if args.json => {
+            let outcome = "the notebook breaks its contract";
+            println!("{:#}", json!({ "status": "failed", "outcome": outcome, "violations": violations }));
+            None
+        }
+        invalid @ Verdict::Invalid(_) => {
+            validate::show(&name, &invalid);
+            None
+        }
+    }
 }
 
 /// Where the notebook lies.
 struct Place {
-    notebook: PathBuf,
-    folder: PathBuf,
     /// The repository's root, or the notebook's folder.
     root: PathBuf,
+    /// The notebook's path in it.
+    notebook: PathBuf,
 }
 
 impl Place {
     fn of(notebook: &Path) -> anyhow::Result<Self> {
         let notebook = notebook.canonicalize()?;
-        let folder = notebook.parent().context("the notebook lies in no folder")?.to_owned();
-        let root = folder.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(&folder).to_owned();
-        Ok(Self { notebook, folder, root })
-    }
-}
-
-/// The environment of the notebook's own dependencies, where it names some.
-async fn own_environment(
-    settings: &Settings,
-    place: &Place,
-    contract: Option<&Contract>,
-    spec: &KernelSpec,
-) -> anyhow::Result<Option<::python::PythonEnvironment>> {
-    let Some(contract) = contract else { return Ok(None) };
-    let home = Home::open(&settings.home)?;
-    let environments =
-        ::python::Environments::new(home.join("environments"), python::uv_path(settings, &home), spec.python.clone());
-    let inside = place.notebook.strip_prefix(&place.root)?;
-    let script = ::python::Script {
-        dependencies: contract.dependencies.as_deref(),
-        requires_python: contract.requires_python.as_deref(),
-    };
-    let environment = environments.resolve(&place.root, inside, script, &|text| eprintln!("{text}")).await?;
-    Ok(Some(environment))
-}
-
-/// What is to be run.
-struct Ask<'a> {
-    args: &'a Args,
-    contract: Option<&'a Contract>,
-    place: &'a Place,
-    scratch: &'a Path,
-    package: &'a Path,
-}
-
-impl Ask<'_> {
-    fn request(&self, bytes: &[u8], execution: &worker::Tuning) -> anyhow::Result<RunRequest> {
-        let model = self.scratch.join("model.pkl");
-        // MLflow's file store needs no server; what the notebook logs is read from there.
-        let tracking = format!("file://{}", self.scratch.join("mlruns").display());
-        let injected = [("MODEL_OUTPUT_PATH", model.to_string_lossy().into_owned()), ("PIPELINE_ID", "local".to_owned())];
-        let mut injected: BTreeMap<_, _> =
-            injected.into_iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect();
-        injected.insert("MLFLOW_TRACKING_URI".to_owned(), Value::from(tracking.clone()));
-        let environment =
-            [("MLFLOW_TRACKING_URI", tracking.as_str()), ("MLFLOW_ALLOW_FILE_STORE", "true"), ("PIPELINE_ID", "local")];
-        let declared = self.contract.and_then(|contract| contract.timeout_seconds);
-        Ok(RunRequest {
-            notebook: NotebookFile::parse(bytes)?,
-            directory: self.place.folder.clone(),
-            import_root: self.place.root.clone(),
-            environment: environment.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
-            injected,
-            parameters: self.args.parameters.iter().cloned().collect(),
-            cell_timeout: execution.cell_timeout,
-            run_timeout: declared.map_or(execution.run_timeout, std::time::Duration::from_secs),
-            input_path: self.args.notebook.display().to_string(),
-            output_path: self
-                .args
-                .output
-                .clone()
-                .unwrap_or_else(|| executed_name(&self.args.notebook))
-                .display()
-                .to_string(),
-            spill_directory: self.spill_directory(),
-            after_cell: self.after_cell(&model)?,
-            read_after: self.contract.map(|contract| ("mlops:evaluation".to_owned(), contract.evaluation_names.clone())),
-        })
-    }
-
-    /// Cut outputs lie beside the executed notebook.
-    fn spill_directory(&self) -> PathBuf {
-        self.args.output.clone().unwrap_or_else(|| executed_name(&self.args.notebook)).with_extension("outputs")
-    }
-
-    fn after_cell(&self, model: &Path) -> anyhow::Result<Option<AfterCell>> {
-        if !self.args.package {
-            return Ok(None);
-        }
-        let Some(contract) = self.contract else { bail!("a notebook without mlops:* tags has no model to package") };
-        let request = packager::Request {
-            model_path: model,
-            output_directory: self.package,
-            contract,
-            run_id: None,
-            tree: &self.place.root,
-            environment: None,
-        };
-        let code = packager::code(&request);
-        Ok(Some(AfterCell { index_tag: "mlops:export".to_owned(), code, timeout: PACKAGE_TIMEOUT }))
+        let folder = notebook.parent().context("the notebook lies in no folder")?;
+        let root = folder.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(folder).to_owned();
+        Ok(Self { notebook: notebook.strip_prefix(&root)?.to_owned(), root })
     }
 }
 
 /// What is told of a run.
 struct Told<'a> {
-    report: &'a RunReport,
+    executed: &'a Executed,
     metrics: &'a BTreeMap<String, f64>,
-    contract: Option<&'a Contract>,
+    gates: Option<&'a pipeline::Decision>,
     output: &'a Path,
     started: Instant,
 }
 
 impl Told<'_> {
-    fn tell(&self, args: &Args, settings: &Settings) -> anyhow::Result<ExitCode> {
-        let report = self.report;
-        let succeeded = report.outcome.is_success();
-        let packaged: Option<packager::Answer> = match &report.after_cell {
-            Some(Ok(answer)) => Some(serde_json::from_value(answer.clone()).context("the packager's answer")?),
-            Some(Err(error)) => Some(packager::Answer::Error { error: error.clone() }),
-            None => None,
-        };
-        let minimum: f64 =
-            settings.get("MIN_ACCURACY_THRESHOLD").unwrap_or("0.70").parse().context("MIN_ACCURACY_THRESHOLD")?;
-        let gates = self.contract.map(|contract| pipeline::decide(contract.gates.as_deref(), minimum, self.metrics, None));
+    fn tell(&self, args: &Args) -> ExitCode {
+        let Executed { report, package } = self.executed;
+        let succeeded = matches!(report.outcome, Outcome::Succeeded);
         if args.json {
             let metrics: BTreeMap<_, _> =
                 self.metrics.iter().map(|(name, value)| (name, metrics::to_json(*value))).collect();
@@ -234,39 +154,30 @@ impl Told<'_> {
                 "seconds_in_cells": report.time_in_cells.as_secs_f64(),
                 "peak_memory_bytes": report.peak_memory,
                 "metrics": metrics,
-                "gates": gates.as_ref().map(|decision| json!({"passed": decision.passed, "reason": decision.reason})),
-                "package": packaged.as_ref().map(package_report),
+                "gates": self.gates.map(|decision| json!({"passed": decision.passed, "reason": decision.reason})),
+                "package": package.as_ref().map(package_report),
                 "notebook": self.output,
             });
             println!("{report:#}");
         } else {
-            self.show(gates.as_ref(), packaged.as_ref(), args);
+            self.show(args);
         }
-        let model_made = !matches!(packaged, Some(packager::Answer::Error { .. }));
-        Ok(if succeeded && model_made { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        let model_made = !matches!(package, Some(packager::Answer::Error { .. }));
+        if succeeded && model_made { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
 
-    fn show(&self, gates: Option<&pipeline::Decision>, packaged: Option<&packager::Answer>, args: &Args) {
-        println!("{}", self.report.outcome);
-        let cells = self.report.time_in_cells.as_secs_f64();
-        println!("  {} cells in {cells:.2} s, {:.2} s in all", self.report.cells_run, self.started.elapsed().as_secs_f64());
+    fn show(&self, args: &Args) {
+        println!("{} ({:.2} s in all)", self.executed.report.outcome, self.started.elapsed().as_secs_f64());
         for (name, value) in self.metrics {
             println!("  {name:24} {}", metrics::display(*value));
         }
-        if let Some(decision) = gates {
+        if let Some(decision) = self.gates {
             println!("  gates: {}", decision.reason);
         }
-        match packaged {
-            Some(packager::Answer::Packaged { log, .. }) => {
-                for line in log {
-                    println!("  {line}");
-                }
-                if let Some(folder) = &args.model_output {
-                    println!("  the model is in {}", folder.display());
-                }
-            }
-            Some(packager::Answer::Error { error }) => println!("  the model could not be packaged: {error}"),
-            None => {}
+        match (&self.executed.package, &args.model_output) {
+            (Some(packager::Answer::Packaged { .. }), Some(folder)) => println!("  the model is in {}", folder.display()),
+            (Some(packager::Answer::Error { error }), _) => println!("  the model could not be packaged: {error}"),
+            _ => {}
         }
         println!("  executed notebook: {}", self.output.display());
     }

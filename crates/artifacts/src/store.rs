@@ -102,6 +102,11 @@ impl Store {
         self.take(other, from, &place).await
     }
 
+    /// The address here of what lies at an address of another store, be it here yet or not.
+    pub fn address_of(&self, other: &Self, uri: &str) -> Result<String, Error> {
+        Ok(self.folder(&other.place(uri)?)?.uri())
+    }
+
     /// Whether an address lies within this store.
     pub fn holds(&self, uri: &str) -> bool {
         self.place(uri).is_ok()

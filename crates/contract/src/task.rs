@@ -23,6 +23,9 @@ pub struct Leftovers {
     pub packages: Vec<PipelineId>,
     /// Versions whose files go, in every environment.
     pub versions: Vec<(ModelName, u64)>,
+    /// Whether those versions go from MLflow's registry, too.
+    #[serde(default)]
+    pub registered: bool,
     /// MLflow runs.
     pub runs: Vec<String>,
 }

@@ -91,6 +91,11 @@ impl Environments {
         &self.uv
     }
 
+    /// The platform's own environment.
+    pub fn platform(&self) -> PythonEnvironment {
+        PythonEnvironment::platform(self.platform.clone())
+    }
+
     /// The environment for a notebook of a tree; builds it when it is not there yet. `say` hears what takes long.
     ///
     /// # Errors
@@ -103,7 +108,7 @@ impl Environments {
         say: &(dyn Fn(String) + Send + Sync),
     ) -> Result<PythonEnvironment, EnvironmentError> {
         let Some(needs) = Needs::find(tree, notebook, script, say)? else {
-            return Ok(PythonEnvironment::platform(self.platform.clone()));
+            return Ok(self.platform());
         };
         let id = self.id(&needs);
         let target = self.directory.join(&id);

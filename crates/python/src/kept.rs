@@ -25,7 +25,18 @@ pub struct PythonEnvironment {
     /// The interpreter.
     pub python: PathBuf,
     /// Held, not read.
-    _in_use: Option<File>,
+    _in_use: Option<InUse>,
+}
+
+/// An environment's marker, locked. Given back, it is marked once more: a run may have used it for long.
+#[derive(Debug)]
+struct InUse(File);
+
+impl Drop for InUse {
+    fn drop(&mut self) {
+        // Who may not mark it may still use it.
+        let _ = self.0.set_modified(SystemTime::now());
+    }
 }
 
 /// An environment that is kept.
@@ -35,7 +46,7 @@ pub struct Kept {
     pub id: String,
     /// What its files take, in bytes. `uv` may share them with its cache.
     pub bytes: u64,
-    /// When it was last asked for.
+    /// When it was last in use.
     pub last_used: SystemTime,
 }
 
@@ -56,8 +67,15 @@ impl PythonEnvironment {
         Self { id: None, python, _in_use: None }
     }
 
-    /// Takes an environment in use, and marks the use; none when it isn't there, or is being removed.
-    pub(crate) fn hold(directory: &Path, id: &str) -> io::Result<Option<Self>> {
+    /// Takes an environment of a folder in use, and marks the use; none when it isn't there, is being removed, or isn't one
+    /// of ours. Blocks as long as a file's opening does.
+    ///
+    /// # Errors
+    /// When its marker can't be opened or locked.
+    pub fn hold(directory: &Path, id: &str) -> io::Result<Option<Self>> {
+        if !is_id(id) {
+            return Ok(None);
+        }
         let folder = directory.join(id);
         let python = folder.join("bin/python");
         if !python.exists() {
@@ -74,8 +92,10 @@ impl PythonEnvironment {
         if !there.is_ok_and(|there| there == held) {
             return Ok(None);
         }
-        marker.set_modified(SystemTime::now())?;
-        Ok(Some(Self { id: Some(id.to_owned()), python, _in_use: Some(marker) }))
+        let in_use = InUse(marker);
+        // A folder that is mounted to be read only can be used all the same.
+        let _ = in_use.0.set_modified(SystemTime::now());
+        Ok(Some(Self { id: Some(id.to_owned()), python, _in_use: Some(in_use) }))
     }
 }
 
@@ -133,8 +153,12 @@ impl Environments {
 }
 
 fn open_marker(folder: &Path) -> io::Result<Option<File>> {
-    match OpenOptions::new().create(true).truncate(false).write(true).open(folder.join(MARKER)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+    use io::ErrorKind::{NotFound, PermissionDenied, ReadOnlyFilesystem};
+    let path = folder.join(MARKER);
+    // Over a network, who shares a lock has to have it open for reading, and who has it alone for writing.
+    match OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path) {
+        Err(error) if error.kind() == NotFound => Ok(None),
+        Err(error) if matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem) => File::open(path).map(Some),
         opened => opened.map(Some),
     }
 }

@@ -57,6 +57,11 @@ impl Runtime {
         Ok(Self { config, onnxruntime, children: TaskTracker::new() })
     }
 
+    /// The folder that holds the Python environments which models name.
+    pub fn environments_directory(&self) -> &Path {
+        &self.config.environments_directory
+    }
+
     /// Waits until the processes of all models have ended. They do once their models are gone.
     pub async fn close(&self) {
         self.children.close();

@@ -34,8 +34,8 @@ pub use pipelines::{
 };
 pub use retention::{Cursor, Ended, OldVersion, Retention, VersionCursor};
 pub use serving::{
-    Cause, Change, DeployedVersion, Deployment, DeploymentEvent, DeploymentLock, Locked, ModelCounts, ModelFilter,
-    ModelOrder, ModelSummary, NewDeployment, NewVersion, Pushed, Serving, VersionRecord,
+    Addresses, Cause, Change, DeployedVersion, Deployment, DeploymentEvent, DeploymentLock, Locked, ModelCounts,
+    ModelFilter, ModelOrder, ModelSummary, NewDeployment, NewVersion, Pushed, Readdressed, Serving, VersionRecord,
 };
 pub use store::Store;
 pub use tasks::{NewTask, TaskJob, TaskLease, TaskLeaseState, TaskRecord, Tasks};

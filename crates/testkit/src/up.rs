@@ -79,6 +79,12 @@ impl Mlsys {
         self.child = Some(child);
     }
 
+    /// Changes a setting, from the next start or command on.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.options.environment.retain(|(set, _)| set != name);
+        self.options.environment.push((name.to_owned(), value.to_owned()));
+    }
+
     /// A command of the same binary, in the same home.
     pub fn cli(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.binary);

@@ -27,6 +27,16 @@ impl Copies {
         Ok(self.root.join(name.as_str()).join(format!("v{}-{digest}", request.version)))
     }
 
+    /// The models that have copies here.
+    pub(crate) async fn models(&self) -> Vec<ModelName> {
+        let root = self.root.clone();
+        let names = tokio::task::spawn_blocking(move || {
+            let entries = fs::read_dir(root).into_iter().flatten().filter_map(Result::ok);
+            entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+        });
+        names.await.unwrap_or_default()
+    }
+
     /// Removes the copies of a model's versions, except for these.
     pub(crate) async fn sweep(&self, name: &ModelName, kept: BTreeSet<PathBuf>) {
         let folder = self.root.join(name.as_str());
@@ -49,5 +59,5 @@ fn remove_others(folder: &Path, kept: &BTreeSet<PathBuf>) -> io::Result<()> {
             fs::remove_dir_all(path)?;
         }
     }
-    Ok(())
+    if kept.is_empty() { fs::remove_dir(folder) } else { Ok(()) }
 }

@@ -2,7 +2,8 @@
 
 use std::{path::Path, sync::Arc};
 
-use contract::{LoadRequest, ModelManifest, ModelName};
+use contract::{Flavour, LoadRequest, ModelManifest, ModelName};
+use python::PythonEnvironment;
 use scoring::{Model, Runtime};
 
 use super::LoadError;
@@ -48,8 +49,19 @@ impl Workshop {
         if manifest.model_name != *name {
             return Err(scoring::LoadError::BadManifest("it must bear the model's name".to_owned()).into());
         }
+        let environment = self.hold_environment(&manifest).await?;
         let model = Model::load(folder, &manifest, &self.runtime).await?;
-        Ok(Arc::new(Version::new((request.version, request.sha256.clone()), manifest, model, self.queue)))
+        let version = Version::new((request.version, request.sha256.clone()), manifest, (model, environment), self.queue);
+        Ok(Arc::new(version))
+    }
+
+    /// Keeps the Python environment that the model's process needs from being removed. One that isn't there is for the model
+    /// to miss.
+    async fn hold_environment(&self, manifest: &ModelManifest) -> Result<Option<PythonEnvironment>, LoadError> {
+        let Some(id) = manifest.environment.clone().filter(|_| manifest.flavour == Flavour::Python) else { return Ok(None) };
+        let directory = self.runtime.environments_directory().to_owned();
+        let held = tokio::task::spawn_blocking(move || PythonEnvironment::hold(&directory, &id)).await;
+        Ok(held.map_err(|_| LoadError::Lost)??)
     }
 
     async fn fetch(&self, request: &LoadRequest, folder: &Path, source: Source) -> Result<ModelManifest, LoadError> {

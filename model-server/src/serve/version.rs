@@ -1,6 +1,7 @@
 //! A loaded version: its model, who is let in, and what is counted.
 
 use contract::{ModelManifest, Task};
+use python::PythonEnvironment;
 use scoring::{Batch, Model, Output, PredictError, Schema};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -17,19 +18,26 @@ pub(crate) struct Version {
     pub(crate) classes: Vec<String>,
     pub(crate) meter: Meter,
     model: Model,
+    /// What the model's process runs in: held, not read.
+    _environment: Option<PythonEnvironment>,
     /// A permit for each request that may be in hand.
     admission: Semaphore,
 }
 
 impl Version {
-    /// A version with its model, which takes up to `queue` requests at once.
-    pub(crate) fn new((number, sha256): (u64, String), manifest: ModelManifest, model: Model, queue: usize) -> Self {
+    /// A version with its model, and what that runs in. It takes up to `queue` requests at once.
+    pub(crate) fn new(
+        (number, sha256): (u64, String),
+        manifest: ModelManifest,
+        (model, environment): (Model, Option<PythonEnvironment>),
+        queue: usize,
+    ) -> Self {
         let classes = match manifest.task {
             Task::Classification => manifest.classes.iter().flatten().map(ToString::to_string).collect(),
             Task::Regression => Vec::new(),
         };
         let meter = Meter::new(&manifest.model_name, number);
-        Self { number, sha256, manifest, classes, meter, model, admission: Semaphore::new(queue) }
+        Self { number, sha256, manifest, classes, meter, model, _environment: environment, admission: Semaphore::new(queue) }
     }
 
     /// What its rows must look like.

@@ -169,6 +169,12 @@ impl Loader {
             }
         }
         while models.join_next().await.is_some() {}
+        // What a process that was killed had begun to fetch, and what was deployed when it last ran and is not now.
+        for name in self.copies.models().await {
+            let alone = self.lock(&name);
+            let _alone = alone.lock().await;
+            self.sweep(&name).await;
+        }
         self.restored.store(true, Ordering::Release);
         self.changed.notify_one();
     }

@@ -100,6 +100,11 @@ impl Place {
         self.folder.path().join("state")
     }
 
+    /// Where the Python environments are that models name.
+    pub fn environments(&self) -> PathBuf {
+        self.folder.path().join("environments")
+    }
+
     pub fn artifacts(&self) -> PathBuf {
         self.folder.path().join("artifacts")
     }
@@ -116,9 +121,17 @@ impl Place {
 
     /// Puts a fixture into the store as version 1 of a model of another name.
     pub async fn put_as(&self, fixture_name: &str, model: &str) -> VersionLocation {
+        self.put_in(fixture_name, model, None).await
+    }
+
+    /// The same, of a model that was trained in a Python environment.
+    pub async fn put_in(&self, fixture_name: &str, model: &str, environment: Option<&str>) -> VersionLocation {
         let folder = tempfile::tempdir().unwrap();
         let mut manifest = manifest(fixture_name);
         manifest["model_name"] = json!(model);
+        if let Some(environment) = environment {
+            manifest["environment"] = json!(environment);
+        }
         let mut names = vec!["metadata.json"];
         for name in manifest["files"].as_object().unwrap().keys() {
             std::fs::copy(fixture(fixture_name).join(name), folder.path().join(name)).unwrap();
@@ -140,7 +153,7 @@ impl Place {
             artifacts: ArtifactSettings::read(&home, self.folder.path()),
             onnxruntime_library: None,
             python: if self.gated { self.gatekeeper() } else { python() },
-            environments_directory: self.folder.path().join("environments"),
+            environments_directory: self.environments(),
             internal_token: Secret::new(TOKEN),
             threads: 2,
             queue: self.queue,

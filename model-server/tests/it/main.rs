@@ -7,6 +7,7 @@ mod deploying;
 mod fencing;
 mod following;
 mod harness;
+mod keeping;
 mod metrics;
 mod predicting;
 mod python_flavour;

@@ -1,16 +1,11 @@
 //! Runs the notebook on a kernel, follows its outputs, and packages its model while the kernel that trained it lives.
 
-use std::{
-    collections::BTreeMap,
-    path::Path,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use contract::{MANIFEST_FILE, MODEL_FILE, ModelManifest, ONNX_FILE, Phase, PipelineStatus, Stream};
-use kernel::{AfterCell, EventSink, KernelError, KernelSpec, NotebookFile, Outcome, RunReport, RunRequest};
+use kernel::{EventSink, KernelError, NotebookFile, Outcome, RunReport};
 use pipeline::Contract;
-use python::{EnvironmentError, PythonEnvironment, Script};
+use python::EnvironmentError;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::watch;
@@ -18,13 +13,11 @@ use tokio::sync::watch;
 use crate::{
     drive::Next,
     error::PhaseError,
+    execution::{Executed, Execution, ExecutionError, Means},
     metrics, packager,
     phases::{download, tracking, validate},
     run::{Run, Stop},
 };
-
-/// How long packaging a model, converted and verified, may take.
-const PACKAGE_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// What the phase leaves for the later ones.
 #[derive(Debug, Serialize, Deserialize)]
@@ -56,10 +49,8 @@ pub async fn run(run: &Arc<Run>, attempt: u32) -> Result<Next, PhaseError> {
     }
     let contract = validate::contract(run).await?;
     let tracked = tracking::open_run(run, &contract, attempt).await?;
-    let environment = environment(run, &contract).await?;
-    let report = execute(run, &contract, &tracked, &environment).await?;
+    let Executed { report, package } = execute(run, &contract, &tracked).await?;
     keep_notebook(run, &report.notebook).await?;
-    say_usage(run, &report);
     if let Err(error) = conclude(run, &report) {
         if run.stopped() != Some(Stop::Lost) {
             tracking::upload_outputs(run, &tracked, &report.spilled).await.unwrap_or_else(|error| {
@@ -68,7 +59,7 @@ pub async fn run(run: &Arc<Run>, attempt: u32) -> Result<Next, PhaseError> {
         }
         return Err(error);
     }
-    let manifest = packaged(run, report.after_cell)?;
+    let manifest = packaged(package)?;
     run.ensure_held().await?;
     tracking::upload_outputs(run, &tracked, &report.spilled).await?;
     let files = package_files(&manifest);
@@ -97,120 +88,49 @@ pub async fn end_run(run: &Run, status: PipelineStatus) {
     }
 }
 
-async fn environment(run: &Run, contract: &Contract) -> Result<PythonEnvironment, PhaseError> {
-    let (log, path) = (run.log.clone(), Path::new(&run.record.notebook_path));
-    let tree = run.tree();
-    let say = move |text: String| log.say(text);
-    let script =
-        Script { dependencies: contract.dependencies.as_deref(), requires_python: contract.requires_python.as_deref() };
-    let resolved = run.worker.environments.resolve(&tree, path, script, &say);
-    let resolved = tokio::select! {
-        resolved = resolved => resolved,
-        () = run.cancel.cancelled() => return Err(run.stop_error()),
-    };
-    resolved.map_err(|error| match error {
-        EnvironmentError::Io(error) => PhaseError::retry(error),
-        other => PhaseError::fail(other),
-    })
-}
-
-async fn execute(
-    run: &Arc<Run>,
-    contract: &Contract,
-    tracked: &mlflow::Run,
-    environment: &PythonEnvironment,
-) -> Result<RunReport, PhaseError> {
-    let config = &run.worker.config;
-    let request = request(run, contract, tracked, environment).await?;
-    let asked = Instant::now();
-    let starting = async {
-        if environment.id.is_none() {
-            return run.worker.kernels.take().await;
-        }
-        let spec =
-            KernelSpec { python: environment.python.clone(), memory_limit: config.tuning.memory_limit, preload: Vec::new() };
-        kernel::Kernel::start(&spec).await
-    };
-    let kernel = tokio::select! {
-        kernel = starting => kernel.map_err(start_error)?,
-        () = run.cancel.cancelled() => return Err(run.stop_error()),
-    };
-    run.log.say(format!("a kernel was ready after {} ms", asked.elapsed().as_millis()));
-    let (snapshots, saver) = save_snapshots(run);
-    let sink = Sink { run: run.clone(), snapshots };
-    let report = kernel::run(kernel, request, &sink, &run.cancel).await;
-    drop(sink);
-    saver.await.map_err(PhaseError::retry)?;
-    Ok(report)
-}
-
-/// A machine that is too busy to start a kernel may have time for it later; a Python that can't won't.
-fn start_error(error: KernelError) -> PhaseError {
-    match error {
-        KernelError::NoAnswer { .. } | KernelError::Files(_) => PhaseError::retry(error),
-        other => PhaseError::fail(other),
-    }
-}
-
-async fn request(
-    run: &Run,
-    contract: &Contract,
-    tracked: &mlflow::Run,
-    environment: &PythonEnvironment,
-) -> Result<RunRequest, PhaseError> {
-    let (record, config) = (&run.record, &run.worker.config);
-    let output = run.output();
+async fn execute(run: &Arc<Run>, contract: &Contract, tracked: &mlflow::Run) -> Result<Executed, PhaseError> {
+    let (record, worker, output) = (&run.record, &run.worker, run.output());
     if tokio::fs::try_exists(&output).await? {
         tokio::fs::remove_dir_all(&output).await?;
     }
     for folder in ["export", "notebook", "outputs"] {
         tokio::fs::create_dir_all(output.join(folder)).await?;
     }
-    let bytes = tokio::fs::read(run.notebook()).await?;
-    let notebook = NotebookFile::parse(&bytes).map_err(PhaseError::fail)?;
-    let model = output.join("export/model.pkl");
-    let package = packager::Request {
-        model_path: &model,
-        output_directory: &run.package(),
-        contract,
-        run_id: Some(&tracked.run_id),
+    let execution = Execution {
         tree: &run.tree(),
-        environment: environment.id.as_deref(),
-    };
-    let variable = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    let text = |(name, value): (String, String)| (name, Value::from(value));
-    let injected = [
-        variable("MODEL_OUTPUT_PATH", &model.to_string_lossy()),
-        variable("PIPELINE_ID", &record.id.to_string()),
-        variable("MLFLOW_TRACKING_URI", &config.mlflow_url),
-    ];
-    let environment = [
-        variable("MLFLOW_TRACKING_URI", &config.mlflow_url),
-        variable("MLFLOW_RUN_ID", &tracked.run_id),
-        variable("MLFLOW_EXPERIMENT_ID", &tracked.experiment_id),
-        variable("PIPELINE_ID", &record.id.to_string()),
-        variable("GIT_COMMIT", record.commit_sha.as_str()),
-        variable("MLSYS_UV", &run.worker.environments.uv().to_string_lossy()),
-    ];
-    Ok(RunRequest {
-        notebook,
-        directory: run.notebook().parent().map_or_else(|| run.tree(), Path::to_owned),
-        import_root: run.tree(),
-        environment: environment.into(),
-        injected: injected.into_iter().map(text).collect(),
+        notebook: Path::new(&record.notebook_path),
+        contract: Some(contract),
         parameters: record.parameters.clone(),
-        cell_timeout: config.tuning.cell_timeout,
-        run_timeout: contract.timeout_seconds.map_or(config.tuning.run_timeout, Duration::from_secs),
-        input_path: record.notebook_path.clone(),
-        output_path: record.notebook_path.clone(),
-        spill_directory: output.join("outputs"),
-        after_cell: Some(AfterCell {
-            index_tag: "mlops:export".to_owned(),
-            code: packager::code(&package),
-            timeout: PACKAGE_TIMEOUT,
-        }),
-        read_after: Some(("mlops:evaluation".to_owned(), contract.evaluation_names.clone())),
-    })
+        id: &record.id.to_string(),
+        tracking: &worker.config.mlflow_url,
+        variables: vec![
+            ("MLFLOW_RUN_ID", tracked.run_id.clone()),
+            ("MLFLOW_EXPERIMENT_ID", tracked.experiment_id.clone()),
+            ("GIT_COMMIT", record.commit_sha.to_string()),
+        ],
+        run_id: Some(&tracked.run_id),
+        model: &output.join("export/model.pkl"),
+        package: Some(&run.package()),
+        outputs: &output.join("outputs"),
+    };
+    let means = Means { kernels: &worker.kernels, environments: &worker.environments, tuning: &worker.config.tuning };
+    let (snapshots, saver) = save_snapshots(run);
+    let sink = Sink { run: run.clone(), snapshots };
+    let executed = execution.run(means, &sink, &run.cancel).await;
+    drop(sink);
+    saver.await.map_err(PhaseError::retry)?;
+    executed.map_err(|error| not_run(run, error))
+}
+
+/// A machine that is too busy to start a kernel may have time for it later; a Python that can't won't.
+fn not_run(run: &Run, error: ExecutionError) -> PhaseError {
+    match error {
+        ExecutionError::Cancelled => run.stop_error(),
+        ExecutionError::Io(_)
+        | ExecutionError::Environment(EnvironmentError::Io(_))
+        | ExecutionError::Kernel(KernelError::NoAnswer { .. } | KernelError::Files(_)) => PhaseError::retry(error),
+        other => PhaseError::fail(other),
+    }
 }
 
 /// What the kernel reports, into the log and the stored notebook.
@@ -267,34 +187,14 @@ fn conclude(run: &Run, report: &RunReport) -> Result<(), PhaseError> {
     .map_err(|error| if run.stopped() == Some(Stop::Lost) { PhaseError::Abandoned } else { error })
 }
 
-fn packaged(run: &Run, answer: Option<Result<Value, String>>) -> Result<ModelManifest, PhaseError> {
-    let answer = match answer {
-        Some(Ok(answer)) => answer,
-        Some(Err(error)) => {
-            // A traceback: the log has all of it, and what follows its frames is the reason.
-            error.lines().for_each(|line| run.log.say(line));
-            let reason = error.lines().rev().take_while(|line| !line.starts_with("  ")).last();
-            let reason = kernel::brief(reason.unwrap_or(&error));
-            return Err(PhaseError::Fail(format!("the model could not be packaged: {reason}")));
+fn packaged(answer: Option<packager::Answer>) -> Result<ModelManifest, PhaseError> {
+    match answer {
+        Some(packager::Answer::Packaged { manifest, .. }) => Ok(*manifest),
+        Some(packager::Answer::Error { error }) => {
+            Err(PhaseError::Fail(format!("the model could not be packaged: {error}")))
         }
-        None => return Err(PhaseError::fail("the mlops:export cell did not run, so there is no model")),
-    };
-    let packaged: packager::Answer = serde_json::from_value(answer)
-        .map_err(|error| PhaseError::Fail(format!("the model could not be packaged: {error}")))?;
-    match packaged {
-        packager::Answer::Error { error } => Err(PhaseError::Fail(format!("the model could not be packaged: {error}"))),
-        packager::Answer::Packaged { manifest, log } => {
-            for line in log {
-                run.log.say(line);
-            }
-            Ok(*manifest)
-        }
+        None => Err(PhaseError::fail("the mlops:export cell did not run, so there is no model")),
     }
-}
-
-fn say_usage(run: &Run, report: &RunReport) {
-    let memory = report.peak_memory.map_or(String::new(), |peak| format!(", at most {} MiB of memory", peak >> 20));
-    run.log.say(format!("{} cells ran in {:.2} s{memory}", report.cells_run, report.time_in_cells.as_secs_f64()));
 }
 
 fn say_metrics(run: &Run, metrics: &BTreeMap<String, f64>) {

@@ -16,6 +16,9 @@ pub(super) async fn run(worker: &Worker, left: &Leftovers) -> Result<Value, Task
             let environment = name.parse().map_err(TaskError::Fail)?;
             worker.artifacts.remove_version(&environment, model, *version).await.map_err(retry)?;
         }
+        if left.registered {
+            worker.mlflow.delete_version(model.as_str(), *version).await.map_err(retry)?;
+        }
     }
     for run in &left.runs {
         match worker.mlflow.delete_run(run).await {

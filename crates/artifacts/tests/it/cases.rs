@@ -162,6 +162,7 @@ pub(crate) async fn a_large_file_is_copied_and_taken_over_from_another_store(pla
     let here = place.store.take_over(&other.store, &start).await.unwrap();
     assert!(here.uri.ends_with("/mlsys-models-dev/titanic/v9") && place.store.holds(&here.uri), "{}", here.uri);
     assert!(!other.store.holds(&here.uri) && !place.store.holds(&start.uri));
+    assert_eq!(place.store.address_of(&other.store, &start.uri).unwrap(), here.uri);
     let copied = place.store.copy_version(&here, &"prod".parse().unwrap(), &titanic(), 9).await.unwrap();
     let back = Place::folder("");
     let end = back.store.take_over(&place.store, &copied).await.unwrap();

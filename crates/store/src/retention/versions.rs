@@ -64,8 +64,8 @@ impl Retention {
     }
 
     /// Removes those of these versions that may still go, with their deployments of long ago. Their files are removed by a
-    /// task. Answers how many went.
-    pub async fn remove_versions(&self, old: &[OldVersion], deployments: u32) -> Result<u64, StoreError> {
+    /// task, and if asked for what MLflow's registry has of them. Answers how many went.
+    pub async fn remove_versions(&self, old: &[OldVersion], deployments: u32, registered: bool) -> Result<u64, StoreError> {
         let mut write = self.database.write().await?;
         let found = sqlx::query(AssertSqlSafe(going(write.dialect))).bind(json(&old)?).bind(kept_deployments(deployments));
         let removed = write.all(found).await?.iter().map(old_version).collect::<Result<Vec<_>, _>>()?;
@@ -78,7 +78,7 @@ impl Retention {
         }
         let versions: Vec<_> = removed.into_iter().map(|old| (old.model, old.version)).collect();
         let count = versions.len() as u64;
-        let payload = TaskPayload::RemoveFiles(Leftovers { versions, ..Leftovers::default() });
+        let payload = TaskPayload::RemoveFiles(Leftovers { versions, registered, ..Leftovers::default() });
         tasks::create(&mut write, &NewTask::soon(payload)).await?;
         write.commit().await?;
         Ok(count)

@@ -7,15 +7,20 @@
 //! | `deployments` | what is deployed where, and was |
 //! | `changes` | pushes, promotions and rollbacks, and the way back |
 //! | `locks` | one roll-out at a time of a model in an environment |
+//! | `addresses` | where the artifact store is that rows name, and another one |
+//! | `environments` | which Python environments versions are served in |
 //! | `model_servers` | which model-servers there are, and what they serve |
 
+mod addresses;
 mod changes;
 mod deployments;
+mod environments;
 mod locks;
 mod model_servers;
 mod models;
 mod versions;
 
+pub use addresses::{Addresses, Readdressed};
 pub use changes::Pushed;
 pub use deployments::{Cause, Change, Deployment, NewDeployment};
 pub use locks::{DeploymentLock, Locked};

@@ -19,11 +19,13 @@ macro_rules! on_both {
     };
 }
 
+mod addresses;
 mod changes;
 mod deliveries;
 mod deployments;
 mod details;
 mod durability;
+mod environments;
 mod jobs;
 mod leases;
 mod logs;

@@ -125,8 +125,8 @@ async fn what_is_deployed_or_rolled_back_to_stays_with_its_pipeline_and_rollback
     assert_eq!((parts, whole), ([&ids[..3], &[beside]].concat(), vec![]), "versions hold them");
     let all: Vec<_> = (1..=8).map(|version| OldVersion { model: "titanic".parse().unwrap(), version }).collect();
     // 4 too: what rollbacks lead to is kept by those who ask for the old versions.
-    assert_eq!(store.retention.remove_versions(&all, KEPT).await.unwrap(), 5);
-    assert_eq!(store.retention.remove_versions(&all, KEPT).await.unwrap(), 0);
+    assert_eq!(store.retention.remove_versions(&all, KEPT, true).await.unwrap(), 5);
+    assert_eq!(store.retention.remove_versions(&all, KEPT, true).await.unwrap(), 0);
     assert!(old_versions(store).await.is_empty());
     assert_eq!(remove_whole(store, &[&ids[..], &[beside, newest]].concat()).await, 5);
     let dev = Environment::dev();

@@ -6,6 +6,7 @@
 //!
 //! What it never removes is told by the store: see `kept` there.
 
+pub mod environments;
 mod pace;
 mod settings;
 
@@ -120,7 +121,7 @@ impl<T: FnMut(&Removed)> Sweep<'_, T> {
             let (old, next) = retention.old_versions(&cursor, before, deployments, &self.kept).await?;
             for some in old.chunks(BATCH) {
                 self.removed.versions += if self.apply {
-                    self.paced(retention.remove_versions(some, deployments)).await?
+                    self.paced(retention.remove_versions(some, deployments, self.settings.mlflow_runs)).await?
                 } else {
                     some.len() as u64
                 };

@@ -25,7 +25,21 @@ pub const SETTINGS: &[Setting] = &[
         "10",
         "Of how many of the last deployments of each model in each environment all is kept, for rollbacks; 0: of all",
     ),
-    setting("RETENTION_MLFLOW_RUNS", "false", "Whether the MLflow runs of pipelines that are removed are deleted too"),
+    setting(
+        "RETENTION_MLFLOW_RUNS",
+        "false",
+        "Whether MLflow loses the runs of pipelines and the registry's versions that are removed, too",
+    ),
+    setting(
+        "RETENTION_PYTHON_ENVIRONMENT_DAYS",
+        "30",
+        "How long Python environments that nothing uses are kept, on each worker; 0: for ever",
+    ),
+    setting(
+        "RETENTION_PYTHON_ENVIRONMENT_GB",
+        "50",
+        "How much Python environments may take, on each worker; of those that nothing uses the oldest go first; 0: any amount",
+    ),
 ];
 
 /// How long what is kept. `None` and 0 keep for ever.
@@ -45,8 +59,12 @@ pub struct RetentionSettings {
     pub versions: Option<Duration>,
     /// How many of the last deployments of each model in each environment.
     pub deployments: u32,
-    /// Whether MLflow's runs go with their pipelines.
+    /// Whether MLflow's runs go with their pipelines, and its registry's versions with ours.
     pub mlflow_runs: bool,
+    /// Python environments that nothing uses.
+    pub python_environments: Option<Duration>,
+    /// How many bytes they may take.
+    pub python_environment_bytes: u64,
 }
 
 impl RetentionSettings {
@@ -56,15 +74,20 @@ impl RetentionSettings {
             0 => None,
             days => Some(Duration::from_hours(24) * days),
         };
+        let gigabytes = |check: &mut Check, name: &str, default: u32| {
+            u64::from(check.or(settings.parse::<u32>(name), default)) * 1_000_000_000
+        };
         Self {
             logs: days(check, "RETENTION_LOG_DAYS", 90),
-            log_bytes: u64::from(check.or(settings.parse::<u32>("RETENTION_LOG_GB"), 20)) * 1_000_000_000,
+            log_bytes: gigabytes(check, "RETENTION_LOG_GB", 20),
             pipelines: days(check, "RETENTION_PIPELINE_DAYS", 365),
             pipelines_count: u64::from(check.or(settings.parse::<u32>("RETENTION_PIPELINES"), 100_000)),
             deliveries: days(check, "RETENTION_DELIVERY_DAYS", 30),
             versions: days(check, "RETENTION_VERSION_DAYS", 90),
             deployments: check.or(settings.parse("RETENTION_DEPLOYMENTS"), 10),
             mlflow_runs: check.or(settings.parse("RETENTION_MLFLOW_RUNS"), false),
+            python_environments: days(check, "RETENTION_PYTHON_ENVIRONMENT_DAYS", 30),
+            python_environment_bytes: gigabytes(check, "RETENTION_PYTHON_ENVIRONMENT_GB", 50),
         }
     }
 }

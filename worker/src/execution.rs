@@ -1,0 +1,202 @@
+//! One run of a notebook: in the Python environment that it asks for, on a kernel, with its model packaged while the kernel that
+//! trained it lives. What pipelines, leases and stores are is not its business: the execute phase and `mlsys run` both run
+//! notebooks this way.
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use contract::Stream;
+use kernel::{
+    AfterCell, EventSink, Kernel, KernelError, KernelSpec, NotebookError, NotebookFile, Pool, RunReport, RunRequest,
+};
+use pipeline::Contract;
+use python::{EnvironmentError, Environments, PythonEnvironment, Script};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use crate::{Tuning, packager};
+
+/// How long packaging a model and verifying its converted form may take.
+const PACKAGE_TIMEOUT: Duration = Duration::from_mins(10);
+
+/// What notebooks run with.
+#[derive(Clone, Copy)]
+pub struct Means<'a> {
+    /// Kernels of the platform's own environment.
+    pub kernels: &'a Pool,
+    /// Environments of notebooks that name their dependencies.
+    pub environments: &'a Environments,
+    /// How long, and with how much.
+    pub tuning: &'a Tuning,
+}
+
+/// A notebook to run.
+pub struct Execution<'a> {
+    /// The repository, or the folder that stands for one.
+    pub tree: &'a Path,
+    /// The notebook's path in it.
+    pub notebook: &'a Path,
+    /// What the notebook declares; none of one without tags, which runs all the same.
+    pub contract: Option<&'a Contract>,
+    /// The run's parameters.
+    pub parameters: BTreeMap<String, Value>,
+    /// Names the run to the notebook: `PIPELINE_ID`.
+    pub id: &'a str,
+    /// MLflow, as the notebook reaches it.
+    pub tracking: &'a str,
+    /// More variables for the kernel's environment.
+    pub variables: Vec<(&'static str, String)>,
+    /// The MLflow run that a packaged model belongs to.
+    pub run_id: Option<&'a str>,
+    /// The file that the export cell is to write.
+    pub model: &'a Path,
+    /// The folder of the packaged model, which is made; none: it is not packaged.
+    pub package: Option<&'a Path>,
+    /// The folder for the whole of outputs that the notebook cannot hold.
+    pub outputs: &'a Path,
+}
+
+/// A notebook that ran, well or not.
+pub struct Executed {
+    /// What came of it.
+    pub report: RunReport,
+    /// What the packager made of the model, if it came so far.
+    pub package: Option<packager::Answer>,
+}
+
+/// Why a notebook could not be run.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecutionError {
+    /// It was cancelled before it began.
+    #[error("cancelled")]
+    Cancelled,
+    /// It is no notebook.
+    #[error(transparent)]
+    Notebook(#[from] NotebookError),
+    /// Its Python environment can't be had.
+    #[error(transparent)]
+    Environment(#[from] EnvironmentError),
+    /// There is no kernel for it.
+    #[error(transparent)]
+    Kernel(#[from] KernelError),
+    /// This machine's files.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+impl Execution<'_> {
+    /// Runs it. `events` hears the notebook's outputs, and what is to be said of the run.
+    ///
+    /// # Errors
+    /// When the notebook's first cell was never reached.
+    pub async fn run(
+        self,
+        means: Means<'_>,
+        events: &dyn EventSink,
+        cancel: &CancellationToken,
+    ) -> Result<Executed, ExecutionError> {
+        let say = |text: String| events.line(None, Stream::System, text, None);
+        // Held until the kernel is gone: what somebody uses is not removed.
+        let environment = tokio::select! {
+            environment = self.environment(means, &say) => environment?,
+            () = cancel.cancelled() => return Err(ExecutionError::Cancelled),
+        };
+        let bytes = tokio::fs::read(self.tree.join(self.notebook)).await?;
+        let notebook = NotebookFile::parse(&bytes)?;
+        let asked = Instant::now();
+        let kernel = tokio::select! {
+            kernel = start(means, &environment) => kernel?,
+            () = cancel.cancelled() => return Err(ExecutionError::Cancelled),
+        };
+        say(format!("a kernel was ready after {} ms", asked.elapsed().as_millis()));
+        let request = self.request(notebook, means, environment.id.as_deref());
+        let mut report = kernel::run(kernel, request, events, cancel).await;
+        let memory = report.peak_memory.map_or(String::new(), |peak| format!(", at most {} MiB of memory", peak >> 20));
+        say(format!("{} cells ran in {:.2} s{memory}", report.cells_run, report.time_in_cells.as_secs_f64()));
+        let package = report.after_cell.take().map(|answer| packaged(answer, &say));
+        Ok(Executed { report, package })
+    }
+
+    async fn environment(
+        &self,
+        means: Means<'_>,
+        say: &(dyn Fn(String) + Send + Sync),
+    ) -> Result<PythonEnvironment, EnvironmentError> {
+        let Some(contract) = self.contract else { return Ok(means.environments.platform()) };
+        let script =
+            Script { dependencies: contract.dependencies.as_deref(), requires_python: contract.requires_python.as_deref() };
+        means.environments.resolve(self.tree, self.notebook, script, say).await
+    }
+
+    fn request(self, notebook: NotebookFile, means: Means<'_>, environment: Option<&str>) -> RunRequest {
+        let Means { environments, tuning, .. } = means;
+        let after_cell = self.after_cell(environment);
+        let variables = [
+            ("MLFLOW_TRACKING_URI", self.tracking.to_owned()),
+            ("PIPELINE_ID", self.id.to_owned()),
+            ("MLSYS_UV", environments.uv().to_string_lossy().into_owned()),
+        ];
+        let injected = [
+            ("MODEL_OUTPUT_PATH", self.model.to_string_lossy().into_owned()),
+            ("PIPELINE_ID", self.id.to_owned()),
+            ("MLFLOW_TRACKING_URI", self.tracking.to_owned()),
+        ];
+        let timeout = self.contract.and_then(|contract| contract.timeout_seconds);
+        let path = self.tree.join(self.notebook);
+        let name = self.notebook.display().to_string();
+        RunRequest {
+            notebook,
+            directory: path.parent().unwrap_or(self.tree).to_owned(),
+            import_root: self.tree.to_owned(),
+            environment: variables.into_iter().chain(self.variables).map(|(name, value)| (name.to_owned(), value)).collect(),
+            injected: injected.map(|(name, value)| (name.to_owned(), Value::from(value))).into(),
+            parameters: self.parameters,
+            cell_timeout: tuning.cell_timeout,
+            run_timeout: timeout.map_or(tuning.run_timeout, Duration::from_secs),
+            input_path: name.clone(),
+            output_path: name,
+            spill_directory: self.outputs.to_owned(),
+            read_after: self.contract.map(|contract| ("mlops:evaluation".to_owned(), contract.evaluation_names.clone())),
+            after_cell,
+        }
+    }
+
+    fn after_cell(&self, environment: Option<&str>) -> Option<AfterCell> {
+        let (contract, output_directory) = (self.contract?, self.package?);
+        let (model_path, run_id, tree) = (self.model, self.run_id, self.tree);
+        let request = packager::Request { model_path, output_directory, contract, run_id, tree, environment };
+        let code = packager::code(&request);
+        Some(AfterCell { index_tag: "mlops:export".to_owned(), code, timeout: PACKAGE_TIMEOUT })
+    }
+}
+
+async fn start(means: Means<'_>, environment: &PythonEnvironment) -> Result<Kernel, KernelError> {
+    if environment.id.is_none() {
+        return means.kernels.take().await;
+    }
+    let python = environment.python.clone();
+    Kernel::start(&KernelSpec { python, memory_limit: means.tuning.memory_limit, preload: Vec::new() }).await
+}
+
+/// What the packager said; all of it is in the log.
+fn packaged(answer: Result<Value, String>, say: &dyn Fn(String)) -> packager::Answer {
+    let answer = answer.map(serde_json::from_value::<packager::Answer>);
+    match answer {
+        Ok(Ok(packaged)) => {
+            if let packager::Answer::Packaged { log, .. } = &packaged {
+                log.iter().for_each(|line| say(line.clone()));
+            }
+            packaged
+        }
+        Ok(Err(error)) => packager::Answer::Error { error: error.to_string() },
+        Err(error) => {
+            // A traceback: what follows its frames is the reason.
+            error.lines().for_each(|line| say(line.to_owned()));
+            let reason = error.lines().rev().take_while(|line| !line.starts_with("  ")).last();
+            packager::Answer::Error { error: kernel::brief(reason.unwrap_or(&error)) }
+        }
+    }
+}

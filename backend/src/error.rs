@@ -25,9 +25,9 @@ pub(crate) fn from_store(error: StoreError) -> ApiError {
     }
 }
 
-/// 500: what should never happen.
+/// 500: an internal error.
 pub(crate) fn internal(error: impl std::fmt::Display) -> ApiError {
-    tracing::error!(%error, "what should never happen");
+    tracing::error!(%error, "an internal error");
     ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "an internal error; the log names this request")
 }
 

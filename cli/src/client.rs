@@ -35,7 +35,7 @@ impl Client {
         let running = || Home::open(&settings.home).ok()?.addresses().map(|addresses| addresses.api);
         let base = settings.get("MLSYS_URL").map(str::to_owned).or_else(running);
         let base = base.with_context(|| {
-            format!("no mlsys is known under {}: start one with `mlsys up`, or set MLSYS_URL", settings.home.display())
+            format!("no running mlsys is known in {}: start one with `mlsys up`, or set MLSYS_URL", settings.home.display())
         })?;
         Ok(Self::at(&base))
     }

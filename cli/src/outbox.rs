@@ -1,6 +1,6 @@
 //! Deliveries of the local remote on their way to the API.
 //!
-//! Each is written down before it is sent, so that a push while mlsys is down is taken up when it is back.
+//! Each is written down before it is sent, so that a push while mlsys is down is sent when it is back.
 
 use std::{
     path::{Path, PathBuf},
@@ -89,7 +89,7 @@ impl Outbox {
         }
         match held {
             Some(why) if accepted == 0 => anyhow::bail!(why),
-            Some(why) => eprintln!("mlsys: a kept push must wait longer: {why}"),
+            Some(why) => eprintln!("mlsys: a push is still kept, and sent later: {why}"),
             None => {}
         }
         Ok(accepted)

@@ -118,7 +118,7 @@ impl Stack {
                 () = self.shutdown.requested() => return Ok(()),
                 ended = self.parts.join_next() => return match ended {
                     Some(Ok(Err(error))) => Err(error),
-                    Some(Err(error)) => Err(error).context("a part of mlsys broke"),
+                    Some(Err(error)) => Err(error).context("a part of mlsys panicked"),
                     Some(Ok(Ok(()))) | None => bail!("a part of mlsys ended by itself"),
                 },
                 error = mlflow_ended => error,
@@ -260,7 +260,7 @@ async fn start_mlflow(home: &Home, python: &Path, port: Option<u16>) -> anyhow::
 async fn send_kept_pushes(home: &Home, known: &Known) {
     match Outbox::of(home).send(&known.addresses.api, &known.webhook_secret).await {
         Ok(0) => {}
-        Ok(count) => tracing::info!(count, "pushes from while mlsys was down are taken up"),
-        Err(error) => tracing::error!(error = format!("{error:#}"), "kept pushes could not be taken up"),
+        Ok(count) => tracing::info!(count, "pushes that came while mlsys was down are accepted"),
+        Err(error) => tracing::error!(error = format!("{error:#}"), "kept pushes could not be sent"),
     }
 }

@@ -83,7 +83,7 @@ def findings(environment, objects, source):
     for one in objects:
         if one["kind"] == "ConfigMap":
             settings |= one["data"]
-    yield from (f"{name} is no setting of mlsys" for name in settings if f'"{name}"' not in source)
+    yield from (f"{name} is not a setting of mlsys" for name in settings if f'"{name}"' not in source)
     for one in objects:
         if one["kind"] in ("Deployment", "StatefulSet"):
             yield from check_pod(one["metadata"]["name"], one, names, settings)

@@ -113,8 +113,7 @@ async fn carry(worker: &Worker, lease: Lease, shutdown: &CancellationToken, fate
 /// The end of a pipeline that takes its workers down with it.
 fn poisoned(run: &Run) -> End {
     let lost = run.lease.takeovers;
-    let reason =
-        format!("given up after {MAX_TAKEOVERS} take-overs: {lost} workers were lost in the same phase of this pipeline");
+    let reason = format!("given up: {lost} workers were lost in the same phase of this pipeline");
     run.log.error(reason.clone());
     End { status: PipelineStatus::Failed, deployed: false, reason: Some(reason) }
 }

@@ -63,7 +63,7 @@ impl From<RolloutError> for PhaseError {
                 Self::Fail(format!("the model-servers did not load the model: {detail}"))
             }
             // These were waited out, and the deployment is undone.
-            other => Self::Fail(format!("not deployed, and what served before still does: {other}")),
+            other => Self::Fail(format!("not deployed; the version that served before still serves: {other}")),
         }
     }
 }

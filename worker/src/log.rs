@@ -99,7 +99,7 @@ impl PipelineLog {
             return;
         }
         if waiting.dropped > 0 {
-            let text = format!("… {} lines were lost here: the log's store was away for too long", waiting.dropped);
+            let text = format!("… {} lines were lost here: the log's store was unavailable for too long", waiting.dropped);
             waiting.dropped = 0;
             waiting.push(None, Stream::System, text, None, 0);
         }

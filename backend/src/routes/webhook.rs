@@ -144,7 +144,7 @@ async fn changed_files(backend: &Backend, push: &Push) -> Result<FileChanges, Ap
     match backend.host(&push.repo).changed_files(push, ASK_HOST).await {
         Ok(files) => Ok(files),
         Err(error) if !push.files.added_or_modified.is_empty() => {
-            tracing::warn!(repo = %push.repo, %error, "the code host can't say what changed; the payload's list counts");
+            tracing::warn!(repo = %push.repo, %error, "the code host can't list what changed; the payload's own list is used");
             Ok(push.files.clone())
         }
         Err(error) => {

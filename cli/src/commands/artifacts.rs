@@ -48,12 +48,9 @@ pub(crate) async fn run(Command::Move(args): Command, settings: &Settings) -> an
     let from = args.from.as_deref().unwrap_or(&artifacts.address);
     let (old, new) = (open(from).context("the old store")?, open(&args.to).context("the new store")?);
     let home = Home::open(&settings.home)?;
-    let (url, lock) = match settings.get("DATABASE_URL") {
-        Some(url) => (url.to_owned(), None),
-        // Nobody else works with this database as long as the home's lock is ours.
-        None => (format!("sqlite://{}", home.join("mlsys.db").display()), Some(home.lock()?)),
-    };
-    let store = Store::open(&url).await?;
+    // Nobody else works with the home's own database as long as the home's lock is ours.
+    let lock = settings.get("DATABASE_URL").is_none().then(|| home.lock()).transpose()?;
+    let store = Store::open(&settings.database_url()?).await?;
     if lock.is_some() {
         // Who held these is dead.
         store.pipelines.release_all_leases().await?;

@@ -131,5 +131,5 @@ async fn accepted(client: &Client, commit: &str) -> anyhow::Result<PipelineRecor
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    bail!("the push was not taken up; what git said is above")
+    bail!("the push started no pipeline; git's messages are above")
 }

@@ -37,7 +37,7 @@ pub(crate) async fn run(args: &Args, settings: &Settings) -> anyhow::Result<Exit
     } else {
         show(&removed, environments, args.apply);
         if retention.mlflow_runs {
-            println!("MLflow loses the runs of these pipelines, and the registry's versions, too.");
+            println!("Their runs and registered versions are removed from MLflow, too.");
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -53,7 +53,7 @@ fn show(removed: &Removed, environments: RemovedEnvironments, applied: bool) {
     let megabytes = environments.bytes / 1_000_000;
     println!("  {:>9} Python environments in this MLSYS_HOME, {megabytes} MB", environments.count);
     if applied && removed.versions + removed.pipelines > 0 {
-        println!("Files of theirs are removed by a worker, soon or when mlsys is up.");
+        println!("A worker removes their files, soon or once mlsys is up.");
     } else if removed.versions > 0 {
         println!("Pipelines that only these versions keep are not counted: they go with the versions.");
     }

@@ -97,7 +97,7 @@ fn contract(args: &Args, bytes: &[u8]) -> Option<Option<Contract>> {
         Verdict::Valid(contract) => Some(Some(contract)),
         Verdict::Skipped => {
             if !args.json {
-                eprintln!("note: the notebook bears no mlops:* tag; it runs, and a push would skip it");
+                eprintln!("note: the notebook has no cell with an mlops:* tag: it runs here, but a push would skip it");
             }
             Some(None)
         }

@@ -43,7 +43,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 /// Prints a verdict.
 pub(crate) fn show(name: &str, verdict: &Verdict) {
     match verdict {
-        Verdict::Skipped => println!("{name}: skipped: it bears no mlops:* tag"),
+        Verdict::Skipped => println!("{name}: skipped: no cell has an mlops:* tag"),
         Verdict::Valid(contract) => {
             println!("{name}: valid: {} {}", contract.model_name, contract.version);
             for warning in &contract.warnings {

@@ -100,6 +100,6 @@ fn what_is_no_setting_is_named() {
         .output()
         .expect("mlsys runs");
     let text = String::from_utf8_lossy(&answer.stdout);
-    assert!(text.contains("MLSYS_PROT is no setting of mlsys: is MLSYS_PORT meant?"), "{text}");
+    assert!(text.contains("MLSYS_PROT is not a setting of mlsys: is MLSYS_PORT meant?"), "{text}");
     assert!(!text.contains("KERNEL_POOL_SIZE"), "{text}");
 }

@@ -23,7 +23,7 @@ const SECONDS: &str = "mlsys_model_request_duration_seconds";
 
 /// Why there are no numbers: a sum without one server's would be less than it was.
 #[derive(Debug, thiserror::Error)]
-#[error("the model-server {address} does not tell its numbers: {reason}")]
+#[error("the model-server {address} does not report its metrics: {reason}")]
 pub struct TrafficError {
     address: String,
     reason: String,

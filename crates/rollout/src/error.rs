@@ -62,7 +62,7 @@ pub enum RolloutError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// It may have changed: whoever takes the lock over will see to it.
-    #[error("the change could not be brought to its end; within a minute or so it will be made or undone as a whole")]
+    #[error("the change could not be finished; within about a minute it is either completed or undone as a whole")]
     Unsettled,
 }
 

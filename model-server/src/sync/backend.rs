@@ -100,7 +100,7 @@ impl Backend {
                 if self.reached == Some(true) || (self.reached.is_none() && self.started.elapsed() > START_LIMIT) =>
             {
                 self.reached = Some(false);
-                tracing::warn!(%error, "no word from the backend; going on with what is known");
+                tracing::warn!(%error, "the backend does not answer; serving what was deployed last");
             }
             _ => {}
         }

@@ -12,7 +12,7 @@ use crate::{
     run::Run,
 };
 
-const UNTAGGED: &str = "the notebook bears no mlops:* tag, so there is nothing to run";
+const UNTAGGED: &str = "no cell of the notebook has an mlops:* tag, so there is nothing to run";
 
 /// What the phase leaves for the later ones.
 #[derive(Serialize, Deserialize)]

@@ -94,7 +94,7 @@ impl Cluster {
                 Err(CallError::Away(reason)) => reason,
             };
             if !std::mem::replace(&mut said, true) {
-                log(format!("the Job can't be made yet: {away}; trying on"));
+                log(format!("the Job can't be made yet: {away}; trying again"));
             }
             backoff.wait().await;
         }

@@ -94,9 +94,11 @@ impl<'a> Follow<'a> {
     fn hear(&mut self, news: News) {
         match news {
             News::Deaf(reason) => {
-                tracing::warn!(job = self.name, reason, "the Kubernetes API can't be heard");
+                tracing::warn!(job = self.name, reason, "the Kubernetes API can't be followed");
                 if !std::mem::replace(&mut self.deaf, true) {
-                    (self.log)(format!("the Kubernetes API can't be heard: {reason}; trying on, the pod goes on without"));
+                    (self.log)(format!(
+                        "the Kubernetes API can't be followed: {reason}; trying again, and the pod goes on meanwhile"
+                    ));
                 }
                 return;
             }

@@ -19,7 +19,7 @@ pub(super) const WATCH: Duration = Duration::from_secs(30);
 pub(super) enum News {
     Job(Box<Event<Job>>),
     Pod(Box<Event<Pod>>),
-    /// The server can't be heard; it is tried again.
+    /// The server can't be followed; it is tried again.
     Deaf(String),
 }
 

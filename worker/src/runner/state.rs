@@ -100,7 +100,7 @@ fn job(job: &Job) -> Told {
     match failure.reason.as_deref().unwrap_or("no reason given") {
         "DeadlineExceeded" => {
             let limit = job.spec.as_ref().and_then(|spec| spec.active_deadline_seconds).unwrap_or_default();
-            Told::Ended(failed(format!("the pod's time was up: it may take {limit} s in all (DeadlineExceeded)")))
+            Told::Ended(failed(format!("the pod took longer than the {limit} s that it may take in all (DeadlineExceeded)")))
         }
         reason => Told::Failed(reason.to_owned()),
     }
@@ -204,7 +204,7 @@ fn exited(end: &ContainerStateTerminated) -> PodState {
     let end = match end.exit_code {
         // Killed, and not for its memory; or told to end before it could give its pipeline back.
         137 | 143 => PodEnd::Lost { reason: format!("its process was killed (exit code {}){message}", end.exit_code) },
-        TRY_AGAIN => PodEnd::Lost { reason: format!("it could not work (exit code {TRY_AGAIN}){message}") },
+        TRY_AGAIN => PodEnd::Lost { reason: format!("it could not begin (exit code {TRY_AGAIN}){message}") },
         code => {
             let reason = end.reason.as_deref().unwrap_or("Error");
             PodEnd::Failed { reason: format!("the worker in the pod ended with exit code {code} ({reason}){message}") }

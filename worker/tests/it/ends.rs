@@ -172,7 +172,7 @@ async fn a_pod_that_takes_too_long_is_ended_by_its_deadline() {
     let mut job = pipeline();
     job.run_timeout = Duration::ZERO;
     let reason = failure(stage.start(job).await.ended().await.0);
-    assert!(reason.contains("time was up: it may take 2 s in all (DeadlineExceeded)"), "{reason}");
+    assert!(reason.contains("took longer than the 2 s that it may take in all (DeadlineExceeded)"), "{reason}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -25,7 +25,7 @@ async fn an_end_during_an_outage_is_heard_of_after_it() {
         stage.open();
         stage.api.pod(|pod| matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed"))).await;
         let (end, log) = run.ended().await;
-        assert_eq!(log.iter().filter(|line| line.contains("can't be heard")).count(), 1, "{log:?}");
+        assert_eq!(log.iter().filter(|line| line.contains("can't be followed")).count(), 1, "{log:?}");
         if code == 0 {
             assert_eq!(end, PodEnd::Finished);
         } else {

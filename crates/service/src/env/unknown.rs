@@ -27,7 +27,8 @@ impl Settings {
             let ours =
                 prefixes.iter().any(|prefix| name.starts_with(prefix)) && !LINKS.iter().any(|link| name.contains(link));
             let hint = meant.map(|meant| format!(": is {meant} meant?")).unwrap_or_default();
-            (self.in_file.contains(name) || ours || meant.is_some()).then(|| format!("{name} is no setting of mlsys{hint}"))
+            (self.in_file.contains(name) || ours || meant.is_some())
+                .then(|| format!("{name} is not a setting of mlsys{hint}"))
         });
         told.collect()
     }
@@ -63,9 +64,9 @@ mod tests {
         ];
         let settings = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let expected = [
-            "LEASE_SECOND is no setting of mlsys: is LEASE_SECONDS meant?",
-            "MLSYS_COLOUR is no setting of mlsys",
-            "MLSYS_PROT is no setting of mlsys: is MLSYS_PORT meant?",
+            "LEASE_SECOND is not a setting of mlsys: is LEASE_SECONDS meant?",
+            "MLSYS_COLOUR is not a setting of mlsys",
+            "MLSYS_PROT is not a setting of mlsys: is MLSYS_PORT meant?",
         ];
         assert_eq!(told(&settings), expected);
     }
@@ -76,7 +77,7 @@ mod tests {
         let path = folder.path().join(".env");
         std::fs::write(&path, "RUST_LOG=debug\nPOSTGRES_USER_OF_MINE=me\nOTEL_SERVICE_NAME=me\n").expect("written");
         let told = told(&Settings::load(&path).expect("read"));
-        assert!(told.iter().any(|text| text == "POSTGRES_USER_OF_MINE is no setting of mlsys"), "{told:?}");
+        assert!(told.iter().any(|text| text == "POSTGRES_USER_OF_MINE is not a setting of mlsys"), "{told:?}");
         assert!(told.iter().any(|text| text.starts_with("OTEL_SERVICE_NAME has no effect in .env")), "{told:?}");
         assert!(!told.iter().any(|text| text.starts_with("PATH ")), "{told:?}");
     }

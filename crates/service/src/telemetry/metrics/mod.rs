@@ -42,7 +42,7 @@ pub(crate) fn recorder() -> &'static PrometheusHandle {
         let recorder = builder.build_recorder();
         let handle = recorder.handle();
         if ::metrics::set_global_recorder(recorder).is_err() {
-            tracing::error!("someone else collects this process's numbers; /metrics has few");
+            tracing::error!("someone else collects this process's metrics; /metrics has few");
         }
         names::describe();
         handle

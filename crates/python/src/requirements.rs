@@ -80,7 +80,9 @@ pub struct Needs {
     pub constraints: String,
     /// The kind of `text`, as `uv` wants to see it.
     pub file_name: &'static str,
-    /// Where relative paths in it start.
+    /// A `pyproject.toml` that `uv` can read where it lies: the paths in it are relative to that place.
+    pub original: Option<PathBuf>,
+    /// Where relative paths in a list start.
     pub base: PathBuf,
     /// The Pythons that are asked for.
     pub python: Option<String>,
@@ -155,10 +157,16 @@ impl Reader<'_> {
             text: self.text.clone(),
             constraints: self.constraints.clone(),
             file_name,
+            original: Some(base.join(file_name)).filter(|file| file_name == "pyproject.toml" && self.is_plain(file)),
             base: base.to_owned(),
             python: python.map(str::to_owned),
             no_settings: settings.into_iter().any(unreadable),
         }
+    }
+
+    /// Whether a file's bytes are the text that was read from it.
+    fn is_plain(&self, file: &Path) -> bool {
+        std::fs::read(file).is_ok_and(|bytes| bytes == self.text.as_bytes())
     }
 
     /// A file as messages name it.
@@ -201,11 +209,12 @@ impl Reader<'_> {
     fn list(&mut self, file: &Path, constraint: bool, depth: u32) -> Result<Named, RequirementsError> {
         let text = self.read(file, true)?;
         let mut named = Named::Nothing;
-        for (index, line) in text.lines().enumerate() {
+        for (line_number, line) in whole_lines(&text) {
+            let line = line.as_str();
             if let Some((option, included)) = include(line) {
                 let fail = |why| RequirementsError::Included {
                     file: self.name(file),
-                    line: index + 1,
+                    line: line_number,
                     included: included.to_owned(),
                     why,
                 };
@@ -238,11 +247,28 @@ impl Reader<'_> {
     }
 }
 
+/// The lines of a list with their numbers, from 1: one that ends with a backslash goes on in the next, unless it is a comment.
+fn whole_lines(text: &str) -> Vec<(usize, String)> {
+    let (mut lines, mut open) = (Vec::<(usize, String)>::new(), false);
+    for (index, line) in text.lines().enumerate() {
+        let is_comment = line.trim_start().starts_with('#');
+        let part = if is_comment { line } else { line.strip_suffix('\\').unwrap_or(line) };
+        match lines.last_mut().filter(|_| open) {
+            // What a comment is behind is not part of it.
+            Some((_, whole)) if is_comment => whole.extend([" ", part]),
+            Some((_, whole)) => whole.push_str(part),
+            None => lines.push((index + 1, part.to_owned())),
+        }
+        open = part.len() < line.len();
+    }
+    lines
+}
+
 /// Whether a line of a list names something to install: a requirement, or `-e`.
 fn names_something(line: &str) -> bool {
     let line = line.trim();
     let editable = line.starts_with("-e") || line.starts_with("--editable");
-    editable || !(line.is_empty() || line.starts_with(['#', '-', '\\']))
+    editable || !(line.is_empty() || line.starts_with(['#', '-']))
 }
 
 /// The option and the file of a line that includes another file of the tree: `-r base.txt`, `-rbase.txt`,
@@ -254,8 +280,12 @@ fn include(line: &str) -> Option<(&'static str, &str)> {
         return None;
     }
     let rest = rest.trim_start().trim_start_matches('=').trim_start();
-    let name = rest.split(" #").next().unwrap_or(rest).trim().trim_matches(['"', '\'']);
+    let comment = [" #", "\t#"].iter().filter_map(|mark| rest.find(mark)).min();
+    let name = rest[..comment.unwrap_or(rest.len())].trim().trim_matches(['"', '\'']);
     let is_toml = Path::new(name).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml"));
     let is_list = !name.is_empty() && !name.contains("://") && !is_toml;
     is_list.then_some((option, name))
 }
+
+#[cfg(test)]
+mod tests;

@@ -134,7 +134,7 @@ impl Environments {
         let mut hash = Sha256::new();
         let python = needs.python.as_deref().unwrap_or("");
         let platform = self.platform.to_string_lossy();
-        let parts = [needs.text.as_str(), &needs.constraints, needs.file_name, python, &*platform];
+        let parts = [needs.text.as_str(), &needs.constraints, &needs.local, needs.file_name, python, &*platform];
         for part in parts.into_iter().chain(KERNEL_NEEDS).chain(TWIN_NEEDS) {
             hash.update(part.len().to_le_bytes());
             hash.update(part);

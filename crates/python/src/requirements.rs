@@ -9,7 +9,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::text::{Undecodable, decode};
+use crate::{
+    local,
+    text::{Undecodable, decode},
+};
 
 /// How deep requirements files may include each other.
 const MAX_DEPTH: u32 = 8;
@@ -84,6 +87,8 @@ pub struct Needs {
     pub original: Option<PathBuf>,
     /// Where relative paths in a list start.
     pub base: PathBuf,
+    /// Sums up what is installed from the repository itself; empty without such.
+    pub local: String,
     /// The Pythons that are asked for.
     pub python: Option<String>,
     /// `uv` would stumble over its own settings: a `pyproject.toml` around here that it can't read.
@@ -105,7 +110,7 @@ impl Needs {
                 return Ok(None);
             }
             let read = Reader { tree, constraints: String::new(), text: list.join("\n") };
-            return Ok(Some(read.needs("the notebook's script block", "requirements.txt", &beside, script.requires_python)));
+            return read.needs("the notebook's script block", "requirements.txt", &beside, script.requires_python).map(Some);
         }
         let mut empty = Vec::new();
         let folders = if beside == tree { vec![tree] } else { vec![beside.as_path(), tree] };
@@ -117,7 +122,7 @@ impl Needs {
             let mut read = Reader { tree, text: String::new(), constraints: String::new() };
             let named = if file_name == "requirements.txt" { read.list(&file, false, 0)? } else { read.project(&file)? };
             match named {
-                Named::Dependencies => return Ok(Some(read.needs(&read.name(&file), file_name, folder, None))),
+                Named::Dependencies => return read.needs(&read.name(&file), file_name, folder, None).map(Some),
                 Named::Nothing => empty.push(read.name(&file)),
                 Named::OtherThings => {}
             }
@@ -148,11 +153,19 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn needs(&self, source_name: &str, file_name: &'static str, base: &Path, python: Option<&str>) -> Needs {
+    fn needs(
+        &self,
+        source_name: &str,
+        file_name: &'static str,
+        base: &Path,
+        python: Option<&str>,
+    ) -> Result<Needs, RequirementsError> {
+        let paths: Vec<_> = self.local_paths(file_name).iter().map(|path| base.join(path)).collect();
         let around = base.ancestors().take_while(|folder| folder.starts_with(self.tree));
         let settings = around.flat_map(|folder| [folder.join("pyproject.toml"), folder.join("uv.toml")]);
         let unreadable = |file: PathBuf| std::fs::read(file).is_ok_and(|bytes| std::str::from_utf8(&bytes).is_err());
-        Needs {
+        Ok(Needs {
+            local: if paths.is_empty() { String::new() } else { local::digest(&paths)? },
             source_name: source_name.to_owned(),
             text: self.text.clone(),
             constraints: self.constraints.clone(),
@@ -161,7 +174,16 @@ impl Reader<'_> {
             base: base.to_owned(),
             python: python.map(str::to_owned),
             no_settings: settings.into_iter().any(unreadable),
+        })
+    }
+
+    /// Paths that dependencies are had from.
+    fn local_paths(&self, file_name: &str) -> Vec<String> {
+        if file_name == "requirements.txt" {
+            return self.text.lines().filter_map(|line| local::path_in(line.trim())).map(str::to_owned).collect();
         }
+        let project = self.text.parse::<toml::Table>().unwrap_or_default();
+        local::paths_of_project(&project).map(str::to_owned).collect()
     }
 
     /// Whether a file's bytes are the text that was read from it.
@@ -236,6 +258,7 @@ impl Reader<'_> {
                 }
                 continue;
             }
+            let line = uneditable(line);
             let into = if constraint { &mut self.constraints } else { &mut self.text };
             into.push_str(line);
             into.push('\n');
@@ -264,11 +287,18 @@ fn whole_lines(text: &str) -> Vec<(usize, String)> {
     lines
 }
 
-/// Whether a line of a list names something to install: a requirement, or `-e`.
+/// A line without `-e`: an environment outlives the repository's folder, which an editable package would only point to.
+fn uneditable(line: &str) -> &str {
+    let whole = line.trim();
+    let named = whole.strip_prefix("--editable").filter(|rest| rest.starts_with([' ', '\t', '=']));
+    let named = named.or_else(|| whole.strip_prefix("-e"));
+    named.map_or(line, |rest| rest.trim_start_matches([' ', '\t', '=']))
+}
+
+/// Whether a line of a list names something to install.
 fn names_something(line: &str) -> bool {
     let line = line.trim();
-    let editable = line.starts_with("-e") || line.starts_with("--editable");
-    editable || !(line.is_empty() || line.starts_with(['#', '-']))
+    !(line.is_empty() || line.starts_with(['#', '-']))
 }
 
 /// The option and the file of a line that includes another file of the tree: `-r base.txt`, `-rbase.txt`,

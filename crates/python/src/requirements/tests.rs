@@ -89,7 +89,8 @@ fn whatever_pip_reads_as_a_requirement_is_handed_on_as_it_is() {
         -r https://example.org/remote.txt\n\
         --pre\n";
     let found = needs(&[("requirements.txt", list.as_bytes())]);
-    let expected: Vec<_> = list.replace("\\\n", "").lines().map(str::to_owned).collect();
+    let list = list.replace("\\\n", "").replace("-e .", ".").replace("--editable=./lib", "./lib");
+    let expected: Vec<_> = list.lines().collect();
     assert_eq!(found.text.lines().collect::<Vec<_>>(), expected);
     assert!(found.constraints.is_empty());
 }
@@ -174,4 +175,21 @@ fn a_project_that_says_elsewhere_what_it_depends_on_is_left_to_uv() {
     let empty: [(&str, &[u8]); 1] = [("pyproject.toml", b"[project]\nname = 'x'\nversion = '1'\ndependencies = []\n")];
     let (none, said) = find(&tree(&empty), Script::default());
     assert!(none.expect("readable").is_none() && said.len() == 1);
+}
+
+#[test]
+fn what_is_installed_from_the_repository_is_another_thing_when_it_changes() {
+    let list: (&str, &[u8]) = ("jobs/requirements.txt", b"-e ../lib[all]\n");
+    let project: (&str, &[u8]) = (
+        "jobs/pyproject.toml",
+        b"[project]\nname = 'x'\nversion = '1'\ndependencies = ['lib']\n[tool.uv.sources]\nlib = { path = '../lib' }\n",
+    );
+    for names in [list, project] {
+        let local = |code: &[u8], notebook: &[u8]| {
+            needs(&[names, ("lib/lib.py", code), ("jobs/n.ipynb", notebook), ("lib/n.ipynb", notebook)]).local
+        };
+        assert_eq!(local(b"a = 1", b"1"), local(b"a = 1", b"2"));
+        assert_ne!(local(b"a = 1", b"1"), local(b"a = 2", b"1"), "{}", names.0);
+    }
+    assert_eq!(needs(&[("requirements.txt", b"six\n")]).local, "");
 }

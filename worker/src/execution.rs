@@ -187,7 +187,9 @@ fn packaged(answer: Result<Value, String>, say: &dyn Fn(String)) -> packager::An
     match answer {
         Ok(Ok(packaged)) => {
             if let packager::Answer::Packaged { log, .. } = &packaged {
-                log.iter().for_each(|line| say(line.clone()));
+                for line in log {
+                    say(line.clone());
+                }
             }
             packaged
         }

@@ -28,7 +28,7 @@ pub(crate) enum Command {
 
 #[derive(clap::Args)]
 pub(crate) struct MoveArgs {
-    /// The new store: a folder, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX, as for `MLSYS_ARTIFACTS`
+    /// The new store: a folder, `s3://BUCKET/PREFIX` or `gs://BUCKET/PREFIX`, as for `MLSYS_ARTIFACTS`
     #[arg(long)]
     to: String,
     /// The old store, if it is another than `MLSYS_ARTIFACTS`

@@ -102,9 +102,10 @@ async fn what_was_deployed_is_served_wherever_the_files_went_and_a_move_that_was
     assert!(mlsys.succeeded(id).await.deployed, "what comes new is put there, too");
     mlsys.stop();
 
-    let elsewhere = mlsys.home().join("elsewhere").display().to_string();
-    let lost = format!("{}/nomad/all/models/mlsys-models-dev/nomad/v1/model.pkl", moto.url());
-    mlsys.http().delete(lost).send().await.expect("an answer").error_for_status().expect("deleted");
+    let [there, elsewhere] = ["there", "elsewhere"].map(|name| mlsys.home().join(name).display().to_string());
+    assert!(moved(&mlsys, &["--to", &there]).0);
+    mlsys.set("MLSYS_ARTIFACTS", &there);
+    std::fs::remove_file(format!("{there}/mlsys-models-dev/nomad/v1/model.pkl")).expect("a file");
     let (well, said) = moved(&mlsys, &["--to", &elsewhere]);
     assert!(!well && said.contains("nomad/v1") && said.contains("--skip-broken"), "{said}");
     let (well, said) = moved(&mlsys, &["--to", &elsewhere, "--skip-broken"]);

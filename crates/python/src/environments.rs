@@ -134,7 +134,7 @@ impl Environments {
         let mut hash = Sha256::new();
         let python = needs.python.as_deref().unwrap_or("");
         let platform = self.platform.to_string_lossy();
-        let parts = [needs.text.as_str(), &needs.constraints, needs.file_name, python, &*platform];
+        let parts = [needs.text.as_str(), &needs.constraints, &needs.local, needs.file_name, python, &*platform];
         for part in parts.into_iter().chain(KERNEL_NEEDS).chain(CONVERSION_NEEDS) {
             hash.update(part.len().to_le_bytes());
             hash.update(part);
@@ -155,8 +155,9 @@ impl Environments {
         tokio::fs::create_dir_all(&self.directory).await?;
         let scratch = tempfile::tempdir_in(&self.directory)?;
         // `uv` reads what was decoded; relative paths start where the file lies.
-        let (file, constraints) = (scratch.path().join(needs.file_name), scratch.path().join("constraints.txt"));
-        tokio::fs::write(&file, &needs.text).await?;
+        let (decoded, constraints) = (scratch.path().join(needs.file_name), scratch.path().join("constraints.txt"));
+        tokio::fs::write(&decoded, &needs.text).await?;
+        let file = needs.original.as_ref().unwrap_or(&decoded);
         tokio::fs::write(&constraints, &needs.constraints).await?;
         let built = scratch.path().join("environment");
         let interpreter = needs.python.clone().unwrap_or_else(|| self.platform.display().to_string());
@@ -177,7 +178,7 @@ impl Environments {
         uv::run(create, &needs.base, say).await?.map_err(failed)?;
         let install = |extra: &[&str]| {
             let mut install = command(&["pip", "install", "--compile-bytecode", "--python"]);
-            install.arg(built.join("bin/python")).arg("-r").arg(&file).arg("-c").arg(&constraints).args(extra);
+            install.arg(built.join("bin/python")).arg("-r").arg(file).arg("-c").arg(&constraints).args(extra);
             install
         };
         let with_conversion = [&KERNEL_NEEDS[..], &CONVERSION_NEEDS].concat();

@@ -9,7 +9,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::text::{Undecodable, decode};
+use crate::{
+    local,
+    text::{Undecodable, decode},
+};
 
 /// How deep requirements files may include each other.
 const MAX_DEPTH: u32 = 8;
@@ -80,8 +83,12 @@ pub struct Needs {
     pub constraints: String,
     /// The kind of `text`, as `uv` wants to see it.
     pub file_name: &'static str,
-    /// Where relative paths in it start.
+    /// A `pyproject.toml` that `uv` can read where it lies: the paths in it are relative to that place.
+    pub original: Option<PathBuf>,
+    /// Where relative paths in a list start.
     pub base: PathBuf,
+    /// Sums up what is installed from the repository itself; empty without such.
+    pub local: String,
     /// The Pythons that are asked for.
     pub python: Option<String>,
     /// `uv` would stumble over its own settings: a `pyproject.toml` around here that it can't read.
@@ -103,7 +110,7 @@ impl Needs {
                 return Ok(None);
             }
             let read = Reader { tree, constraints: String::new(), text: list.join("\n") };
-            return Ok(Some(read.needs("the notebook's script block", "requirements.txt", &beside, script.requires_python)));
+            return read.needs("the notebook's script block", "requirements.txt", &beside, script.requires_python).map(Some);
         }
         let mut empty = Vec::new();
         let folders = if beside == tree { vec![tree] } else { vec![beside.as_path(), tree] };
@@ -115,7 +122,7 @@ impl Needs {
             let mut read = Reader { tree, text: String::new(), constraints: String::new() };
             let named = if file_name == "requirements.txt" { read.list(&file, false, 0)? } else { read.project(&file)? };
             match named {
-                Named::Dependencies => return Ok(Some(read.needs(&read.name(&file), file_name, folder, None))),
+                Named::Dependencies => return read.needs(&read.name(&file), file_name, folder, None).map(Some),
                 Named::Nothing => empty.push(read.name(&file)),
                 Named::OtherThings => {}
             }
@@ -146,19 +153,42 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn needs(&self, source_name: &str, file_name: &'static str, base: &Path, python: Option<&str>) -> Needs {
+    fn needs(
+        &self,
+        source_name: &str,
+        file_name: &'static str,
+        base: &Path,
+        python: Option<&str>,
+    ) -> Result<Needs, RequirementsError> {
+        let paths: Vec<_> = self.local_paths(file_name).iter().map(|path| base.join(path)).collect();
         let around = base.ancestors().take_while(|folder| folder.starts_with(self.tree));
         let settings = around.flat_map(|folder| [folder.join("pyproject.toml"), folder.join("uv.toml")]);
         let unreadable = |file: PathBuf| std::fs::read(file).is_ok_and(|bytes| std::str::from_utf8(&bytes).is_err());
-        Needs {
+        Ok(Needs {
+            local: if paths.is_empty() { String::new() } else { local::digest(&paths)? },
             source_name: source_name.to_owned(),
             text: self.text.clone(),
             constraints: self.constraints.clone(),
             file_name,
+            original: Some(base.join(file_name)).filter(|file| file_name == "pyproject.toml" && self.is_plain(file)),
             base: base.to_owned(),
             python: python.map(str::to_owned),
             no_settings: settings.into_iter().any(unreadable),
+        })
+    }
+
+    /// Paths that dependencies are had from.
+    fn local_paths(&self, file_name: &str) -> Vec<String> {
+        if file_name == "requirements.txt" {
+            return self.text.lines().filter_map(|line| local::path_in(line.trim())).map(str::to_owned).collect();
         }
+        let project = self.text.parse::<toml::Table>().unwrap_or_default();
+        local::paths_of_project(&project).map(str::to_owned).collect()
+    }
+
+    /// Whether a file's bytes are the text that was read from it.
+    fn is_plain(&self, file: &Path) -> bool {
+        std::fs::read(file).is_ok_and(|bytes| bytes == self.text.as_bytes())
     }
 
     /// A file as messages name it.
@@ -201,11 +231,12 @@ impl Reader<'_> {
     fn list(&mut self, file: &Path, constraint: bool, depth: u32) -> Result<Named, RequirementsError> {
         let text = self.read(file, true)?;
         let mut named = Named::Nothing;
-        for (index, line) in text.lines().enumerate() {
+        for (line_number, line) in whole_lines(&text) {
+            let line = line.as_str();
             if let Some((option, included)) = include(line) {
                 let fail = |why| RequirementsError::Included {
                     file: self.name(file),
-                    line: index + 1,
+                    line: line_number,
                     included: included.to_owned(),
                     why,
                 };
@@ -227,6 +258,7 @@ impl Reader<'_> {
                 }
                 continue;
             }
+            let line = uneditable(line);
             let into = if constraint { &mut self.constraints } else { &mut self.text };
             into.push_str(line);
             into.push('\n');
@@ -238,11 +270,35 @@ impl Reader<'_> {
     }
 }
 
-/// Whether a line of a list names something to install: a requirement, or `-e`.
+/// The lines of a list with their numbers, from 1: one that ends with a backslash goes on in the next, unless it is a comment.
+fn whole_lines(text: &str) -> Vec<(usize, String)> {
+    let (mut lines, mut open) = (Vec::<(usize, String)>::new(), false);
+    for (index, line) in text.lines().enumerate() {
+        let is_comment = line.trim_start().starts_with('#');
+        let part = if is_comment { line } else { line.strip_suffix('\\').unwrap_or(line) };
+        match lines.last_mut().filter(|_| open) {
+            // What a comment is behind is not part of it.
+            Some((_, whole)) if is_comment => whole.extend([" ", part]),
+            Some((_, whole)) => whole.push_str(part),
+            None => lines.push((index + 1, part.to_owned())),
+        }
+        open = part.len() < line.len();
+    }
+    lines
+}
+
+/// A line without `-e`: an environment outlives the repository's folder, which an editable package would only point to.
+fn uneditable(line: &str) -> &str {
+    let whole = line.trim();
+    let named = whole.strip_prefix("--editable").filter(|rest| rest.starts_with([' ', '\t', '=']));
+    let named = named.or_else(|| whole.strip_prefix("-e"));
+    named.map_or(line, |rest| rest.trim_start_matches([' ', '\t', '=']))
+}
+
+/// Whether a line of a list names something to install.
 fn names_something(line: &str) -> bool {
     let line = line.trim();
-    let editable = line.starts_with("-e") || line.starts_with("--editable");
-    editable || !(line.is_empty() || line.starts_with(['#', '-', '\\']))
+    !(line.is_empty() || line.starts_with(['#', '-']))
 }
 
 /// The option and the file of a line that includes another file of the tree: `-r base.txt`, `-rbase.txt`,
@@ -254,8 +310,12 @@ fn include(line: &str) -> Option<(&'static str, &str)> {
         return None;
     }
     let rest = rest.trim_start().trim_start_matches('=').trim_start();
-    let name = rest.split(" #").next().unwrap_or(rest).trim().trim_matches(['"', '\'']);
+    let comment = [" #", "\t#"].iter().filter_map(|mark| rest.find(mark)).min();
+    let name = rest[..comment.unwrap_or(rest.len())].trim().trim_matches(['"', '\'']);
     let is_toml = Path::new(name).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml"));
     let is_list = !name.is_empty() && !name.contains("://") && !is_toml;
     is_list.then_some((option, name))
 }
+
+#[cfg(test)]
+mod tests;

@@ -40,7 +40,7 @@ const MAP: &[(&str, &[&[&str]])] = &[
     ("scoring", &[CONTRACT]),
     ("backend", &[BELOW_PROCESSES]),
     ("worker", &[BELOW_PROCESSES]),
-    ("model-server", &[CONTRACT, &["service", "artifacts", "scoring"]]),
+    ("model-server", &[CONTRACT, &["service", "artifacts", "scoring", "python"]]),
     ("mlsys", &[BELOW_PROCESSES, &["backend", "worker", "model-server"]]),
     ("testkit", &[CONTRACT]),
     ("load", &[]),

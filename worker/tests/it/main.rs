@@ -1,4 +1,4 @@
-//! The Kubernetes runner against a double of Kubernetes that really runs its pods' programs.
+//! The Kubernetes runner against a double of Kubernetes that really runs its pods' programs; tasks in a worker's hands.
 
 mod api;
 mod cancel;
@@ -6,3 +6,4 @@ mod ends;
 mod outages;
 mod stage;
 mod sweep;
+mod tasks;

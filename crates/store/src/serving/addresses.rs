@@ -46,7 +46,9 @@ impl Serving {
         let mut found = Addresses::default();
         let mut pages = Pages::default();
         while let Some(named) = pages.next(&mut write).await? {
-            named.into_iter().for_each(|one| found.add(one));
+            for one in named {
+                found.add(one);
+            }
         }
         write.undo().await?;
         Ok(found)

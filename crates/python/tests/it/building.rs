@@ -1,0 +1,118 @@
+//! Environments built by a real `uv`.
+
+use std::{
+    fs,
+    path::Path,
+    process::Command,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use python::{EnvironmentError, Environments, PythonEnvironment, Script};
+use tempfile::TempDir;
+
+const PROJECT: &str = "[build-system]\nrequires = []\nbuild-backend = 'backend'\nbackend-path = ['.']\n";
+
+/// Builds `NAME-1.0` without any build tool: a wheel with one module, which `six` would be needed for.
+const BACKEND: &str = "import zipfile
+def build_wheel(to, settings=None, metadata=None):
+    name = 'NAME-1.0-py3-none-any.whl'
+    with zipfile.ZipFile(to + '/' + name, 'w') as wheel:
+        wheel.writestr('NAME.py', 'PLACE = __file__')
+        wheel.writestr('NAME-1.0.dist-info/METADATA', 'Metadata-Version: 2.1\\nName: NAME\\nVersion: 1.0\\n')
+        wheel.writestr('NAME-1.0.dist-info/WHEEL', 'Wheel-Version: 1.0\\nGenerator: x\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n')
+        wheel.writestr('NAME-1.0.dist-info/RECORD', '')
+    return name
+build_editable = build_wheel
+";
+
+struct World {
+    tree: TempDir,
+    kept: TempDir,
+    environments: Environments,
+    said: Mutex<Vec<String>>,
+}
+
+impl World {
+    fn new(files: &[(&str, &str)]) -> Self {
+        let (tree, kept) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+        for (path, content) in files {
+            let path = tree.path().join(path);
+            fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+            fs::write(path, content).expect("written");
+        }
+        let uv = testkit::workspace_root().join(".mlsys/uv/bin/uv");
+        let environments = Environments::new(kept.path().to_owned(), uv, testkit::python());
+        Self { tree, kept, environments, said: Mutex::default() }
+    }
+
+    fn said(&self) -> MutexGuard<'_, Vec<String>> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn resolve(&self) -> Result<PythonEnvironment, EnvironmentError> {
+        let say = |text| self.said().push(text);
+        self.environments.resolve(self.tree.path(), Path::new("jobs/n.ipynb"), Script::default(), &say).await
+    }
+
+    /// What is left in the folder of environments, but for environments.
+    fn scraps(&self) -> Vec<String> {
+        let names = fs::read_dir(self.kept.path()).expect("a folder");
+        let names = names.map(|entry| entry.expect("an entry").file_name().into_string().expect("a name"));
+        names.filter(|name| name.len() != 24).collect()
+    }
+}
+
+fn imports(python: &Path, code: &str) -> String {
+    let answer = Command::new(python).args(["-c", code]).output().expect("it runs");
+    assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
+    String::from_utf8_lossy(&answer.stdout).trim().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_list_names_is_installed_once_with_what_runs_notebooks_for_all_who_ask_at_the_same_time() {
+    let world = World::new(&[
+        ("jobs/requirements.txt", "-r ../base.txt\n./local \\\n  # beside the list\n"),
+        ("base.txt", "six \\\n  >=1.15\n-c pins.txt\n"),
+        ("pins.txt", "six==1.16.0\n"),
+        ("jobs/local/pyproject.toml", &format!("{PROJECT}\n[project]\nname = 'local'\nversion = '1.0'\n")),
+        ("jobs/local/backend.py", &BACKEND.replace("NAME", "local")),
+    ]);
+    let (one, two) = tokio::join!(world.resolve(), world.resolve());
+    let (one, two) = (one.expect("built"), two.expect("built"));
+    assert_eq!(one.id, two.id);
+    let built = world.said().iter().filter(|line| line.starts_with("building")).count();
+    assert_eq!(built, 1, "{:?}", world.said());
+    let code = "import six, local, ipykernel, cloudpickle, skl2onnx; print(six.__version__, local.PLACE)";
+    let found = imports(&one.python, code);
+    assert!(found.starts_with("1.16.0 ") && found.contains(one.id.as_deref().expect("a name")), "{found}");
+    assert!(world.scraps().is_empty(), "{:?}", world.scraps());
+    assert_eq!(world.environments.kept().expect("listed").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_can_not_be_installed_is_said_by_the_name_of_its_file_and_leaves_nothing() {
+    let world = World::new(&[("jobs/requirements.txt", "six==99.99\n")]);
+    let said = world.resolve().await.expect_err("there is none").to_string();
+    assert!(said.contains("jobs/requirements.txt") && said.contains("six==99.99"), "{said}");
+    assert!(world.scraps().is_empty() && world.environments.kept().expect("listed").is_empty());
+    let nowhere = Environments::new(world.kept.path().to_owned(), "/nowhere/uv".into(), testkit::python());
+    let resolved = nowhere.resolve(world.tree.path(), Path::new("jobs/n.ipynb"), Script::default(), &|_| {}).await;
+    assert!(matches!(resolved, Err(EnvironmentError::NoUv)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_projects_relative_paths_start_where_it_lies() {
+    let world = World::new(&[
+        (
+            "jobs/pyproject.toml",
+            "[project]\nname = 'x'\nversion = '1'\ndependencies = ['beside']\n[tool.uv.sources]\nbeside = { path = './beside' }\n",
+        ),
+        ("jobs/beside/pyproject.toml", &format!("{PROJECT}\n[project]\nname = 'beside'\nversion = '1.0'\n")),
+        ("jobs/beside/backend.py", &BACKEND.replace("NAME", "beside")),
+    ]);
+    let found = match world.resolve().await {
+        Ok(found) => found,
+        Err(error) => panic!("{error}\n{:#?}", world.said()),
+    };
+    assert!(imports(&found.python, "import beside; print(beside.PLACE)").contains("beside.py"));
+}

@@ -215,11 +215,16 @@ SPECIAL = {
 def cases():
     for name, make in {**CLASSIFIERS, **REGRESSORS}.items():
         kind = "value" if name in REGRESSORS else "binary"
-        converted = None if name == "svc" else True  # its conversion knows float32 only: verified on some data and not on other
+        converted = (
+            None if name == "svc" else True
+        )  # its conversion knows float32 only: verified on some data and not on other
         yield f"{name}-frame", make, "frame", kind, converted
         yield f"{name}-array", make, "array", kind, converted
         yield f"{name}-columns", lambda make=make: behind_columns(make()), "mixed", kind, converted
-        if name in CLASSIFIERS and name not in ("xgboost", "svc"):  # whole labels only; verified on some data and not on other
+        if name in CLASSIFIERS and name not in (
+            "xgboost",
+            "svc",
+        ):  # whole labels only; verified on some data and not on other
             yield f"{name}-labels", make, "frame", "labels", True
     for name, (make, rows, kind, converted) in SPECIAL.items():
         yield name, make, rows, kind, converted

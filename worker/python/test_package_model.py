@@ -234,6 +234,11 @@ class EveryModel(unittest.TestCase):
             self.assertEqual(child.wait(30), 0)
 
 
+class FailingPredict:
+    def predict(self, X):
+        raise ValueError("no licence\nsecond line")
+
+
 class Packaging(unittest.TestCase):
     """What the packager does with what it is given."""
 
@@ -261,6 +266,10 @@ class Packaging(unittest.TestCase):
             )["error"],
         )
 
+    def test_a_predict_that_fails_is_told(self):
+        error = package(self.root / "m", FailingPredict(), {"X": self.X})["error"]
+        self.assertIn("predict fails on the notebook's data: ValueError: no licence", error)
+
     def test_the_notebook_is_left_as_it_was(self):
         user_ns = {"X_train": self.X.copy(), "model": logistic().fit(self.X, self.y), "_": 1}
         before = dict(user_ns)
@@ -284,7 +293,9 @@ class Packaging(unittest.TestCase):
         X, y = data("mixed", "binary", 1, 300)
         manifest = package(self.root / "m", behind_columns(logistic()).fit(X, y), {})["manifest"]
         self.assertEqual([c["type"] for c in manifest["signature"]["columns"]], ["double"] * 3 + ["string"] * 2)
-        self.assertEqual((manifest["flavour"], manifest["onnx_reason"]), ("python", "there are no rows to verify a converted model on"))
+        self.assertEqual(
+            (manifest["flavour"], manifest["onnx_reason"]), ("python", "there are no rows to verify a converted model on")
+        )
 
     def test_code_of_the_repository_travels_inside_the_pickle(self):
         (self.root / "own_steps.py").write_text("def double(X):\n    return X * 2\n")

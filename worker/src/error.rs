@@ -60,7 +60,7 @@ impl From<RolloutError> for PhaseError {
             RolloutError::Store(error) => error.into(),
             RolloutError::InProgress { .. } | RolloutError::Overtaken(_) | RolloutError::Unsettled => Self::retry(error),
             RolloutError::Load(LoadError::Refused(detail)) => {
-                Self::Fail(format!("the model-servers did not load the model: {detail}"))
+                Self::Fail(format!("the model-servers did not load the model: {}", kernel::brief(&detail)))
             }
             // These were waited out, and the deployment is undone.
             other => Self::Fail(format!("not deployed; the version that served before still serves: {other}")),

@@ -175,8 +175,9 @@ fn hint(ename: &str) -> Option<&'static str> {
 /// A reason is at most this long, in characters.
 const BRIEF: usize = 300;
 
-/// The first line of a message, and no more of it than people read at a glance. The log has it whole.
+/// The first line of a message without terminal colours, and no more of it than people read at a glance. The log has it whole.
 pub fn brief(message: &str) -> String {
+    let message = plain(message);
     let message = message.trim();
     let line = message.lines().next().unwrap_or_default().trim_end();
     let Some((end, _)) = line.char_indices().nth(BRIEF) else {
@@ -186,6 +187,20 @@ pub fn brief(message: &str) -> String {
     let sentence = line.rfind(". ").filter(|at| *at > end / 2).map(|at| at + 1);
     let cut = sentence.or_else(|| line.rfind(' ').filter(|at| *at > end / 2)).unwrap_or(end);
     format!("{} …", line[..cut].trim_end())
+}
+
+/// A text without what a terminal takes for commands: colours, and other control characters but line ends.
+fn plain(message: &str) -> String {
+    let mut plain = String::with_capacity(message.len().min(4 * BRIEF));
+    let mut characters = message.chars().peekable();
+    while let Some(c) = characters.next() {
+        if c == '\u{1b}' && characters.next_if_eq(&'[').is_some() {
+            characters.by_ref().find(|c| matches!(c, '@'..='~'));
+        } else if c == '\n' || !c.is_control() {
+            plain.push(c);
+        }
+    }
+    plain
 }
 
 /// How a process ended.
@@ -242,6 +257,8 @@ mod tests {
         for (message, expected) in [
             ("", ""),
             ("no good", "no good"),
+            ("\u{1b}[1;31mred\u{1b}[0m alert\0\r\nmore", "red alert …"),
+            ("\u{1b}[", ""),
             ("  first\nsecond", "first …"),
             ("\nAll the 15 fits failed.\nIt is very likely", "All the 15 fits failed. …"),
             (&words, &format!("{} …", words[..300].trim_end())),

@@ -1,6 +1,9 @@
 //! What a run leaves: outputs into the notebook, lines into the log, scraps aside.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Instant,
+};
 
 use contract::Stream;
 use jiff::Timestamp;
@@ -19,6 +22,9 @@ use crate::{
 const MUTE: &str = "warning: the kernel sends no outputs any more, so they may be missing from this cell on; \
                     has the notebook closed a stream, or a socket of the kernel?";
 
+/// Handing the notebook out takes at most about one part in so many of a run's time, however many cells it has.
+const SHARE: u32 = 10;
+
 /// The record of a run, by request. Outputs that come late, from a thread, still reach the cell they belong to.
 pub(crate) struct Recording<'a> {
     events: &'a dyn EventSink,
@@ -28,6 +34,10 @@ pub(crate) struct Recording<'a> {
     /// Positions in `entries`.
     requests: HashMap<String, usize>,
     entries: Vec<Entry>,
+    /// Until when the notebook is not handed out again.
+    rest: Instant,
+    /// The notebook has changed since it was handed out.
+    behind: bool,
 }
 
 /// What is recorded of one request.
@@ -60,7 +70,8 @@ impl Entry {
 
 impl<'a> Recording<'a> {
     pub(crate) fn new(notebook: NotebookFile, spill: Spill, events: &'a dyn EventSink) -> Self {
-        Self { events, notebook, spill, scraps: BTreeMap::new(), requests: HashMap::new(), entries: Vec::new() }
+        let (scraps, requests, entries) = (BTreeMap::new(), HashMap::new(), Vec::new());
+        Self { events, notebook, spill, scraps, requests, entries, rest: Instant::now(), behind: false }
     }
 
     pub(crate) fn notebook(&self) -> &NotebookFile {
@@ -123,15 +134,24 @@ impl<'a> Recording<'a> {
         self.publish();
     }
 
-    /// Hands the notebook to the sink as it is now.
+    /// Hands the notebook to the sink, now or at a later change or tick.
     fn publish(&mut self) {
+        let start = Instant::now();
+        self.behind = start < self.rest;
+        if !self.behind {
+            self.update_outputs();
+            self.events.notebook(&self.notebook);
+            self.rest = Instant::now() + start.elapsed() * SHARE;
+        }
+    }
+
+    fn update_outputs(&mut self) {
         for entry in &mut self.entries {
             if let Some(outputs) = entry.outputs.as_ref().filter(|_| entry.stale) {
                 self.notebook.cells_mut()[entry.step.position].set_outputs(outputs.to_values());
                 entry.stale = false;
             }
         }
-        self.events.notebook(&self.notebook);
     }
 
     /// Ends the record: the executed notebook, the scraps, and the writer of files to wait for.
@@ -141,7 +161,7 @@ impl<'a> Recording<'a> {
         failed: Option<usize>,
     ) -> (NotebookFile, BTreeMap<String, Value>, Spill) {
         self.flush();
-        self.publish();
+        self.update_outputs();
         papermill::finish(&mut self.notebook, (started, Timestamp::now()), failed);
         self.events.notebook(&self.notebook);
         (self.notebook, self.scraps, self.spill)
@@ -256,7 +276,7 @@ impl Observer for Recording<'_> {
     }
 
     fn tick(&mut self) {
-        if self.entries.iter().any(|entry| entry.stale) {
+        if self.behind || self.entries.iter().any(|entry| entry.stale) {
             self.publish();
         }
     }

@@ -207,6 +207,10 @@ impl Run<'_> {
             Ok(answer) => {
                 self.recording.system(Some(step.index), &format!("the cell's variables cannot be read: {answer:?}"));
             }
+            Err(Ended::Stopped { why: Stop::RequestTimeout(limit), kernel_lives: true }) => {
+                let seconds = limit.as_secs();
+                self.recording.system(Some(step.index), &format!("no metrics: reading the variables took over {seconds} s"));
+            }
             Err(ended) => return Break(self.failure(ended, step.index)),
         }
         Continue(())

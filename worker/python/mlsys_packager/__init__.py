@@ -54,7 +54,7 @@ def _package(config, user_ns):
     model = pickles.load(Path(config["model_path"]))
     found = inputs.find(model, user_ns)
     if found is None:
-        rows, signature, own = guess.rows(model)
+        rows, signature, own = guess.rows(model, inputs.refusal(model, user_ns))
         log.append(
             "No variable of the notebook holds rows that the model accepts: the signature is inferred from the model alone."
         )

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .errors import brief
+
 VERIFIED_ROWS = 2_000
 MISSING_ROWS = 200
 # Enough to see whether an estimator takes a table at all.
@@ -158,6 +160,16 @@ def _anything(model, variables):
                 name = str(series.name) if series.name else "text"
                 series = series.iloc[_spread(len(series), np.array([], int))].reset_index(drop=True)
                 return Inputs(series.to_frame(name), frozenset(), as_series=True)
+    return None
+
+
+def refusal(model, user_ns):
+    """The error of `predict` on the likeliest rows of the notebook, all of which it refuses; `None` without any."""
+    for rows in _by_preference(user_ns):
+        try:
+            model.predict(rows[:SAMPLE_ROWS])
+        except Exception as error:
+            return brief(error)
     return None
 
 

@@ -9,13 +9,13 @@ NO_METRICS = (types.ModuleType, types.FunctionType, types.BuiltinFunctionType, t
 
 
 def numbers(names):
-    """The variables of these names that are numbers, and `METRICS` where it is a dict of numbers. Says which others there are."""
+    """The variables of these names that are numbers, and those that `METRICS` holds by name. Says which others there are."""
     found, others = {}, {}
     for name in names:
         if name not in shell.user_ns:
             continue
         value = shell.user_ns[name]
-        if name == "METRICS" and isinstance(value, dict):
+        if name == "METRICS" and callable(getattr(value, "items", None)):  # a dict, a series, a frame of one row
             entries = {str(key): (item, number(item)) for key, item in value.items()}
             found[name] = {key: n for key, (_, n) in entries.items() if n is not None}
             others.update({f"METRICS[{key!r}]": item for key, (item, n) in entries.items() if n is None})

@@ -124,3 +124,14 @@ async fn scraps_are_collected() {
         json!({"accuracy": 0.93, "labels": ["a", "b"], "old": 1})
     );
 }
+
+#[tokio::test]
+async fn a_notebook_of_many_cells_is_not_handed_out_for_each() {
+    let sources: Vec<_> = (0..400).map(|n| format!("v{n} = {n}")).collect();
+    let cells: Vec<_> = sources.iter().map(|source| ("", source.as_str())).collect();
+    let done = Bench::new(&cells).run().await;
+    assert!(matches!(done.report.outcome, Outcome::Succeeded), "{}", done.report.outcome);
+    let handed_out = done.sink.notebooks();
+    assert!(handed_out.len() < 400, "{}", handed_out.len());
+    assert_eq!(handed_out.last().unwrap().to_json(), done.report.notebook.to_json());
+}

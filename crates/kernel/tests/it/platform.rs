@@ -120,7 +120,7 @@ async fn whatever_holds_one_number_is_one_and_what_does_not_is_named() {
                 e, f, g, h, i = decimal.Decimal('0.5'), fractions.Fraction(1, 2), Tensor(), Eager(), np.int8(2)\n\
                 j, k, l, m, n = np.array([1, 2]), [1], '0.5', None, pd.DataFrame({'x': [1, 2]})\n\
                 o, p, q, r, s, t = True, np.bool_(True), 1j, Odd(), 10 ** 400, np.datetime64('2020-01-01')\n\
-                def u(): pass\nMETRICS = {'v': 1, 'w': [1], 'x': np.array([2])}";
+                def u(): pass\nMETRICS = pd.Series({'v': 1, 'w': [1], 'x': np.array([2])})";
     let mut bench = Bench::new(&[("mlops:evaluation", cell)]);
     let names = "abcdefghijklmnopqrstuz".chars().map(String::from).chain(["METRICS".to_owned()]);
     bench.request.read_after = Some(("mlops:evaluation".to_owned(), names.collect()));

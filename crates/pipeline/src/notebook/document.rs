@@ -146,9 +146,6 @@ impl Form {
         }
         // A cell of no known kind is wrong already; it is not also blamed for its tags.
         let is_code = !matches!(kind, Some("markdown" | "raw"));
-        if is_code && value.get("outputs").is_some_and(|outputs| !outputs.is_array()) {
-            self.report(index, "outputs is not a list");
-        }
         let source = value.get("source").and_then(text);
         if source.is_none() && value.is_object() {
             self.report(index, "source is not text or a list of lines");

@@ -54,10 +54,15 @@ pub(super) fn in_plain_python(text: &str, lines: &BTreeSet<usize>) -> Option<(St
     (!found.is_empty()).then_some((plain, found))
 }
 
-/// The statement that stands for a magic: `pass`, or an assignment for `files = !ls`.
+/// The statement that stands for a magic: that of `%time x = f()`, an assignment for `files = !ls`, else `pass`.
 fn replacement(line: &str) -> Option<String> {
     let code = line.trim_start();
     let indent = &line[..line.len() - code.len()];
+    if let Some(timed) = code.strip_prefix("%time ").map(str::trim_start)
+        && timed.starts_with(|c: char| c.is_alphabetic() || matches!(c, '_' | '(' | '['))
+    {
+        return Some(format!("{indent}{timed}"));
+    }
     if code.starts_with(['%', '!', '?']) || is_help(code) {
         return Some(format!("{indent}pass"));
     }

@@ -64,6 +64,7 @@ fn metrics_may_be_assigned_in_blocks_of_any_depth() {
         ("def f():\n    a = 1\nclass C:\n    b = 1\nlambda: (c := 1)\n[d for d in x if (e := d)]\nimport g\ndel h", &[]),
         ("x.a = 1\ny['b'] = 2\nz[0]: int = 3", &[]),
         ("%%time\nwith x:\n    a = 1", &["a"]),
+        ("%time a = f()\nif a:\n    %time (b, c) = g(a)\n%time\n%time --no-raise-error f()\n%time !ls", &["a", "b", "c"]),
     ] {
         assert_eq!(valid(&with(3, cell("mlops:evaluation", source))).evaluation_names, names, "{source}");
     }

@@ -9,7 +9,6 @@ use testkit::Redis;
 use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 
-
 pub const DEADLINE: Duration = Duration::from_secs(30);
 
 /// A queue and a hub.

@@ -10,7 +10,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use tracing_subscriber::{layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::layer::SubscriberExt;
 
 pub use context::{continue_trace, current_traceparent, trace_headers};
 pub(crate) use context::{mark_answered, receive_trace};
@@ -49,7 +49,9 @@ pub fn init(process: &'static str, default_directive: &str) -> Telemetry {
     };
     let (filter, ignored) = logs::filter(default_directive);
     let layers = tracing_subscriber::registry().with(traces.as_ref().map(traces::Export::layer));
-    if layers.with(logs::layer(logs::as_json(), filter, io::stderr)).try_init().is_err() {
+    // Not `try_init`: where any package asks for it, that also takes in what is said to the `log` crate.
+    let layers = layers.with(logs::layer(logs::as_json(), filter, io::stderr));
+    if tracing::subscriber::set_global_default(layers).is_err() {
         // Someone else's subscriber is there; it keeps its ways.
         return Telemetry { _traces: None, _upkeep: metrics::Upkeep::start() };
     }

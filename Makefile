@@ -70,7 +70,7 @@ test-packager:
 
 # Without Redis, PostgreSQL, MLflow, a kernel or a browser.
 test-fast: need-cargo $(EXAMPLES) $(DASHBOARD)
-	$(CARGO) test $(FAST) -- --skip on_postgresql --skip postgres
+	$(CARGO) test $(FAST) --tests -- --skip on_postgresql --skip postgres
 
 lint: need-lints lint-python
 	$(CARGO) build --workspace --all-targets

@@ -157,7 +157,9 @@ impl Program {
         };
         // It fails where it has ended by itself.
         let _ = child.kill();
-        others.iter().for_each(|pid| family::signal(*pid, Signal::SIGKILL));
+        for pid in &others {
+            family::signal(*pid, Signal::SIGKILL);
+        }
         let _ = child.wait();
         // What still holds the memory they shared would keep the next from starting.
         within(STOP, || others.iter().all(|pid| family::is_gone(*pid)));

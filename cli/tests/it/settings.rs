@@ -1,7 +1,7 @@
 //! What `mlsys up` is told by settings alone.
 
 use serde_json::json;
-use testkit::{Fsync, Mlsys, Moto, Notebook, Options, Postgres, Project, Redis};
+use testkit::{Mlsys, Moto, Notebook, Options, Postgres, Project, Redis};
 
 use crate::BINARY;
 
@@ -13,7 +13,7 @@ fn options(pairs: &[(&str, &str)]) -> Options {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn servers_and_a_bucket_are_used_where_settings_name_them() {
-    let (postgres, redis, moto) = (Postgres::start(), Redis::start(Fsync::EverySecond), Moto::start());
+    let (postgres, redis, moto) = (Postgres::start(), Redis::start(), Moto::start());
     // Fails only when another test was faster.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let http = reqwest::Client::new();

@@ -7,6 +7,10 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::MlflowError;
 
+/// How long an unused connection is kept: less than MLflow's servers keep theirs (uvicorn 5 s, gunicorn 2 s), so that no
+/// request is sent into a connection that the server is just closing.
+const IDLE: Duration = Duration::from_secs(1);
+
 /// How long calls may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Timeouts {
@@ -37,6 +41,7 @@ impl Client {
     pub fn new(base: impl Into<String>, token: Option<String>) -> Result<Self, MlflowError> {
         let base = base.into().trim_end_matches('/').to_owned();
         let mut http = reqwest::Client::builder().connect_timeout(Duration::from_secs(5)).redirect(redirect::Policy::none());
+        http = http.pool_idle_timeout(IDLE);
         if is_local(&base)? {
             // A proxy that the environment names could not reach this machine's own address.
             http = http.no_proxy();

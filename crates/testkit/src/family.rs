@@ -26,6 +26,14 @@ pub fn of(pid: u32) -> Vec<Pid> {
     family.into_iter().skip(1).map(Pid::from_raw).collect()
 }
 
+/// Whether a process is gone, or waits for nothing but that its parent learns of its end.
+pub(crate) fn is_gone(pid: Pid) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
+    stat.map_or(true, |stat| {
+        stat.rsplit_once(')').is_some_and(|(_, rest)| matches!(rest.trim_start().as_bytes().first(), Some(b'Z' | b'X')))
+    })
+}
+
 /// Sends a signal to a process that may be gone already.
 pub(crate) fn signal(pid: Pid, signal: Signal) {
     let _ = nix::sys::signal::kill(pid, signal);

@@ -8,7 +8,7 @@
 //! - [`GitHub`]: a double over real git repositories, with signed deliveries.
 //! - [`Books`]: what was acknowledged, held against what there is.
 //! - [`kubernetes`]: a double of Kubernetes that really runs its pods' programs.
-//! - [`Notebook`]: notebooks, built cell by cell.
+//! - [`Notebook`]: notebooks, built cell by cell; [`packaged`]: models, ready to be loaded.
 #![expect(clippy::missing_panics_doc, reason = "a test helper panics: that is how a test fails")]
 
 mod api;
@@ -16,10 +16,12 @@ mod background;
 mod books;
 mod cluster;
 pub mod family;
+mod folder;
 mod gcs;
 mod github;
 pub mod kubernetes;
 mod notebook;
+mod packaged;
 mod ports;
 mod program;
 mod project;
@@ -31,15 +33,17 @@ mod up;
 pub use api::Api;
 pub(crate) use background::background;
 pub use books::{Books, Entry, Outcome, Summary};
-pub use cluster::{Answer, Cluster, Links, Member, Size, shared_mlflow};
+pub use cluster::{Answer, Cluster, Links, Member, Size};
+pub(crate) use folder::folder;
 pub use gcs::Gcs;
-pub use github::{GitHub, Push, Repository, Rights};
+pub use github::{Asked, GitHub, Push, Repository, Rights};
 pub use notebook::Notebook;
+pub use packaged::packaged;
 pub use ports::free_port;
 pub use program::{Program, http_status, tail};
 pub use project::Project;
 pub use proxy::Proxy;
-pub use servers::{Fsync, Mlflow, Moto, Postgres, Redis};
+pub use servers::{Mlflow, Moto, Postgres, Redis, shared_mlflow};
 pub use timeline::Timeline;
 pub use up::{Mlsys, Options};
 

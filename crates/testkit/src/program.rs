@@ -148,13 +148,21 @@ impl Program {
     /// Kills it with SIGKILL, also when it is paused, and waits until it is gone.
     pub fn kill(&self) {
         let Some(mut child) = self.child().take() else { return };
-        let others = if self.whole_family { family::of(child.id()) } else { Vec::new() };
+        let others = if self.whole_family {
+            // So that no child is born after the count.
+            family::signal(process(child.id()), Signal::SIGSTOP);
+            family::of(child.id())
+        } else {
+            Vec::new()
+        };
         // It fails where it has ended by itself.
         let _ = child.kill();
-        for pid in others {
-            family::signal(pid, Signal::SIGKILL);
+        for pid in &others {
+            family::signal(*pid, Signal::SIGKILL);
         }
         let _ = child.wait();
+        // What still holds the memory they shared would keep the next from starting.
+        within(STOP, || others.iter().all(|pid| family::is_gone(*pid)));
     }
 
     /// Pauses it with SIGSTOP.

@@ -37,7 +37,7 @@ pub struct Mlsys {
 impl Mlsys {
     /// Starts `binary` (`mlsys`) and waits until it is ready.
     pub fn start(binary: &str, options: Options) -> Self {
-        let home = tempfile::Builder::new().prefix("mlsys-test-").tempdir().expect("a home");
+        let home = crate::folder("mlsys-test-");
         let mut mlsys = Self {
             binary: PathBuf::from(binary),
             home,

@@ -5,7 +5,9 @@ use std::fs;
 use artifacts::VersionLocation;
 use serde_json::{Value, json};
 
-use crate::harness::{Place, TOKEN, fixture, manifest, outcome, problem};
+use testkit::packaged;
+
+use crate::harness::{Place, TOKEN, manifest, outcome, problem};
 
 fn body() -> String {
     json!({ "dataframe_split": manifest("titanic-1")["input_example"] }).to_string()
@@ -40,7 +42,7 @@ async fn a_load_that_fails_changes_nothing_and_says_why() {
         (rotten, (422, "digest_mismatch")),
         (no_digest, (400, "bad_request")),
         (other(format!("{}9", good.uri)), (422, "artifact_missing")),
-        (other(format!("file://{}", fixture("titanic-1").display())), (400, "uri_refused")),
+        (other(format!("file://{}", packaged("titanic-1").display())), (400, "uri_refused")),
         (other("s3://bucket/titanic/v1".to_owned()), (400, "uri_refused")),
     ] {
         let (status, code) = outcome(server.load("titanic", &location, 2, "dev").await).await;

@@ -1,11 +1,6 @@
 //! A server on a free port, and models to load into it.
 
-use std::{
-    os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
-    sync::OnceLock,
-    time::Duration,
-};
+use std::{os::unix::fs::PermissionsExt, path::PathBuf, time::Duration};
 
 use artifacts::{Store, VersionLocation};
 use contract::{Environment, LoadedModel, ModelName, Problem};
@@ -14,34 +9,16 @@ use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use service::{ArtifactSettings, Secret, Shutdown, serve};
 use tempfile::TempDir;
+use testkit::{packaged, python};
 use tokio::{net::TcpListener, task::JoinHandle};
 
 pub const TOKEN: &str = "a token for tests";
 /// The longest that anything here may take.
 pub const DEADLINE: Duration = Duration::from_mins(1);
 
-/// The platform's Python.
-pub fn python() -> PathBuf {
-    let default = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../.mlsys/python/bin/python");
-    std::env::var_os("MLSYS_PYTHON").map_or_else(default, PathBuf::from)
-}
-
-/// The packaged models of `fixtures.py`, made once per test process.
-pub fn fixture(name: &str) -> PathBuf {
-    static FOLDER: OnceLock<TempDir> = OnceLock::new();
-    let made = FOLDER.get_or_init(|| {
-        let folder = tempfile::tempdir().unwrap();
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/fixtures.py");
-        let output = std::process::Command::new(python()).arg(script).arg(folder.path()).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        folder
-    });
-    made.path().join(name)
-}
-
-/// A fixture's manifest.
+/// A packaged model's manifest.
 pub fn manifest(name: &str) -> Value {
-    serde_json::from_slice(&std::fs::read(fixture(name).join("metadata.json")).unwrap()).unwrap()
+    serde_json::from_slice(&std::fs::read(packaged(name).join("metadata.json")).unwrap()).unwrap()
 }
 
 /// The folders and limits of a server; servers may follow each other in one place.
@@ -109,9 +86,9 @@ impl Place {
         self.folder.path().join("artifacts")
     }
 
-    /// Puts a fixture into the store as a model's version.
-    pub async fn put(&self, fixture_name: &str, model: &str, version: u64) -> VersionLocation {
-        let from = fixture(fixture_name);
+    /// Puts a packaged model into the store as a model's version.
+    pub async fn put(&self, packaged_name: &str, model: &str, version: u64) -> VersionLocation {
+        let from = packaged(packaged_name);
         let names: Vec<_> =
             std::fs::read_dir(&from).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         let names: Vec<_> = names.iter().map(String::as_str).collect();
@@ -119,22 +96,22 @@ impl Place {
         self.store.put_version(&Environment::dev(), &model, version, &from, &names).await.unwrap()
     }
 
-    /// Puts a fixture into the store as version 1 of a model of another name.
-    pub async fn put_as(&self, fixture_name: &str, model: &str) -> VersionLocation {
-        self.put_in(fixture_name, model, None).await
+    /// Puts a packaged model into the store as version 1 of a model of another name.
+    pub async fn put_as(&self, packaged_name: &str, model: &str) -> VersionLocation {
+        self.put_in(packaged_name, model, None).await
     }
 
     /// The same, of a model that was trained in a Python environment.
-    pub async fn put_in(&self, fixture_name: &str, model: &str, environment: Option<&str>) -> VersionLocation {
+    pub async fn put_in(&self, packaged_name: &str, model: &str, environment: Option<&str>) -> VersionLocation {
         let folder = tempfile::tempdir().unwrap();
-        let mut manifest = manifest(fixture_name);
+        let mut manifest = manifest(packaged_name);
         manifest["model_name"] = json!(model);
         if let Some(environment) = environment {
             manifest["environment"] = json!(environment);
         }
         let mut names = vec!["metadata.json"];
         for name in manifest["files"].as_object().unwrap().keys() {
-            std::fs::copy(fixture(fixture_name).join(name), folder.path().join(name)).unwrap();
+            std::fs::copy(packaged(packaged_name).join(name), folder.path().join(name)).unwrap();
             names.push(name);
         }
         std::fs::write(folder.path().join("metadata.json"), manifest.to_string()).unwrap();
@@ -166,7 +143,7 @@ impl Place {
         Server { url, client, models, shutdown, serving }
     }
 
-    /// A server that serves one fixture as version 1 of a model of the same name, in dev.
+    /// A server that serves one packaged model as version 1 of a model of the same name, in dev.
     pub async fn serve_one(&self, name: &str) -> Server {
         let server = self.serve().await;
         let location = self.put(name, name, 1).await;

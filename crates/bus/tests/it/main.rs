@@ -5,7 +5,6 @@ mod logs;
 mod queue;
 mod redis_away;
 mod redis_logs;
-mod redis_server;
 mod sqlite;
 mod world;
 

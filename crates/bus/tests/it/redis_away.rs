@@ -26,14 +26,14 @@ async fn assert_unavailable(world: &World) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn work_goes_on_after_redis_was_killed_and_started_again() {
-    let mut world = World::redis().await;
+    let world = World::redis().await;
     let (handler, mut told) = teller();
     let worker = world.work(1, handler);
     world.send(job()).await;
     next(&mut told).await;
     world.server().kill();
     assert_unavailable(&world).await;
-    world.server().restart().await;
+    world.restart();
     let (sent, back) = (job(), Instant::now());
     send_when_up(&world, sent).await;
     told_of(&mut told, sent).await;
@@ -43,15 +43,15 @@ async fn work_goes_on_after_redis_was_killed_and_started_again() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn work_goes_on_after_redis_hung() {
-    let mut world = World::redis().await;
+    let world = World::redis().await;
     let (handler, mut told) = teller();
     let worker = world.work(1, handler);
     world.send(job()).await;
     next(&mut told).await;
-    world.server().signal("STOP");
+    world.server().pause();
     assert_unavailable(&world).await;
     assert_unavailable(&world).await;
-    world.server().signal("CONT");
+    world.server().wake();
     let (sent, back) = (job(), Instant::now());
     send_when_up(&world, sent).await;
     told_of(&mut told, sent).await;
@@ -61,14 +61,14 @@ async fn work_goes_on_after_redis_hung() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn work_goes_on_after_redis_lost_everything() {
-    let mut world = World::redis().await;
+    let world = World::redis().await;
     let (handler, mut told) = teller();
     let workers = [world.work(2, handler.clone()), world.work(2, handler)];
     for _ in 0..3 {
         world.send(job()).await;
         next(&mut told).await;
-        world.server().ask::<()>(&["FLUSHALL"]).await.unwrap();
-        world.server().ask::<()>(&["SCRIPT", "FLUSH"]).await.unwrap();
+        world.ask::<()>(&["FLUSHALL"]).await.unwrap();
+        world.ask::<()>(&["SCRIPT", "FLUSH"]).await.unwrap();
         let sent = job();
         send_when_up(&world, sent).await;
         told_of(&mut told, sent).await;
@@ -80,19 +80,19 @@ async fn work_goes_on_after_redis_lost_everything() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_can_be_stopped_while_redis_is_away() {
-    let mut world = World::redis().await;
+    let world = World::redis().await;
     let (handler, mut told) = teller();
     let worker = world.work(1, handler);
     world.send(job()).await;
     next(&mut told).await;
-    world.server().signal("STOP");
+    world.server().pause();
     worker.stop().await;
-    world.server().signal("CONT");
+    world.server().wake();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn finished_jobs_do_not_pile_up() {
-    let mut world = World::redis().await;
+    let world = World::redis().await;
     let (handler, mut told) = teller();
     let worker = world.work(4, handler);
     let jobs: Vec<_> = (0..200).map(|_| job()).collect();
@@ -101,7 +101,7 @@ async fn finished_jobs_do_not_pile_up() {
         next(&mut told).await;
     }
     let started = Instant::now();
-    while world.server().ask::<usize>(&["DBSIZE"]).await.unwrap() > 6 {
+    while world.ask::<usize>(&["DBSIZE"]).await.unwrap() > 6 {
         assert!(started.elapsed() < Duration::from_secs(20), "jobs are still kept");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }

@@ -13,7 +13,7 @@ use crate::{
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_follower_is_told_to_read_the_store_during_an_outage_and_goes_on_after_it() {
-    let mut world = World::redis().await;
+    let world = World::redis().await;
     let id = PipelineId::generate();
     let publisher = world.other_hub();
     let mut follower = feed(&world.hub, id).await;
@@ -21,7 +21,7 @@ async fn a_follower_is_told_to_read_the_store_during_an_outage_and_goes_on_after
     assert_eq!(batch(&mut follower).await, (1, 5));
     for hang in [true, false] {
         if hang {
-            world.server().signal("STOP");
+            world.server().pause();
         } else {
             world.server().kill();
         }
@@ -33,9 +33,9 @@ async fn a_follower_is_told_to_read_the_store_during_an_outage_and_goes_on_after
             assert!(started.elapsed() < Duration::from_millis(200));
         }
         if hang {
-            world.server().signal("CONT");
+            world.server().wake();
         } else {
-            world.server().restart().await;
+            world.restart();
         }
         let mut seq = if hang { 100 } else { 1000 };
         let started = Instant::now();
@@ -72,7 +72,7 @@ async fn two_hundred_logs_are_followed_at_once() {
     }
     drop(feeds);
     let started = Instant::now();
-    while world.server.as_ref().unwrap().ask::<String>(&["CLIENT", "LIST"]).await.unwrap().lines().count() > 10 {
+    while world.ask::<String>(&["CLIENT", "LIST"]).await.unwrap().lines().count() > 10 {
         assert!(started.elapsed() < DEADLINE, "readers outlive their followers");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -80,7 +80,7 @@ async fn two_hundred_logs_are_followed_at_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_log_is_one_stream_whose_cursor_is_the_line_number_and_which_expires() {
-    let mut world = World::redis().await;
+    let world = World::redis().await;
     let id = PipelineId::generate();
     let mut follower = feed(&world.hub, id).await;
     world.hub.publish(id, &lines(1, 5));
@@ -88,9 +88,9 @@ async fn a_log_is_one_stream_whose_cursor_is_the_line_number_and_which_expires()
     world.hub.end(id);
     while !matches!(timeout(DEADLINE, follower.next()).await.unwrap(), News::Ended) {}
     let key = format!("mlsys:logs:{id}");
-    let entries: redis::streams::StreamRangeReply = world.server().ask(&["XRANGE", &key, "-", "+"]).await.unwrap();
+    let entries: redis::streams::StreamRangeReply = world.ask(&["XRANGE", &key, "-", "+"]).await.unwrap();
     let ids: Vec<_> = entries.ids.iter().map(|entry| entry.id.as_str()).collect();
     assert_eq!(ids, ["5-0", "8-0", "8-1"]);
-    let ttl: i64 = world.server().ask(&["TTL", &key]).await.unwrap();
+    let ttl: i64 = world.ask(&["TTL", &key]).await.unwrap();
     assert!((86_000..=86_400).contains(&ttl), "{ttl}");
 }

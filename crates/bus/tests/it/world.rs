@@ -5,10 +5,9 @@ use std::time::Duration;
 use bus::{JobKind, LogHub, Queue};
 use contract::{Job, PipelineId};
 use futures_util::{FutureExt, future::BoxFuture};
+use testkit::Redis;
 use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
-
-use crate::redis_server::RedisServer;
 
 pub const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -17,7 +16,7 @@ pub struct World {
     pub queue: Queue,
     pub url: String,
     pub hub: LogHub,
-    pub server: Option<RedisServer>,
+    server: Option<Redis>,
     _directory: tempfile::TempDir,
 }
 
@@ -29,7 +28,7 @@ impl World {
     }
 
     pub async fn redis() -> Self {
-        let server = RedisServer::start().await;
+        let server = tokio::task::block_in_place(Redis::start);
         let url = server.url();
         Self {
             queue: Queue::open(&url).await.unwrap(),
@@ -40,8 +39,20 @@ impl World {
         }
     }
 
-    pub fn server(&mut self) -> &mut RedisServer {
-        self.server.as_mut().unwrap()
+    pub fn server(&self) -> &Redis {
+        self.server.as_ref().unwrap()
+    }
+
+    /// Starts the killed server again.
+    pub fn restart(&self) {
+        tokio::task::block_in_place(|| self.server().start());
+    }
+
+    /// Asks the server itself one command.
+    pub async fn ask<T: redis::FromRedisValue>(&self, words: &[&str]) -> redis::RedisResult<T> {
+        let client = redis::Client::open(self.url.as_str())?;
+        let mut connection = client.get_multiplexed_async_connection().await?;
+        redis::cmd(words[0]).arg(&words[1..]).query_async(&mut connection).await
     }
 
     /// The hub as another process has it.

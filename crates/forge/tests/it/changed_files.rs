@@ -5,7 +5,7 @@ use std::time::Duration;
 use forge::{FileChanges, Push};
 
 use crate::{
-    github_double::both_hosts,
+    hosts::both_hosts,
     project::{Project, paths},
 };
 
@@ -20,7 +20,8 @@ async fn expect<'a>(
 ) {
     let expected = FileChanges { added_or_modified: paths(added_or_modified), removed: paths(removed) };
     let silent = Push { files: FileChanges::default(), ..push.clone() };
-    for host in both_hosts(project).await {
+    let (hosts, _github) = both_hosts(project);
+    for host in hosts {
         assert_eq!(host.changed_files(&silent, LIMIT).await.unwrap(), expected, "{host:?}");
     }
 }

@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    github_double::{TOKEN, both_hosts, github, serve},
+    hosts::{TOKEN, both_hosts, github, serve},
     project::{Project, write_script},
 };
 
@@ -71,7 +71,8 @@ async fn the_whole_tree_arrives_as_it_was_committed() {
     let archive = expected.with_extension("tar");
     project.git(&["archive", "--output", archive.to_str().unwrap(), &first]);
     tar::Archive::new(fs::File::open(archive).unwrap()).unpack(&expected).unwrap();
-    for host in both_hosts(&project).await {
+    let (hosts, _github) = both_hosts(&project);
+    for host in hosts {
         let into = project.folder.path().join("not yet/there");
         download(&host, &first, &into).await.unwrap();
         assert_eq!(listing(&into), listing(&expected), "{host:?}");
@@ -89,7 +90,8 @@ async fn a_link_that_leads_out_of_the_tree_is_left_out() {
     }
     let head = project.commit("first");
     project.push_recorded(&["main"]);
-    for host in both_hosts(&project).await {
+    let (hosts, _github) = both_hosts(&project);
+    for host in hosts {
         let into = project.folder.path().join("tree");
         download(&host, &head, &into).await.unwrap();
         let found: Vec<_> = listing(&into).into_keys().collect();
@@ -104,7 +106,8 @@ async fn a_folder_that_was_there_is_replaced() {
     let head = project.commit("first");
     project.push_recorded(&["main"]);
     let parent = project.folder.path().join("trees");
-    for host in both_hosts(&project).await {
+    let (hosts, _github) = both_hosts(&project);
+    for host in hosts {
         let into = parent.join("tree");
         fs::create_dir_all(into.join("old")).unwrap();
         download(&host, &head, &into).await.unwrap();
@@ -119,7 +122,8 @@ async fn what_is_not_there_is_named_and_leaves_nothing() {
     project.push_recorded(&["main"]);
     let parent = project.folder.path().join("trees");
     fs::create_dir(&parent).unwrap();
-    for host in both_hosts(&project).await {
+    let (hosts, _github) = both_hosts(&project);
+    for host in hosts {
         let gone = download(&host, &"1".repeat(40), &parent.join("tree")).await;
         assert!(matches!(gone, Err(ForgeError::NotFound(_))), "{gone:?}");
         let unknown: RepoName = "local/unknown".parse().unwrap();
@@ -135,10 +139,15 @@ async fn the_token_stays_with_the_api_when_an_archive_lies_on_another_host() {
     let project = Project::new().await;
     let head = project.commit("first");
     project.push_recorded(&["main"]);
-    let (host, requests) = github(&project).await;
+    let (host, github) = github(&project);
     download(&host, &head, &project.folder.path().join("tree")).await.unwrap();
-    let expected = [(format!("tarball/{head}"), Some(format!("Bearer {TOKEN}"))), (format!("archive/{head}"), None)];
-    assert_eq!(*requests.lock().unwrap(), expected);
+    let requests = github.requests();
+    let [api, archive] = &*requests else { panic!("{requests:?}") };
+    assert!(api.path.ends_with(&format!("/tarball/{head}")) && archive.path.ends_with(&head), "{requests:?}");
+    assert_eq!(api.headers["authorization"], format!("Bearer {TOKEN}"));
+    assert_eq!(api.headers["x-github-api-version"], "2022-11-28");
+    assert!(api.headers["user-agent"].to_str().unwrap().starts_with("mlsys"));
+    assert!(!archive.headers.contains_key("authorization"));
     assert!(!format!("{host:?}").contains(TOKEN), "the token must not get into logs");
 }
 

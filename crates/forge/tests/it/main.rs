@@ -3,7 +3,7 @@
 
 mod changed_files;
 mod download;
-mod github_double;
+mod hosts;
 mod local;
 mod payloads;
 mod project;

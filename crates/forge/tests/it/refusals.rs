@@ -12,7 +12,7 @@ use forge::{Delivery, ForgeError, GitHub, Host, LocalGit, parse};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use crate::github_double::serve;
+use crate::hosts::serve;
 
 /// What both questions get from a GitHub that always answers so.
 async fn answers(status: StatusCode, headers: &[(&'static str, String)], body: &str) -> [ForgeError; 2] {

@@ -1,7 +1,6 @@
 //! Notebooks to run, and a sink that remembers.
 
 use std::{
-    path::PathBuf,
     sync::Mutex,
     time::{Duration, Instant},
 };
@@ -10,13 +9,8 @@ use contract::Stream;
 use kernel::{EventSink, Kernel, KernelSpec, NotebookFile, RunReport, RunRequest};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+pub(crate) use testkit::python;
 use tokio_util::sync::CancellationToken;
-
-/// The Python of the platform's environment.
-pub(crate) fn python() -> PathBuf {
-    let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../.mlsys/python/bin/python");
-    std::env::var_os("MLSYS_PYTHON").map_or_else(|| default.into(), PathBuf::from)
-}
 
 pub(crate) fn spec() -> KernelSpec {
     KernelSpec { python: python(), memory_limit: None, preload: Vec::new() }

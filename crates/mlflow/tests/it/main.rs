@@ -8,8 +8,6 @@ mod unreachable;
 
 use std::{
     collections::BTreeMap,
-    env,
-    net::TcpListener,
     path::{Path, PathBuf},
     sync::OnceLock,
     time::{Duration, Instant},
@@ -17,6 +15,7 @@ use std::{
 
 use jiff::Timestamp;
 use mlflow::{Client, NewRun, Run, Server, ServerConfig};
+use testkit::free_port;
 use tokio::runtime::Runtime;
 
 /// Long enough for a server to start on a busy machine.
@@ -65,9 +64,7 @@ fn provide_tls() {
 }
 
 fn config(directory: &Path, port: u16) -> ServerConfig {
-    let python = env::var_os("MLSYS_PYTHON")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../.mlsys/python/bin/python"), PathBuf::from);
-    ServerConfig { python, directory: directory.to_owned(), port, log_file: directory.join("server.log") }
+    ServerConfig { python: testkit::python(), directory: directory.to_owned(), port, log_file: directory.join("server.log") }
 }
 
 /// An empty directory that outlives the test, for a server may outlive it by a moment.
@@ -76,10 +73,6 @@ fn fresh_directory(name: &str) -> PathBuf {
     let _was_there = std::fs::remove_dir_all(&directory);
     std::fs::create_dir_all(&directory).unwrap();
     directory
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 async fn run(client: &Client, experiment: &str, tags: &[(&str, &str)]) -> Run {

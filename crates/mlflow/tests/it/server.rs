@@ -9,8 +9,9 @@ use std::{
 };
 
 use mlflow::{Server, ServerConfig, ServerError};
+use testkit::free_port;
 
-use crate::{START, config, connect, free_port, fresh_directory, provide_tls};
+use crate::{START, config, connect, fresh_directory, provide_tls};
 
 /// Names the port, in the process that is to be killed.
 const VICTIM: &str = "MLFLOW_TEST_VICTIM";

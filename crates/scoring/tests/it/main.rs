@@ -1,11 +1,7 @@
 //! Models as a caller has them: loaded from a folder, asked with typed rows.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::{
-    path::{Path, PathBuf, absolute},
-    sync::OnceLock,
-    time::Duration,
-};
+use std::{path::PathBuf, time::Duration};
 
 use contract::{Column, ColumnType, ModelManifest};
 use scoring::{
@@ -13,23 +9,11 @@ use scoring::{
     find_onnxruntime,
 };
 use tempfile::TempDir;
+use testkit::{packaged, python};
 
-fn python() -> PathBuf {
-    let default = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.mlsys/python/bin/python");
-    absolute(std::env::var_os("MLSYS_PYTHON").map_or_else(default, PathBuf::from)).unwrap()
-}
-
-/// The model-server's packaged models, made once per test process.
+/// A packaged model's folder, and its manifest.
 fn fixture(name: &str) -> (PathBuf, ModelManifest) {
-    static FOLDER: OnceLock<TempDir> = OnceLock::new();
-    let made = FOLDER.get_or_init(|| {
-        let folder = tempfile::tempdir().unwrap();
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../model-server/tests/it/fixtures.py");
-        let output = std::process::Command::new(python()).arg(script).arg(folder.path()).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        folder
-    });
-    let folder = made.path().join(name);
+    let folder = packaged(name);
     let manifest = serde_json::from_slice(&std::fs::read(folder.join("metadata.json")).unwrap()).unwrap();
     (folder, manifest)
 }

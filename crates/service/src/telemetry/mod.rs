@@ -10,7 +10,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use tracing_subscriber::{layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::layer::SubscriberExt;
 
 use crate::Settings;
 
@@ -51,7 +51,9 @@ pub fn init(process: &'static str, default_directive: &str, settings: &Settings)
     };
     let (filter, ignored) = logs::filter(default_directive, settings);
     let layers = tracing_subscriber::registry().with(traces.as_ref().map(traces::Export::layer));
-    if layers.with(logs::layer(logs::as_json(settings), filter, io::stderr)).try_init().is_err() {
+    // Not `try_init`: where any package asks for it, that also takes in what is said to the `log` crate.
+    let layers = layers.with(logs::layer(logs::as_json(settings), filter, io::stderr));
+    if tracing::subscriber::set_global_default(layers).is_err() {
         // Someone else's subscriber is there; it keeps its ways.
         return Telemetry { _traces: None, _upkeep: metrics::Upkeep::start() };
     }

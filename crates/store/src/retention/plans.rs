@@ -7,10 +7,6 @@ use sqlx::{AnyConnection, AssertSqlSafe, Connection, Row};
 use super::{ages, history, kept, pipelines, versions};
 use crate::{Store, db::dialect::Dialect};
 
-#[path = "../../tests/it/postgres.rs"]
-#[expect(dead_code, reason = "shared with other tests")]
-mod postgres;
-
 /// A hundred thousand of everything that there may be many of.
 const FILL: &str = "
     INSERT INTO pipelines (id, repo, branch, commit_sha, notebook_path, parameters, manual, status, created_at, finished_at)
@@ -89,8 +85,8 @@ async fn nothing_makes_sqlite_read_a_large_table_whole() {
 
 #[tokio::test]
 async fn nothing_makes_postgresql_read_a_large_table_whole() {
-    let server = postgres::Postgres::start();
-    let mut connection = filled(&server.database().await).await;
+    let server = testkit::Postgres::start();
+    let mut connection = filled(&server.url()).await;
     sqlx::raw_sql("ANALYZE").execute(&mut connection).await.unwrap();
     for statement in statements(Dialect::Postgres) {
         let plan = plan(&mut connection, "EXPLAIN", &statement).await;

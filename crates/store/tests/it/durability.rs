@@ -7,8 +7,9 @@ use std::{
 use contract::PipelineStatus;
 use futures_util::future::join_all;
 use store::{Accepted, Filter, NewDelivery, Store, StoreError};
+use testkit::Postgres;
 
-use crate::{TTL, World, postgres, pushed, url};
+use crate::{TTL, World, pushed, url};
 
 /// Names the database, in the process that is to be killed.
 const VICTIM: &str = "STORE_TEST_VICTIM";
@@ -109,7 +110,7 @@ async fn eight_that_open_a_new_sqlite_file_at_once_all_succeed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
 async fn eight_that_open_a_new_postgresql_database_at_once_all_succeed() {
     for _ in 0..3 {
-        open_at_once(&postgres::shared().database().await).await;
+        open_at_once(&tokio::task::block_in_place(|| Postgres::shared().database())).await;
     }
 }
 

@@ -33,7 +33,6 @@ mod model_servers;
 mod outages;
 mod overview;
 mod pipelines;
-mod postgres;
 mod repos;
 mod retention;
 mod statistics;
@@ -50,6 +49,7 @@ use std::{
 use contract::{Environment, ModelName, PipelineId};
 use store::{Lease, Locked, NewDeployment, NewPipeline, Pushed, Store};
 use tempfile::TempDir;
+use testkit::Postgres;
 
 /// Longer than any test.
 const TTL: Duration = Duration::from_mins(10);
@@ -68,7 +68,7 @@ impl World {
     }
 
     async fn postgresql() -> Self {
-        let url = postgres::shared().database().await;
+        let url = tokio::task::block_in_place(|| Postgres::shared().database());
         Self { store: Store::open(&url).await.unwrap(), url, _directory: None }
     }
 

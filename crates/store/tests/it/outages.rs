@@ -9,9 +9,27 @@ use std::{
 };
 
 use contract::PipelineStatus;
+use sqlx::Connection;
 use store::{Accepted, NewDelivery, Store, StoreError};
+use testkit::Postgres;
 
-use crate::{TTL, postgres::Postgres, pushed};
+use crate::{TTL, pushed};
+
+/// A server of a test's own, and a store on it.
+async fn started() -> (Postgres, Store) {
+    let (server, url) = tokio::task::block_in_place(|| {
+        let server = Postgres::start();
+        let url = server.database();
+        (server, url)
+    });
+    (server, Store::open(&url).await.unwrap())
+}
+
+/// A connection of somebody who may end those of others.
+async fn operator(server: &Postgres) -> sqlx::AnyConnection {
+    sqlx::any::install_default_drivers();
+    sqlx::AnyConnection::connect(&server.url()).await.unwrap()
+}
 
 async fn accept(store: &Store, number: u64) -> Result<Accepted, StoreError> {
     let delivery_id = format!("d{number}");
@@ -40,8 +58,7 @@ async fn healed(store: &Store) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_server_killed_and_started_again_is_unavailable_meanwhile_and_loses_nothing_acknowledged() {
-    let server = Postgres::start();
-    let store = Store::open(&server.database().await).await.unwrap();
+    let (server, store) = started().await;
     let enough = Arc::new(AtomicBool::new(false));
     let callers: Vec<_> = (0..8u64)
         .map(|caller| {
@@ -72,7 +89,7 @@ async fn a_server_killed_and_started_again_is_unavailable_meanwhile_and_loses_no
         server.kill();
         let failed = store.pipelines.renew_lease(&lease, TTL).await;
         assert!(matches!(failed, Err(StoreError::Unavailable(_))), "{failed:?}");
-        server.begin();
+        tokio::task::block_in_place(|| server.start());
         healed(&store).await;
     }
     tokio::time::sleep(Duration::from_millis(200)).await;
@@ -94,9 +111,8 @@ async fn a_server_killed_and_started_again_is_unavailable_meanwhile_and_loses_no
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn connections_that_the_server_ends_are_replaced() {
-    let server = Postgres::start();
-    let store = Store::open(&server.database().await).await.unwrap();
-    let mut operator = server.connect().await;
+    let (server, store) = started().await;
+    let mut operator = operator(&server).await;
     for number in 0..5 {
         accept_at_last(&store, number).await;
         let end =
@@ -108,9 +124,8 @@ async fn connections_that_the_server_ends_are_replaced() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_connection_that_was_lost_while_nothing_came_in_costs_no_delivery() {
-    let server = Postgres::start();
-    let store = Store::open(&server.database().await).await.unwrap();
-    let mut operator = server.connect().await;
+    let (server, store) = started().await;
+    let mut operator = operator(&server).await;
     for number in 0..3 {
         accept(&store, number).await.unwrap();
         // Longer than a connection is trusted unasked.
@@ -123,8 +138,7 @@ async fn a_connection_that_was_lost_while_nothing_came_in_costs_no_delivery() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_server_that_falls_silent_keeps_nobody_waiting_for_ever() {
-    let server = Postgres::start();
-    let store = Store::open(&server.database().await).await.unwrap();
+    let (server, store) = started().await;
     accept(&store, 1).await.unwrap();
     let lease = store.pipelines.take_next("w", TTL).await.unwrap().unwrap();
     server.pause();
@@ -138,7 +152,7 @@ async fn a_server_that_falls_silent_keeps_nobody_waiting_for_ever() {
     assert!(matches!(accepted, Err(StoreError::Unavailable(_))), "{accepted:?}");
     assert!(matches!(renewed, Err(StoreError::Unavailable(_))), "{renewed:?}");
     assert!(begun.elapsed() >= Duration::from_secs(10), "it waits some time: the server may only be slow");
-    server.resume();
+    server.wake();
     healed(&store).await;
     accept_at_last(&store, 2).await;
     store.pipelines.renew_lease(&lease, TTL).await.unwrap();

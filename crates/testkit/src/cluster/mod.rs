@@ -9,15 +9,15 @@ pub use member::{Links, Member};
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::Arc,
     time::Duration,
 };
 
 use tempfile::TempDir;
 
 use crate::{
-    Api, Fsync, GitHub, Mlflow, Postgres, Program, Proxy, Redis, Repository, Timeline, free_port, http_status,
-    program::tail, python, workspace_root,
+    Api, GitHub, Mlflow, Postgres, Program, Proxy, Redis, Repository, Timeline, free_port, http_status, program::tail,
+    python, shared_mlflow, workspace_root,
 };
 
 /// What deliveries are signed with.
@@ -94,7 +94,7 @@ impl Cluster {
         let folder = tempfile::Builder::new().prefix("mlsys-cluster-").disable_cleanup(kept).tempdir().expect("a folder");
         // The rest starts while MLflow does.
         let mlflow = std::thread::spawn(shared_mlflow);
-        let (redis, postgres, github) = (Redis::start(Fsync::Always), Postgres::start(), GitHub::start());
+        let (redis, postgres, github) = (Redis::start(), Postgres::start(), GitHub::start());
         let mlflow = mlflow.join().expect("MLflow starts");
         timeline.say("the servers are ready");
         let backend_ports: Vec<u16> = (0..size.backends).map(|_| free_port()).collect();
@@ -249,15 +249,4 @@ fn common(size: &Size, folder: &Path, github: &GitHub, balancer: &Proxy) -> Vec<
     ];
     std::fs::create_dir_all(folder.join("artifacts")).expect("a folder");
     settings.map(|(name, value)| (name.to_owned(), value)).to_vec()
-}
-
-/// One MLflow for all clusters of this process: it takes a while to start. It ends when nobody holds it.
-pub fn shared_mlflow() -> Arc<Mlflow> {
-    static SHARED: Mutex<Weak<Mlflow>> = Mutex::new(Weak::new());
-    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-    shared.upgrade().unwrap_or_else(|| {
-        let mlflow = Arc::new(Mlflow::start());
-        *shared = Arc::downgrade(&mlflow);
-        mlflow
-    })
 }

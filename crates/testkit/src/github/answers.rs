@@ -1,11 +1,15 @@
 //! The API's answers, each computed from the repository.
 
-use std::path::{Path as Folder, PathBuf};
+use std::{
+    path::{Path as Folder, PathBuf},
+    sync::PoisonError,
+};
 
 use axum::{
     Json, Router,
-    extract::{Path, Query, State},
+    extract::{Path, Query, Request, State},
     http::StatusCode,
+    middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -13,14 +17,24 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use super::hooks::{self, Hooks};
+use super::{
+    Asked, Requests,
+    hooks::{self, Hooks},
+};
 
 /// GitHub compares at most this many files.
 const MAX_COMPARED: usize = 300;
 
-/// Where the repositories lie, the port the API answers on, and who may what.
+/// What the answers are made of.
 #[derive(Clone)]
-struct Root(PathBuf, u16, Hooks);
+pub(super) struct Root {
+    /// Where the repositories lie.
+    pub(super) folder: PathBuf,
+    /// The port that archives come from.
+    pub(super) archives: u16,
+    /// Who may what.
+    pub(super) hooks: Hooks,
+}
 
 /// Which part of a list.
 #[derive(Deserialize)]
@@ -32,26 +46,40 @@ struct Page {
 /// An answer, or 404.
 type Answer = Result<Response, StatusCode>;
 
-pub(super) fn routes(root: PathBuf, port: u16, hooks: Hooks) -> Router {
+/// The API.
+pub(super) fn routes(root: Root) -> Router {
     let repository = Router::new()
         .route("/", get(one))
         .route("/branches", get(branches))
         .route("/compare/{range}", get(compare))
         .route("/git/trees/{commit}", get(tree))
-        .route("/tarball/{commit}", get(tarball))
-        // Archives have an address of their own, as at GitHub.
-        .route("/archive/{commit}", get(archive));
-    let repositories = Router::new().nest("/api/repos/{owner}/{name}", repository);
-    repositories.with_state(Root(root, port, hooks.clone())).merge(hooks::routes(hooks))
+        .route("/tarball/{commit}", get(tarball));
+    let hooks = hooks::routes(root.hooks.clone());
+    Router::new().nest("/api/repos/{owner}/{name}", repository).with_state(root).merge(hooks)
+}
+
+/// Where the API sends those who ask for an archive.
+pub(super) fn archives(root: Root) -> Router {
+    Router::new().route("/{owner}/{name}/{commit}", get(archive)).with_state(root)
+}
+
+/// The same routes, which keep what they were asked.
+pub(super) fn recorded(routes: Router, requests: &Requests) -> Router {
+    let keep = async |State(requests): State<Requests>, request: Request, next: Next| {
+        let asked = Asked { path: request.uri().path().to_owned(), headers: request.headers().clone() };
+        requests.lock().unwrap_or_else(PoisonError::into_inner).push(asked);
+        next.run(request).await
+    };
+    routes.layer(middleware::from_fn_with_state(requests.clone(), keep))
 }
 
 async fn one(State(root): State<Root>, Path((owner, name)): Path<(String, String)>) -> Answer {
-    let bare = super::bare(&root.0, &format!("{owner}/{name}"));
+    let bare = super::bare(&root.folder, &format!("{owner}/{name}"));
     if !bare.is_dir() {
         return Err(StatusCode::NOT_FOUND);
     }
     let full_name = format!("{owner}/{name}");
-    if let Err(refused) = root.2.may_read(&full_name) {
+    if let Err(refused) = root.hooks.may_read(&full_name) {
         return Ok(refused.into_response());
     }
     Ok(Json(json!({ "id": 1, "full_name": full_name, "private": false, "default_branch": "main" })).into_response())
@@ -62,7 +90,7 @@ async fn branches(
     Path((owner, name)): Path<(String, String)>,
     Query(page): Query<Page>,
 ) -> Answer {
-    let bare = super::bare(&root.0, &format!("{owner}/{name}"));
+    let bare = super::bare(&root.folder, &format!("{owner}/{name}"));
     let listing = text(&bare, &["for-each-ref", "--format=%(refname:lstrip=2) %(objectname)", "refs/heads"]).await?;
     let all = listing.lines().filter_map(|line| line.split_once(' '));
     let branches = all.map(|(name, commit)| json!({ "name": name, "commit": { "sha": commit }, "protected": false }));
@@ -71,7 +99,7 @@ async fn branches(
 }
 
 async fn compare(State(root): State<Root>, Path((owner, name, range)): Path<(String, String, String)>) -> Answer {
-    let bare = super::bare(&root.0, &format!("{owner}/{name}"));
+    let bare = super::bare(&root.folder, &format!("{owner}/{name}"));
     let (from, head) = range.split_once("...").ok_or(StatusCode::NOT_FOUND)?;
     let merge_base = text(&bare, &["merge-base", from, head]).await?;
     let merge_base = merge_base.trim_end();
@@ -92,7 +120,7 @@ async fn compare(State(root): State<Root>, Path((owner, name, range)): Path<(Str
 }
 
 async fn tree(State(root): State<Root>, Path((owner, name, commit)): Path<(String, String, String)>) -> Answer {
-    let bare = super::bare(&root.0, &format!("{owner}/{name}"));
+    let bare = super::bare(&root.folder, &format!("{owner}/{name}"));
     let listing = text(&bare, &["ls-tree", "-r", "-t", "-z", &commit]).await?;
     let entries = listing.split_terminator('\0').filter_map(|entry| {
         let (facts, path) = entry.split_once('\t')?;
@@ -104,14 +132,14 @@ async fn tree(State(root): State<Root>, Path((owner, name, commit)): Path<(Strin
 }
 
 async fn tarball(State(root): State<Root>, Path((owner, name, commit)): Path<(String, String, String)>) -> Answer {
-    let bare = super::bare(&root.0, &format!("{owner}/{name}"));
+    let bare = super::bare(&root.folder, &format!("{owner}/{name}"));
     text(&bare, &["cat-file", "-e", &commit]).await?;
-    let address = format!("http://127.0.0.1:{}/api/repos/{owner}/{name}/archive/{commit}", root.1);
+    let address = format!("http://127.0.0.1:{}/{owner}/{name}/{commit}", root.archives);
     Ok((StatusCode::FOUND, [("location", address)]).into_response())
 }
 
 async fn archive(State(root): State<Root>, Path((owner, name, commit)): Path<(String, String, String)>) -> Answer {
-    let bare = super::bare(&root.0, &format!("{owner}/{name}"));
+    let bare = super::bare(&root.folder, &format!("{owner}/{name}"));
     let prefix = format!("--prefix={owner}-{name}-1234567/");
     Ok(git(&bare, &["archive", "--format=tar.gz", &prefix, &commit]).await?.into_response())
 }

@@ -152,7 +152,7 @@ pub struct KubernetesApi {
 impl KubernetesApi {
     /// Starts one on a free port, with one namespace.
     pub fn start(namespace: &str) -> Self {
-        let folder = tempfile::Builder::new().prefix("k8s-").tempdir().expect("a folder");
+        let folder = crate::folder("mlsys-k8s-");
         let cluster = Arc::new(Cluster {
             namespace: namespace.to_owned(),
             state: Arc::default(),

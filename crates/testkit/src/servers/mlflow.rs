@@ -1,6 +1,10 @@
 //! A real MLflow tracking server with its registry, over SQLite.
 
-use std::{ops::Deref, time::Duration};
+use std::{
+    ops::Deref,
+    sync::{Arc, Mutex, PoisonError, Weak},
+    time::Duration,
+};
 
 use tempfile::TempDir;
 
@@ -16,7 +20,7 @@ pub struct Mlflow {
 impl Mlflow {
     /// Starts one on a free port, which takes 5 to 20 s.
     pub fn start() -> Self {
-        let (folder, port) = (super::folder("mlsys-mlflow-"), free_port());
+        let (folder, port) = (crate::folder("mlsys-mlflow-"), free_port());
         let python = crate::python().to_string_lossy().into_owned();
         let port_text = port.to_string();
         // What `mlflow server` itself runs in the end, without importing everything twice.
@@ -60,4 +64,15 @@ impl Deref for Mlflow {
     fn deref(&self) -> &Program {
         &self.program
     }
+}
+
+/// One MLflow for all tests of this process that can share it: it takes a while to start. It ends when nobody holds it.
+pub fn shared() -> Arc<Mlflow> {
+    static SHARED: Mutex<Weak<Mlflow>> = Mutex::new(Weak::new());
+    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    shared.upgrade().unwrap_or_else(|| {
+        let mlflow = Arc::new(Mlflow::start());
+        *shared = Arc::downgrade(&mlflow);
+        mlflow
+    })
 }

@@ -6,18 +6,27 @@ mod moto;
 mod postgres;
 mod redis;
 
-pub use mlflow::Mlflow;
+pub use mlflow::{Mlflow, shared as shared_mlflow};
 pub use moto::Moto;
 pub use postgres::Postgres;
-pub use redis::{Fsync, Redis};
+pub use redis::Redis;
 
 use std::path::{Path, PathBuf};
 
-/// A folder of a server, which another user may enter.
-fn folder(prefix: &str) -> tempfile::TempDir {
-    use std::os::unix::fs::PermissionsExt;
-    let open = std::fs::Permissions::from_mode(0o755);
-    tempfile::Builder::new().prefix(prefix).permissions(open).tempdir().expect("a folder")
+/// What is made once under `target/testkit`, by one of the processes that want it while the others wait: its folder.
+pub(crate) fn once(name: &str, make: impl FnOnce(&Path)) -> PathBuf {
+    let target = crate::workspace_root().join("target/testkit");
+    std::fs::create_dir_all(&target).expect("a folder");
+    let lock = std::fs::File::create(target.join(format!("{name}.lock"))).expect("a file");
+    lock.lock().expect("a lock");
+    let (folder, done) = (target.join(name), target.join(format!("{name}.done")));
+    if !done.exists() {
+        // What a killed process left half made.
+        let _ = std::fs::remove_dir_all(&folder);
+        make(&folder);
+        std::fs::write(done, "").expect("written");
+    }
+    folder
 }
 
 /// A program on the path, or the name of the package that has it.

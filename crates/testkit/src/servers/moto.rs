@@ -10,7 +10,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::{Program, free_port, http_status, workspace_root};
+use crate::{Program, free_port, http_status};
 
 /// What is installed; another version gets a folder of its own.
 const PACKAGES: [&str; 3] = ["moto[s3]==5.2.5", "flask==3.1.3", "flask-cors==6.0.5"];
@@ -41,7 +41,7 @@ impl Moto {
     }
 
     fn with(environment: &[(&str, &str)]) -> Self {
-        let (folder, port) = (super::folder("mlsys-moto-"), free_port());
+        let (folder, port) = (crate::folder("mlsys-moto-"), free_port());
         let server = installed().join("bin/moto_server").display().to_string();
         let command = [server, "-H".to_owned(), "127.0.0.1".to_owned(), "-p".to_owned(), port.to_string()];
         let program = Program::new("moto", folder.path(), command).with(environment.iter().copied());
@@ -69,22 +69,13 @@ impl Deref for Moto {
     }
 }
 
-/// The Python environment with moto. Of many processes one makes it, and the others wait.
+/// The Python environment with moto.
 fn installed() -> PathBuf {
-    let target = workspace_root().join("target/servers");
-    std::fs::create_dir_all(&target).expect("a folder");
-    let lock = std::fs::File::create(target.join("moto.lock")).expect("a file");
-    lock.lock().expect("a lock");
-    let folder = target.join(format!("moto-{VERSION}"));
-    let done = folder.join("installed");
-    if !done.exists() {
-        let _ = std::fs::remove_dir_all(&folder);
+    super::once(&format!("moto-{VERSION}"), |folder| {
         run(Path::new("python3"), &["-m", "venv", &folder.to_string_lossy()]);
         let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
         run(&folder.join("bin/python"), &[&install[..], &PACKAGES].concat());
-        std::fs::write(done, "").expect("written");
-    }
-    folder
+    })
 }
 
 fn run(program: &Path, arguments: &[&str]) {

@@ -1,4 +1,4 @@
-"""Trains small models and packages each as a version's folder: `python fixtures.py TARGET`."""
+"""Trains small models and packages each as a version's folder: `python packaged.py TARGET`."""
 
 import hashlib
 import json

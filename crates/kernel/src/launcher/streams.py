@@ -68,7 +68,21 @@ def shield(app):
             publish(*message, **options)
 
     app.iopub_thread.send_multipart = send_multipart
+    pack_any_text(app.session)
     tell_when_done(app, types.SimpleNamespace(send_multipart=send_multipart))
+
+
+def pack_any_text(session):
+    """Sends text with half a surrogate pair too, such as an error's: UTF-8 has no way to write it."""
+    pack = session.pack
+
+    def pack_any(content):
+        try:
+            return pack(content)
+        except UnicodeEncodeError:
+            return json.dumps(content, ensure_ascii=False, default=str).encode("utf-8", "replace")
+
+    session.pack = pack_any
 
 
 def write_in_pieces(stream):

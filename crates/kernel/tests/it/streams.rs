@@ -132,6 +132,13 @@ async fn outputs_that_come_long_after_the_reply_are_all_there() {
 }
 
 #[tokio::test]
+async fn text_that_utf_8_cannot_write_is_told_with_a_mark() {
+    let done = Bench::new(&[("", "print('a \\ud800 b')"), ("", "raise ValueError('bad \\ud800 end')")]).run().await;
+    assert_eq!(done.report.outcome.to_string(), "cell 1 raised ValueError: bad ? end");
+    assert_eq!(done.sink.texts(Stream::Stdout), ["a ? b"]);
+}
+
+#[tokio::test]
 async fn a_text_of_any_length_is_kept_whole() {
     let done = Bench::new(&[("", "print('ä' * 10_000_000)\nprint('end')")]).run().await;
     assert!(matches!(done.report.outcome, Outcome::Succeeded), "{}", done.report.outcome);

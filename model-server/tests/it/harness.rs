@@ -9,7 +9,8 @@ use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use service::{ArtifactSettings, Secret, Shutdown, serve};
 use tempfile::TempDir;
-use testkit::{packaged, python};
+pub use testkit::python;
+use testkit::packaged;
 use tokio::{net::TcpListener, task::JoinHandle};
 
 pub const TOKEN: &str = "a token for tests";

@@ -15,7 +15,7 @@ use std::{
 use contract::Job;
 use futures_util::future::BoxFuture;
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use self::{redis::RedisQueue, sqlite::SqliteQueue, worker::Crew};
 use crate::BusError;
@@ -125,11 +125,20 @@ impl Queue {
         let mut wait = worker::RESTART.0;
         while !crew.cancel.is_cancelled() {
             let (name, started) = (worker::unique(name), Instant::now());
-            let ended = match &self.on {
-                On::Sqlite(queue) => queue.work_once(kind, &name, &crew).await,
-                On::Redis(queue) => queue.work_once(kind, &name, &crew).await,
+            // In a task of its own, because a worker asks the queue whenever it is polled: two in one task would wake each
+            // other without end.
+            let (queue, own) = (self.on.clone(), crew.clone());
+            let working = AbortOnDropHandle::new(tokio::spawn(async move {
+                match queue {
+                    On::Sqlite(queue) => queue.work_once(kind, &name, &own).await,
+                    On::Redis(queue) => queue.work_once(kind, &name, &own).await,
+                }
+            }));
+            let error = match working.await {
+                Ok(ended) => ended.err().map(|error| error.to_string()),
+                Err(panic) => Some(panic.to_string()),
             };
-            wait = crew.pause(ended, started.elapsed(), wait).await;
+            wait = crew.pause(error.unwrap_or_default(), started.elapsed(), wait).await;
         }
         crew.finish().await;
         Ok(())

@@ -42,12 +42,11 @@ where
     }
 
     /// Waits after a worker ended that ran for so long; answers how long to wait the next time.
-    pub(super) async fn pause(&self, ended: Result<(), WorkerError>, ran: Duration, wait: Duration) -> Duration {
+    pub(super) async fn pause(&self, error: String, ran: Duration, wait: Duration) -> Duration {
         if self.cancel.is_cancelled() {
             return wait;
         }
         let wait = if ran > STEADY { RESTART.0 } else { wait };
-        let error = ended.err().map(|error| error.to_string()).unwrap_or_default();
         warn!(error, wait_ms = wait.as_millis(), "the queue's worker ended and starts again");
         let _cancelled = self.cancel.run_until_cancelled(sleep(wait)).await;
         (wait * 2).min(RESTART.1)

@@ -81,7 +81,7 @@ impl Queue {
                 continue;
             }
             match &self.on {
-                On::Sqlite(queue) => queue.send_all(kind, jobs).await?,
+                On::Sqlite(queue) => queue.send_all(kind, &jobs).await?,
                 On::Redis(queue) => queue.send_all(kind, &jobs).await?,
             }
         }

@@ -48,12 +48,16 @@ impl SqliteQueue {
         Ok(queue)
     }
 
-    pub(super) async fn send_all(&self, kind: JobKind, jobs: Vec<Job>) -> Result<(), BusError> {
-        // One transaction, which is undone whole if this is dropped.
-        timeout(SEND, self.storage(kind).push_bulk(jobs))
-            .await
-            .map_err(BusError::unavailable)?
-            .map_err(BusError::unavailable)
+    /// One statement, which writes the rows that apalis would: its own `push_bulk` asks the file once for each job.
+    pub(super) async fn send_all(&self, kind: JobKind, jobs: &[Job]) -> Result<(), BusError> {
+        let jobs = serde_json::to_string(jobs).map_err(BusError::unavailable)?;
+        // An identifier is a ULID, 26 digits of 32 kinds, to which those of 16 belong: the time and the place in the list,
+        // because jobs of one second are handed out in their order, and chance.
+        let sql = "INSERT INTO Jobs (id, job, job_type, run_at, metadata)
+             SELECT PRINTF('0%012X%06X', CAST(UNIXEPOCH('subsec') * 1000 AS BIGINT), key) || SUBSTR(HEX(RANDOMBLOB(4)), 2),
+                 CAST(value AS BLOB), ?2, UNIXEPOCH(), '{}' FROM JSON_EACH(?1)";
+        let send = sqlx::query(sql).bind(jobs).bind(name(kind)).execute(&self.pool);
+        timeout(SEND, send).await.map_err(BusError::unavailable)?.map(drop).map_err(BusError::unavailable)
     }
 
     pub(super) async fn waiting(&self, kind: JobKind) -> Result<u64, BusError> {

@@ -106,7 +106,7 @@ impl Database {
     /// fails, nothing was written; if as [`StoreError::Unavailable`], all may have been.
     pub(crate) async fn take_in(&self, query: Query<'_>) -> Result<Vec<AnyRow>, StoreError> {
         let mut loan = self.lane.lend().await?;
-        let answer = in_time(self.dialect.planned(query).fetch_all(&mut *loan)).await;
+        let answer = in_time(query.fetch_all(&mut *loan)).await;
         match (&answer, self.dialect) {
             // What is there already is no fault of the connection.
             (Ok(_), _) | (Err(StoreError::Conflict), Dialect::Postgres) => loan.end(),

@@ -29,4 +29,4 @@ pub mod tasks;
 mod worker;
 
 pub use config::{ProcessConfig, Runner, SETTINGS, Tuning};
-pub use worker::{Config, Worker};
+pub use worker::{Config, Notebooks, Worker};

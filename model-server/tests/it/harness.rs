@@ -9,8 +9,8 @@ use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use service::{ArtifactSettings, Secret, Shutdown, serve};
 use tempfile::TempDir;
-pub use testkit::python;
 use testkit::packaged;
+pub use testkit::python;
 use tokio::{net::TcpListener, task::JoinHandle};
 
 pub const TOKEN: &str = "a token for tests";

@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use assembly::Adapters;
 use bus::{LogHub, Queue};
 use contract::{Job, Leftovers, TaskId, TaskPayload, TaskStatus};
 use service::{Check, Secret, Settings};
@@ -17,7 +18,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
-use worker::{Adapters, Config, Hosts, Tuning, Worker};
+use worker::{Config, Notebooks, Tuning, Worker};
 
 /// The longest that anything here may take.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -93,17 +94,20 @@ impl Stage {
         let git = forge::LocalGit { root: folder("git") };
         let adapters = Adapters {
             store: self.store.clone(),
+            queue: self.queue.clone(),
             hub: LogHub::in_memory(),
-            hosts: Hosts::new(git, forge::GitHub::new("https://api.github.com", None).expect("a client")),
+            hosts: forge::Hosts::new(git, forge::GitHub::new("https://api.github.com", None).expect("a client")),
             mlflow: mlflow::Client::new(&self.url, None).expect("a client"),
             artifacts: artifacts::Store::open(&folder("artifacts").to_string_lossy(), []).expect("a store"),
+        };
+        let notebooks = Notebooks {
             kernels: kernel::Pool::start(spec, 0, stop.clone()),
             environments: python::Environments::new(folder("environments"), "uv".into(), "python3".into()),
             pods: None,
         };
-        let worker = Worker::new(config, adapters).expect("a worker");
-        let (queue, token) = (self.queue.clone(), stop.clone());
-        let ended = tokio::spawn(async move { worker.run(&queue, token).await.expect("the queue works") });
+        let worker = Worker::new(config, adapters, notebooks).expect("a worker");
+        let token = stop.clone();
+        let ended = tokio::spawn(async move { worker.run(token).await.expect("the queue works") });
         Running { stop, ended }
     }
 

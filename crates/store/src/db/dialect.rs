@@ -1,8 +1,10 @@
-//! Where SQLite and PostgreSQL differ. All other SQL is the same for both, save what writes deliveries: see `plan`.
+//! Where SQLite and PostgreSQL differ. All other SQL is the same for both, save what writes deliveries (see `intake/plan`)
+//! and how phases come beside their pipelines (see `pipelines/records`). How a statement is carried out is left to each: it
+//! finds an index for it, and no session is told to plan in any way.
 
 use std::fmt::Write as _;
 
-use crate::StoreError;
+use crate::{StoreError, db::database::Query};
 
 /// Which of the two a database is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,15 +35,21 @@ impl Dialect {
                  PRAGMA temp_store = MEMORY"
             }
             // A process that was paused must not hold its locks for ever, nor a connection whose other end is gone.
-            // Every statement here is made for an index and touches few rows, however large its tables are; the server
-            // may know too little of tables that grow fast to see that, and would read them whole.
             Self::Postgres => {
                 "SET application_name = 'mlsys'; SET statement_timeout = '12s'; SET lock_timeout = '10s'; \
                  SET idle_in_transaction_session_timeout = '12s'; SET tcp_keepalives_idle = 10; \
-                 SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3; SET plan_cache_mode = force_generic_plan; \
-                 SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; \
-                 SET enable_bitmapscan = off; SET enable_material = off; SET jit = off"
+                 SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3"
             }
+        }
+    }
+
+    /// How a statement is prepared. PostgreSQL plans each for the tables as they are at this moment: a plan that is kept from
+    /// when a table had few rows reads it whole when it has a million, until the server happens to look at it again. SQLite,
+    /// whose plans follow from the indices alone, keeps them.
+    pub(crate) fn planned(self, query: Query<'_>) -> Query<'_> {
+        match self {
+            Self::Sqlite => query,
+            Self::Postgres => query.persistent(false),
         }
     }
 
@@ -83,8 +91,16 @@ impl Dialect {
     /// each by the column's index.
     pub(crate) fn among(self, column: &str, parameter: &str) -> String {
         match self {
-            Self::Sqlite => format!("{column} IN (SELECT value FROM json_each({parameter}))"),
-            Self::Postgres => format!("{column} = ANY (ARRAY(SELECT json_array_elements_text(CAST({parameter} AS json))))"),
+            Self::Sqlite => self.one_of(column, &format!("SELECT value FROM json_each({parameter})")),
+            Self::Postgres => self.one_of(column, &format!("SELECT json_array_elements_text(CAST({parameter} AS json))")),
+        }
+    }
+
+    /// Whether a column is one of the few that a query answers: they are found first, and then each by the column's index.
+    pub(crate) fn one_of(self, column: &str, query: &str) -> String {
+        match self {
+            Self::Sqlite => format!("{column} IN ({query})"),
+            Self::Postgres => format!("{column} = ANY (ARRAY({query}))"),
         }
     }
 
@@ -96,7 +112,8 @@ impl Dialect {
             let comma = if place == 0 { "" } else { ", " };
             // Writing to a string cannot fail.
             let _ = match self {
-                Self::Sqlite => write!(list, "{comma}value ->> '$.{name}' AS {name}"),
+                // Without its kind, a value is not looked up in an index.
+                Self::Sqlite => write!(list, "{comma}CAST(value ->> '$.{name}' AS {kind}) AS {name}"),
                 Self::Postgres => write!(list, "{comma}{name} {kind}"),
             };
         }

@@ -143,24 +143,22 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Asks for all of it, and for the time. What is asked for comes first in every join, so that it is looked up in an
-    /// index, also in tables of which the database does not know yet how large they are.
+    /// Asks for all of it, and for the time. Each is looked up by its key.
     fn query<'q>(&self, dialect: Dialect) -> Result<Query<'q>, StoreError> {
         let columns = [("number", "BIGINT"), ("repo", "TEXT"), ("commit_sha", "TEXT"), ("notebook_path", "TEXT")];
         let sql = format!(
-            "WITH pushes AS MATERIALIZED (SELECT n.number, n.repo, n.commit_sha, n.notebook_path FROM {})
-             SELECT 'now' AS kind, {} AS number, '' AS name, '' AS found
+            "SELECT 'now' AS kind, {} AS number, '' AS name, '' AS found
              UNION ALL
              SELECT 'delivery' AS kind, CAST(0 AS BIGINT) AS number, d.delivery_id AS name, d.pipelines AS found
              FROM deliveries d WHERE {}
              UNION ALL
-             SELECT 'push' AS kind, n.number, '' AS name, p.id AS found
-             FROM pushes n LEFT JOIN pipelines p ON p.repo = n.repo AND p.commit_sha = n.commit_sha
-                 AND p.notebook_path = n.notebook_path AND p.manual = 0
-             WHERE COALESCE(p.id, '') <> ''",
-            dialect.rows("$2", &columns),
+             SELECT 'push' AS kind, n.number, '' AS name, (
+                 SELECT p.id FROM pipelines p WHERE p.repo = n.repo AND p.commit_sha = n.commit_sha
+                     AND p.notebook_path = n.notebook_path AND p.manual = 0) AS found
+             FROM {}",
             dialect.clock(),
             dialect.among("d.delivery_id", "$1"),
+            dialect.rows("$2", &columns),
         );
         let pushes = self.pushes.iter().zip(0..).map(|(push, number): (_, i64)| {
             json!({
@@ -188,8 +186,9 @@ impl<'a> Search<'a> {
                     }
                 }
                 _ => {
-                    if let Some(pipeline) = self.pushes.get(usize::try_from(fields.count("number")?).unwrap_or(usize::MAX)) {
-                        known.pushes.insert(push(pipeline), fields.parsed("found")?);
+                    let asked = self.pushes.get(usize::try_from(fields.count("number")?).unwrap_or(usize::MAX));
+                    if let (Some(pipeline), Some(id)) = (asked, fields.parsed_option("found")?) {
+                        known.pushes.insert(push(pipeline), id);
                     }
                 }
             }

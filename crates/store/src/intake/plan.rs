@@ -175,7 +175,7 @@ impl<'a> Plan<'a> {
         deliveries.sort_by_key(|row| row.delivery_id);
         match dialect {
             Dialect::Postgres => {
-                let query = sqlx::query(AssertSqlSafe(in_one_statement())).bind(fields::json(&pipelines)?).bind(now);
+                let query = sqlx::query(AssertSqlSafe(in_one_statement(now))).bind(fields::json(&pipelines)?).bind(now);
                 Ok(query.bind(fields::json(&deliveries)?))
             }
             Dialect::Sqlite => in_one_call(&pipelines, &deliveries, now),
@@ -218,8 +218,10 @@ fn in_one_call<'q>(pipelines: &[&NewRow<'_>], deliveries: &[&DeliveryRow<'_>], n
         call.add("WITH n (id, repo, branch, notebook_path, supersedes) AS (", &[])?;
         call.add_rows(rows().map(|(row, id)| row.place(id)))?;
         let cancel = format!(
-            ") UPDATE OR FAIL pipelines SET status = 'cancelled', finished_at = ?, reason = o.supersedes
-             FROM ({OLDER}) o WHERE pipelines.id = o.id; INSERT OR FAIL {} ",
+            "), older AS MATERIALIZED (
+                 SELECT p.id, n.supersedes FROM n CROSS JOIN pipelines p WHERE n.supersedes IS NOT NULL AND {OLDER})
+             UPDATE OR FAIL pipelines SET status = 'cancelled', finished_at = ?, reason = o.supersedes
+             FROM older o WHERE pipelines.id = o.id; INSERT OR FAIL {} ",
             into("pipelines", &PIPELINE[..KEPT], "created_at, finished_at")
         );
         call.add(&cancel, &[moment])?;
@@ -234,7 +236,7 @@ fn in_one_call<'q>(pipelines: &[&NewRow<'_>], deliveries: &[&DeliveryRow<'_>], n
     }
     if !pipelines.is_empty() {
         let unneeded = "DELETE FROM jobs_to_send WHERE pipeline_id IN (
-             SELECT id FROM pipelines WHERE finished_at = ? AND status = 'cancelled'); ";
+             SELECT id FROM pipelines WHERE finished_at = ?); ";
         call.add(unneeded, &[moment])?;
     }
     for rows in deliveries.chunks(ROWS) {
@@ -247,22 +249,27 @@ fn in_one_call<'q>(pipelines: &[&NewRow<'_>], deliveries: &[&DeliveryRow<'_>], n
 }
 
 /// For PostgreSQL, where a statement is a transaction. All its parts see the tables as they were before it.
-fn in_one_statement() -> String {
-    // The status is asked for once more in a way that no index answers: the row may have changed since it was found, and is
-    // to be found by its identifier.
+///
+/// Of all statements, planning this one would cost more than carrying it out: its plan is kept, but not for long, because it was
+/// made for tables that grow. A comment tells the next from the last.
+fn in_one_statement(now: i64) -> String {
+    // The status is asked for once more: the row may have changed since it was found. Each of what is new is looked up by
+    // itself, which the offset says: read together with them, all that wait would be read for each batch.
     format!(
         "WITH n AS MATERIALIZED (SELECT * FROM {}),
-         older AS MATERIALIZED ({OLDER}),
+         older AS MATERIALIZED (
+             SELECT o.id, n.supersedes FROM n CROSS JOIN LATERAL (SELECT p.id FROM pipelines p WHERE {OLDER} OFFSET 0) o
+             WHERE n.supersedes IS NOT NULL),
          unneeded AS (DELETE FROM jobs_to_send WHERE pipeline_id = ANY (ARRAY(SELECT o.id FROM older o))),
          cancelled AS (
              UPDATE pipelines SET status = 'cancelled', finished_at = $2,
                  reason = (SELECT o.supersedes FROM older o WHERE o.id = pipelines.id LIMIT 1)
-             WHERE id = ANY (ARRAY(SELECT o.id FROM older o)) AND status || '' = 'queued'),
+             WHERE id = ANY (ARRAY(SELECT o.id FROM older o)) AND status = 'queued'),
          made AS (
              INSERT {} SELECT {}, $2, CASE n.status WHEN 'cancelled' THEN $2 ELSE NULL END FROM n),
          jobs AS (INSERT INTO jobs_to_send (pipeline_id) SELECT n.id FROM n WHERE n.status = 'queued'),
          accepted AS (INSERT {} SELECT {}, $2 FROM {})
-         SELECT {} AS now",
+         SELECT {} AS now -- {}",
         Dialect::Postgres.rows("$1", &PIPELINE),
         into("pipelines", &PIPELINE[..KEPT], "created_at, finished_at"),
         names(&PIPELINE[..KEPT]),
@@ -270,15 +277,16 @@ fn in_one_statement() -> String {
         names(&DELIVERY),
         Dialect::Postgres.rows("$3", &DELIVERY),
         Dialect::Postgres.clock(),
+        now / KEPT_MILLIS,
     )
 }
 
-/// The queued pushes that give way to the rows `n`, and why. What is new comes first in the join, so that the others are
-/// looked up in the index, also in a table of which the database does not know yet how large it is.
-const OLDER: &str = "SELECT p.id, n.supersedes FROM n LEFT JOIN pipelines p ON p.repo = n.repo AND p.branch = n.branch
-     AND p.notebook_path = n.notebook_path AND p.status IN ('queued', 'running') AND p.status = 'queued'
-     AND p.manual + 0 = 0 AND p.id < n.id
- WHERE n.supersedes IS NOT NULL AND COALESCE(p.id, '') <> ''";
+/// For how long PostgreSQL keeps the plan of a batch.
+const KEPT_MILLIS: i64 = 10_000;
+
+/// That the queued push `p` gives way to the row `n`.
+const OLDER: &str = "p.repo = n.repo AND p.branch = n.branch AND p.notebook_path = n.notebook_path
+    AND p.status IN ('queued', 'running') AND p.status = 'queued' AND p.manual = 0 AND p.id < n.id";
 
 fn into(table: &str, columns: &[(&str, &str)], times: &str) -> String {
     format!("INTO {table} ({}, {times})", names(columns))

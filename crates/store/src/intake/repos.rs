@@ -96,39 +96,34 @@ impl Intake {
 
     /// When the last push of each registered repository arrived that ran something. Those without one are missing.
     pub async fn last_deliveries(&self) -> Result<HashMap<RepoName, Timestamp>, StoreError> {
-        let query = sqlx::query(
-            "SELECT r.full_name, (
-                 SELECT MAX(p.created_at) FROM pipelines p
-                 WHERE p.repo = r.full_name AND p.manual = 0 AND p.delivery_id IS NOT NULL) AS at
-             FROM repos r",
-        );
-        let rows = self.database.all(query).await?;
-        let mut found = HashMap::new();
-        for row in &rows {
-            let fields = Fields(row);
-            if let Some(at) = fields.time_option("at")? {
-                found.insert(fields.parsed("full_name")?, at);
-            }
-        }
-        Ok(found)
+        let pushes = self.last_pushes().await?;
+        Ok(pushes.into_iter().filter_map(|(_, name, at)| Some((name, at?))).collect())
     }
 
     /// How many repositories are registered, and those of them, by name, no push to which ever ran anything.
     pub async fn repos_without_push(&self) -> Result<(u64, Vec<(i64, RepoName)>), StoreError> {
+        let pushes = self.last_pushes().await?;
+        let all = pushes.len() as u64;
+        Ok((all, pushes.into_iter().filter(|(_, _, at)| at.is_none()).map(|(id, name, _)| (id, name)).collect()))
+    }
+
+    /// All registered repositories, by name, with the moment of the last push that ran something.
+    async fn last_pushes(&self) -> Result<Vec<(i64, RepoName, Option<Timestamp>)>, StoreError> {
         let query = sqlx::query(
-            "SELECT id, full_name, CASE WHEN EXISTS (
-                 SELECT 1 FROM pipelines p WHERE p.repo = r.full_name AND p.manual = 0 AND p.delivery_id IS NOT NULL
-             ) THEN 1 ELSE 0 END AS pushed FROM repos r ORDER BY full_name",
+            "SELECT r.id, r.full_name, (
+                 SELECT p.created_at FROM pipelines p
+                 WHERE p.repo = r.full_name AND p.delivery_id IS NOT NULL AND p.finished_at IS NOT NULL
+                 ORDER BY p.id DESC LIMIT 1) AS ended, (
+                 SELECT MAX(p.created_at) FROM pipelines p
+                 WHERE p.repo = r.full_name AND p.delivery_id IS NOT NULL AND p.status IN ('queued', 'running')) AS unfinished
+             FROM repos r ORDER BY r.full_name",
         );
-        let rows = self.database.all(query).await?;
-        let mut silent = Vec::new();
-        for row in &rows {
+        let pushed = |row| {
             let fields = Fields(row);
-            if !fields.flag("pushed")? {
-                silent.push((fields.get("id")?, fields.parsed("full_name")?));
-            }
-        }
-        Ok((rows.len() as u64, silent))
+            let at = fields.time_option("ended")?.max(fields.time_option("unfinished")?);
+            Ok((fields.get("id")?, fields.parsed("full_name")?, at))
+        };
+        self.database.all(query).await?.iter().map(pushed).collect()
     }
 
     /// Changes a repository's settings.

@@ -13,16 +13,18 @@ use crate::{
     pipelines::take,
 };
 
+/// The running ones, which are few and have an index: neither are all pipelines looked through in the order of their
+/// identifiers, nor each of many looked up by its own.
+const RUNNING: &str = "running AS MATERIALIZED (SELECT id, lease_expires_at, job_sent_at FROM pipelines
+    WHERE status = 'running' AND lease_owner IS NOT NULL)";
+
 impl Pipelines {
     /// Pipelines whose job should be sent, oldest first: those that wait for a worker and of which the queue was not
     /// told, and running ones whose lease ran out since it was.
     pub async fn unsent_jobs(&self, limit: usize) -> Result<Vec<PipelineId>, StoreError> {
-        // Few are running, and they have an index; in the order of their identifiers SQLite would look through all there are.
         let sql = format!(
-            "SELECT id FROM (SELECT pipeline_id AS id FROM jobs_to_send ORDER BY pipeline_id LIMIT $1) a
-             UNION SELECT id FROM (
-                 SELECT id FROM pipelines WHERE status = 'running' AND lease_expires_at <= {}
-                     AND (job_sent_at IS NULL OR job_sent_at < lease_expires_at) ORDER BY id || '' LIMIT $1) b
+            "WITH {RUNNING} SELECT id FROM (SELECT pipeline_id AS id FROM jobs_to_send ORDER BY pipeline_id LIMIT $1) a
+             UNION SELECT id FROM running WHERE lease_expires_at <= {} AND (job_sent_at IS NULL OR job_sent_at < lease_expires_at)
              ORDER BY id LIMIT $1",
             self.database.dialect.clock()
         );
@@ -37,10 +39,10 @@ impl Pipelines {
         }
         let mut write = self.database.write().await?;
         unneeded(&mut write, ids).await?;
-        // Few are running, and they have an index; the many others are not to be looked up by their identifiers.
         let running = format!(
-            "UPDATE pipelines SET job_sent_at = $2 WHERE status = 'running' AND lease_owner IS NOT NULL AND {}",
-            write.dialect.among("id || ''", "$1")
+            "WITH {RUNNING} UPDATE pipelines SET job_sent_at = $2
+             WHERE id IN (SELECT id FROM running WHERE {}) AND status = 'running' AND lease_owner IS NOT NULL",
+            write.dialect.among("id", "$1")
         );
         write.run(sqlx::query(AssertSqlSafe(running)).bind(json(&ids)?).bind(write.now)).await?;
         write.commit().await

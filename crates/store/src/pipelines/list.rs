@@ -7,6 +7,7 @@ use sqlx::AssertSqlSafe;
 use crate::{
     Pipelines, StoreError,
     db::{
+        dialect::Dialect,
         fields::Fields,
         search::{like, words},
     },
@@ -50,25 +51,20 @@ struct Conditions {
 
 impl Conditions {
     /// Those of a filter, but where it goes on.
-    fn of(filter: &Filter) -> Self {
+    fn of(dialect: Dialect, filter: &Filter) -> Self {
         let mut conditions = Self::default();
         conditions.equal("repo", filter.repo.as_ref().map(RepoName::as_str));
         conditions.equal("status", filter.status.map(PipelineStatus::as_str));
         conditions.equal("model_name", filter.model.as_ref().map(ModelName::as_str));
         conditions.equal("branch", filter.branch.as_deref());
-        // As the indices say it: what a parameter holds is not known when one is chosen.
-        if let Some(status) = filter.status {
-            let (ended, unfinished) =
-                ("status IN ('succeeded', 'failed', 'cancelled', 'skipped')", "status IN ('queued', 'running')");
-            conditions.all.push(if status.is_final() { ended } else { unfinished }.to_owned());
-        }
         for word in filter.search.as_deref().map(words).unwrap_or_default() {
             let (anywhere, first) = (conditions.value(format!("%{word}%")), conditions.value(format!("{word}%")));
             conditions.all.push(format!("({} OR {})", like(SEARCHED, &anywhere), like("commit_sha", &first)));
         }
         if let Some(since) = filter.attention_since {
             let since = conditions.value(first_id(since));
-            conditions.all.push(format!("id IN (SELECT id FROM ({}) AS needs)", need_a_person(&since)));
+            let needs = format!("SELECT id FROM ({}) AS needs", need_a_person(&since));
+            conditions.all.push(dialect.one_of("id", &needs));
         }
         conditions
     }
@@ -86,21 +82,39 @@ impl Conditions {
         format!("${}", self.values.len())
     }
 
-    fn sql(&self) -> String {
-        let keyword = if self.all.is_empty() { "" } else { "WHERE " };
-        format!("{keyword}{}", self.all.join(" AND "))
+    /// Reads `what` of each part of the pipelines, one after the other, and ends each with `end`.
+    fn each(&self, parts: &[&str], what: &str, end: &str) -> String {
+        let part = |part: &&str| {
+            let all = std::iter::once(*part).chain(self.all.iter().map(String::as_str)).collect::<Vec<_>>().join(" AND ");
+            format!("SELECT * FROM (SELECT {what} FROM pipelines WHERE {all} {end}) part")
+        };
+        parts.iter().map(part).collect::<Vec<_>>().join(" UNION ALL ")
+    }
+}
+
+/// The parts of the pipelines in which a filter finds some, as the indices name them: what a parameter holds is not known when
+/// one is chosen. Those of a repository or a branch have indices for each part, all together have one.
+fn parts(filter: &Filter) -> &'static [&'static str] {
+    const ENDED: &str = "finished_at IS NOT NULL";
+    const UNFINISHED: &str = "status IN ('queued', 'running')";
+    match filter.status {
+        Some(status) if status.is_final() => &[ENDED],
+        Some(_) => &[UNFINISHED],
+        None if filter.model.is_none() && (filter.repo.is_some() || filter.branch.is_some()) => &[UNFINISHED, ENDED],
+        None => &["1 = 1"],
     }
 }
 
 impl Pipelines {
     /// Pipelines, newest first, and where to go on if there are more: the next [`Filter::after`].
     pub async fn pipelines(&self, filter: &Filter) -> Result<(Vec<PipelineRecord>, Option<PipelineId>), StoreError> {
-        let mut conditions = Conditions::of(filter);
+        let mut conditions = Conditions::of(self.database.dialect, filter);
         if let Some(after) = filter.after {
             let place = conditions.value(after.to_string());
             conditions.all.push(format!("id < {place}"));
         }
-        let sql = select(&format!("{} ORDER BY id DESC LIMIT ${}", conditions.sql(), conditions.values.len() + 1));
+        let newest = format!("ORDER BY id DESC LIMIT ${}", conditions.values.len() + 1);
+        let sql = select(self.database.dialect, &format!("{} {newest}", conditions.each(parts(filter), "*", &newest)));
         let query = conditions.values.into_iter().fold(sqlx::query(AssertSqlSafe(sql)), sqlx::query::Query::bind);
         let query = query.bind((filter.limit as u64).saturating_add(1).cast_signed());
         let mut found = pipelines(&self.database.all(query).await?)?;
@@ -112,8 +126,9 @@ impl Pipelines {
 
     /// How many pipelines a filter finds on all its pages.
     pub async fn count(&self, filter: &Filter) -> Result<u64, StoreError> {
-        let conditions = Conditions::of(filter);
-        let sql = format!("SELECT COUNT(*) AS total FROM pipelines {}", conditions.sql());
+        let conditions = Conditions::of(self.database.dialect, filter);
+        let counted = conditions.each(parts(filter), "COUNT(*) AS found", "");
+        let sql = format!("SELECT CAST(SUM(found) AS BIGINT) AS total FROM ({counted}) parts");
         let query = conditions.values.into_iter().fold(sqlx::query(AssertSqlSafe(sql)), sqlx::query::Query::bind);
         let row = self.database.optional(query).await?.ok_or(StoreError::NotFound)?;
         Fields(&row).count("total")

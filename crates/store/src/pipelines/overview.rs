@@ -6,7 +6,7 @@ use serde::Serialize;
 use sqlx::{AssertSqlSafe, any::AnyRow};
 use utoipa::ToSchema;
 
-use crate::{Pipelines, StoreError, db::fields::Fields};
+use crate::{Pipelines, StoreError, db::fields::Fields, pipelines::records::with_phases};
 
 /// How many pipelines are in each status.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
@@ -116,8 +116,7 @@ pub(super) fn need_a_person(since: &str) -> String {
              AND u.notebook_path = p.notebook_path AND u.id > p.id AND u.status IN ('queued', 'running'))";
     format!(
         "SELECT p.id, 'failed' AS reason FROM pipelines p
-         WHERE p.status IN ('succeeded', 'failed', 'cancelled', 'skipped') AND p.status = 'failed' AND p.id >= {since}
-             AND {newest}
+         WHERE p.finished_at IS NOT NULL AND p.status = 'failed' AND p.id >= {since} AND {newest}
          UNION ALL
          SELECT p.id, 'not_deployed' AS reason FROM pipelines p
          WHERE p.status = 'succeeded' AND p.deployed = 0 AND p.id >= {since} AND {newest}
@@ -132,7 +131,7 @@ impl Pipelines {
     pub async fn counts(&self, since: Timestamp) -> Result<PipelineCounts, StoreError> {
         let query = sqlx::query(
             "SELECT status, COUNT(*) AS everything, COUNT(CASE WHEN id >= $1 THEN 1 END) AS lately FROM pipelines
-             WHERE status IN ('succeeded', 'failed', 'cancelled', 'skipped') GROUP BY status
+             WHERE finished_at IS NOT NULL GROUP BY status
              UNION ALL
              SELECT status, COUNT(*) AS everything, COUNT(CASE WHEN id >= $1 THEN 1 END) AS lately FROM pipelines
              WHERE status IN ('queued', 'running') GROUP BY status",
@@ -156,10 +155,10 @@ impl Pipelines {
                  p.reason AS detail, p.finished_at, ph.phase, ph.error
              FROM (SELECT id, reason, COUNT(CASE reason WHEN 'failed' THEN 1 END) OVER () AS failed, COUNT(*) OVER () AS total
                    FROM ({}) AS needs ORDER BY reason, id DESC LIMIT $2) n
-             JOIN pipelines p ON p.id = n.id
-             LEFT JOIN phases ph ON ph.pipeline_id = p.id AND ph.status = 'failed'
+             JOIN pipelines p ON p.id = n.id {}
              ORDER BY n.reason, n.id DESC",
-            need_a_person("$1")
+            need_a_person("$1"),
+            with_phases(self.database.dialect, "ph.status = 'failed'")
         );
         let query = sqlx::query(AssertSqlSafe(sql)).bind(first_id(since)).bind(i64::from(limit));
         let mut attention = Attention::default();

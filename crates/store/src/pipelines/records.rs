@@ -7,6 +7,7 @@ use sqlx::{AssertSqlSafe, any::AnyRow};
 
 use crate::{
     Lease, Pipelines, StoreError,
+    db::dialect::Dialect,
     db::fields::{self, Fields},
     pipelines::jobs,
     pipelines::leases::fenced,
@@ -29,20 +30,33 @@ pub struct Description {
 }
 
 /// Pipelines beside their phases, all of one moment: a row for each phase that has one, or one without any.
-pub(super) fn select(from: &str) -> String {
+pub(super) fn select(dialect: Dialect, from: &str) -> String {
     format!(
         "SELECT p.id, p.repo, p.branch, p.commit_sha, p.notebook_path, p.model_name, p.declared_version, p.registry_version,
              p.status, p.deployed, p.reason, p.metrics, p.parameters, p.mlflow_run_id, p.created_at, p.started_at,
              p.finished_at, ph.phase, ph.status AS phase_status, ph.started_at AS phase_started_at,
              ph.finished_at AS phase_finished_at, ph.attempt, ph.error
-         FROM (SELECT * FROM pipelines {from}) p LEFT JOIN phases ph ON ph.pipeline_id = p.id ORDER BY p.id DESC"
+         FROM ({from}) p {} ORDER BY p.id DESC",
+        with_phases(dialect, "1 = 1")
     )
+}
+
+/// Joins to each pipeline `p` those of its phases `ph` of which a condition is true. PostgreSQL hears how few they are: else it
+/// may take them to be so many that it would rather read all phases of all pipelines.
+pub(super) fn with_phases(dialect: Dialect, condition: &str) -> String {
+    match dialect {
+        Dialect::Sqlite => format!("LEFT JOIN phases ph ON ph.pipeline_id = p.id AND {condition}"),
+        Dialect::Postgres => format!(
+            "LEFT JOIN LATERAL (SELECT * FROM phases WHERE pipeline_id = p.id LIMIT {}) ph ON {condition}",
+            Phase::ALL.len()
+        ),
+    }
 }
 
 impl Pipelines {
     /// A pipeline. [`StoreError::NotFound`] if there is none.
     pub async fn pipeline(&self, id: PipelineId) -> Result<PipelineRecord, StoreError> {
-        let query = sqlx::query(AssertSqlSafe(select("WHERE id = $1")));
+        let query = sqlx::query(AssertSqlSafe(select(self.database.dialect, "SELECT * FROM pipelines WHERE id = $1")));
         let rows = self.database.all(query.bind(id.to_string())).await?;
         pipelines(&rows)?.pop().ok_or(StoreError::NotFound)
     }

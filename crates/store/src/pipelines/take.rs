@@ -18,18 +18,20 @@ const TRIES: usize = 10;
 /// How many of those whose turn is next are looked at: others may be taking the first of them at this moment.
 const LOOKED_AT: u32 = 64;
 
-/// The pipelines that a worker may take at the moment `now`, and how many of its repository are in workers' hands: those
+/// The pipelines that a worker may take at the moment `now`, how many of its repository are in workers' hands,
+/// and when the repository's turn was: those
 /// that lost their worker, and queued ones if no other of their notebook and branch runs; of queued pushes, the newest.
 /// It reads each unfinished pipeline once.
 pub(crate) fn waiting(now: &str) -> String {
     format!(
-        "SELECT id, repo, branch, notebook_path, status, held FROM (
-             SELECT id, repo, branch, notebook_path, status, manual, lease_owner, lease_expires_at,
-                 COUNT(CASE status WHEN 'running' THEN 1 END) OVER (PARTITION BY repo, branch, notebook_path) AS running,
+        "SELECT id, repo, branch, notebook_path, status, held, taken_at FROM (
+             SELECT p.id, p.repo, branch, notebook_path, status, manual, lease_owner, lease_expires_at,
+                 COUNT(CASE status WHEN 'running' THEN 1 END) OVER (PARTITION BY p.repo, branch, notebook_path) AS running,
                  MAX(CASE WHEN status = 'queued' AND manual = 0 THEN id END)
-                     OVER (PARTITION BY repo, branch, notebook_path) AS newest,
-                 COUNT(CASE WHEN lease_expires_at > {now} THEN 1 END) OVER (PARTITION BY repo) AS held
-             FROM pipelines WHERE status IN ('queued', 'running')) u
+                     OVER (PARTITION BY p.repo, branch, notebook_path) AS newest,
+                 COUNT(CASE WHEN lease_expires_at > {now} THEN 1 END) OVER (PARTITION BY p.repo) AS held,
+                 COALESCE(t.taken_at, 0) AS taken_at
+             FROM pipelines p LEFT JOIN turns t ON t.repo = p.repo WHERE p.status IN ('queued', 'running')) u
          WHERE (status = 'running' AND (lease_owner IS NULL OR lease_expires_at <= {now}))
              OR (status = 'queued' AND running = 0 AND (manual = 1 OR id = newest))"
     )
@@ -65,9 +67,8 @@ impl Pipelines {
         let mut write = self.database.write().await?;
         let sql = format!(
             "SELECT c.id FROM (
-                 SELECT w.id, w.held, COALESCE(t.taken_at, 0) AS taken_at, w.status
-                 FROM ({}) w LEFT JOIN turns t ON t.repo = w.repo
-                 ORDER BY w.held, COALESCE(t.taken_at, 0), w.status DESC, w.id LIMIT {LOOKED_AT}) n
+                 SELECT id, held, taken_at, status FROM ({}) w
+                 ORDER BY held, taken_at, status DESC, id LIMIT {LOOKED_AT}) n
              JOIN pipelines c ON c.id = n.id
              WHERE c.status IN ('queued', 'running')
                  AND (c.status = 'queued' OR c.lease_owner IS NULL OR c.lease_expires_at <= $1)

@@ -13,8 +13,6 @@ mod ages;
 mod history;
 mod kept;
 mod pipelines;
-#[cfg(test)]
-mod plans;
 mod space;
 mod versions;
 

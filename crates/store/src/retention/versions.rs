@@ -107,7 +107,7 @@ fn named(dialect: Dialect) -> String {
     dialect.rows("$1", &[("model", "TEXT"), ("version", "BIGINT")])
 }
 
-/// Finds those of the versions `$1` that may go, and locks their pipelines.
+/// Finds those of the versions `$1` that may go, and locks their pipelines. SQLite joins them in this order.
 pub(super) fn going(dialect: Dialect) -> String {
     let named = named(dialect);
     let lock = match dialect {
@@ -115,8 +115,8 @@ pub(super) fn going(dialect: Dialect) -> String {
         Dialect::Postgres => " FOR UPDATE OF p",
     };
     format!(
-        "SELECT v.model_name, v.version FROM {named} JOIN versions v ON v.model_name = n.model AND v.version = n.version
-             JOIN pipelines p ON p.id = v.pipeline_id WHERE {}{lock}",
+        "SELECT v.model_name, v.version FROM {named} CROSS JOIN versions v CROSS JOIN pipelines p
+         WHERE v.model_name = n.model AND v.version = n.version AND p.id = v.pipeline_id AND {}{lock}",
         may_go("$2"),
     )
 }
@@ -124,18 +124,14 @@ pub(super) fn going(dialect: Dialect) -> String {
 /// Remove the versions `$1`.
 pub(super) fn removal(dialect: Dialect) -> [String; 3] {
     let named = named(dialect);
-    // By their pipelines, each of which has few: a model has many.
-    let history = format!(
-        "pipeline_id IN (SELECT v.pipeline_id FROM {named} JOIN versions v ON v.model_name = n.model AND v.version = n.version)
-         AND (model_name || '', version) IN (SELECT n.model, n.version FROM {named})"
-    );
+    let these = format!("(model_name, version) IN (SELECT n.model, n.version FROM {named})");
     [
         // What a deployment would give way to is gone with it: nothing rolls back so far.
         format!(
             "UPDATE deployment_history SET former = NULL WHERE former IN (
-                 SELECT generation FROM deployment_history WHERE {history})"
+                 SELECT generation FROM deployment_history WHERE {these})"
         ),
-        format!("DELETE FROM deployment_history WHERE {history}"),
-        format!("DELETE FROM versions WHERE (model_name, version) IN (SELECT n.model, n.version FROM {named})"),
+        format!("DELETE FROM deployment_history WHERE {these}"),
+        format!("DELETE FROM versions WHERE {these}"),
     ]
 }

@@ -14,6 +14,7 @@ use utoipa::{
 use crate::{
     Serving, StoreError,
     db::{
+        dialect::Dialect,
         fields::Fields,
         search::{like, words},
     },
@@ -93,7 +94,7 @@ pub(super) fn select(of: &str, having: &str, order: &str) -> String {
 }
 
 /// The conditions of a filter on versions, and the values of their parameters.
-fn conditions(filter: &ModelFilter) -> (Vec<String>, Vec<String>) {
+fn conditions(dialect: Dialect, filter: &ModelFilter) -> (Vec<String>, Vec<String>) {
     let (mut all, mut values) = (Vec::new(), Vec::new());
     for word in filter.search.as_deref().map(words).unwrap_or_default() {
         values.push(format!("%{word}%"));
@@ -101,7 +102,8 @@ fn conditions(filter: &ModelFilter) -> (Vec<String>, Vec<String>) {
     }
     if let Some(environment) = &filter.environment {
         values.push(environment.to_string());
-        all.push(format!("model_name IN (SELECT model_name FROM deployments WHERE environment = ${})", values.len()));
+        let deployed = format!("SELECT model_name FROM deployments WHERE environment = ${}", values.len());
+        all.push(dialect.one_of("model_name", &deployed));
     }
     (all, values)
 }
@@ -114,7 +116,7 @@ fn sql(conditions: &[String]) -> String {
 impl Serving {
     /// Models that have a version; and where to go on, if there are more.
     pub async fn models(&self, filter: &ModelFilter) -> Result<(Vec<ModelSummary>, Option<ModelOrder>), StoreError> {
-        let (mut all, mut values) = conditions(filter);
+        let (mut all, mut values) = conditions(self.database.dialect, filter);
         let mut after_millis = None;
         let mut having = String::new();
         let order = match &filter.order {
@@ -150,7 +152,7 @@ impl Serving {
 
     /// How many models a filter finds on all its pages.
     pub async fn count_models(&self, filter: &ModelFilter) -> Result<u64, StoreError> {
-        let (all, values) = conditions(filter);
+        let (all, values) = conditions(self.database.dialect, filter);
         let text = format!("SELECT COUNT(DISTINCT model_name) AS total FROM versions {}", sql(&all));
         let query = values.into_iter().fold(sqlx::query(AssertSqlSafe(text)), sqlx::query::Query::bind);
         let row = self.database.optional(query).await?.ok_or(StoreError::NotFound)?;

@@ -16,8 +16,8 @@ DASHBOARD := frontend/dist/index.html
 # What needs nothing but a folder; the store on SQLite.
 FAST := --package contract --package pipeline --package service --package backend --package store --package xtask
 
-.PHONY: demo test test-cluster test-packages test-dashboard test-packager test-fast chaos build build-all lint lint-python format-python deny bench screenshots need-cargo need-lints \
-	need-kubectl need-npm need-servers
+.PHONY: demo test test-cluster test-packages test-dashboard test-packager test-fast chaos build build-all lint lint-python \
+	format-python deny bench screenshots need-cargo need-lints need-kubectl need-npm need-servers
 
 demo: build
 	exec $(MLSYS) demo $(if $(ONCE),--once) $(PORTS)
@@ -70,7 +70,7 @@ test-packager:
 
 # Without Redis, PostgreSQL, MLflow, a kernel or a browser.
 test-fast: need-cargo $(EXAMPLES) $(DASHBOARD)
-	$(CARGO) test $(FAST) --tests -- --skip on_postgresql --skip postgres
+	$(CARGO) test $(FAST) --lib --bins --test it -- --skip on_postgresql --skip postgres
 
 lint: need-lints lint-python
 	$(CARGO) build --workspace --all-targets

@@ -376,7 +376,7 @@ mod tests {
         ];
         let told = given(&pairs).without_effect();
         assert_eq!(told.len(), 2, "{told:?}");
-        assert!(told[0].starts_with("MLSYS_PROT is no setting"), "{told:?}");
+        assert!(told[0].starts_with("MLSYS_PROT is not a setting"), "{told:?}");
         assert!(told[1].starts_with("MODEL_SERVER_PORT has no effect"), "{told:?}");
     }
 }

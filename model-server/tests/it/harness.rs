@@ -129,7 +129,8 @@ impl Place {
             advertise: url.clone(),
             state_directory: self.state(),
             artifacts: ArtifactSettings::read(&home, self.folder.path()),
-            onnxruntime_library: None,
+            // Found here: a gated interpreter would not answer.
+            onnxruntime_library: Some(scoring::find_onnxruntime(&python()).await.unwrap()),
             python: if self.gated { self.gatekeeper() } else { python() },
             environments_directory: self.environments(),
             internal_token: Secret::new(TOKEN),

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{KubernetesConfig, Resources, api::Cluster, follow::Follow, news, spec};
 
-/// The exit code of a worker in a pod that could not work for a reason that may heal: a database that is unavailable.
+/// The exit code of a worker in a pod that could not begin for a reason that may heal: a database that is unavailable.
 /// Source: `EX_TEMPFAIL` of sysexits(3).
 pub const TRY_AGAIN: i32 = 75;
 

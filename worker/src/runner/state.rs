@@ -261,7 +261,7 @@ mod tests {
             (json!({"phase": "Failed", "containerStatuses": terminated(128, "StartError")}), true, "128 (StartError)"),
             (json!({"phase": "Failed", "containerStatuses": terminated(137, "Error")}), false, "killed (exit code 137)"),
             (json!({"phase": "Failed", "containerStatuses": terminated(143, "Error")}), false, "killed (exit code 143)"),
-            (json!({"phase": "Failed", "containerStatuses": terminated(TRY_AGAIN, "Error")}), false, "could not work"),
+            (json!({"phase": "Failed", "containerStatuses": terminated(TRY_AGAIN, "Error")}), false, "could not begin"),
             (json!({"phase": "Failed", "reason": "Evicted", "message": "low on memory"}), false, "Evicted: low on memory"),
             (json!({"phase": "Failed", "reason": "OutOfcpu", "message": "no cpu left"}), false, "OutOfcpu: no cpu left"),
             (json!({"phase": "Failed", "conditions": disrupted("DeletionByPodGC")}), false, "node is gone: so it was"),

@@ -245,7 +245,8 @@ async fn every_published_example_payload_is_answered_well() {
     let world = registered().await;
     let path = "target/webhooks-examples/node_modules/@octokit/webhooks-examples/api.github.com/index.json";
     let path = testkit::workspace_root().join(path);
-    let text = std::fs::read(&path).unwrap_or_else(|_| panic!("{} is missing: `make test` fetches it", path.display()));
+    let how = "`make target/webhooks-examples/node_modules/.package-lock.json` fetches it";
+    let text = std::fs::read(&path).unwrap_or_else(|_| panic!("{} is missing: {how}", path.display()));
     let events: Vec<Value> = serde_json::from_slice(&text).unwrap();
     let mut count = 0;
     for event in &events {

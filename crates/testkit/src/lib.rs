@@ -58,7 +58,7 @@ pub fn workspace_root() -> &'static Path {
 pub fn python() -> PathBuf {
     let python = std::env::var_os("MLSYS_PYTHON").map(PathBuf::from);
     let python = python.unwrap_or_else(|| workspace_root().join(".mlsys/python/bin/python"));
-    assert!(python.exists(), "{} is missing: `make test` prepares it", python.display());
+    assert!(python.exists(), "{} is missing: `make build && target/debug/mlsys prepare` makes it", python.display());
     python
 }
 

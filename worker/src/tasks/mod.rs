@@ -1,5 +1,5 @@
-//! Tasks: background work that is no pipeline. One file a kind; a kind more is a variant of [`TaskPayload`] and an arm of
-//! [`run`].
+//! Tasks: background work that is no pipeline. One file a kind; a kind more is a variant of [`TaskPayload`], its name in
+//! [`TaskPayload::KINDS`], and an arm of [`run`].
 //!
 //! A task in hand ends in one of these ways: it is done; it failed, for good or to be tried again later; a person cancelled
 //! it; this process stops, and gives it back; its lease was lost, and its handler is dropped. So a handler may end at any

@@ -16,7 +16,7 @@ pub fn examples_folder() -> PathBuf {
     let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/webhooks-examples"));
     assert!(
         folder.join("node_modules/@octokit").is_dir(),
-        "GitHub's example payloads are missing: `make test` fetches them"
+        "GitHub's example payloads are missing: `make target/webhooks-examples/node_modules/.package-lock.json` fetches them"
     );
     folder
 }

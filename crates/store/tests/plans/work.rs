@@ -1,4 +1,5 @@
-//! Everything that anybody asks of the store, once.
+//! Everything that anybody asks of the store, once. What is missing here nobody notices: a new statement is added by hand, to
+//! [`bounded`], or to [`counted`] if it has to read every row.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},

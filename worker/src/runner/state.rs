@@ -131,7 +131,8 @@ fn pod(pod: &Pod) -> PodState {
         return if phase == "Failed" { lost(said) } else { PodState::Leaving(said) };
     }
     if let Some(end) = terminated {
-        return if leaving { lost("it was deleted while it ran") } else { exited(end) };
+        // Its Job may have ended it, and says why: the two are heard of in any order.
+        return if leaving { PodState::Leaving("it was deleted while it ran".to_owned()) } else { exited(end) };
     }
     if leaving {
         return PodState::Leaving("it was deleted".to_owned());

@@ -38,8 +38,8 @@ impl Outbox {
         write().with_context(|| format!("the delivery can't be kept in {}", self.0.display()))
     }
 
-    /// Sends what was just kept, then what older pushes left. Answers what the API said to the former: another hook may
-    /// have sent it already, and the API answers the same again.
+    /// Sends what was just kept, for which it answers what the API said, then what older pushes left. Another hook may have
+    /// sent the same already, and the API answers the same again.
     pub async fn send_these(&self, deliveries: Vec<Outgoing>, api: &str, secret: &Secret) -> anyhow::Result<Vec<Value>> {
         let post = Post::new(api, secret)?;
         let mut answers = Vec::new();

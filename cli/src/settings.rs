@@ -124,10 +124,12 @@ impl Settings {
             }
         };
         set("MLSYS_PORT", ports.port);
-        set("MODEL_SERVER_PORT", ports.model_server_port);
         set("MLFLOW_PORT", ports.mlflow_port);
-        if let (Some(port), Ok(Some(listen))) = (ports.model_server_port, self.given.parse::<SocketAddr>(LISTEN)) {
-            self.given.set(LISTEN, SocketAddr::new(listen.ip(), port).to_string());
+        if let Some(port) = ports.model_server_port {
+            match self.given.parse::<SocketAddr>(LISTEN) {
+                Ok(Some(listen)) => self.given.set(LISTEN, SocketAddr::new(listen.ip(), port).to_string()),
+                _ => self.given.set("MODEL_SERVER_PORT", port.to_string()),
+            }
         }
         self
     }
@@ -362,7 +364,9 @@ mod tests {
         };
         let expected = |backend: &str, server: &str| (backend.to_owned(), server.to_owned());
         assert_eq!(listen(&[("MLSYS_PORT", "9"), ("MLSYS_HOST", "::1")]), expected("[::1]:1", "[::1]:2"));
-        assert_eq!(listen(&[("MODEL_SERVER_LISTEN", "0.0.0.0:9")]), expected("127.0.0.1:1", "0.0.0.0:2"));
+        let pairs = [("MODEL_SERVER_LISTEN", "0.0.0.0:9")];
+        assert_eq!(listen(&pairs), expected("127.0.0.1:1", "0.0.0.0:2"));
+        assert_eq!(given(&pairs).with(ports).without_effect(), [""; 0]);
     }
 
     #[test]

@@ -15,7 +15,7 @@ async fn a_cancelled_pod_that_does_not_end_by_itself_is_deleted() {
     run.cancel.cancel();
     assert_eq!(run.ended().await.0, PodEnd::Cancelled);
     assert_eq!((stage.api.jobs().len(), stage.api.pods().len()), (0, 0));
-    // What the killed shell had started ends by itself a moment later.
+    // Processes that were killed are listed for a moment yet.
     let gate = stage.gate().to_string_lossy().into_owned();
     let left = || testkit::processes_that_mention(&gate);
     let deadline = Instant::now() + Duration::from_secs(10);

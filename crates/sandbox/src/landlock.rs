@@ -1,0 +1,133 @@
+//! Folders, as Landlock takes them.
+
+use std::{
+    io,
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+};
+
+use landlock::{
+    ABI, Access, AccessFs, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreated,
+    RulesetCreatedAttr, RulesetError, Scope,
+};
+
+use crate::{Confinement, Offer};
+
+/// The newest interface that is made use of; older systems get what they know of it.
+const INTERFACE: ABI = ABI::V6;
+/// Everybody needs these. Of `/proc`, what is another's is not readable all the same: Landlock refuses what would need
+/// tracing it.
+const SYSTEM: [&str; 14] = [
+    "/usr",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/bin",
+    "/sbin",
+    "/opt",
+    "/nix",
+    "/snap",
+    "/proc",
+    "/sys",
+    "/var/cache/fontconfig",
+    "/run/systemd/resolve",
+    "/run/resolvconf",
+];
+/// Of `/etc`, what holds secrets where the process runs as root.
+const SECRET: [&str; 12] = [
+    "shadow",
+    "shadow-",
+    "gshadow",
+    "gshadow-",
+    "sudoers",
+    "sudoers.d",
+    "ssh",
+    "krb5.keytab",
+    "kubernetes",
+    "rancher",
+    "docker",
+    "NetworkManager",
+];
+/// Devices that do no harm, those of computations among them.
+const DEVICES: [&str; 12] = [
+    "/dev/null",
+    "/dev/zero",
+    "/dev/full",
+    "/dev/random",
+    "/dev/urandom",
+    "/dev/tty",
+    "/dev/ptmx",
+    "/dev/pts",
+    "/dev/shm",
+    "/dev/dri",
+    "/dev/kfd",
+    "/dev/nvidia-caps",
+];
+
+/// The version of the interface that the system has.
+#[expect(unsafe_code, reason = "asking for the version has no safe form")]
+pub(crate) fn version() -> Option<u32> {
+    // SAFETY: without attributes the call only answers a number.
+    let answer = unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, std::ptr::null::<u8>(), 0usize, 1u32) };
+    u32::try_from(answer).ok().filter(|version| *version > 0)
+}
+
+/// The rules of a confinement; none where the system has no Landlock.
+pub(crate) fn rules(confinement: &Confinement) -> io::Result<Option<OwnedFd>> {
+    let offer = Offer::of_this_machine();
+    if offer.landlock.is_none() {
+        return Ok(None);
+    }
+    build(confinement, offer.keeps_signals()).map(Into::into).map_err(io::Error::other)
+}
+
+/// Rules that only keep signals and abstract sockets inside.
+pub(crate) fn signal_rules() -> io::Result<Option<OwnedFd>> {
+    if !Offer::of_this_machine().keeps_signals() {
+        return Ok(None);
+    }
+    let ruleset = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
+    let ruleset = ruleset.scope(Scope::Signal).and_then(Ruleset::create).map_err(io::Error::other)?;
+    Ok(ruleset.into())
+}
+
+fn build(confinement: &Confinement, scopes: bool) -> Result<RulesetCreated, RulesetError> {
+    let all = AccessFs::from_all(INTERFACE);
+    let mut ruleset = Ruleset::default().set_compatibility(CompatLevel::BestEffort).handle_access(all)?;
+    if scopes {
+        ruleset = ruleset.scope(Scope::from_all(INTERFACE))?;
+    }
+    let read = AccessFs::from_read(INTERFACE);
+    // Whoever can make a device can read the disk.
+    let write = all & !(AccessFs::MakeBlock | AccessFs::MakeChar);
+    // Its names only.
+    let mut rules = allow(ruleset.create()?, Path::new("/etc"), AccessFs::ReadDir.into())?;
+    for path in SYSTEM.iter().map(PathBuf::from).chain(open_in_etc()).chain(confinement.read.iter().cloned()) {
+        rules = allow(rules, &path, read)?;
+    }
+    for path in DEVICES.iter().map(PathBuf::from).chain(graphics_cards()).chain(confinement.write.iter().cloned()) {
+        rules = allow(rules, &path, write)?;
+    }
+    Ok(rules)
+}
+
+/// What is not there needs no rule.
+fn allow(rules: RulesetCreated, path: &Path, access: BitFlags<AccessFs>) -> Result<RulesetCreated, RulesetError> {
+    let (Ok(found), Ok(fd)) = (path.metadata(), PathFd::new(path)) else { return Ok(rules) };
+    let access = if found.is_dir() { access } else { access & AccessFs::from_file(INTERFACE) };
+    rules.add_rule(PathBeneath::new(fd, access))
+}
+
+fn open_in_etc() -> impl Iterator<Item = PathBuf> {
+    let names = std::fs::read_dir("/etc").into_iter().flatten().flatten();
+    let open = names.filter(|entry| !SECRET.iter().any(|secret| entry.file_name() == *secret)).map(|entry| entry.path());
+    // Of the certificates, those that are public.
+    open.flat_map(|path| {
+        if path == Path::new("/etc/ssl") { vec![path.join("certs"), path.join("openssl.cnf")] } else { vec![path] }
+    })
+}
+
+fn graphics_cards() -> impl Iterator<Item = PathBuf> {
+    let devices = std::fs::read_dir("/dev").into_iter().flatten().flatten();
+    devices.filter(|entry| entry.file_name().to_string_lossy().starts_with("nvidia")).map(|entry| entry.path())
+}

@@ -1,0 +1,260 @@
+//! Starting a process: confined, and with a reaper above it.
+#![expect(unsafe_code, reason = "a process is prepared between its fork and its exec")]
+
+use std::{io, process::ExitStatus};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+
+use crate::Confinement;
+
+/// A process with all its descendants. Dropping it kills them.
+#[derive(Debug)]
+pub struct Family {
+    child: Child,
+    pid: Pid,
+    main: Pid,
+    /// The reaper kills all when this end is closed, however we end.
+    #[cfg(target_os = "linux")]
+    _leash: std::os::unix::net::UnixStream,
+}
+
+/// Starts a command at the head of a process group, with what is below it bound to it. With no confinement, it may do what
+/// we may.
+///
+/// # Errors
+/// When it can't be started, or not be confined.
+pub fn spawn(command: Command, confinement: Option<&Confinement>) -> io::Result<Family> {
+    let confinement = confinement.filter(|_| crate::mode() != crate::Mode::Off);
+    start(command, confinement)
+}
+
+impl Family {
+    /// The process that stands for all in the system's table; signals to it are for the main process.
+    pub fn pid(&self) -> Pid {
+        self.pid
+    }
+
+    /// The main process itself.
+    pub fn main(&self) -> Pid {
+        self.main
+    }
+
+    /// The pipes, where there are some.
+    pub fn pipes(&mut self) -> (Option<ChildStdin>, Option<ChildStdout>, Option<ChildStderr>) {
+        (self.child.stdin.take(), self.child.stdout.take(), self.child.stderr.take())
+    }
+
+    /// Waits until the main process and all below it have ended. Cancel-safe.
+    pub async fn wait(&mut self) -> io::Result<ExitStatus> {
+        self.child.wait().await
+    }
+
+    /// How it ended, if it has.
+    pub fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
+        self.child.try_wait()
+    }
+
+    /// Interrupts the main process.
+    pub fn interrupt(&self) {
+        self.signal(Signal::SIGINT);
+    }
+
+    /// Kills all of it.
+    pub fn kill(&self) {
+        self.signal(if cfg!(target_os = "linux") { Signal::SIGTERM } else { Signal::SIGKILL });
+    }
+
+    fn signal(&self, signal: Signal) {
+        // Once it has been waited for, the number may be another's.
+        if self.child.id().is_some() {
+            let whom = if cfg!(target_os = "linux") || signal == Signal::SIGINT {
+                self.pid
+            } else {
+                Pid::from_raw(-self.pid.as_raw())
+            };
+            let _ = kill(whom, signal);
+        }
+    }
+}
+
+impl Drop for Family {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn number(child: &Child) -> io::Result<Pid> {
+    let number = child.id().and_then(|id| i32::try_from(id).ok());
+    number.map(Pid::from_raw).ok_or_else(|| io::ErrorKind::BrokenPipe.into())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn start(mut command: Command, _: Option<&Confinement>) -> io::Result<Family> {
+    let child = command.process_group(0).kill_on_drop(true).spawn()?;
+    let pid = number(&child)?;
+    Ok(Family { child, pid, main: pid })
+}
+
+#[cfg(target_os = "linux")]
+fn start(mut command: Command, confinement: Option<&Confinement>) -> io::Result<Family> {
+    use std::{
+        io::Read,
+        os::{fd::AsRawFd, unix::net::UnixStream},
+    };
+
+    let (mut ours, theirs) = UnixStream::pair()?;
+    let prepared = Prepared::new(confinement, theirs.as_raw_fd())?;
+    // SAFETY: only system calls, on what was prepared before; `theirs` and what `prepared` owns outlast the start.
+    unsafe { command.process_group(0).pre_exec(move || prepared.apply()) };
+    let child = command.spawn()?;
+    drop((theirs, command));
+    let pid = number(&child)?;
+    let mut main = [0; 4];
+    ours.read_exact(&mut main)?;
+    Ok(Family { child, pid, main: Pid::from_raw(i32::from_ne_bytes(main)), _leash: ours })
+}
+
+#[cfg(target_os = "linux")]
+use linux::Prepared;
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::{
+        io,
+        os::fd::{AsRawFd, OwnedFd, RawFd},
+    };
+
+    use seccompiler::BpfProgram;
+
+    use crate::{
+        Confinement, Limits, landlock,
+        offer::Offer,
+        reaper::{self, Orders},
+        seccomp,
+    };
+
+    /// All that is needed between fork and exec, where nothing can be allocated.
+    pub(super) struct Prepared {
+        leash: RawFd,
+        memory: Vec<(usize, usize)>,
+        variables: (usize, usize),
+        signals: Option<OwnedFd>,
+        inside: Option<Inside>,
+    }
+
+    struct Inside {
+        rules: Option<OwnedFd>,
+        filters: Vec<BpfProgram>,
+        limits: Limits,
+    }
+
+    impl Prepared {
+        pub(super) fn new(confinement: Option<&Confinement>, leash: RawFd) -> io::Result<Self> {
+            let inside = confinement.map(|confinement| {
+                let filters =
+                    if Offer::of_this_machine().seccomp { seccomp::filters(confinement.network)? } else { Vec::new() };
+                Ok::<_, io::Error>(Inside { rules: landlock::rules(confinement)?, filters, limits: confinement.limits })
+            });
+            let inside = inside.transpose()?;
+            // What is not confined may need the rights that are given up for it.
+            let signals = if inside.is_some() { landlock::signal_rules()? } else { None };
+            Ok(Self { leash, memory: unnamed_memory(), variables: variables(), signals, inside })
+        }
+
+        /// Between fork and exec.
+        pub(super) fn apply(&self) -> io::Result<()> {
+            let alone = self.signals.as_ref().map(restrict).transpose()?.is_some() && !reaches_outside();
+            let orders = Orders { leash: self.leash, memory: &self.memory, variables: self.variables, alone };
+            // SAFETY: this is between fork and exec.
+            unsafe { reaper::fork(&orders)? };
+            self.inside.as_ref().map_or(Ok(()), Inside::apply)
+        }
+    }
+
+    impl Inside {
+        fn apply(&self) -> io::Result<()> {
+            let Limits { processes, file_size, open_files } = self.limits;
+            give_up_capabilities();
+            limit(libc::RLIMIT_CORE, 0)?;
+            limit(libc::RLIMIT_NPROC, processes)?;
+            limit(libc::RLIMIT_FSIZE, file_size)?;
+            limit(libc::RLIMIT_NOFILE, open_files)?;
+            if let Some(rules) = &self.rules {
+                restrict(rules)?;
+            }
+            for filter in &self.filters {
+                seccompiler::apply_filter(filter).map_err(|_| io::Error::from_raw_os_error(libc::EPERM))?;
+            }
+            Ok(())
+        }
+    }
+
+    fn restrict(rules: &OwnedFd) -> io::Result<()> {
+        // SAFETY: system calls without memory.
+        let failed = unsafe {
+            libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0
+                || libc::syscall(libc::SYS_landlock_restrict_self, rules.as_raw_fd(), 0) != 0
+        };
+        if failed { Err(io::Error::last_os_error()) } else { Ok(()) }
+    }
+
+    /// Whether a signal would reach our parent, who is outside.
+    fn reaches_outside() -> bool {
+        // SAFETY: system calls without memory; signal 0 only asks.
+        unsafe { libc::kill(libc::getppid(), 0) == 0 }
+    }
+
+    /// Leaves root what it needs for files, and for becoming another user. The rest opens ways around what is refused:
+    /// reading other processes, for one.
+    fn give_up_capabilities() {
+        // CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, SETGID, SETUID, NET_BIND_SERVICE.
+        const KEPT: [libc::c_ulong; 8] = [0, 1, 3, 4, 5, 6, 7, 10];
+        for capability in (0..64).filter(|capability| !KEPT.contains(capability)) {
+            // SAFETY: a system call without memory. Whoever may not give one up, or knows none of this number, has none.
+            unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) };
+        }
+    }
+
+    /// Lowers a limit; never raises one.
+    fn limit(what: libc::__rlimit_resource_t, most: u64) -> io::Result<()> {
+        // SAFETY: the structure is of this frame.
+        let failed = unsafe {
+            let mut now = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+            libc::getrlimit(what, &raw mut now) != 0 || {
+                let hard = now.rlim_max.min(most);
+                let lower = libc::rlimit { rlim_cur: now.rlim_cur.min(hard), rlim_max: hard };
+                libc::setrlimit(what, &raw const lower) != 0
+            }
+        };
+        if failed { Err(io::Error::last_os_error()) } else { Ok(()) }
+    }
+
+    /// Where the variables lie that this process was started with, as start and length.
+    fn variables() -> (usize, usize) {
+        let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+        // `env_start` and `env_end` of `proc_pid_stat(5)`, counted from the end of the command, which may hold anything.
+        let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields).split_ascii_whitespace();
+        let mut ends = fields.skip(47).take(2).filter_map(|field| field.parse::<usize>().ok());
+        let (start, end) = (ends.next().unwrap_or(0), ends.next().unwrap_or(0));
+        (start, end.saturating_sub(start))
+    }
+
+    /// Memory of this process that belongs to no file, as start and length.
+    fn unnamed_memory() -> Vec<(usize, usize)> {
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
+        let unnamed = maps.lines().filter_map(|line| {
+            let mut words = line.split_ascii_whitespace();
+            let (start, end) = words.next()?.split_once('-')?;
+            let (rights, name) = (words.next()?, words.nth(3));
+            let (start, end) = (usize::from_str_radix(start, 16).ok()?, usize::from_str_radix(end, 16).ok()?);
+            let is_own =
+                rights.starts_with("rw") && rights.ends_with('p') && matches!(name, None | Some("[heap]" | "[stack]"));
+            is_own.then_some((start, end - start))
+        });
+        unnamed.collect()
+    }
+}

@@ -1,0 +1,79 @@
+//! Folders, sockets, signals, system calls.
+
+use std::{path::Path, process::Stdio};
+
+use sandbox::{Confinement, Network, spawn};
+use tokio::{io::AsyncReadExt, process::Command};
+
+/// What a script prints, confined to a folder.
+async fn run(folder: &Path, network: Network, program: &str, script: &str) -> String {
+    let mut command = Command::new(program);
+    command.args(["-c", script]).current_dir(folder).stdin(Stdio::null()).stdout(Stdio::piped());
+    let confinement = Confinement { write: vec![folder.to_owned()], network, ..Confinement::default() };
+    let mut family = spawn(command, Some(&confinement)).expect("started");
+    let mut said = String::new();
+    let (_, stdout, _) = family.pipes();
+    stdout.expect("a pipe").read_to_string(&mut said).await.expect("read");
+    family.wait().await.expect("ended");
+    said.trim().to_owned()
+}
+
+fn has_landlock() -> bool {
+    sandbox::Offer::of_this_machine().landlock.is_some()
+}
+
+#[tokio::test]
+async fn only_its_own_folder_can_be_written_and_others_not_even_read() {
+    if !has_landlock() {
+        return;
+    }
+    let (own, other) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    std::fs::write(other.path().join("secret"), "secret").expect("written");
+    let script = format!(
+        "echo own > own && cat own; cat {other}/secret; echo x > {other}/new; ln {other}/secret stolen; echo x > /usr/x; \
+         ls /etc > list && echo listed; cat /proc/$PPID/environ; echo end",
+        other = other.path().display()
+    );
+    assert_eq!(run(own.path(), Network::All, "/bin/sh", &script).await, "own\nlisted\nend");
+    assert!(!other.path().join("new").exists());
+}
+
+#[tokio::test]
+async fn processes_outside_get_no_signal() {
+    if sandbox::Offer::of_this_machine().landlock.is_none_or(|version| version < 6) {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let script =
+        format!("kill -0 {} && echo outside; kill -0 $PPID && echo reaper; kill -0 $$ && echo own", std::process::id());
+    assert_eq!(run(folder.path(), Network::All, "/bin/sh", &script).await, "own");
+}
+
+const PYTHON: &str = "
+import ctypes, errno, os, socket, threading
+libc = ctypes.CDLL(None, use_errno=True)
+def refused(call):
+    try:
+        return call() == -1 and errno.errorcode[ctypes.get_errno()]
+    except OSError as error:
+        return errno.errorcode[error.errno]
+print(refused(lambda: libc.ptrace(16, os.getppid(), 0, 0)))
+print(refused(lambda: libc.unshare(0x10000000)))
+print(refused(lambda: libc.mount(b'none', b'.', b'tmpfs', 0, None)))
+print(refused(lambda: socket.socket(socket.AF_INET).close()))
+print(refused(lambda: socket.socket(socket.AF_UNIX).close()))
+thread = threading.Thread(target=print, args=('thread',))
+thread.start()
+thread.join()
+";
+
+#[tokio::test]
+async fn calls_into_other_processes_and_the_system_are_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (network, internet) in [(Network::All, "False"), (Network::Unix, "EPERM")] {
+        let said = run(folder.path(), network, "/usr/bin/python3", PYTHON).await;
+        if !said.is_empty() {
+            assert_eq!(said, format!("EPERM\nEPERM\nEPERM\n{internet}\nFalse\nthread"));
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! What a confined process can and can't do, and that nothing outlives it.
+
+mod confined;
+mod outlived;

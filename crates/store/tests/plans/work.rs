@@ -107,9 +107,16 @@ async fn repositories(store: &Store) {
 }
 
 /// A delivery of three notebooks, the same again, and a newer push: answers the pipelines of this one.
-async fn deliveries(store: &Store) -> Vec<PipelineId> {
-    let (intake, number) = (&store.intake, next());
-    let pipeline = |commit: u64, notebook: usize| NewPipeline {
+/// A push of a notebook that was not pushed before.
+pub async fn first_push(store: &Store) {
+    let number = next();
+    let delivery_id = format!("first-of-all-{number}");
+    let delivery = NewDelivery { delivery_id: &delivery_id, event: "push", repo: None };
+    store.intake.accept_delivery(delivery, vec![new_pipeline(number, 1, 0)]).await.unwrap();
+}
+
+fn new_pipeline(number: u64, commit: u64, notebook: usize) -> NewPipeline {
+    NewPipeline {
         repo: "acme/monorepo".parse().unwrap(),
         branch: "main".to_owned(),
         commit_sha: format!("{number:030x}{commit:010x}").parse().unwrap(),
@@ -118,7 +125,12 @@ async fn deliveries(store: &Store) -> Vec<PipelineId> {
         delivery_id: None,
         traceparent: None,
         manual: false,
-    };
+    }
+}
+
+async fn deliveries(store: &Store) -> Vec<PipelineId> {
+    let (intake, number) = (&store.intake, next());
+    let pipeline = |commit, notebook| new_pipeline(number, commit, notebook);
     let mut made = Vec::new();
     for (delivery, commit) in [("first", 1), ("first", 1), ("again", 1), ("newer", 2)] {
         let delivery_id = format!("{delivery}-{number}");

@@ -41,8 +41,11 @@ impl KnownRepos {
             return Ok(known);
         }
         let Some(repo) = store.intake.repo_by_name(name).await.map_err(from_store)? else { return Ok(None) };
-        let trigger = Trigger::new(&repo.branch, &repo.notebook_glob)
-            .map_err(|error| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "bad_glob", error.to_string()))?;
+        // What is registered today was checked; an earlier version may have let through what this one refuses.
+        let trigger = Trigger::new(&repo.branch, &repo.notebook_glob).map_err(|error| {
+            let detail = format!("the settings of {name} have a pattern that is none: {error}. Correct it, then redeliver");
+            ApiError::new(StatusCode::CONFLICT, "bad_glob", detail)
+        })?;
         let repo = Arc::new(KnownRepo { branch: repo.branch, notebook_glob: repo.notebook_glob, trigger });
         let mut known = self.lock();
         if known.len() >= MOST {

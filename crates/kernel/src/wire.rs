@@ -136,21 +136,26 @@ impl Session {
         let signed = [header.as_bytes(), b"{}", b"{}", &content];
         let signature = hex::encode(self.sign(&signed).finalize().into_bytes());
         let [header, parent, metadata, content] = signed;
-        let sent = socket.send(&[DELIMITER, signature.as_bytes(), header, parent, metadata, content]);
-        timeout(SEND, sent).await.map_err(|_| KernelError::Wire("it does not read what is sent to it".to_owned()))??;
+        let parts = [DELIMITER, signature.as_bytes(), header, parent, metadata, content];
+        timeout(SEND, socket.send(&parts))
+            .await
+            .map_err(|_| KernelError::Wire("it does not read what is sent to it".to_owned()))??;
         Ok(id)
     }
 
-    /// Receives the next message that is signed with our key.
+    /// Receives the next message that is signed with our key. A socket that the kernel closed has none: whether the kernel
+    /// itself has ended, and how, its process tells.
     async fn receive(&self, socket: &mut Socket) -> Result<Message, KernelError> {
         loop {
-            let parts = socket.receive().await?;
+            let parts = match socket.receive().await {
+                Err(ZmtpError::Io(_)) => std::future::pending().await,
+                received => received?,
+            };
             match self.verified(&parts) {
                 Ok([header, parent, content]) => {
                     let (mut header, mut parent) = (object(header), object(parent));
-                    let text = |value: Option<Value>| {
-                        value.and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
-                    };
+                    let text =
+                        |value: Option<Value>| value.and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default();
                     let (kind, parent) = (text(header.remove("msg_type")), text(parent.remove("msg_id")));
                     return Ok(Message { kind, parent, content: object(content) });
                 }
@@ -173,7 +178,7 @@ impl Session {
     }
 
     fn sign(&self, parts: &[&[u8]]) -> Hmac<Sha256> {
-        parts.iter().fold(self.key.clone(), |key, part| key.chain_update(part))
+        parts.iter().fold(self.key.clone(), Mac::chain_update)
     }
 }
 

@@ -188,11 +188,13 @@ fn opening(kind: Kind, identity: &str) -> Vec<u8> {
 }
 
 fn check_greeting(greeting: &[u8; 64]) -> Result<(), ZmtpError> {
-    match greeting {
-        [0xff, _, _, _, _, _, _, _, _, 0x7f, 3.., _, mechanism @ ..] if mechanism.starts_with(b"NULL\0") => Ok(()),
-        [0xff, _, _, _, _, _, _, _, _, 0x7f, ..] => Err(ZmtpError::Protocol("an older version, or with security")),
-        _ => Err(ZmtpError::Protocol("not its greeting")),
+    let [0xff, _, _, _, _, _, _, _, _, 0x7f, version, _, mechanism @ ..] = greeting else {
+        return Err(ZmtpError::Protocol("not its greeting"));
+    };
+    if *version < 3 || !mechanism.starts_with(b"NULL\0") {
+        return Err(ZmtpError::Protocol("an older version, or with security"));
     }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -96,21 +96,22 @@ impl Environments {
         PythonEnvironment::platform(self.platform.clone())
     }
 
-    /// The environment for a notebook of a tree; builds it when it is not there yet. `say` hears what takes long.
+    /// The environment for a notebook of a repository's tree; builds it when it is not there yet. `say` hears what takes long.
+    /// What is had from the repository itself is shared with no other one.
     ///
     /// # Errors
     /// When the dependencies can't be read or installed.
     pub async fn resolve(
         &self,
-        tree: &Path,
-        notebook: &Path,
+        repository: &str,
+        (tree, notebook): (&Path, &Path),
         script: Script<'_>,
         say: &(dyn Fn(String) + Send + Sync),
     ) -> Result<PythonEnvironment, EnvironmentError> {
         let Some(needs) = Needs::find(tree, notebook, script, say)? else {
             return Ok(self.platform());
         };
-        let id = self.id(&needs);
+        let id = self.id(&needs, repository);
         let target = self.directory.join(&id);
         let gate = self.building.lock().await.entry(id.clone()).or_default().clone();
         let one_at_a_time = gate.lock().await;
@@ -130,11 +131,12 @@ impl Environments {
     }
 
     /// Names the environment by all that shapes it.
-    fn id(&self, needs: &Needs) -> String {
+    fn id(&self, needs: &Needs, repository: &str) -> String {
+        let repository = if needs.local.is_empty() { "" } else { repository };
         let mut hash = Sha256::new();
         let python = needs.python.as_deref().unwrap_or("");
         let platform = self.platform.to_string_lossy();
-        let parts = [needs.text.as_str(), &needs.constraints, &needs.local, needs.file_name, python, &*platform];
+        let parts = [needs.text.as_str(), &needs.constraints, &needs.local, repository, needs.file_name, python, &*platform];
         for part in parts.into_iter().chain(KERNEL_NEEDS).chain(CONVERSION_NEEDS) {
             hash.update(part.len().to_le_bytes());
             hash.update(part);

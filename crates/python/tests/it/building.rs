@@ -50,8 +50,13 @@ impl World {
     }
 
     async fn resolve(&self) -> Result<PythonEnvironment, EnvironmentError> {
+        self.resolve_for("octocat/titanic").await
+    }
+
+    async fn resolve_for(&self, repository: &str) -> Result<PythonEnvironment, EnvironmentError> {
         let say = |text| self.said().push(text);
-        self.environments.resolve(self.tree.path(), Path::new("jobs/n.ipynb"), Script::default(), &say).await
+        let place = (self.tree.path(), Path::new("jobs/n.ipynb"));
+        self.environments.resolve(repository, place, Script::default(), &say).await
     }
 
     /// What is left in the folder of environments, but for environments.
@@ -96,7 +101,7 @@ async fn what_can_not_be_installed_is_said_by_the_name_of_its_file_and_leaves_no
     assert!(said.contains("jobs/requirements.txt") && said.contains("six==99.99"), "{said}");
     assert!(world.scraps().is_empty() && world.environments.kept().expect("listed").is_empty());
     let nowhere = Environments::new(world.kept.path().to_owned(), "/nowhere/uv".into(), testkit::python());
-    let resolved = nowhere.resolve(world.tree.path(), Path::new("jobs/n.ipynb"), Script::default(), &|_| {}).await;
+    let resolved = nowhere.resolve("a/b", (world.tree.path(), Path::new("jobs/n.ipynb")), Script::default(), &|_| {}).await;
     assert!(matches!(resolved, Err(EnvironmentError::NoUv)));
 }
 
@@ -115,4 +120,18 @@ async fn a_projects_relative_paths_start_where_it_lies() {
         Err(error) => panic!("{error}\n{:#?}", world.said()),
     };
     assert!(imports(&found.python, "import beside; print(beside.PLACE)").contains("beside.py"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_had_from_a_repository_is_not_shared_with_another_one() {
+    let world = World::new(&[
+        ("jobs/requirements.txt", "./package\n"),
+        ("jobs/package/pyproject.toml", &format!("{PROJECT}\n[project]\nname = 'package'\nversion = '1.0'\n")),
+        ("jobs/package/backend.py", &BACKEND.replace("NAME", "package")),
+    ]);
+    let own = world.resolve_for("octocat/titanic").await.expect("built");
+    let again = world.resolve_for("octocat/titanic").await.expect("built");
+    let other = world.resolve_for("attacker/titanic").await.expect("built");
+    assert_eq!(own.id, again.id);
+    assert_ne!(own.id, other.id, "the same words and files, and another repository's code may have run in it");
 }

@@ -61,9 +61,7 @@ export function WebhookState({ fullName, webhook, secret }: { fullName: string; 
         <WebhookBadge webhook={webhook} />
         <span className="text-muted">{webhook.detail}</span>
       </div>
-      {(secret || webhook.state === 'manual' || webhook.state === 'unknown') && (
-        <PasteByHand fullName={fullName} webhook={webhook} secret={secret} />
-      )}
+      {(secret || webhook.state === 'manual' || webhook.state === 'unknown') && <PasteByHand fullName={fullName} webhook={webhook} secret={secret} />}
     </div>
   )
 }

@@ -40,16 +40,12 @@ const ARRIVAL: Duration = Duration::from_mins(1);
 /// How long who found no room should wait, in seconds.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 
-/// The bodies that are being read.
-#[derive(Default)]
-pub(super) struct Intake {
-    beginnings: AtomicUsize,
-    rest: AtomicUsize,
-}
+/// What has been taken in this process, for all of its servers together.
+static BEGINNINGS_TAKEN: AtomicUsize = AtomicUsize::new(0);
+static REST_TAKEN: AtomicUsize = AtomicUsize::new(0);
 
 /// What one request has taken; given back when both the request is answered and its body is let go.
 struct Room {
-    intake: Arc<Intake>,
     beginning: AtomicUsize,
     rest: AtomicUsize,
     outcome: AtomicU8,
@@ -59,25 +55,22 @@ const COMING: u8 = 0;
 const NO_ROOM: u8 = 1;
 const TOO_SLOW: u8 = 2;
 
-impl Intake {
-    /// Has a request answered, whose body is read only as far as there is room.
-    pub(super) async fn take_in(self: &Arc<Self>, request: Request, next: Next) -> Response {
-        if request.body().is_end_stream() {
-            return next.run(request).await;
-        }
-        let room = Arc::new(Room {
-            intake: Arc::clone(self),
-            beginning: AtomicUsize::new(0),
-            rest: AtomicUsize::new(0),
-            outcome: AtomicU8::new(COMING),
-        });
-        let metered = |body| Body::new(Metered { body, room: Arc::clone(&room), begun: None, waiting: None });
-        let response = next.run(request.map(metered)).await;
-        match room.outcome.load(Ordering::Relaxed) {
-            NO_ROOM if !response.status().is_success() => no_room().into_response(),
-            TOO_SLOW if !response.status().is_success() => too_slow().into_response(),
-            _ => response,
-        }
+/// Has a request answered, whose body is read only as far as there is room.
+pub(super) async fn take_in(request: Request, next: Next) -> Response {
+    if request.body().is_end_stream() {
+        return next.run(request).await;
+    }
+    let room = Arc::new(Room {
+        beginning: AtomicUsize::new(0),
+        rest: AtomicUsize::new(0),
+        outcome: AtomicU8::new(COMING),
+    });
+    let metered = |body| Body::new(Metered { body, room: Arc::clone(&room), begun: None, waiting: None });
+    let response = next.run(request.map(metered)).await;
+    match room.outcome.load(Ordering::Relaxed) {
+        NO_ROOM if !response.status().is_success() => no_room().into_response(),
+        TOO_SLOW if !response.status().is_success() => too_slow().into_response(),
+        _ => response,
     }
 }
 
@@ -98,12 +91,12 @@ impl Room {
         let (begun, rest) = (self.beginning.load(Ordering::Relaxed), self.rest.load(Ordering::Relaxed));
         let beginning = bytes.min(BEGINNING - begun);
         let later = bytes - beginning;
-        if !reserve(&self.intake.beginnings, beginning, BEGINNINGS) {
+        if !reserve(&BEGINNINGS_TAKEN, beginning, BEGINNINGS) {
             return false;
         }
         self.beginning.store(begun + beginning, Ordering::Relaxed);
         let alone = rest + later;
-        if !reserve(&self.intake.rest, later, REST.max(alone)) {
+        if !reserve(&REST_TAKEN, later, REST.max(alone)) {
             return false;
         }
         self.rest.store(alone, Ordering::Relaxed);
@@ -118,8 +111,8 @@ fn reserve(taken: &AtomicUsize, bytes: usize, most: usize) -> bool {
 
 impl Drop for Room {
     fn drop(&mut self) {
-        self.intake.beginnings.fetch_sub(*self.beginning.get_mut(), Ordering::Relaxed);
-        self.intake.rest.fetch_sub(*self.rest.get_mut(), Ordering::Relaxed);
+        BEGINNINGS_TAKEN.fetch_sub(*self.beginning.get_mut(), Ordering::Relaxed);
+        REST_TAKEN.fetch_sub(*self.rest.get_mut(), Ordering::Relaxed);
     }
 }
 

@@ -22,7 +22,6 @@ pub use hosts::{ALLOWED_HOSTS, Hosts, PublicUrl};
 pub use intake::read_body;
 
 use crate::{ApiError, serve::Connection};
-use intake::Intake;
 
 /// The dashboard's strict policy suits every answer. `'self'` covers the WebSocket of the same origin.
 const HEADERS: [(HeaderName, HeaderValue); 4] = [
@@ -43,7 +42,6 @@ struct Doors {
     /// What may be asked under any name: what comes there is signed, or shows a token. A path, or with a slash at its end all
     /// below it.
     proven: &'static [&'static str],
-    intake: Arc<Intake>,
 }
 
 /// Stands before a router's present routes: refuses what a foreign page made a browser send, and bodies that there is no
@@ -58,13 +56,13 @@ pub fn doors<S: Clone + Send + Sync + 'static>(
     hosts: Hosts,
     proven: &'static [&'static str],
 ) -> Router<S> {
-    let doors = Arc::new(Doors { hosts, proven, intake: Arc::default() });
+    let doors = Arc::new(Doors { hosts, proven });
     router.layer(middleware::from_fn_with_state(doors, stand))
 }
 
 async fn stand(State(doors): State<Arc<Doors>>, request: Request, next: Next) -> Response {
     let mut response = match doors.check(&request) {
-        Ok(()) => doors.intake.take_in(request, next).await,
+        Ok(()) => intake::take_in(request, next).await,
         Err(refused) => refused.into_response(),
     };
     for (name, value) in HEADERS {

@@ -60,7 +60,10 @@ async fn many_long_bodies_at_once_leave_room_for_short_ones_and_are_taken_again_
     let (ask, url) = (client(), &server.url);
     let send =
         async |bytes: usize| ask.post(url).body(vec![b'x'; bytes]).send().await.map(|answer| answer.status().as_u16());
-    assert_eq!(send(most).await.unwrap(), 200, "one alone may be as long as the route takes");
+    for bytes in [1 << 10, 1 << 20, 5_000_001, most] {
+        let answer = ask.post(url).body(vec![b'x'; bytes]).send().await.unwrap();
+        assert_eq!(answer.text().await.unwrap(), bytes.to_string(), "one alone may be as long as the route takes");
+    }
     // Each holds 10 MB and does not end.
     let mut held = Vec::new();
     for _ in 0..2 {
@@ -91,11 +94,6 @@ async fn a_body_is_read_whole_or_refused() {
     assert_eq!(read_body(Body::from("abc"), 3).await.unwrap(), "abc");
     assert_eq!(read_body(Body::from("abcd"), 3).await, Err(StatusCode::PAYLOAD_TOO_LARGE));
     assert!(read_body(Body::empty(), 0).await.unwrap().is_empty());
-    let server = served().await;
-    for bytes in [1 << 10, 1 << 20, 5_000_001] {
-        let answer = client().post(&server.url).body(vec![b'x'; bytes]).send().await.unwrap();
-        assert_eq!(answer.text().await.unwrap(), bytes.to_string());
-    }
 }
 
 #[tokio::test]

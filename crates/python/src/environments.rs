@@ -203,3 +203,33 @@ impl Environments {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The name of the environment for a repository with this list of requirements and this code of a package in it.
+    fn id(repository: &str, list: &str, code: &str) -> String {
+        let tree = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir(tree.path().join("package")).expect("a folder");
+        std::fs::write(tree.path().join("package/code.py"), code).expect("written");
+        std::fs::write(tree.path().join("requirements.txt"), list).expect("written");
+        let needs = Needs::find(tree.path(), Path::new("n.ipynb"), Script::default(), &|_| {});
+        let environments = Environments::new("/environments".into(), "/uv".into(), "/python".into());
+        environments.id(&needs.expect("readable").expect("something is needed"), repository)
+    }
+
+    #[test]
+    fn what_is_had_from_a_repository_is_shared_with_no_other_one() {
+        for list in ["./package", "package/", "package @ file:package", "-r more.toml\nsix", "six\n-f package"] {
+            assert_eq!(id("octocat/own", list, "1"), id("octocat/own", list, "1"), "{list}");
+            assert_ne!(id("octocat/own", list, "1"), id("octocat/own", list, "2"), "{list}");
+            assert_ne!(id("octocat/own", list, "1"), id("attacker/other", list, "1"), "{list}");
+        }
+        assert_eq!(
+            id("octocat/own", "six==1.16.0", "1"),
+            id("octocat/other", "six==1.16.0", "2"),
+            "that is the same everywhere"
+        );
+    }
+}

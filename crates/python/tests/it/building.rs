@@ -50,13 +50,9 @@ impl World {
     }
 
     async fn resolve(&self) -> Result<PythonEnvironment, EnvironmentError> {
-        self.resolve_for("octocat/titanic").await
-    }
-
-    async fn resolve_for(&self, repository: &str) -> Result<PythonEnvironment, EnvironmentError> {
         let say = |text| self.said().push(text);
         let place = (self.tree.path(), Path::new("jobs/n.ipynb"));
-        self.environments.resolve(repository, place, Script::default(), &say).await
+        self.environments.resolve("octocat/titanic", place, Script::default(), &say).await
     }
 
     /// What is left in the folder of environments, but for environments.
@@ -120,18 +116,4 @@ async fn a_projects_relative_paths_start_where_it_lies() {
         Err(error) => panic!("{error}\n{:#?}", world.said()),
     };
     assert!(imports(&found.python, "import beside; print(beside.PLACE)").contains("beside.py"));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_had_from_a_repository_is_not_shared_with_another_one() {
-    let world = World::new(&[
-        ("jobs/requirements.txt", "./package\n"),
-        ("jobs/package/pyproject.toml", &format!("{PROJECT}\n[project]\nname = 'package'\nversion = '1.0'\n")),
-        ("jobs/package/backend.py", &BACKEND.replace("NAME", "package")),
-    ]);
-    let own = world.resolve_for("octocat/titanic").await.expect("built");
-    let again = world.resolve_for("octocat/titanic").await.expect("built");
-    let other = world.resolve_for("attacker/titanic").await.expect("built");
-    assert_eq!(own.id, again.id);
-    assert_ne!(own.id, other.id, "the same words and files, and another repository's code may have run in it");
 }

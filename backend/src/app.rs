@@ -155,8 +155,8 @@ impl Backend {
         let internal = Router::new().route("/internal/model-servers", post(internal::report));
         let routes = routes.merge(service::protect(internal, self.config.internal_token.clone()));
         // Deliveries are signed, and may come through a tunnel of any name; model-servers may know us by any.
-        let proven = &[WEBHOOK, "/internal/"];
-        let guarded = service::doors(routes.fallback(dashboard::serve), self.config.hosts.clone(), proven);
+        let by_any_name = &[WEBHOOK, "/internal/"];
+        let guarded = service::doors(routes.fallback(dashboard::serve), self.config.hosts.clone(), by_any_name);
         service::layers(guarded.with_state(self.clone()))
     }
 }

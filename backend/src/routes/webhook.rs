@@ -99,7 +99,7 @@ async fn verified(
     body: &Bytes,
 ) -> Result<Option<RepoName>, ApiError> {
     let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let name = forge::claimed_repo(content_type, body);
+    let name = forge::named_repo(content_type, body);
     let config = &backend.config;
     let (shared, local) = (config.webhook_secret.expose(), config.local_secret.as_ref());
     let good = match &name {

@@ -12,7 +12,7 @@ use crate::webhook::is_form;
 
 /// The repository that a body names, which says whose secret must have signed it. Reading ends at the name: what comes
 /// after it is looked at only once the signature is known to be good. Whoever reads the body then must find the same name.
-pub fn claimed_repo(content_type: Option<&str>, raw_body: &[u8]) -> Option<RepoName> {
+pub fn named_repo(content_type: Option<&str>, raw_body: &[u8]) -> Option<RepoName> {
     if !content_type.is_some_and(is_form) {
         return in_json(raw_body);
     }
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     fn named(json: &str) -> Option<String> {
-        claimed_repo(Some("application/json"), json.as_bytes()).map(String::from)
+        named_repo(Some("application/json"), json.as_bytes()).map(String::from)
     }
 
     #[test]
@@ -103,7 +103,7 @@ mod tests {
         let form = form_urlencoded::Serializer::new(String::new())
             .append_pair("payload", r#"{"repository": {"full_name": "octocat/titanic"}}"#)
             .finish();
-        assert_eq!(claimed_repo(Some("application/x-www-form-urlencoded"), form.as_bytes()).map(String::from), name);
+        assert_eq!(named_repo(Some("application/x-www-form-urlencoded"), form.as_bytes()).map(String::from), name);
     }
 
     #[test]

@@ -60,11 +60,7 @@ pub(super) async fn take_in(request: Request, next: Next) -> Response {
     if request.body().is_end_stream() {
         return next.run(request).await;
     }
-    let room = Arc::new(Room {
-        beginning: AtomicUsize::new(0),
-        rest: AtomicUsize::new(0),
-        outcome: AtomicU8::new(COMING),
-    });
+    let room = Arc::new(Room { beginning: AtomicUsize::new(0), rest: AtomicUsize::new(0), outcome: AtomicU8::new(COMING) });
     let metered = |body| Body::new(Metered { body, room: Arc::clone(&room), begun: None, waiting: None });
     let response = next.run(request.map(metered)).await;
     match room.outcome.load(Ordering::Relaxed) {

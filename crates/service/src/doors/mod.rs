@@ -41,7 +41,7 @@ struct Doors {
     hosts: Hosts,
     /// What may be asked under any name: what comes there is signed, or shows a token. A path, or with a slash at its end all
     /// below it.
-    proven: &'static [&'static str],
+    by_any_name: &'static [&'static str],
 }
 
 /// Stands before a router's present routes: refuses what a foreign page made a browser send, and bodies that there is no
@@ -49,14 +49,14 @@ struct Doors {
 ///
 /// A page of another site can make a browser send requests here. It is kept from it twice: a foreign name that was made to
 /// point here is refused, and what changes something, or opens a socket, must come from the dashboard's own origin, or from
-/// no browser at all. What is `proven` may be asked under any name, for no page can sign it or knows the token: a path, or with
-/// a slash at its end all below it.
+/// no browser at all. What lies at `by_any_name` may be asked under any name, for no page can sign it or knows the token: a
+/// path, or with a slash at its end all below it.
 pub fn doors<S: Clone + Send + Sync + 'static>(
     router: Router<S>,
     hosts: Hosts,
-    proven: &'static [&'static str],
+    by_any_name: &'static [&'static str],
 ) -> Router<S> {
-    let doors = Arc::new(Doors { hosts, proven });
+    let doors = Arc::new(Doors { hosts, by_any_name });
     router.layer(middleware::from_fn_with_state(doors, stand))
 }
 
@@ -75,7 +75,7 @@ impl Doors {
     fn check(&self, request: &Request) -> Result<(), ApiError> {
         let headers = request.headers();
         let path = request.uri().path();
-        if !self.proven.iter().any(|proven| path == *proven || proven.ends_with('/') && path.starts_with(proven)) {
+        if !self.by_any_name.iter().any(|open| path == *open || open.ends_with('/') && path.starts_with(open)) {
             let reached = request.extensions().get::<Connection>().map(|connection| connection.reached.ip().to_canonical());
             // Every browser names the host.
             if hosts::named(request.uri(), headers).any(|host| !self.hosts.know(host, reached)) {

@@ -34,11 +34,7 @@ impl Serving {
 }
 
 /// Makes a name that is nobody's that of a pipeline's repository; answers whose it is where it is another one's.
-pub(super) async fn claim(
-    write: &mut Write,
-    model: &ModelName,
-    pipeline: PipelineId,
-) -> Result<Option<RepoName>, StoreError> {
+pub(super) async fn own(write: &mut Write, model: &ModelName, pipeline: PipelineId) -> Result<Option<RepoName>, StoreError> {
     let first = sqlx::query(
         "INSERT INTO model_owners (model_name, repo, since) SELECT CAST($1 AS TEXT), repo, CAST($3 AS BIGINT) FROM pipelines
          WHERE id = $2

@@ -107,7 +107,7 @@ impl Serving {
     /// after a crash, changes nothing.
     pub async fn record_version(&self, lease: &Lease, version: NewVersion) -> Result<Recorded, StoreError> {
         let mut write = fenced(&self.database, lease).await?;
-        if let Some(owner) = owners::claim(&mut write, &version.model, lease.pipeline_id).await? {
+        if let Some(owner) = owners::own(&mut write, &version.model, lease.pipeline_id).await? {
             return Ok(Recorded::OwnedBy(owner));
         }
         let record = sqlx::query(

@@ -6,7 +6,6 @@ use assembly::Adapters;
 use axum::{
     Extension, Router,
     extract::DefaultBodyLimit,
-    middleware,
     routing::{get, post},
 };
 use bus::{LogHub, Queue};
@@ -24,10 +23,12 @@ use utoipa_axum::{
 };
 
 use crate::{
-    Config, changes, dashboard, dispatch, guard, hooks::KnownHooks, links::MlflowPages, openapi, repos::KnownRepos, routes,
-    servers::Servers,
+    Config, changes, dashboard, dispatch, failures::Failures, hooks::KnownHooks, links::MlflowPages, openapi,
+    repos::KnownRepos, routes, servers::Servers,
 };
 
+/// Where deliveries arrive.
+pub(crate) const WEBHOOK: &str = "/webhook/github";
 /// The largest webhook delivery that GitHub sends, in bytes.
 pub const WEBHOOK_BODY_MAX: usize = 25 << 20;
 /// The largest body of a prediction that is passed on, in bytes; the model-server's own limit.
@@ -68,6 +69,7 @@ pub(crate) struct Repositories {
     hosts: Hosts,
     pub(crate) known: KnownRepos,
     pub(crate) hooks: KnownHooks,
+    pub(crate) failures: Failures,
 }
 
 /// The models: where they serve, and how that changes.
@@ -102,7 +104,11 @@ impl Backend {
     /// When no HTTP client can be built.
     pub fn new(config: Config, adapters: Adapters, shutdown: CancellationToken) -> Result<Self, reqwest::Error> {
         let Adapters { store, queue, hub, hosts, mlflow, artifacts } = adapters;
-        let http = reqwest::Client::builder().no_proxy().connect_timeout(Duration::from_secs(3)).build()?;
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .connect_timeout(Duration::from_secs(3))
+            .pool_idle_timeout(service::IDLE_LIMIT)
+            .build()?;
         let fleet = Fleet::new(config.internal_token.expose())?;
         let models = Models {
             servers: Servers::new(config.model_server_url.clone()),
@@ -115,7 +121,12 @@ impl Backend {
         Ok(Self(Arc::new(Parts {
             process: Process { started_at: Timestamp::now(), shutdown },
             bus: Bus { queue, hub, wake: Notify::new() },
-            repos: Repositories { hosts, known: KnownRepos::default(), hooks: KnownHooks::default() },
+            repos: Repositories {
+                hosts,
+                known: KnownRepos::default(),
+                hooks: KnownHooks::default(),
+                failures: Failures::default(),
+            },
             mlflow_pages: MlflowPages::new(&config.mlflow_url),
             config,
             store,
@@ -135,7 +146,7 @@ impl Backend {
         let (documented, document) = documented().split_for_parts();
         let routes = documented
             .route("/openapi.json", openapi::route(document))
-            .route("/webhook/github", post(webhook::github).layer(DefaultBodyLimit::max(WEBHOOK_BODY_MAX)))
+            .route(WEBHOOK, post(webhook::github))
             .route("/ws/pipelines/{id}/logs", get(logs::follow))
             .route("/models/{name}/predict", post(models::predict).layer(DefaultBodyLimit::max(PREDICT_BODY_MAX)))
             .route("/health", get(service::health::alive))
@@ -143,7 +154,9 @@ impl Backend {
             .merge(service::telemetry::metrics::routes());
         let internal = Router::new().route("/internal/model-servers", post(internal::report));
         let routes = routes.merge(service::protect(internal, self.config.internal_token.clone()));
-        let guarded = routes.fallback(dashboard::serve).layer(middleware::from_fn_with_state(self.clone(), guard::stand));
+        // Deliveries are signed, and may come through a tunnel of any name; model-servers may know us by any.
+        let by_any_name = &[WEBHOOK, "/internal/"];
+        let guarded = service::doors(routes.fallback(dashboard::serve), self.config.hosts.clone(), by_any_name);
         service::layers(guarded.with_state(self.clone()))
     }
 }
@@ -165,7 +178,7 @@ pub(crate) fn documented() -> OpenApiRouter<Backend> {
         .routes(routes!(notebook::cell))
         .routes(routes!(notebook::parameters))
         .routes(routes!(models::list))
-        .routes(routes!(models::one))
+        .routes(routes!(models::one, models::change))
         .routes(routes!(versions::list))
         .routes(routes!(versions::one))
         .routes(routes!(versions::history))
@@ -177,6 +190,7 @@ pub(crate) fn documented() -> OpenApiRouter<Backend> {
         .routes(routes!(repo_check::check))
         .routes(routes!(repos::one, repos::change, repos::remove))
         .routes(routes!(repos::install_webhook))
+        .routes(routes!(repos::renew_secret, repos::remove_old_secret))
         .routes(routes!(overview::overview).layer(Extension(overview::Recent::default())))
         .routes(routes!(statistics::by_day))
         .routes(routes!(settings::effective))

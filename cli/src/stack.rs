@@ -84,6 +84,7 @@ impl Stack {
         let known = Known {
             addresses: sockets.addresses(&drafted)?,
             webhook_secret: home.webhook_secret(settings.secret("GITHUB_WEBHOOK_SECRET").as_ref())?,
+            local_secret: home.local_secret(settings.secret("LOCAL_WEBHOOK_SECRET").as_ref())?,
             internal_token: match settings.secret("INTERNAL_TOKEN") {
                 Some(token) => token,
                 None => home.kept_secret("internal.secret")?,
@@ -214,6 +215,8 @@ impl Ground {
         let token = shutdown.token();
         let mut mlflow = start_mlflow(&home, &known.python, sockets.mlflow_port).await?;
         let adapters = Adapters::open(&processes.backend.connections, &shutdown).await?;
+        // What was made just now.
+        home.tighten();
         if processes.own_database {
             // This home's lock is ours, so whoever held these leases and locks is dead, and so are the model-servers of before.
             let store = &adapters.store;
@@ -237,6 +240,7 @@ impl Ground {
                 ready = tracking.server.wait_ready(MLFLOW_READY) => ready?,
                 () = shutdown.requested() => bail!("stopped while MLflow was starting"),
             }
+            home.tighten();
         }
         let stop = shutdown.clone();
         parts.spawn(async move { worker.serve(sockets.worker, &stop).await });
@@ -258,7 +262,7 @@ async fn start_mlflow(home: &Home, python: &Path, port: Option<u16>) -> anyhow::
 
 /// Pushes that came while mlsys was down.
 async fn send_kept_pushes(home: &Home, known: &Known) {
-    match Outbox::of(home).send(&known.addresses.api, &known.webhook_secret).await {
+    match Outbox::of(home).send(&known.addresses.api, &known.local_secret).await {
         Ok(0) => {}
         Ok(count) => tracing::info!(count, "pushes that came while mlsys was down are accepted"),
         Err(error) => tracing::error!(error = format!("{error:#}"), "kept pushes could not be sent"),

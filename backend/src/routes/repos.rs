@@ -1,5 +1,7 @@
 //! `/api/repos`: which repositories run their notebooks.
 
+use std::time::Duration;
+
 use axum::{
     Json,
     extract::{Path, Query, State},
@@ -24,6 +26,9 @@ use crate::{
     },
 };
 
+/// How long a webhook's secret stays valid beside the one that replaces it.
+const OLD_SECRET: Duration = Duration::from_hours(24);
+
 /// A registered repository, and what its webhook needs.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Repo)]
@@ -46,13 +51,28 @@ pub(crate) struct RepoView {
     #[schema(required)]
     last_delivery_at: Option<Timestamp>,
     webhook: Webhook,
+    /// What its webhook must be given, where that is for a person to do. Shown this once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    webhook_secret: Option<String>,
 }
 
 impl RepoView {
     fn new(backend: &Backend, repo: Repo, last_delivery_at: Option<Timestamp>, base: &str) -> Self {
         let Repo { id, full_name, branch, notebook_glob, cpu, memory, created_at } = repo;
         let webhook = backend.repos.hooks.known(&full_name, last_delivery_at, base);
-        Self { id, full_name, branch, notebook_glob, cpu, memory, created_at, last_delivery_at, webhook }
+        Self {
+            id,
+            full_name,
+            branch,
+            notebook_glob,
+            cpu,
+            memory,
+            created_at,
+            last_delivery_at,
+            webhook,
+            webhook_secret: None,
+        }
     }
 }
 
@@ -189,8 +209,8 @@ pub(crate) async fn add(
 ) -> Result<(StatusCode, Json<RepoView>), ApiError> {
     trigger(&new.branch, &new.notebook_glob)?;
     let repo = backend.store.intake.add_repo(&new.full_name, &new.branch, &new.notebook_glob).await.map_err(from_store)?;
-    hooks::install(&backend, &repo.full_name, &hooks::base(&backend, &headers)).await;
-    Ok((StatusCode::CREATED, Json(view(&backend, repo, &headers).await?)))
+    let shown = new_secret(&backend, &repo, &headers, Duration::ZERO).await?;
+    Ok((StatusCode::CREATED, Json(RepoView { webhook_secret: shown, ..view(&backend, repo, &headers).await? })))
 }
 
 /// Adds a repository's webhook on GitHub, or sets it right; the answer says how it stands.
@@ -204,8 +224,49 @@ pub(crate) async fn install_webhook(
     headers: HeaderMap,
 ) -> Result<Json<RepoView>, ApiError> {
     let repo = registered(&backend, id).await?;
-    hooks::install(&backend, &repo.full_name, &hooks::base(&backend, &headers)).await;
+    hooks::install(&backend, &repo.full_name, &hooks::base(&backend, &headers)).await.map_err(from_store)?;
     Ok(Json(view(&backend, repo, &headers).await?))
+}
+
+/// Gives a repository a new secret, what its deliveries are signed with. The webhook is told where the token may; else the
+/// answer has it, this once. The one before stays valid for a day, or until it is removed.
+#[utoipa::path(
+    post, path = "/api/repos/{id}/webhook-secret", operation_id = "renewWebhookSecret", tag = "repos",
+    responses((status = OK, body = RepoView)),
+)]
+pub(crate) async fn renew_secret(
+    State(backend): State<Backend>,
+    Path(id): Path<i64>,
+    headers: HeaderMap,
+) -> Result<Json<RepoView>, ApiError> {
+    let repo = registered(&backend, id).await?;
+    if repo.full_name.is_local() {
+        return Err(bad_request("local_repo", "repositories of the local remote have no secrets of their own"));
+    }
+    let shown = new_secret(&backend, &repo, &headers, OLD_SECRET).await?;
+    Ok(Json(RepoView { webhook_secret: shown, ..view(&backend, repo, &headers).await? }))
+}
+
+/// Makes the secret before the present one invalid at once.
+#[utoipa::path(
+    delete, path = "/api/repos/{id}/webhook-secret", operation_id = "removeOldWebhookSecret", tag = "repos",
+    responses((status = NO_CONTENT)),
+)]
+pub(crate) async fn remove_old_secret(State(backend): State<Backend>, Path(id): Path<i64>) -> Result<StatusCode, ApiError> {
+    let repo = registered(&backend, id).await?;
+    backend.store.intake.remove_old_webhook_secret(&repo.full_name).await.map_err(from_store)?;
+    backend.repos.known.forget();
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The new secret, where a person has to enter it. The local remote signs with one of its own.
+async fn new_secret(backend: &Backend, repo: &Repo, headers: &HeaderMap, old: Duration) -> Result<Option<String>, ApiError> {
+    if repo.full_name.is_local() {
+        return Ok(None);
+    }
+    let base = hooks::base(backend, headers);
+    let secret = hooks::renew(backend, &repo.full_name, &base, old).await.map_err(from_store)?;
+    Ok(secret.map(|secret| secret.expose().to_owned()))
 }
 
 /// Changes a repository's settings.

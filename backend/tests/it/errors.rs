@@ -190,6 +190,7 @@ async fn a_database_that_went_away_is_said_to_be_away_and_nothing_else() {
 fn body_for(route: &Route) -> Value {
     match &*route.path {
         path if path.ends_with("/promote") => json!({ "version": 1, "from": "dev", "to": "staging" }),
+        "/api/models/{name}" => json!({ "owner": "octocat/titanic" }),
         path if path.ends_with("/rollback") => json!({ "environment": "dev" }),
         "/api/repos" | "/api/repos/check" => json!({ "full_name": "local/new" }),
         _ => json!({}),

@@ -14,6 +14,7 @@ mod notebooks;
 mod openapi;
 mod pipelines;
 mod repos;
+mod secrets;
 mod settings;
 mod webhook;
 mod world;

@@ -12,7 +12,7 @@ use backend::{Backend, Config, Mode};
 use contract::{Environment, ModelName, PipelineId};
 use forge::{GitHub, Hosts, LocalGit};
 use serde_json::{Value, json};
-use service::{Secret, Settings};
+use service::{Check, Secret, Settings};
 use store::{Lease, Locked, NewDeployment, NewPipeline, Store};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +20,8 @@ use tower::ServiceExt;
 
 /// What deliveries are signed with.
 pub const SECRET: &str = "what deliveries are signed with";
+/// What those of the local remote are signed with.
+pub const LOCAL_SECRET: &str = "what the local remote signs with";
 /// What model-servers show.
 pub const INTERNAL: &str = "Bearer what model-servers show";
 /// Where the dashboard is reached, were it behind a proxy.
@@ -81,10 +83,24 @@ impl World {
 
     /// Asks with a body and headers. An answer that is an error is a problem with all that one needs.
     pub async fn ask(&self, method: Method, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
+        self.ask_from(None, (method, path), headers, body).await
+    }
+
+    /// The same, by a connection.
+    pub async fn ask_from(
+        &self,
+        peer: Option<service::Connection>,
+        (method, path): (Method, &str),
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> Answer {
         let mut request = Request::builder().method(method.clone()).uri(path).body(body.into()).unwrap();
         for (name, value) in headers {
             let (name, value) = (name.parse::<HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap());
             request.headers_mut().insert(name, value);
+        }
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(peer);
         }
         let (parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
         let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
@@ -193,11 +209,12 @@ fn config() -> Config {
     let settings: Settings = known.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect();
     Config {
         webhook_secret: Secret::new(SECRET),
+        local_secret: Some(Secret::new(LOCAL_SECRET)),
         internal_token: Secret::new(INTERNAL.trim_start_matches("Bearer ")),
         model_server_url: None,
         mlflow_url: NOWHERE.to_owned(),
         public_url: Some(PUBLIC.parse().unwrap()),
-        local_only: true,
+        hosts: service::Hosts::read(&settings, &[], false, &mut Check::default()),
         settings: settings.effective(assembly::CONNECTION_SETTINGS.iter().chain(backend::SETTINGS)),
         mode: Mode::Distributed,
     }

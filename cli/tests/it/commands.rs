@@ -93,7 +93,7 @@ async fn settings_are_shown_as_they_are_in_force_and_secrets_nowhere() {
     assert_eq!(shown("MLSYS_PORT"), ["0", "environment"], "as the command line says");
     assert_eq!(shown("RUN_TIMEOUT_SECONDS"), ["3600", "default"]);
     assert_eq!(shown("GITHUB_TOKEN"), ["••••", "environment"]);
-    for secret in ["a-token", &mlsys.webhook_secret()] {
+    for secret in ["a-token", &mlsys.webhook_secret(), &mlsys.local_secret()] {
         assert!(!answer.to_string().contains(secret) && !mlsys.log().contains(secret));
     }
 }

@@ -27,7 +27,7 @@ mod store;
 mod tasks;
 
 pub use error::{Outage, StoreError};
-pub use intake::{Accepted, Intake, NewDelivery, NewPipeline, PipelineRef, Repo, RepoChange};
+pub use intake::{Accepted, Intake, NewDelivery, NewPipeline, PipelineRef, Repo, RepoChange, WebhookSecret};
 pub use pipelines::{
     Attention, DayStatistics, Description, Details, Filter, Lease, LeaseState, NeedsPerson, PipelineCounts, Pipelines,
     Reason, StatusCounts,
@@ -35,7 +35,7 @@ pub use pipelines::{
 pub use retention::{Cursor, Ended, OldVersion, Retention, VersionCursor};
 pub use serving::{
     Addresses, Cause, Change, DeployedVersion, Deployment, DeploymentEvent, DeploymentLock, Locked, ModelCounts,
-    ModelFilter, ModelOrder, ModelSummary, NewDeployment, NewVersion, Pushed, Readdressed, Serving, VersionRecord,
+    ModelFilter, ModelOrder, ModelSummary, NewDeployment, NewVersion, Pushed, Readdressed, Recorded, Serving, VersionRecord,
 };
 pub use store::Store;
 pub use tasks::{NewTask, TaskJob, TaskLease, TaskLeaseState, TaskRecord, Tasks};

@@ -130,6 +130,11 @@ impl Mlsys {
         std::fs::read_to_string(self.home().join("webhook.secret")).expect("a secret").trim().to_owned()
     }
 
+    /// What deliveries of the local remote are signed with.
+    pub fn local_secret(&self) -> String {
+        std::fs::read_to_string(self.home().join("local.secret")).expect("a secret").trim().to_owned()
+    }
+
     /// Kills it with SIGKILL and waits until it is gone.
     pub fn kill(&mut self) {
         let mut child = self.child.take().expect("it is running");

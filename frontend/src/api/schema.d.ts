@@ -35,7 +35,8 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /** Hands a model's name over to another repository, which alone can register its next versions. */
+        patch: operations["changeModel"];
         trace?: never;
     };
     "/api/models/{name}/history": {
@@ -397,6 +398,27 @@ export interface paths {
         /** Adds a repository's webhook on GitHub, or sets it right; the answer says how it stands. */
         post: operations["installWebhook"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/repos/{id}/webhook-secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Gives a repository a new secret, what its deliveries are signed with. The webhook is told where the token may; else the
+         *     answer has it, this once. The one before stays valid for a day, or until it is removed.
+         */
+        post: operations["renewWebhookSecret"];
+        /** Makes the secret before the present one invalid at once. */
+        delete: operations["removeOldWebhookSecret"];
         options?: never;
         head?: never;
         patch?: never;
@@ -798,6 +820,11 @@ export interface components {
              */
             size: number;
         };
+        /** @description What is to change of a model. */
+        ModelChange: {
+            /** @description The registered repository that its name is to belong to. */
+            owner: components["schemas"]["RepoName"];
+        };
         /** @description How many models and versions there are. */
         ModelCounts: {
             /**
@@ -869,6 +896,7 @@ export interface components {
         ModelSummary: {
             /** @description Its name. */
             name: components["schemas"]["ModelName"];
+            owner: components["schemas"]["RepoName"] | null;
             /**
              * Format: int64
              * @description Its newest registry version.
@@ -1228,6 +1256,8 @@ export interface components {
              */
             last_delivery_at: string | null;
             webhook: components["schemas"]["Webhook"];
+            /** @description What its webhook must be given, where that is for a person to do. Shown this once. */
+            webhook_secret?: string;
         };
         /**
          * @description Whether a repository can be read.
@@ -1547,6 +1577,41 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelDetail"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeModel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ModelChange"];
+            };
+        };
         responses: {
             /** @description Done */
             200: {
@@ -2419,6 +2484,66 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Repo"];
                 };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    renewWebhookSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Repo"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeOldWebhookSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description What went wrong */
             default: {

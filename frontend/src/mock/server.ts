@@ -214,6 +214,7 @@ export class MockServer {
         return json(null, 204)
       }),
     ],
+    ['POST /api/repos/*/webhook-secret', this.onRepo((repo) => json({ ...repo, webhook_secret: 'a new secret of the mock, shown once' }))],
     ['POST /api/repos/*/webhook', this.onRepo((repo) => json(Object.assign(repo, { webhook: webhook('installed') })))],
     ['GET /api/statistics', ({ query }) => json(makeStatistics(this.pipelines, Number(query.get('days') ?? 14), Date.now()))],
     ['GET /api/settings', () => json(makeSettings(this.started))],

@@ -32,6 +32,7 @@ mod logs;
 mod model_servers;
 mod outages;
 mod overview;
+mod owners;
 mod pipelines;
 mod repos;
 mod retention;

@@ -29,8 +29,8 @@ mod store;
 mod tasks;
 
 pub use access::{
-    Access, AuditEntry, AuditFilter, Caller, Key, NewAuditEntry, NewKey, NewPerson, NewSession, Person, PersonChange, Purpose,
-    Session, Subject,
+    Access, AuditEntry, AuditFilter, Caller, Key, NewAuditEntry, NewKey, NewPerson, NewSession, Person, PersonChange,
+    Purpose, Session, Subject,
 };
 pub use error::{Outage, StoreError};
 pub use intake::{Accepted, Intake, NewDelivery, NewPipeline, PipelineRef, Repo, RepoChange};

@@ -123,6 +123,7 @@ impl Access {
     pub async fn change_person(&self, id: PersonId, change: PersonChange<'_>) -> Result<Person, StoreError> {
         let mut write = self.database.write().await?;
         hold(&mut write).await?;
+        let had_admin = has_admin(&mut write).await?;
         let update = sqlx::query(
             "UPDATE people SET name = COALESCE($2, name), disabled = COALESCE($3, disabled) WHERE id = $1 RETURNING id",
         )
@@ -137,7 +138,9 @@ impl Access {
             write.run(sqlx::query("DELETE FROM sessions WHERE person_id = $1").bind(id.to_string())).await?;
             write.run(sqlx::query("DELETE FROM one_time_tokens WHERE person_id = $1").bind(id.to_string())).await?;
         }
-        an_admin_is_left(&mut write).await?;
+        if had_admin && !has_admin(&mut write).await? {
+            return Err(StoreError::Conflict);
+        }
         write.commit().await?;
         self.person(id).await
     }
@@ -147,6 +150,7 @@ impl Access {
     pub async fn remove_person(&self, id: PersonId) -> Result<(), StoreError> {
         let mut write = self.database.write().await?;
         hold(&mut write).await?;
+        let had_admin = has_admin(&mut write).await?;
         for sql in [
             "DELETE FROM grants WHERE holder IN (SELECT id FROM api_keys WHERE made_by = $1)",
             "DELETE FROM grants WHERE holder = $1",
@@ -160,7 +164,9 @@ impl Access {
         if removed == 0 {
             return Err(StoreError::NotFound);
         }
-        an_admin_is_left(&mut write).await?;
+        if had_admin && !has_admin(&mut write).await? {
+            return Err(StoreError::Conflict);
+        }
         write.commit().await
     }
 }
@@ -171,13 +177,13 @@ async fn hold(write: &mut Write) -> Result<(), StoreError> {
     write.all(sqlx::query(AssertSqlSafe(sql))).await.map(drop)
 }
 
-async fn an_admin_is_left(write: &mut Write) -> Result<(), StoreError> {
+/// Whether anybody decides about people, for ever and about all.
+async fn has_admin(write: &mut Write) -> Result<bool, StoreError> {
     let query = sqlx::query(
         "SELECT p.id FROM people p JOIN grants g ON g.holder = p.id
          WHERE p.disabled = 0 AND g.role = $1 AND g.repo IS NULL AND g.model_name IS NULL AND g.expires_at IS NULL LIMIT 1",
     );
-    let left = write.optional(query.bind(Role::Admin.as_str())).await?;
-    left.map(drop).ok_or(StoreError::Conflict)
+    Ok(write.optional(query.bind(Role::Admin.as_str())).await?.is_some())
 }
 
 /// People that a condition is true of, each row with a grant of theirs.

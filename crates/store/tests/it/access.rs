@@ -2,9 +2,7 @@ use std::time::Duration;
 
 use contract::{Grant, PersonId, Role};
 use jiff::{SignedDuration, Timestamp};
-use store::{
-    AuditFilter, NewAuditEntry, NewKey, NewPerson, NewSession, Person, PersonChange, Purpose, Store, StoreError,
-};
+use store::{AuditFilter, NewAuditEntry, NewKey, NewPerson, NewSession, Person, PersonChange, Purpose, Store, StoreError};
 
 use crate::{TTL, World};
 

@@ -1,6 +1,7 @@
 //! REST, the webhook, the WebSocket that follows a log, and the dashboard.
 //!
 //! - [`Backend`]: what the process has; [`Backend::router`] are its routes.
+//! - `auth`: who calls, and whether they may; what each route asks for is said in `app`.
 //! - `hooks`: how the pushes of each repository come in.
 //! - `routes`: one file a resource.
 //! - `dashboard`: the pages and their files; `guard`: who may ask from a browser.
@@ -16,6 +17,7 @@
 
 mod abridge;
 mod app;
+mod auth;
 mod changes;
 mod config;
 mod dashboard;

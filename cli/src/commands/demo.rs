@@ -64,7 +64,7 @@ pub(crate) async fn run(args: Args, settings: Settings) -> anyhow::Result<ExitCo
 async fn tell(stack: &Stack, settings: &Settings) -> anyhow::Result<()> {
     let started = Instant::now();
     let home = Home::open(&settings.home)?;
-    let client = Client::at(&stack.addresses.api);
+    let client = Client::at(&stack.addresses.api, home.token());
     println!("→ git push mlsys main");
     let commit = push_example(&home).await?;
     let pipeline = accepted(&client, &commit).await?;

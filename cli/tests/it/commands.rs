@@ -101,7 +101,7 @@ async fn settings_are_shown_as_they_are_in_force_and_secrets_nowhere() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_apis_description_can_be_had_without_a_server() {
     let mlsys = mlsys();
-    let served = mlsys.http().get(mlsys.api("/openapi.json")).send().await.expect("an answer");
+    let served = mlsys.answer("/openapi.json").await;
     let (well, printed, _) = said(&mut mlsys.cli(&["openapi"]));
     assert!(well && served.text().await.expect("text") == printed);
 }

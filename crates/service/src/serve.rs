@@ -1,6 +1,6 @@
 //! Serving a router until the process is to stop.
 
-use std::{io, time::Duration};
+use std::{io, net::SocketAddr, time::Duration};
 
 use axum::{Router, serve::ListenerExt};
 use tokio::net::TcpListener;
@@ -23,7 +23,9 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Shutdown) ->
         }
     });
     let asked = shutdown.clone();
-    let serving = axum::serve(listener, router).with_graceful_shutdown(async move { asked.requested().await });
+    // Handlers may ask where a request comes from.
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let serving = axum::serve(listener, service).with_graceful_shutdown(async move { asked.requested().await });
     let drained = async {
         shutdown.requested().await;
         tokio::time::sleep(DRAIN_LIMIT).await;

@@ -14,9 +14,10 @@ export function Component() {
   const [query] = useSearchParams()
   const navigate = useNavigate()
   const signIn = useSignIn()
-  // It works once: a second try, or a reload, must not send it again.
-  const [address] = useState(() => given(hash))
-  const sent = useRef(false)
+  // It works once: a second try, or a reload, must not send it again. Another one may be pasted over this page.
+  const [address, setAddress] = useState(() => given(hash))
+  const sent = useRef<string | null>(null)
+  useEffect(() => setAddress((before) => given(hash) ?? before), [hash])
   const next = onward(query.get('next'))
 
   const { mutate } = signIn
@@ -27,8 +28,8 @@ export function Component() {
   const entered = useRef(enter)
   entered.current = enter
   useEffect(() => {
-    if (address?.kind !== 'token' || sent.current) return
-    sent.current = true
+    if (address?.kind !== 'token' || sent.current === address.token) return
+    sent.current = address.token
     history.replaceState(history.state, '', location.pathname + location.search)
     entered.current({ token: address.token })
   }, [address])

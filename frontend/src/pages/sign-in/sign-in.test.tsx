@@ -37,6 +37,13 @@ it('signs in by an address, once, and goes on', async () => {
   expect(router.state.location.hash).toBe('')
 })
 
+it('takes an address that is pasted over the page', async () => {
+  const router = renderAt('/sign-in')
+  await screen.findByLabelText('Login')
+  await router.navigate('/sign-in#token=abc123')
+  await waitFor(() => expect(router.state.location.pathname).toBe('/'))
+})
+
 it('says what is wrong with a password, and takes the right one', async () => {
   const router = renderAt('/sign-in')
   fireEvent.change(await screen.findByLabelText('Login'), { target: { value: 'owner' } })

@@ -38,6 +38,14 @@ impl Limiter {
         }
     }
 
+    /// An attempt that was counted as failed before it was looked at, as many come at once, has not failed.
+    pub(crate) fn forgive(&self, who: &str) {
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, count)) = failed.get_mut(who) {
+            *count = count.saturating_sub(1);
+        }
+    }
+
     /// Somebody has failed.
     pub(crate) fn failed(&self, who: &str) {
         let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
@@ -76,6 +84,8 @@ mod tests {
             limiter.failed("one");
         }
         assert!(limiter.check("one").is_err() && limiter.check("other").is_ok());
+        limiter.forgive("one");
+        assert!(limiter.check("one").is_ok());
         let passed = Limiter::new(1, Duration::ZERO);
         passed.failed("one");
         assert!(passed.check("one").is_ok(), "the time is over");

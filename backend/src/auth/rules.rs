@@ -86,6 +86,9 @@ impl Rule {
 
     /// A method of a path, behind this rule.
     pub(crate) fn before(self, method: MethodRouter<Backend>) -> MethodRouter<Backend> {
+        if matches!(self.whom, Whom::Anybody) {
+            return method;
+        }
         method.route_layer(middleware::from_fn(move |request, next| enforce(self.clone(), request, next)))
     }
 

@@ -97,26 +97,26 @@ pub(crate) async fn sign_in(
         (None, Some(login), Some(password)) => Who::Password(login, password),
         _ => return Err(bad_request("bad_sign_in", "send a token, or a login and a password")),
     };
-    let by_login = who.login().map(|login| format!("login {login}"));
-    by_login.as_deref().map_or(Ok(()), |login| limits.check(login))?;
+    let mut limited = vec![by_address];
+    limited.extend(who.login().map(|login| format!("login {login}")));
+    limited.iter().try_for_each(|one| limits.check(one))?;
+    limited.iter().for_each(|one| limits.failed(one));
     let cookie = new_secret().map_err(internal)?;
     let agent = client(&parts.headers);
     let session = NewSession { digest: &cookie.digest, address: &from, agent: &agent, lasts: LASTS };
     let login = who.login().unwrap_or("by token").to_owned();
     let opened = open(&backend, who, session).await;
-    let result = match &opened {
-        Ok(_) => "done".to_owned(),
-        Err(error) => error.code().to_owned(),
-    };
-    if opened.as_ref().is_err_and(|error| error.status() == StatusCode::UNAUTHORIZED) {
-        limits.failed(&by_address);
-        if let Some(login) = &by_login {
-            limits.failed(login);
-        }
+    if opened.as_ref().map_or_else(ApiError::status, |()| StatusCode::CREATED) != StatusCode::UNAUTHORIZED {
+        limited.iter().for_each(|one| limits.forgive(one));
     }
-    note(&backend, &login, from, result).await;
-    opened?;
-    answer(&backend, &cookie.secret, &cookie.digest).await
+    let result = opened.as_ref().map_or_else(ApiError::code, |()| "done").to_owned();
+    let found = match opened {
+        Ok(()) => backend.store.access.session(&cookie.digest).await.map_err(from_store),
+        Err(error) => Err(error),
+    };
+    let name = found.as_ref().ok().and_then(Option::as_ref).map_or(login, |found| found.name.clone());
+    note(&backend, &name, from, result).await;
+    answer(&backend, &cookie.secret, found?.ok_or_else(wrong)?)
 }
 
 /// Who wants to sign in.
@@ -212,8 +212,7 @@ async fn note(backend: &Backend, login: &str, address: String, result: String) {
 }
 
 /// Who it is now, with the cookie.
-async fn answer(backend: &Backend, secret: &str, digest: &str) -> Result<Response, ApiError> {
-    let found = backend.store.access.session(digest).await.map_err(from_store)?.ok_or_else(wrong)?;
+fn answer(backend: &Backend, secret: &str, found: store::Caller) -> Result<Response, ApiError> {
     let caller = Caller {
         kind: Kind::Person,
         name: found.name,

@@ -167,6 +167,20 @@ async fn a_key_is_shown_once_and_revoked_at_once() {
 }
 
 #[tokio::test]
+async fn a_key_that_another_backend_revoked_lets_nobody_in_after_two_seconds() {
+    let world = World::new().await;
+    let (id, made) = key(&world, json!({ "role": "viewer" })).await;
+    assert_eq!(with_key(&world, "/api/me", &made).await.status, 200);
+    // Behind this backend's back.
+    world.store.access.revoke_key(id.parse().unwrap(), None).await.unwrap();
+    let revoked = std::time::Instant::now();
+    while with_key(&world, "/api/me", &made).await.status != 401 {
+        assert!(revoked.elapsed() < std::time::Duration::from_secs(2));
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
 async fn a_key_for_one_model_and_environment_predicts_there_and_nowhere_else() {
     let world = World::new().await;
     let (_, dev) = key(&world, json!({ "role": "predictor", "model": "titanic", "environment": "prod" })).await;

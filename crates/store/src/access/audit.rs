@@ -108,24 +108,26 @@ impl Access {
     /// Entries, newest first; and whether there are more.
     pub async fn audit(&self, filter: &AuditFilter) -> Result<(Vec<AuditEntry>, bool), StoreError> {
         let mut sql = "SELECT id, at, actor_kind, actor, address, action, object, before_value, after_value, result
-             FROM audit WHERE id < $1 AND at >= $2 AND at < $3"
+             FROM audit WHERE id < $1"
             .to_owned();
-        let words = [("actor", &filter.actor), ("action", &filter.action), ("object", &filter.object)];
-        let mut given = Vec::new();
-        for (column, word) in words {
-            if let Some(word) = word {
-                given.push(text(word));
-                sql += &format!(" AND {column} = ${}", given.len() + 4);
-            }
-        }
-        sql += " ORDER BY id DESC LIMIT $4";
+        let mut place = 2;
+        let mut and = |condition: &str| {
+            place += 1;
+            sql += &format!(" AND {condition} ${place}");
+        };
+        let words = [("actor =", &filter.actor), ("action =", &filter.action), ("object =", &filter.object)];
+        let moments = [("at >=", filter.since), ("at <", filter.until)];
+        words.iter().filter(|(_, word)| word.is_some()).for_each(|(condition, _)| and(condition));
+        moments.iter().filter(|(_, moment)| moment.is_some()).for_each(|(condition, _)| and(condition));
+        sql += " ORDER BY id DESC LIMIT $2";
         let mut query = sqlx::query(AssertSqlSafe(sql))
             .bind(filter.before.map_or_else(last, |id| id.to_string()))
-            .bind(filter.since.map_or(i64::MIN, Timestamp::as_millisecond))
-            .bind(filter.until.map_or(i64::MAX, Timestamp::as_millisecond))
             .bind(i64::try_from(filter.limit).unwrap_or(i64::MAX).saturating_add(1));
-        for word in given {
-            query = query.bind(word);
+        for word in words.into_iter().filter_map(|(_, word)| word.as_deref()) {
+            query = query.bind(text(word));
+        }
+        for moment in moments.into_iter().filter_map(|(_, moment)| moment) {
+            query = query.bind(moment.as_millisecond());
         }
         let mut found = self.database.all(query).await?.iter().map(entry).collect::<Result<Vec<_>, _>>()?;
         let more = found.len() > filter.limit;

@@ -85,10 +85,11 @@ async fn admit(backend: &Backend, rule: &Rule, parts: &mut Parts) -> Result<Opti
         (_, None) if open => {}
         (_, None) => return Err(unknown().into()),
         (Whom::Known, Some(_)) | (Whom::Anybody, _) => {}
-        (Whom::Numbers, Some(caller)) if !open => {
-            caller.require(&Action::See, &Object::everything()).map_err(refused)?;
+        (Whom::Numbers, Some(caller)) => {
+            if !open {
+                caller.require(&Action::See, &Object::everything()).map_err(refused)?;
+            }
         }
-        (Whom::Numbers, Some(_)) => {}
         (Whom::May(action, of), Some(known)) => {
             if !allowed(backend, known, (action, *of), parts).await? {
                 // What it belongs to is nothing that they may know.

@@ -218,7 +218,7 @@ async fn every_route_lets_in_whom_the_rules_let_in_and_tells_the_others_nothing(
                     assert_eq!(status, expected, "{}: {route}", who.name);
                     leaks_nothing(&answer.body, &format!("{}: {route}", who.name));
                 }
-                None if action == &"anybody" => assert_ne!(status, 403, "{}: {route}", who.name),
+                None if *action == "anybody" => assert_ne!(status, 403, "{}: {route}", who.name),
                 None => assert!(
                     status != 401 && (status != 403 || *of == ""),
                     "{}: {route}: {status} {}",

@@ -92,7 +92,7 @@ pub async fn run(options: Options) -> Result<Value> {
     }))
 }
 
-/// The header that shows the key of MLSYS_API_KEY, if there is one.
+/// The header that shows the key of `MLSYS_API_KEY`, if there is one.
 pub(crate) fn key() -> String {
     std::env::var("MLSYS_API_KEY").map_or(String::new(), |key| format!("Authorization: Bearer {key}\r\n"))
 }

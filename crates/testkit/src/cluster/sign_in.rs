@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::Cluster;
+use super::{Cluster, Member};
 
 /// Nobody types it.
 const PASSWORD: &str = "a password of the tests";
@@ -11,7 +11,7 @@ impl Cluster {
     /// A key for everything. Each backend printed an invitation; the last one is good.
     pub(super) fn sign_in(&self) -> String {
         let logs: Vec<String> = self.backends.iter().map(|backend| backend.log()).collect();
-        let backends: Vec<String> = self.backends.iter().map(|backend| backend.url()).collect();
+        let backends: Vec<String> = self.backends.iter().map(Member::url).collect();
         if backends.is_empty() {
             return String::new();
         }

@@ -3,9 +3,11 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use assembly::{CONNECTION_SETTINGS, Connections};
+use contract::Environment;
 use serde::Serialize;
 use service::{
-    ALLOWED_HOSTS, ARTIFACT_SETTINGS, Check, EffectiveSetting, Hosts, PublicUrl, Secret, Setting, Settings, SettingsError,
+    ALLOWED_HOSTS, ARTIFACT_SETTINGS, Check, EffectiveSetting, Hosts, PublicUrl, Secret, Setting, SettingError, Settings,
+    SettingsError,
 };
 use utoipa::ToSchema;
 
@@ -38,6 +40,18 @@ pub const SETTINGS: &[Setting] = &[
     },
     ALLOWED_HOSTS,
     Setting {
+        name: "PREDICT_OPEN",
+        default: "dev,staging",
+        help: "The environments whose predictions need no key; `none`: all need one",
+        secret: false,
+    },
+    Setting {
+        name: "METRICS_OPEN",
+        default: "false",
+        help: "Whether the API's /metrics need no key; else a scraper shows one of a viewer",
+        secret: false,
+    },
+    Setting {
         name: "MODEL_SERVER_URL",
         default: "",
         help: "Where predictions are passed on to; unset: in `mlsys up` its own model-server, else the ones that report, in turn",
@@ -64,6 +78,12 @@ pub struct Config {
     pub local_secret: Option<Secret>,
     /// What the model-servers show.
     pub internal_token: Secret,
+    /// What the command line of an embedded mlsys shows; none: it shows a key like all others.
+    pub home_token: Option<Secret>,
+    /// The environments whose predictions need no key.
+    pub predict_open: Vec<Environment>,
+    /// Whether `/metrics` need no key.
+    pub metrics_open: bool,
     /// Where predictions are passed on to; none: the model-servers that report, in turn.
     pub model_server_url: Option<String>,
     /// MLflow's base address, for the readiness check.
@@ -106,6 +126,9 @@ impl ProcessConfig {
                     .unwrap_or_else(|| Secret::new("")),
                 local_secret: check.take(settings.strong_secret("LOCAL_WEBHOOK_SECRET")).flatten(),
                 internal_token: connections.internal_token.clone(),
+                home_token: None,
+                predict_open: check.or(open(settings), Vec::new()),
+                metrics_open: check.or(settings.parse("METRICS_OPEN"), false),
                 model_server_url: settings.get("MODEL_SERVER_URL").map(str::to_owned),
                 mlflow_url: connections.mlflow_url.clone(),
                 public_url: settings.parse("FRONTEND_URL").ok().flatten(),
@@ -120,4 +143,12 @@ impl ProcessConfig {
         }
         check.finish().map(|()| config)
     }
+}
+
+/// The environments whose predictions need no key.
+fn open(settings: &Settings) -> Result<Option<Vec<Environment>>, SettingError> {
+    let named = settings.get("PREDICT_OPEN").unwrap_or("dev,staging").trim();
+    let names = named.split(',').map(str::trim).filter(|_| named != "none");
+    let read: Result<_, String> = names.map(str::parse).collect();
+    read.map(Some).map_err(|reason| SettingError { name: "PREDICT_OPEN".to_owned(), reason: format!("{reason}, or none") })
 }

@@ -1,6 +1,7 @@
 //! REST, the webhook, the WebSocket that follows a log, and the dashboard.
 //!
 //! - [`Backend`]: what the process has; [`Backend::router`] are its routes.
+//! - `auth`: who calls, and whether they may; what each route asks for is said in `app`.
 //! - `failures`: who sends deliveries that are signed wrongly.
 //! - `hooks`: how the pushes of each repository come in.
 //! - `routes`: one file a resource.
@@ -17,6 +18,7 @@
 
 mod abridge;
 mod app;
+mod auth;
 mod changes;
 mod config;
 mod dashboard;

@@ -11,6 +11,9 @@ use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use service::Secret;
 
+/// What the command line of a home shows its mlsys.
+const TOKEN: &str = "home.token";
+
 /// The folder that holds all state of an embedded mlsys.
 #[derive(Debug, Clone)]
 pub(crate) struct Home(PathBuf);
@@ -121,6 +124,17 @@ impl Home {
         let Some(set) = set else { return self.kept_secret(name) };
         self.write_private(name, set.expose().as_bytes())?;
         Ok(set.clone())
+    }
+
+    /// What this home's command line shows its mlsys, which makes it at its first start.
+    pub fn token(&self) -> Option<Secret> {
+        let token = fs::read_to_string(self.join(TOKEN)).ok()?;
+        Some(Secret::new(token.trim())).filter(|token| !token.expose().is_empty())
+    }
+
+    /// The same, made where it is missing.
+    pub fn make_token(&self) -> anyhow::Result<Secret> {
+        self.kept_secret(TOKEN)
     }
 
     /// A secret that is generated once and kept, readable by its owner only.

@@ -21,6 +21,12 @@ const fn setting(name: &'static str, default: &'static str, help: &'static str) 
 /// What only the command line reads.
 const OWN: &[Setting] = &[
     setting("MLSYS_URL", "", "The API that client commands talk to; unset: the one running under MLSYS_HOME"),
+    Setting {
+        name: "MLSYS_API_KEY",
+        default: "",
+        help: "What client commands show; unset: what `mlsys login` kept for MLSYS_URL, or MLSYS_HOME's own token",
+        secret: true,
+    },
     setting(
         "MODEL_SERVER_PORT",
         "8001",
@@ -191,7 +197,8 @@ impl Settings {
 
     /// What `mlsys up` works with, as it may be shown.
     pub fn effective(&self, known: &Known) -> Vec<EffectiveSetting> {
-        let read = |one: &&Setting| !one.name.starts_with("KUBERNETES_") && one.name != "MLSYS_URL";
+        let read =
+            |one: &&Setting| !one.name.starts_with("KUBERNETES_") && !["MLSYS_URL", "MLSYS_API_KEY"].contains(&one.name);
         let mut effective = self.filled(Some(known)).effective(all().filter(read));
         for one in &mut effective {
             one.is_set = self.given.get(one.setting.name).is_some();

@@ -27,6 +27,8 @@ const MLFLOW_READY: Duration = Duration::from_mins(3);
 const MLFLOW_RESTARTS: u32 = 10;
 /// How long to wait before that.
 const MLFLOW_PAUSE: Duration = Duration::from_secs(1);
+/// How long the address that signs a browser in is good.
+const SIGN_IN: Duration = Duration::from_hours(24);
 /// How long the parts may take to end once they are to stop.
 const STOP_LIMIT: Duration = Duration::from_secs(30);
 
@@ -34,6 +36,8 @@ const STOP_LIMIT: Duration = Duration::from_secs(30);
 pub(crate) struct Stack {
     /// Where it can be reached.
     pub addresses: Addresses,
+    /// Where a browser signs in, once.
+    pub sign_in: String,
     /// The wish to stop it.
     pub shutdown: Shutdown,
     parts: JoinSet<anyhow::Result<()>>,
@@ -94,6 +98,7 @@ impl Stack {
         let mut processes = settings.processes(Some(&known))?;
         processes.backend.backend.mode = backend::Mode::Embedded;
         processes.backend.backend.settings = settings.effective(&known);
+        processes.backend.backend.home_token = Some(home.make_token()?);
         let ground = Ground { home: home.clone(), processes, known };
         // Only notebooks that name dependencies need it, so nothing waits for it.
         let uv = AbortOnDropHandle::new(tokio::spawn(async move {
@@ -226,7 +231,10 @@ impl Ground {
             store.serving.forget_servers().await?;
         }
         let model_server = ModelServer::start(processes.model_server).await?;
+        let public = processes.backend.backend.public_url.clone();
         let backend = Backend::new(processes.backend.backend, adapters.clone(), token)?;
+        let base = public.as_ref().map_or(known.addresses.api.as_str(), |url| url.as_str());
+        let sign_in = backend.owners_address(base, SIGN_IN).await?;
         let worker = worker::process::Process::start(&processes.worker, adapters, &shutdown).await?;
 
         let mut parts = JoinSet::new();
@@ -244,7 +252,7 @@ impl Ground {
         }
         let stop = shutdown.clone();
         parts.spawn(async move { worker.serve(sockets.worker, &stop).await });
-        Ok(Stack { addresses: known.addresses, shutdown, parts, mlflow, _held: held })
+        Ok(Stack { addresses: known.addresses, sign_in, shutdown, parts, mlflow, _held: held })
     }
 }
 

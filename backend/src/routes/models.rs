@@ -19,6 +19,7 @@ use utoipa::ToSchema;
 
 use crate::{
     Backend,
+    auth::Trail,
     error::{bad_request, from_store, not_found},
     routes::{
         parse,
@@ -139,9 +140,12 @@ pub(crate) struct Change {
 pub(crate) async fn change(
     State(backend): State<Backend>,
     Path(name): Path<String>,
+    trail: Trail,
     Json(change): Json<Change>,
 ) -> Result<Json<ModelDetail>, ApiError> {
     let name = parse(&name)?;
+    trail.object(&name);
+    trail.after(format_args!("owner {}", change.owner));
     known(&backend, &name).await?;
     if backend.store.intake.repo_by_name(&change.owner).await.map_err(from_store)?.is_none() {
         return Err(not_found(format!("{} is not registered: POST /api/repos registers it", change.owner)));

@@ -11,6 +11,7 @@ use contract::{
     Champion, CommitSha, GateReport, GateResult, ModelName, PipelineId, PipelineRecord, PipelineStatus, RepoName,
 };
 use forge::ForgeError;
+use pipeline::access::{Action, Object};
 use serde::{Deserialize, Serialize};
 use service::ApiError;
 use store::{Details, Filter, NewPipeline};
@@ -18,6 +19,7 @@ use utoipa::ToSchema;
 
 use crate::{
     Backend,
+    auth::{Caller, Trail},
     error::{bad_request, from_store, not_found},
     routes::{overview, parse, search},
 };
@@ -171,7 +173,7 @@ pub(crate) async fn one(State(backend): State<Backend>, Path(id): Path<String>) 
     let GateReport { gates, champion } = gate_report.unwrap_or_default();
     let links = PipelineLinks {
         commit: backend.host(&record.repo).commit_page(&record.repo, &record.commit_sha),
-        mlflow_run: record.mlflow_run_id.as_deref().map(|run| backend.mlflow_pages.run(run)),
+        mlflow_run: record.mlflow_run_id.as_deref().map(|run| backend.models.mlflow_pages.run(run)),
     };
     Ok(Json(PipelineDetail { record, manual, delivery_id, log_lines, gates, champion, links }))
 }
@@ -203,8 +205,13 @@ pub(crate) struct NewRun {
 )]
 pub(crate) async fn create(
     State(backend): State<Backend>,
+    caller: Caller,
+    trail: Trail,
     Json(new): Json<NewRun>,
 ) -> Result<(StatusCode, Json<PipelineRecord>), ApiError> {
+    caller.require(&Action::Run, &Object { repo: Some(new.repo.clone()), model: None })?;
+    trail.object(&new.repo);
+    trail.after(format_args!("{} of {}", new.notebook_path, new.commit));
     if backend.store.intake.repo_by_name(&new.repo).await.map_err(from_store)?.is_none() {
         return Err(not_found(format!("{} is not registered: POST /api/repos registers it", new.repo)));
     }

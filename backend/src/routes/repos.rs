@@ -9,7 +9,10 @@ use axum::{
 };
 use contract::RepoName;
 use jiff::Timestamp;
-use pipeline::Trigger;
+use pipeline::{
+    Trigger,
+    access::{Action, Object},
+};
 use serde::{Deserialize, Deserializer, Serialize};
 use service::ApiError;
 use store::{Repo, RepoChange};
@@ -17,6 +20,7 @@ use utoipa::ToSchema;
 
 use crate::{
     Backend,
+    auth::{Caller, Trail},
     error::{bad_request, from_store},
     hooks::{self, Webhook},
     routes::{
@@ -205,8 +209,13 @@ async fn registered(backend: &Backend, id: i64) -> Result<Repo, ApiError> {
 pub(crate) async fn add(
     State(backend): State<Backend>,
     headers: HeaderMap,
+    caller: Caller,
+    trail: Trail,
     Json(new): Json<NewRepo>,
 ) -> Result<(StatusCode, Json<RepoView>), ApiError> {
+    caller.require(&Action::Repositories, &Object { repo: Some(new.full_name.clone()), model: None })?;
+    trail.object(&new.full_name);
+    trail.after(format_args!("branches {}, notebooks {}", new.branch, new.notebook_glob));
     trigger(&new.branch, &new.notebook_glob)?;
     let repo = backend.store.intake.add_repo(&new.full_name, &new.branch, &new.notebook_glob).await.map_err(from_store)?;
     let shown = new_secret(&backend, &repo, &headers, Duration::ZERO).await?;
@@ -222,8 +231,11 @@ pub(crate) async fn install_webhook(
     State(backend): State<Backend>,
     Path(id): Path<i64>,
     headers: HeaderMap,
+    trail: Trail,
 ) -> Result<Json<RepoView>, ApiError> {
     let repo = registered(&backend, id).await?;
+    trail.object(&repo.full_name);
+    trail.after("its webhook");
     hooks::install(&backend, &repo.full_name, &hooks::base(&backend, &headers)).await.map_err(from_store)?;
     Ok(Json(view(&backend, repo, &headers).await?))
 }
@@ -238,8 +250,11 @@ pub(crate) async fn renew_secret(
     State(backend): State<Backend>,
     Path(id): Path<i64>,
     headers: HeaderMap,
+    trail: Trail,
 ) -> Result<Json<RepoView>, ApiError> {
     let repo = registered(&backend, id).await?;
+    trail.object(&repo.full_name);
+    trail.after("a new webhook secret");
     if repo.full_name.is_local() {
         return Err(bad_request("local_repo", "repositories of the local remote have no secrets of their own"));
     }
@@ -252,8 +267,14 @@ pub(crate) async fn renew_secret(
     delete, path = "/api/repos/{id}/webhook-secret", operation_id = "removeOldWebhookSecret", tag = "repos",
     responses((status = NO_CONTENT)),
 )]
-pub(crate) async fn remove_old_secret(State(backend): State<Backend>, Path(id): Path<i64>) -> Result<StatusCode, ApiError> {
+pub(crate) async fn remove_old_secret(
+    State(backend): State<Backend>,
+    Path(id): Path<i64>,
+    trail: Trail,
+) -> Result<StatusCode, ApiError> {
     let repo = registered(&backend, id).await?;
+    trail.object(&repo.full_name);
+    trail.after("its old webhook secret is invalid");
     backend.store.intake.remove_old_webhook_secret(&repo.full_name).await.map_err(from_store)?;
     backend.repos.known.forget();
     Ok(StatusCode::NO_CONTENT)
@@ -278,6 +299,7 @@ pub(crate) async fn change(
     State(backend): State<Backend>,
     Path(id): Path<i64>,
     headers: HeaderMap,
+    trail: Trail,
     Json(change): Json<Change>,
 ) -> Result<Json<RepoView>, ApiError> {
     trigger(change.branch.as_deref().unwrap_or("main"), change.notebook_glob.as_deref().unwrap_or(ALL_NOTEBOOKS))?;
@@ -287,17 +309,35 @@ pub(crate) async fn change(
     memory.flatten().map(|memory| check_quantity("memory", memory)).transpose()?;
     let (branch, notebook_glob) = (change.branch.as_deref(), change.notebook_glob.as_deref());
     let change = RepoChange { branch, notebook_glob, cpu, memory };
+    let before = registered(&backend, id).await?;
+    trail.object(&before.full_name);
+    trail.before(summary(&before));
     let repo = backend.store.intake.update_repo(id, change).await.map_err(from_store)?;
+    trail.after(summary(&repo));
     backend.repos.known.forget();
     Ok(Json(view(&backend, repo, &headers).await?))
 }
 
 /// Forgets a repository: its pushes run nothing any more; its pipelines stay.
 #[utoipa::path(delete, path = "/api/repos/{id}", operation_id = "removeRepo", tag = "repos", responses((status = NO_CONTENT)))]
-pub(crate) async fn remove(State(backend): State<Backend>, Path(id): Path<i64>) -> Result<StatusCode, ApiError> {
+pub(crate) async fn remove(
+    State(backend): State<Backend>,
+    trail: Trail,
+    Path(id): Path<i64>,
+) -> Result<StatusCode, ApiError> {
+    let before = registered(&backend, id).await?;
+    trail.object(&before.full_name);
+    trail.before(summary(&before));
     backend.store.intake.delete_repo(id).await.map_err(from_store)?;
     backend.repos.known.forget();
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// A repository's settings, for the audit log.
+fn summary(repo: &Repo) -> String {
+    let Repo { branch, notebook_glob, cpu, memory, .. } = repo;
+    let set = |size: &Option<String>| size.clone().unwrap_or_else(|| "as the runner".to_owned());
+    format!("branches {branch}, notebooks {notebook_glob}, cpu {}, memory {}", set(cpu), set(memory))
 }
 
 /// What branches and notebooks run, if both are patterns.

@@ -3,6 +3,7 @@
 //! [`World::ask`] holds every answer that is an error against what all errors must be.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod access;
 mod dashboard;
 mod errors;
 mod guards;
@@ -16,6 +17,7 @@ mod pipelines;
 mod repos;
 mod secrets;
 mod settings;
+mod signing;
 mod webhook;
 mod world;
 

@@ -55,6 +55,6 @@ fn say(answer: &Value, api: &str) {
         let text = |key: &str| pipeline[key].as_str().unwrap_or_default().to_owned();
         let id = text("id");
         eprintln!("mlsys: {} runs as pipeline {id}", text("notebook_path"));
-        eprintln!("mlsys:   mlsys logs -f {id}    or    {api}/api/pipelines/{id}");
+        eprintln!("mlsys:   mlsys logs -f {id}    or    {api}/pipelines/{id}");
     }
 }

@@ -15,8 +15,10 @@
 //! | `pipelines` | pipelines and all that belongs to one: phases, leases, jobs, log, notebook |
 //! | `serving` | versions, deployments, the locks of those who change them, model-servers |
 //! | `tasks` | background work that is no pipeline: tasks, their leases and jobs |
+//! | `access` | people, their grants and sessions, keys, and who did what |
 //! | `retention` | what is old enough to go, and its removal |
 
+mod access;
 mod db;
 mod error;
 mod intake;
@@ -26,6 +28,10 @@ mod serving;
 mod store;
 mod tasks;
 
+pub use access::{
+    Access, AuditEntry, AuditFilter, Caller, Key, NewAuditEntry, NewKey, NewPerson, NewSession, Person, PersonChange,
+    Purpose, Session, Subject,
+};
 pub use error::{Outage, StoreError};
 pub use intake::{Accepted, Intake, NewDelivery, NewPipeline, PipelineRef, Repo, RepoChange, WebhookSecret};
 pub use pipelines::{

@@ -76,6 +76,7 @@ impl Mlsys {
         });
         self.addresses = serde_json::from_str(&line).expect("addresses in JSON");
         self.api = Api::new(self.addresses["api"].as_str().expect("an address"), vec![self.home().join("up.log")]);
+        self.api = self.api.clone().signed(self.token());
         self.child = Some(child);
     }
 
@@ -123,6 +124,16 @@ impl Mlsys {
     /// MLflow's address.
     pub fn mlflow(&self) -> &str {
         self.addresses["mlflow"].as_str().expect("an address")
+    }
+
+    /// What its command line shows.
+    pub fn token(&self) -> String {
+        std::fs::read_to_string(self.home().join("home.token")).expect("a token").trim().to_owned()
+    }
+
+    /// The address that signs a browser in, once.
+    pub fn sign_in(&self) -> &str {
+        self.addresses["sign_in"].as_str().expect("an address")
     }
 
     /// What webhook deliveries are signed with.

@@ -19,6 +19,7 @@ macro_rules! on_both {
     };
 }
 
+mod access;
 mod addresses;
 mod changes;
 mod deliveries;

@@ -36,7 +36,7 @@ test lint: export RUSTC_WORKSPACE_WRAPPER := clippy-driver
 test lint: export CLIPPY_ARGS := -Dwarnings
 
 # How much of `make test` runs at a time.
-LANES := 2
+LANES := 3
 
 test: need-lints need-kubectl need-servers $(DASHBOARD) $(EXAMPLES)
 	$(CARGO) fmt --all --check

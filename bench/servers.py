@@ -5,6 +5,7 @@ import glob
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -41,7 +42,10 @@ def call(port, method, path, body=None):
     """The status and the JSON of an answer; status 0 while nobody answers."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     try:
-        connection.request(method, path, body and json.dumps(body), {"content-type": "application/json"})
+        headers = {"content-type": "application/json"}
+        if key := os.environ.get("MLSYS_API_KEY"):
+            headers["authorization"] = f"Bearer {key}"
+        connection.request(method, path, body and json.dumps(body), headers)
         answer = connection.getresponse()
         text = answer.read()
         return answer.status, json.loads(text) if text[:1] in (b"{", b"[") else text
@@ -49,6 +53,26 @@ def call(port, method, path, body=None):
         return 0, None
     finally:
         connection.close()
+
+
+def sign_in(port, log):
+    """Takes up the invitation that a backend printed to its log, and makes the key that is shown from now on."""
+    token = re.findall(r"/sign-in#invitation=(\S+)", log.read_text())[-1]
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+
+    def post(path, body, headers):
+        connection.request("POST", path, json.dumps(body), headers | {"content-type": "application/json"})
+        answer = connection.getresponse()
+        text = answer.read()
+        if answer.status != 201:
+            sys.exit(f"{path}: {answer.status} {text}")
+        return answer, json.loads(text)
+
+    with contextlib.closing(connection):
+        answer, _ = post("/api/sessions", {"token": token, "password": "a password of the benchmarks"}, {})
+        cookie = answer.getheader("set-cookie").split(";")[0]
+        _, made = post("/api/keys", {"name": "benchmarks", "grants": [{"role": "admin"}]}, {"cookie": cookie})
+    os.environ["MLSYS_API_KEY"] = made["key"]
 
 
 @contextlib.contextmanager
@@ -128,13 +152,15 @@ def serving(name, command, at, port, environment):
         yield port
 
 
+@contextlib.contextmanager
 def backend(binaries, at, **environment):
-    """mlsys's backend."""
+    """mlsys's backend, with a key to it that is shown from then on."""
     port = free_port()
     settings = {"MLSYS_PORT": str(port), "MLSYS_HOME": str(at), "GITHUB_WEBHOOK_SECRET": SECRET, "INTERNAL_TOKEN": SECRET}
-    return serving(
-        "backend", [binaries / "backend"], at, port, settings | {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9"} | environment
-    )
+    environment = settings | {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9"} | environment
+    with serving("backend", [binaries / "backend"], at, port, environment):
+        sign_in(port, at / "backend.log")
+        yield port
 
 
 def uvicorn(app, at, workers, **environment):

@@ -6,7 +6,6 @@ use assembly::Adapters;
 use axum::{
     Extension, Router,
     extract::DefaultBodyLimit,
-    middleware,
     routing::{get, post},
 };
 use bus::{LogHub, Queue};
@@ -14,6 +13,7 @@ use contract::RepoName;
 use fleet::Fleet;
 use forge::{Host, Hosts};
 use jiff::Timestamp;
+use pipeline::access::Action;
 use rollout::Rollout;
 use store::Store;
 use tokio::sync::Notify;
@@ -24,10 +24,20 @@ use utoipa_axum::{
 };
 
 use crate::{
-    Config, changes, dashboard, dispatch, guard, hooks::KnownHooks, links::MlflowPages, openapi, repos::KnownRepos, routes,
+    Config,
+    auth::{Auth, Of, Routes, Rule},
+    changes, dashboard, dispatch,
+    failures::Failures,
+    hooks::KnownHooks,
+    links::MlflowPages,
+    openapi,
+    repos::KnownRepos,
+    routes,
     servers::Servers,
 };
 
+/// Where deliveries arrive.
+pub(crate) const WEBHOOK: &str = "/webhook/github";
 /// The largest webhook delivery that GitHub sends, in bytes.
 pub const WEBHOOK_BODY_MAX: usize = 25 << 20;
 /// The largest body of a prediction that is passed on, in bytes; the model-server's own limit.
@@ -45,7 +55,7 @@ pub struct Parts {
     pub(crate) bus: Bus,
     pub(crate) repos: Repositories,
     pub(crate) models: Models,
-    pub(crate) mlflow_pages: MlflowPages,
+    pub(crate) auth: Auth,
 }
 
 /// This process.
@@ -68,6 +78,7 @@ pub(crate) struct Repositories {
     hosts: Hosts,
     pub(crate) known: KnownRepos,
     pub(crate) hooks: KnownHooks,
+    pub(crate) failures: Failures,
 }
 
 /// The models: where they serve, and how that changes.
@@ -77,6 +88,7 @@ pub(crate) struct Models {
     pub(crate) fleet: Fleet,
     pub(crate) artifacts: artifacts::Store,
     pub(crate) rollout: Rollout,
+    pub(crate) mlflow_pages: MlflowPages,
     /// Changes in hand.
     pub(crate) changes: TaskTracker,
 }
@@ -102,7 +114,11 @@ impl Backend {
     /// When no HTTP client can be built.
     pub fn new(config: Config, adapters: Adapters, shutdown: CancellationToken) -> Result<Self, reqwest::Error> {
         let Adapters { store, queue, hub, hosts, mlflow, artifacts } = adapters;
-        let http = reqwest::Client::builder().no_proxy().connect_timeout(Duration::from_secs(3)).build()?;
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .connect_timeout(Duration::from_secs(3))
+            .pool_idle_timeout(service::IDLE_LIMIT)
+            .build()?;
         let fleet = Fleet::new(config.internal_token.expose())?;
         let models = Models {
             servers: Servers::new(config.model_server_url.clone()),
@@ -110,13 +126,19 @@ impl Backend {
             rollout: Rollout::new(store.serving.clone(), artifacts.clone(), fleet.clone(), mlflow),
             fleet,
             artifacts,
+            mlflow_pages: MlflowPages::new(&config.mlflow_url),
             changes: TaskTracker::new(),
         };
         Ok(Self(Arc::new(Parts {
             process: Process { started_at: Timestamp::now(), shutdown },
             bus: Bus { queue, hub, wake: Notify::new() },
-            repos: Repositories { hosts, known: KnownRepos::default(), hooks: KnownHooks::default() },
-            mlflow_pages: MlflowPages::new(&config.mlflow_url),
+            repos: Repositories {
+                hosts,
+                known: KnownRepos::default(),
+                hooks: KnownHooks::default(),
+                failures: Failures::default(),
+            },
+            auth: Auth::new(config.home_token.clone()),
             config,
             store,
             models,
@@ -132,53 +154,102 @@ impl Backend {
     /// All routes; what none of them has, the dashboard may.
     pub fn router(&self) -> Router {
         use routes::{internal, logs, models, webhook};
-        let (documented, document) = documented().split_for_parts();
-        let routes = documented
-            .route("/openapi.json", openapi::route(document))
-            .route("/webhook/github", post(webhook::github).layer(DefaultBodyLimit::max(WEBHOOK_BODY_MAX)))
-            .route("/ws/pipelines/{id}/logs", get(logs::follow))
-            .route("/models/{name}/predict", post(models::predict).layer(DefaultBodyLimit::max(PREDICT_BODY_MAX)))
-            .route("/health", get(service::health::alive))
-            .merge(openapi::pages())
-            .merge(service::telemetry::metrics::routes());
+        let (described, document) = described().split_for_parts();
+        let predict = || post(models::predict).layer(DefaultBodyLimit::max(PREDICT_BODY_MAX));
+        let (undescribed, _) = Routes::new(openapi::base())
+            .add_unnamed(Rule::known(), "/openapi.json", openapi::route(document))
+            .add_unnamed(Rule::see(Of::Pipeline), "/ws/pipelines/{id}/logs", get(logs::follow))
+            .add_unnamed(Rule::predict(), "/models/{name}/predict", predict())
+            .add_unnamed(Rule::anybody(), "/health", get(service::health::alive))
+            // It looks at the delivery's signature.
+            .add_unnamed(Rule::anybody(), WEBHOOK, post(webhook::github))
+            .done()
+            .split_for_parts();
+        let routes = described
+            .merge(undescribed)
+            .merge(Rule::known().only_looks().before_all(openapi::pages()))
+            .merge(Rule::numbers().before_all(service::telemetry::metrics::routes()));
         let internal = Router::new().route("/internal/model-servers", post(internal::report));
         let routes = routes.merge(service::protect(internal, self.config.internal_token.clone()));
-        let guarded = routes.fallback(dashboard::serve).layer(middleware::from_fn_with_state(self.clone(), guard::stand));
+        let known = routes.layer(Extension(self.clone())).fallback(dashboard::serve);
+        // Deliveries are signed, and may come through a tunnel of any name; model-servers may know us by any.
+        let by_any_name = &[WEBHOOK, "/internal/"];
+        let guarded = service::doors(known, self.config.hosts.clone(), by_any_name);
         service::layers(guarded.with_state(self.clone()))
     }
 }
 
-/// The routes that the API's description names.
-pub(crate) fn documented() -> OpenApiRouter<Backend> {
-    use routes::{
-        changes, health, logs, models, notebook, overview, pipelines, repo_check, repos, settings, statistics, traffic,
-        versions,
-    };
-    OpenApiRouter::with_openapi(openapi::base())
-        .routes(routes!(pipelines::list, pipelines::create))
-        .routes(routes!(pipelines::one))
-        .routes(routes!(pipelines::cancel))
-        .routes(routes!(pipelines::retry))
-        .routes(routes!(logs::stored))
-        .routes(routes!(logs::download))
-        .routes(routes!(notebook::executed))
-        .routes(routes!(notebook::cell))
-        .routes(routes!(notebook::parameters))
-        .routes(routes!(models::list))
-        .routes(routes!(models::one))
-        .routes(routes!(versions::list))
-        .routes(routes!(versions::one))
-        .routes(routes!(versions::history))
-        .routes(routes!(changes::promote))
-        .routes(routes!(changes::rollback))
-        .routes(routes!(traffic::traffic))
-        .routes(routes!(models::predict).layer(DefaultBodyLimit::max(PREDICT_BODY_MAX)))
-        .routes(routes!(repos::list, repos::add))
-        .routes(routes!(repo_check::check))
-        .routes(routes!(repos::one, repos::change, repos::remove))
-        .routes(routes!(repos::install_webhook))
-        .routes(routes!(overview::overview).layer(Extension(overview::Recent::default())))
-        .routes(routes!(statistics::by_day))
-        .routes(routes!(settings::effective))
-        .routes(routes!(health::ready))
+/// The routes that the API's description names, each with whom it lets in.
+pub(crate) fn described() -> OpenApiRouter<Backend> {
+    let routes = people(models(pipelines(Routes::new(openapi::base()))));
+    routes.done()
+}
+
+fn pipelines(routes: Routes) -> Routes {
+    use Action::{Cancel, Retry, Run};
+    use routes::{logs, notebook, pipelines};
+    routes
+        .add(Rule::see(Of::Query), routes!(pipelines::list))
+        .add(Rule::may(Run, Of::Later), routes!(pipelines::create))
+        .add(Rule::see(Of::Pipeline), routes!(pipelines::one))
+        .add(Rule::may(Cancel, Of::Pipeline), routes!(pipelines::cancel))
+        .add(Rule::may(Retry, Of::Pipeline), routes!(pipelines::retry))
+        .add(Rule::see(Of::Pipeline), routes!(logs::stored))
+        .add(Rule::see(Of::Pipeline), routes!(logs::download))
+        .add(Rule::see(Of::Pipeline), routes!(notebook::executed))
+        .add(Rule::see(Of::Pipeline), routes!(notebook::cell))
+        .add(Rule::see(Of::Pipeline), routes!(notebook::parameters))
+}
+
+fn models(routes: Routes) -> Routes {
+    use Action::{Promote, Repositories, RollBack};
+    use routes::{changes, models, overview, repo_check, repos, statistics, traffic, versions};
+    let dev = contract::Environment::dev;
+    routes
+        .add(Rule::see(Of::Everything), routes!(models::list))
+        .add(Rule::see(Of::Model), routes!(models::one))
+        .add(Rule::may(Repositories, Of::Everything), routes!(models::change))
+        .add(Rule::see(Of::Model), routes!(versions::list))
+        .add(Rule::see(Of::Model), routes!(versions::one))
+        .add(Rule::see(Of::Model), routes!(versions::history))
+        // The least that there is; what the body names is asked for by the handler.
+        .add(Rule::may(Promote(dev()), Of::Model), routes!(changes::promote))
+        .add(Rule::may(RollBack(dev()), Of::Model), routes!(changes::rollback))
+        .add(Rule::see(Of::Model), routes!(traffic::traffic))
+        .add(Rule::predict(), routes!(models::predict).layer(DefaultBodyLimit::max(PREDICT_BODY_MAX)))
+        .add(Rule::see(Of::Everything), routes!(repos::list))
+        .add(Rule::may(Repositories, Of::Later), routes!(repos::add))
+        .add(Rule::may(Repositories, Of::Later).only_looks(), routes!(repo_check::check))
+        .add(Rule::see(Of::Repo), routes!(repos::one))
+        .add(Rule::may(Repositories, Of::Repo), routes!(repos::change))
+        .add(Rule::may(Repositories, Of::Repo), routes!(repos::remove))
+        .add(Rule::may(Repositories, Of::Repo), routes!(repos::install_webhook))
+        .add(Rule::may(Repositories, Of::Repo), routes!(repos::renew_secret))
+        .add(Rule::may(Repositories, Of::Repo), routes!(repos::remove_old_secret))
+        .add(Rule::see(Of::Everything), routes!(overview::overview).layer(Extension(overview::Recent::default())))
+        .add(Rule::see(Of::Everything), routes!(statistics::by_day))
+}
+
+fn people(routes: Routes) -> Routes {
+    use Action::{Audit, Keys, People};
+    use routes::{audit, health, keys, people, sessions, settings};
+    routes
+        // It looks at what is shown to it, and not too often.
+        .add(Rule::anybody(), routes!(sessions::sign_in))
+        .add(Rule::known(), routes!(sessions::list))
+        .add(Rule::known(), routes!(sessions::sign_out))
+        .add(Rule::known(), routes!(sessions::end))
+        .add(Rule::known(), routes!(sessions::new_address))
+        .add(Rule::known(), routes!(sessions::me))
+        .add(Rule::may(Keys, Of::Later), routes!(keys::list))
+        .add(Rule::may(Keys, Of::Later), routes!(keys::make))
+        .add(Rule::may(Keys, Of::Later), routes!(keys::revoke))
+        .add(Rule::may(People, Of::Everything), routes!(people::list))
+        .add(Rule::may(People, Of::Everything), routes!(people::invite))
+        .add(Rule::may(People, Of::Everything), routes!(people::change))
+        .add(Rule::may(People, Of::Everything), routes!(people::remove))
+        .add(Rule::may(People, Of::Everything), routes!(people::invite_again))
+        .add(Rule::may(Audit, Of::Everything), routes!(audit::list))
+        .add(Rule::see(Of::Everything), routes!(settings::effective))
+        .add(Rule::anybody(), routes!(health::ready))
 }

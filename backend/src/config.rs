@@ -3,11 +3,13 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use assembly::{CONNECTION_SETTINGS, Connections};
+use contract::Environment;
 use serde::Serialize;
-use service::{ARTIFACT_SETTINGS, Check, EffectiveSetting, Secret, Setting, Settings, SettingsError};
+use service::{
+    ALLOWED_HOSTS, ARTIFACT_SETTINGS, Check, EffectiveSetting, Hosts, PublicUrl, Secret, Setting, SettingError, Settings,
+    SettingsError,
+};
 use utoipa::ToSchema;
-
-use crate::PublicUrl;
 
 /// What can be set beside [`CONNECTION_SETTINGS`], in the order the documentation shows.
 pub const SETTINGS: &[Setting] = &[
@@ -21,13 +23,32 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         name: "GITHUB_WEBHOOK_SECRET",
         default: "",
-        help: "What deliveries are signed with; `mlsys up` generates one when it is unset",
+        help: "What deliveries of GitHub repositories without a secret of their own are signed with; `mlsys up` generates one when it is unset",
+        secret: true,
+    },
+    Setting {
+        name: "LOCAL_WEBHOOK_SECRET",
+        default: "",
+        help: "What deliveries of the local git remote are signed with; `mlsys up` generates one when it is unset, and a backend by itself takes none then",
         secret: true,
     },
     Setting {
         name: "FRONTEND_URL",
         default: "",
         help: "Where browsers and GitHub reach mlsys, e.g. https://mlsys.example.org; unset: what it listens on",
+        secret: false,
+    },
+    ALLOWED_HOSTS,
+    Setting {
+        name: "PREDICT_OPEN",
+        default: "dev,staging",
+        help: "The environments whose predictions need no key; `none`: all need one",
+        secret: false,
+    },
+    Setting {
+        name: "METRICS_OPEN",
+        default: "false",
+        help: "Whether the API's /metrics need no key; else a scraper shows one of a viewer",
         secret: false,
     },
     Setting {
@@ -51,18 +72,26 @@ pub enum Mode {
 /// How the backend works.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// What GitHub and the local remote sign their deliveries with.
+    /// What deliveries of GitHub repositories are signed with that have no secret of their own.
     pub webhook_secret: Secret,
+    /// What the local remote signs its deliveries with; none: there is no local remote.
+    pub local_secret: Option<Secret>,
     /// What the model-servers show.
     pub internal_token: Secret,
+    /// What the command line of an embedded mlsys shows; none: it shows a key like all others.
+    pub home_token: Option<Secret>,
+    /// The environments whose predictions need no key.
+    pub predict_open: Vec<Environment>,
+    /// Whether `/metrics` need no key.
+    pub metrics_open: bool,
     /// Where predictions are passed on to; none: the model-servers that report, in turn.
     pub model_server_url: Option<String>,
     /// MLflow's base address, for the readiness check.
     pub mlflow_url: String,
     /// Where browsers and GitHub reach this mlsys, where that is not what it listens on.
     pub public_url: Option<PublicUrl>,
-    /// Whether only this machine can reach it.
-    pub local_only: bool,
+    /// The names it answers to.
+    pub hosts: Hosts,
     /// What the settings are, as they may be shown.
     pub settings: Vec<EffectiveSetting>,
     /// Whether everything is one process.
@@ -95,11 +124,15 @@ impl ProcessConfig {
                 webhook_secret: check
                     .take(settings.require_secret("GITHUB_WEBHOOK_SECRET"))
                     .unwrap_or_else(|| Secret::new("")),
+                local_secret: check.take(settings.strong_secret("LOCAL_WEBHOOK_SECRET")).flatten(),
                 internal_token: connections.internal_token.clone(),
+                home_token: None,
+                predict_open: check.or(open(settings), Vec::new()),
+                metrics_open: check.or(settings.parse("METRICS_OPEN"), false),
                 model_server_url: settings.get("MODEL_SERVER_URL").map(str::to_owned),
                 mlflow_url: connections.mlflow_url.clone(),
-                public_url: check.take(settings.parse("FRONTEND_URL")).flatten(),
-                local_only: host.is_loopback(),
+                public_url: settings.parse("FRONTEND_URL").ok().flatten(),
+                hosts: Hosts::read(settings, &["BACKEND_URL"], !host.is_loopback(), &mut check),
                 settings: settings.effective(CONNECTION_SETTINGS.iter().chain(ARTIFACT_SETTINGS).chain(SETTINGS)),
                 mode: Mode::Distributed,
             },
@@ -110,4 +143,12 @@ impl ProcessConfig {
         }
         check.finish().map(|()| config)
     }
+}
+
+/// The environments whose predictions need no key.
+fn open(settings: &Settings) -> Result<Option<Vec<Environment>>, SettingError> {
+    let named = settings.get("PREDICT_OPEN").unwrap_or("dev,staging").trim();
+    let names = named.split(',').map(str::trim).filter(|_| named != "none");
+    let read: Result<_, String> = names.map(str::parse).collect();
+    read.map(Some).map_err(|reason| SettingError { name: "PREDICT_OPEN".to_owned(), reason: format!("{reason}, or none") })
 }

@@ -15,7 +15,7 @@ use axum::{
 use sha2::{Digest, Sha256};
 
 /// Paths that are pages, with all that lies below them. Source: `frontend/src/routes.tsx`.
-const PAGES: [&str; 4] = ["models", "pipelines", "repositories", "settings"];
+const PAGES: [&str; 8] = ["audit", "keys", "models", "people", "pipelines", "repositories", "settings", "sign-in"];
 const DOCUMENT: &str = "index.html";
 /// Files whose names change with their content lie below it.
 const HASHED: &str = "assets/";

@@ -13,16 +13,17 @@ use contract::RepoName;
 use forge::{ForgeError, Host};
 use jiff::Timestamp;
 use serde::Serialize;
+use service::{Secret, telemetry};
+use store::{StoreError, WebhookSecret};
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
-use crate::Backend;
+use crate::{Backend, app::WEBHOOK};
 
 /// How long GitHub may take to answer a person.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(8);
 /// How many repositories are remembered.
 const MOST: usize = 1024;
-const PATH: &str = "/webhook/github";
 
 /// A repository's webhook, and what to enter under *Settings → Webhooks* on GitHub where it is missing.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -113,7 +114,7 @@ pub(crate) async fn look(backend: &Backend, repo: &RepoName, base: &str) -> Webh
     let Host::GitHub(github) = backend.host(repo) else { return local().webhook(base) };
     let found = match unreachable(backend) {
         Some(found) => found,
-        None => match in_time(github.has_webhook(repo, &format!("{base}{PATH}"))).await {
+        None => match in_time(github.has_webhook(repo, &format!("{base}{WEBHOOK}"))).await {
             Ok(true) => HookState::new(WebhookState::Installed, "GitHub sends pushes to this address."),
             Ok(false) => HookState::new(WebhookState::Addable, "There is none yet. mlsys adds it with the repository."),
             Err(error) => HookState::from(error),
@@ -122,14 +123,33 @@ pub(crate) async fn look(backend: &Backend, repo: &RepoName, base: &str) -> Webh
     found.webhook(base)
 }
 
-/// Adds the webhook, or sets it right, where the token may.
-pub(crate) async fn install(backend: &Backend, repo: &RepoName, base: &str) {
-    let Host::GitHub(github) = backend.host(repo) else { return };
+/// Gives a repository a new secret and its webhook that one, where the token may; else answers the secret, which a person
+/// has to enter. The one before stays valid for so long.
+pub(crate) async fn renew(
+    backend: &Backend,
+    repo: &RepoName,
+    base: &str,
+    old: Duration,
+) -> Result<Option<Secret>, StoreError> {
+    let secret = Secret::generate();
+    backend.store.intake.add_webhook_secret(repo, secret.expose(), old).await?;
+    telemetry::blot_out(&secret);
+    backend.repos.known.forget();
+    Ok((!install(backend, repo, base).await?).then_some(secret))
+}
+
+/// Adds the webhook, or sets it right, where the token may; answers whether it is there then.
+pub(crate) async fn install(backend: &Backend, repo: &RepoName, base: &str) -> Result<bool, StoreError> {
+    let Host::GitHub(github) = backend.host(repo) else { return Ok(true) };
     let found = if let Some(found) = unreachable(backend) {
         found
     } else {
-        let secret = backend.config.webhook_secret.expose();
-        match in_time(github.install_webhook(repo, &format!("{base}{PATH}"), secret)).await {
+        let secrets = backend.store.intake.webhook_secrets(repo).await?;
+        let secret = match secrets.first() {
+            Some(WebhookSecret::Own(own)) => own,
+            _ => backend.config.webhook_secret.expose(),
+        };
+        match in_time(github.install_webhook(repo, &format!("{base}{WEBHOOK}"), secret)).await {
             Ok(()) => HookState::new(WebhookState::Installed, "GitHub sends pushes to this address."),
             Err(error) => {
                 tracing::warn!(%repo, %error, "the webhook could not be set up");
@@ -138,6 +158,7 @@ pub(crate) async fn install(backend: &Backend, repo: &RepoName, base: &str) {
         }
     };
     backend.repos.hooks.remember(repo, &found);
+    Ok(found.state == WebhookState::Installed)
 }
 
 /// GitHub refuses addresses that only this machine knows.
@@ -165,11 +186,14 @@ impl HookState {
         Webhook {
             state: self.state,
             detail: self.detail,
-            url: format!("{base}{PATH}"),
+            url: format!("{base}{WEBHOOK}"),
             content_type: ContentType::Json,
             events: vec!["push".to_owned()],
-            secret: "The value of GITHUB_WEBHOOK_SECRET; without one, what the file webhook.secret under MLSYS_HOME holds."
-                .to_owned(),
+            secret:
+                "Shown once, when the repository was registered; a new one replaces it. A repository that was registered \
+                before there were secrets for each has the value of GITHUB_WEBHOOK_SECRET; without one, what the file \
+                webhook.secret under MLSYS_HOME holds."
+                    .to_owned(),
         }
     }
 }

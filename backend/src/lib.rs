@@ -1,9 +1,11 @@
 //! REST, the webhook, the WebSocket that follows a log, and the dashboard.
 //!
 //! - [`Backend`]: what the process has; [`Backend::router`] are its routes.
+//! - `auth`: who calls, and whether they may; what each route asks for is said in `app`.
+//! - `failures`: who sends deliveries that are signed wrongly.
 //! - `hooks`: how the pushes of each repository come in.
 //! - `routes`: one file a resource.
-//! - `dashboard`: the pages and their files; `guard`: who may ask from a browser.
+//! - `dashboard`: the pages and their files.
 //! - `dispatch`: sends the jobs of pipelines and tasks that wait for a worker.
 //! - `changes`: promotions and rollbacks, and what becomes of those that were cut off.
 //! - `servers`: which model-servers there are, for passing predictions on.
@@ -16,12 +18,13 @@
 
 mod abridge;
 mod app;
+mod auth;
 mod changes;
 mod config;
 mod dashboard;
 mod dispatch;
 mod error;
-mod guard;
+mod failures;
 mod hooks;
 mod links;
 mod openapi;
@@ -32,6 +35,5 @@ mod servers;
 
 pub use app::{Backend, WEBHOOK_BODY_MAX};
 pub use config::{Config, Mode, ProcessConfig, SETTINGS};
-pub use guard::PublicUrl;
 pub use openapi::json as openapi_json;
 pub use process::{run, serve};

@@ -12,7 +12,7 @@ use utoipa::{
 };
 use utoipa_swagger_ui::{Config as SwaggerConfig, SwaggerUi};
 
-use crate::app::documented;
+use crate::app::described;
 
 /// What is said of the API besides its routes.
 #[derive(OpenApi)]
@@ -29,7 +29,7 @@ pub(crate) fn base() -> utoipa::openapi::OpenApi {
 
 /// The description, as `GET /openapi.json` answers it.
 pub fn json() -> String {
-    text(documented().into_openapi())
+    text(described().into_openapi())
 }
 
 /// `GET /openapi.json`.

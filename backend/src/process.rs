@@ -1,5 +1,7 @@
 //! The backend as a process of its own.
 
+use std::net::SocketAddr;
+
 use anyhow::{Context, Result};
 use assembly::Adapters;
 use service::{Settings, Shutdown, telemetry};
@@ -13,6 +15,7 @@ use crate::{Backend, ProcessConfig};
 /// When a setting can't be used, or a server that is needed does not come up.
 pub async fn run(settings: &Settings) -> Result<()> {
     let _telemetry = telemetry::init("backend", "info", settings);
+    sandbox::make_undumpable();
     let config = ProcessConfig::from_settings(settings)?;
     tracing::info!(?config, "starting");
     let shutdown = Shutdown::on_signals()?;
@@ -20,9 +23,33 @@ pub async fn run(settings: &Settings) -> Result<()> {
         .await
         .with_context(|| format!("can't listen on {}: choose another MLSYS_PORT", config.listen))?;
     let adapters = Adapters::open(&config.connections, &shutdown).await?;
+    let base = base(&config, listener.local_addr()?);
     let backend = Backend::new(config.backend, adapters, shutdown.token())?;
+    invite(&backend, &base).await.with_context(|| {
+        format!("nobody could sign in, so {} is not served: people are kept in the database", config.listen)
+    })?;
     tracing::info!(address = %listener.local_addr()?, "listening");
     serve(backend, listener, shutdown).await
+}
+
+/// Where browsers reach what listens here.
+fn base(config: &ProcessConfig, listening: SocketAddr) -> String {
+    let own = || match listening.ip() {
+        ip if ip.is_unspecified() => format!("http://localhost:{}", listening.port()),
+        _ => format!("http://{listening}"),
+    };
+    config.backend.public_url.as_ref().map_or_else(own, |url| url.as_str().to_owned())
+}
+
+/// Says how the first person gets in, where nobody can yet. It is no line of the log: whoever reads it can sign in.
+#[expect(clippy::print_stderr, reason = "a secret that is shown once")]
+async fn invite(backend: &Backend, base: &str) -> Result<()> {
+    if let Some(address) = backend.first_invitation(base).await? {
+        eprintln!(
+            "Nobody can sign in to this mlsys yet. Within a week, its first administrator chooses a password at\n    {address}"
+        );
+    }
+    Ok(())
 }
 
 /// Answers requests and does what goes on beside them, until told to stop.

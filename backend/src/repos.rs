@@ -6,11 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::http::StatusCode;
 use contract::RepoName;
 use pipeline::Trigger;
-use service::ApiError;
-use store::Store;
+use service::{ApiError, Secret, telemetry};
+use store::{Store, WebhookSecret};
 
 use crate::error::from_store;
 
@@ -25,8 +24,10 @@ pub(crate) struct KnownRepo {
     /// Branches whose pushes run, and notebooks that do, as they were written.
     pub(crate) branch: String,
     pub(crate) notebook_glob: String,
-    /// The same, compiled: to do so takes longer than all else that a push needs.
-    pub(crate) trigger: Trigger,
+    /// The same, compiled: to do so takes longer than all else that a push needs. Or why that cannot be done.
+    pub(crate) trigger: Result<Trigger, String>,
+    /// What its deliveries may be signed with.
+    pub(crate) secrets: Vec<WebhookSecret>,
 }
 
 /// The repositories that were asked for lately. One that is not registered is never remembered as such: it may be by now.
@@ -41,9 +42,17 @@ impl KnownRepos {
             return Ok(known);
         }
         let Some(repo) = store.intake.repo_by_name(name).await.map_err(from_store)? else { return Ok(None) };
-        let trigger = Trigger::new(&repo.branch, &repo.notebook_glob)
-            .map_err(|error| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "bad_glob", error.to_string()))?;
-        let repo = Arc::new(KnownRepo { branch: repo.branch, notebook_glob: repo.notebook_glob, trigger });
+        // What is registered today was checked; an earlier version may have let through what this one refuses.
+        let trigger = Trigger::new(&repo.branch, &repo.notebook_glob).map_err(|error| {
+            format!("the settings of {name} have a pattern that is none: {error}. Correct it, then redeliver")
+        });
+        let secrets = store.intake.webhook_secrets(name).await.map_err(from_store)?;
+        for secret in &secrets {
+            if let WebhookSecret::Own(own) = secret {
+                telemetry::blot_out(&Secret::new(own));
+            }
+        }
+        let repo = Arc::new(KnownRepo { branch: repo.branch, notebook_glob: repo.notebook_glob, trigger, secrets });
         let mut known = self.lock();
         if known.len() >= MOST {
             known.clear();

@@ -6,9 +6,10 @@ use anyhow::{Context, bail};
 use contract::{LogFrame, LogLine, PipelineId, PipelineRecord, PipelineStatus, Problem};
 use futures_util::StreamExt;
 use serde::{Deserialize, de::DeserializeOwned};
-use tokio_tungstenite::tungstenite::Message;
+use service::Secret;
+use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
 
-use crate::{home::Home, settings::Settings};
+use crate::{credentials, home::Home, settings::Settings};
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -21,6 +22,8 @@ const COME_BACK_MAX: u32 = 60;
 pub(crate) struct Client {
     base: String,
     http: reqwest::Client,
+    /// What it shows.
+    key: Option<Secret>,
 }
 
 /// A page of a list.
@@ -37,15 +40,15 @@ impl Client {
         let base = base.with_context(|| {
             format!("no running mlsys is known in {}: start one with `mlsys up`, or set MLSYS_URL", settings.home.display())
         })?;
-        Ok(Self::at(&base))
+        Ok(Self::at(&base, credentials::of(settings, &base)?))
     }
 
-    /// A client of the API at an address.
-    pub fn at(base: &str) -> Self {
+    /// A client of the API at an address, which shows it this.
+    pub fn at(base: &str, key: Option<Secret>) -> Self {
         let loopback = ["http://127.0.0.1", "http://localhost", "http://[::1]"].iter().any(|local| base.starts_with(local));
         let http = reqwest::Client::builder();
         let http = if loopback { http.no_proxy() } else { http };
-        Self { base: base.trim_end_matches('/').to_owned(), http: http.build().unwrap_or_default() }
+        Self { base: base.trim_end_matches('/').to_owned(), http: http.build().unwrap_or_default(), key }
     }
 
     /// The API's address.
@@ -64,12 +67,26 @@ impl Client {
         self.answer(call).await
     }
 
+    /// Removes a resource.
+    pub async fn delete(&self, path: &str) -> anyhow::Result<()> {
+        self.said(self.http.delete(format!("{}{path}", self.base))).await.map(drop)
+    }
+
     /// A pipeline.
     pub async fn pipeline(&self, id: PipelineId) -> anyhow::Result<PipelineRecord> {
         self.get(&format!("/api/pipelines/{id}"), &[]).await
     }
 
     async fn answer<T: DeserializeOwned>(&self, call: reqwest::RequestBuilder) -> anyhow::Result<T> {
+        serde_json::from_slice(&self.said(call).await?).context("the answer is not what this mlsys understands")
+    }
+
+    /// What a success says.
+    async fn said(&self, call: reqwest::RequestBuilder) -> anyhow::Result<Vec<u8>> {
+        let call = match &self.key {
+            Some(key) => call.bearer_auth(key.expose()),
+            None => call,
+        };
         let answer = call
             .timeout(PATIENCE)
             .send()
@@ -78,7 +95,10 @@ impl Client {
         let status = answer.status();
         let body = answer.bytes().await?;
         if status.is_success() {
-            return serde_json::from_slice(&body).context("the answer is not what this mlsys understands");
+            return Ok(body.into());
+        }
+        if status == reqwest::StatusCode::UNAUTHORIZED {
+            bail!("{} does not know you: `mlsys login {0}` keeps a key for it, or set MLSYS_API_KEY ({status})", self.base);
         }
         match serde_json::from_slice::<Problem>(&body) {
             Ok(problem) => bail!("{} ({status})", problem.detail),
@@ -100,7 +120,7 @@ impl Client {
         loop {
             let url = format!("{socket_base}/ws/pipelines/{id}/logs?after={after}");
             let before = after;
-            match follow_once(&url, &mut after, &mut show).await {
+            match follow_once(&url, self.key.as_ref(), &mut after, &mut show).await {
                 Ok(Some(end)) => return Ok(end),
                 Err(error) if failures + 1 >= COME_BACK_MAX => return Err(error.context("the log can't be followed")),
                 Ok(None) | Err(_) => {}
@@ -112,8 +132,17 @@ impl Client {
 }
 
 /// One connection; the status when the log ended, nothing when the connection did.
-async fn follow_once(url: &str, after: &mut u64, show: &mut impl FnMut(&LogLine)) -> anyhow::Result<Option<PipelineStatus>> {
-    let (mut socket, _) = tokio::time::timeout(PATIENCE, tokio_tungstenite::connect_async(url)).await??;
+async fn follow_once(
+    url: &str,
+    key: Option<&Secret>,
+    after: &mut u64,
+    show: &mut impl FnMut(&LogLine),
+) -> anyhow::Result<Option<PipelineStatus>> {
+    let mut request = url.into_client_request()?;
+    if let Some(key) = key {
+        request.headers_mut().insert("authorization", format!("Bearer {}", key.expose()).parse()?);
+    }
+    let (mut socket, _) = tokio::time::timeout(PATIENCE, tokio_tungstenite::connect_async(request)).await??;
     while let Some(message) = tokio::time::timeout(PATIENCE, socket.next()).await? {
         let Message::Text(text) = message? else { continue };
         match serde_json::from_str(&text)? {

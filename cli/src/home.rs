@@ -1,15 +1,18 @@
 //! The layout of `MLSYS_HOME`.
 
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
-    io::Write,
-    os::unix::fs::OpenOptionsExt,
+    fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError},
+    io::{self, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use service::Secret;
+
+/// What the command line of a home shows its mlsys.
+const TOKEN: &str = "home.token";
 
 /// The folder that holds all state of an embedded mlsys.
 #[derive(Debug, Clone)]
@@ -30,9 +33,33 @@ pub(crate) struct HomeLock(#[expect(dead_code, reason = "held, not read")] File)
 impl Home {
     /// The home at a path, which is made if it isn't there.
     pub fn open(path: &Path) -> anyhow::Result<Self> {
-        fs::create_dir_all(path).with_context(|| format!("MLSYS_HOME {} can't be made", path.display()))?;
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+        made.with_context(|| format!("MLSYS_HOME {} can't be made", path.display()))?;
         let path = path.canonicalize().with_context(|| format!("MLSYS_HOME {}", path.display()))?;
-        Ok(Self(path))
+        let home = Self(path);
+        home.tighten();
+        Ok(home)
+    }
+
+    /// Keeps everybody else out of the home, and from the secrets and databases in it, also of one that an earlier version made.
+    pub fn tighten(&self) {
+        let mut tightened = Vec::new();
+        for folder in [self.0.clone(), self.join("mlflow")] {
+            let files = fs::read_dir(&folder).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path());
+            for path in files.filter(|path| is_private(path)).chain([folder.clone()]) {
+                match keep_private(&path) {
+                    Ok(true) => tightened.push(path),
+                    Ok(false) => {}
+                    Err(error) => {
+                        tracing::warn!(path = %path.display(), %error, "others may read this, and it can't be helped")
+                    }
+                }
+            }
+        }
+        if !tightened.is_empty() {
+            let paths: Vec<_> = tightened.iter().map(|path| path.display().to_string()).collect();
+            tracing::info!(paths = paths.join(", "), "other users of this machine could read these; now they can't");
+        }
     }
 
     /// The path itself.
@@ -81,12 +108,33 @@ impl Home {
         serde_json::from_slice(&fs::read(self.join("address.json")).ok()?).ok()
     }
 
-    /// What deliveries are signed with: the one that was set, or a generated one. It is kept where the local remote's
-    /// hook finds it, which sees nothing of the settings that mlsys was started with.
+    /// What deliveries of GitHub are signed with: the one that was set, or a generated one. It is kept where a person
+    /// finds it.
     pub fn webhook_secret(&self, set: Option<&Secret>) -> anyhow::Result<Secret> {
-        let Some(set) = set else { return self.kept_secret("webhook.secret") };
-        self.write_private("webhook.secret", set.expose().as_bytes())?;
+        self.set_or_kept("webhook.secret", set)
+    }
+
+    /// What deliveries of the local remote are signed with. It is kept where the remote's hook finds it, which sees nothing of
+    /// the settings that mlsys was started with.
+    pub fn local_secret(&self, set: Option<&Secret>) -> anyhow::Result<Secret> {
+        self.set_or_kept("local.secret", set)
+    }
+
+    fn set_or_kept(&self, name: &str, set: Option<&Secret>) -> anyhow::Result<Secret> {
+        let Some(set) = set else { return self.kept_secret(name) };
+        self.write_private(name, set.expose().as_bytes())?;
         Ok(set.clone())
+    }
+
+    /// What this home's command line shows its mlsys, which makes it at its first start.
+    pub fn token(&self) -> Option<Secret> {
+        let token = fs::read_to_string(self.join(TOKEN)).ok()?;
+        Some(Secret::new(token.trim())).filter(|token| !token.expose().is_empty())
+    }
+
+    /// The same, made where it is missing.
+    pub fn make_token(&self) -> anyhow::Result<Secret> {
+        self.kept_secret(TOKEN)
     }
 
     /// A secret that is generated once and kept, readable by its owner only.
@@ -95,12 +143,12 @@ impl Home {
         match fs::read_to_string(&path) {
             Ok(secret) if !secret.trim().is_empty() => return Ok(Secret::new(secret.trim())),
             Ok(_) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error).with_context(|| path.display().to_string()),
         }
-        let secret = format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
-        self.write_private(name, secret.as_bytes())?;
-        Ok(Secret::new(secret))
+        let secret = Secret::generate();
+        self.write_private(name, secret.expose().as_bytes())?;
+        Ok(secret)
     }
 
     /// Writes a file that only its owner may read, whole or not at all.
@@ -113,5 +161,65 @@ impl Home {
             fs::rename(&new, &path)
         };
         write().with_context(|| format!("{} can't be written", path.display()))
+    }
+}
+
+/// Whether a file is a secret or a database, or says where mlsys is.
+fn is_private(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    [".secret", ".db", ".json"].iter().any(|end| name.ends_with(end)) || name.contains(".db-")
+}
+
+/// Takes a file's or folder's rights from all but its owner; answers whether anybody else had some. A link is left alone:
+/// what it leads to is not ours to judge.
+fn keep_private(path: &Path) -> io::Result<bool> {
+    let found = match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        found => found?,
+    };
+    let mode = found.permissions().mode();
+    if found.is_symlink() || mode & 0o077 == 0 {
+        return Ok(false);
+    }
+    fs::set_permissions(path, Permissions::from_mode(mode & 0o700))?;
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).expect("it is there").permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_home_of_before_is_closed_to_others_and_keeps_what_it_has() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("home");
+        fs::create_dir_all(path.join("mlflow")).expect("a folder");
+        let private = ["webhook.secret", "mlsys.db", "mlsys.db-wal", "address.json", "mlflow/mlflow.db"];
+        for name in private.iter().chain(&["up.log"]) {
+            fs::write(path.join(name), *name).expect("written");
+            fs::set_permissions(path.join(name), Permissions::from_mode(0o644)).expect("changed");
+        }
+        fs::set_permissions(&path, Permissions::from_mode(0o755)).expect("changed");
+        let home = Home::open(&path).expect("it opens");
+        assert_eq!((mode(&path), mode(&path.join("mlflow")), mode(&path.join("up.log"))), (0o700, 0o700, 0o644));
+        for name in private {
+            assert_eq!(mode(&path.join(name)), 0o600, "{name}");
+            assert_eq!(fs::read_to_string(path.join(name)).expect("read"), name);
+        }
+        let secret = home.kept_secret("local.secret").expect("kept");
+        assert_eq!(mode(&path.join("local.secret")), 0o600);
+        assert_eq!(home.kept_secret("local.secret").expect("kept").expose(), secret.expose());
+    }
+
+    #[test]
+    fn a_new_home_is_its_owners_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a/home");
+        Home::open(&path).expect("it opens");
+        assert_eq!(mode(&path), 0o700);
     }
 }

@@ -5,11 +5,12 @@
 //! - `home`: the layout of `MLSYS_HOME`.
 //! - `outbox`: pushes to the local remote, on their way to the API.
 //! - `settings`: every setting, with its default and meaning.
-//! - `client`: the API, as a client sees it.
+//! - `client`: the API, as a client sees it; `credentials`: what it shows it.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line prints")]
 
 mod client;
 mod commands;
+mod credentials;
 mod home;
 mod outbox;
 mod settings;

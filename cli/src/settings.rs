@@ -21,6 +21,12 @@ const fn setting(name: &'static str, default: &'static str, help: &'static str) 
 /// What only the command line reads.
 const OWN: &[Setting] = &[
     setting("MLSYS_URL", "", "The API that client commands talk to; unset: the one running under MLSYS_HOME"),
+    Setting {
+        name: "MLSYS_API_KEY",
+        default: "",
+        help: "What client commands show; unset: what `mlsys login` kept for MLSYS_URL, or MLSYS_HOME's own token",
+        secret: true,
+    },
     setting(
         "MODEL_SERVER_PORT",
         "8001",
@@ -102,6 +108,7 @@ pub(crate) struct Processes {
 /// What a process of its own must be told, and `mlsys up` knows by itself.
 pub(crate) struct Known {
     pub webhook_secret: Secret,
+    pub local_secret: Secret,
     pub internal_token: Secret,
     pub python: PathBuf,
     pub addresses: Addresses,
@@ -190,7 +197,8 @@ impl Settings {
 
     /// What `mlsys up` works with, as it may be shown.
     pub fn effective(&self, known: &Known) -> Vec<EffectiveSetting> {
-        let read = |one: &&Setting| !one.name.starts_with("KUBERNETES_") && one.name != "MLSYS_URL";
+        let read =
+            |one: &&Setting| !one.name.starts_with("KUBERNETES_") && !["MLSYS_URL", "MLSYS_API_KEY"].contains(&one.name);
         let mut effective = self.filled(Some(known)).effective(all().filter(read));
         for one in &mut effective {
             one.is_set = self.given.get(one.setting.name).is_some();
@@ -243,8 +251,9 @@ impl Settings {
         let host = value(&self.given, "MLSYS_HOST");
         let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
         settings.fill(LISTEN, format!("{host}:{}", value(&self.given, "MODEL_SERVER_PORT")));
-        let secret = |pick: fn(&Known) -> &Secret| known.map_or("not known yet", |known| pick(known).expose());
+        let secret = |pick: fn(&Known) -> &Secret| known.map_or("not known before the start", |known| pick(known).expose());
         settings.fill("GITHUB_WEBHOOK_SECRET", secret(|known| &known.webhook_secret));
+        settings.fill("LOCAL_WEBHOOK_SECRET", secret(|known| &known.local_secret));
         settings.fill("INTERNAL_TOKEN", secret(|known| &known.internal_token));
         let address = |pick: fn(&Addresses) -> &str| known.map_or("http://localhost", |known| pick(&known.addresses));
         settings.fill("MLFLOW_TRACKING_URI", address(|at| &at.mlflow));
@@ -291,7 +300,8 @@ mod tests {
         let at = |port: u16| format!("http://127.0.0.1:{port}");
         Known {
             webhook_secret: Secret::new("a webhook secret"),
-            internal_token: Secret::new("a token"),
+            local_secret: Secret::new("a secret of the local remote"),
+            internal_token: Secret::new("a token of 16 characters"),
             python: PathBuf::from("/nowhere/python"),
             addresses: Addresses { api: at(1), model_server: at(2), mlflow: at(3), pid: 4 },
         }
@@ -339,12 +349,12 @@ mod tests {
             ("MODEL_SERVER_LISTEN", "0.0.0.0:7001"),
             ("MODEL_SERVER_ADVERTISE", "http://m:7001"),
             ("MODEL_SERVER_THREADS", "3"),
-            ("INTERNAL_TOKEN", "another token"),
+            ("INTERNAL_TOKEN", "another token of ours"),
         ];
         let told = given(&pairs).processes(Some(&known())).expect("all of it is legal");
         assert_eq!(told.backend.connections.database_url.expose(), "postgres://h/d");
         assert_eq!(told.worker.connections.queue_url.expose(), "redis://h:1");
-        assert_eq!(told.backend.backend.internal_token.expose(), "another token");
+        assert_eq!(told.backend.backend.internal_token.expose(), "another token of ours");
         assert_eq!(told.backend.backend.webhook_secret.expose(), "a webhook secret");
         let server = told.model_server;
         assert_eq!((server.listen.to_string().as_str(), server.threads), ("0.0.0.0:7001", 3));

@@ -27,6 +27,8 @@ const MLFLOW_READY: Duration = Duration::from_mins(3);
 const MLFLOW_RESTARTS: u32 = 10;
 /// How long to wait before that.
 const MLFLOW_PAUSE: Duration = Duration::from_secs(1);
+/// How long the address that signs a browser in is good.
+const SIGN_IN: Duration = Duration::from_hours(24);
 /// How long the parts may take to end once they are to stop.
 const STOP_LIMIT: Duration = Duration::from_secs(30);
 
@@ -34,6 +36,8 @@ const STOP_LIMIT: Duration = Duration::from_secs(30);
 pub(crate) struct Stack {
     /// Where it can be reached.
     pub addresses: Addresses,
+    /// Where a browser signs in, once.
+    pub sign_in: String,
     /// The wish to stop it.
     pub shutdown: Shutdown,
     parts: JoinSet<anyhow::Result<()>>,
@@ -70,6 +74,7 @@ impl Stack {
     /// Starts everything; the API takes pushes at once, and the worker starts when MLflow answers. `say` hears what
     /// takes long.
     pub async fn start(settings: &Settings, ports: Ports, say: impl Fn(&str)) -> anyhow::Result<Self> {
+        sandbox::make_undumpable();
         let settings = settings.clone().with(ports);
         let drafted = settings.processes(None)?;
         for text in settings.without_effect() {
@@ -84,6 +89,7 @@ impl Stack {
         let known = Known {
             addresses: sockets.addresses(&drafted)?,
             webhook_secret: home.webhook_secret(settings.secret("GITHUB_WEBHOOK_SECRET").as_ref())?,
+            local_secret: home.local_secret(settings.secret("LOCAL_WEBHOOK_SECRET").as_ref())?,
             internal_token: match settings.secret("INTERNAL_TOKEN") {
                 Some(token) => token,
                 None => home.kept_secret("internal.secret")?,
@@ -93,6 +99,7 @@ impl Stack {
         let mut processes = settings.processes(Some(&known))?;
         processes.backend.backend.mode = backend::Mode::Embedded;
         processes.backend.backend.settings = settings.effective(&known);
+        processes.backend.backend.home_token = Some(home.make_token()?);
         let ground = Ground { home: home.clone(), processes, known };
         // Only notebooks that name dependencies need it, so nothing waits for it.
         let uv = AbortOnDropHandle::new(tokio::spawn(async move {
@@ -214,6 +221,8 @@ impl Ground {
         let token = shutdown.token();
         let mut mlflow = start_mlflow(&home, &known.python, sockets.mlflow_port).await?;
         let adapters = Adapters::open(&processes.backend.connections, &shutdown).await?;
+        // What was made just now.
+        home.tighten();
         if processes.own_database {
             // This home's lock is ours, so whoever held these leases and locks is dead, and so are the model-servers of before.
             let store = &adapters.store;
@@ -223,7 +232,10 @@ impl Ground {
             store.serving.forget_servers().await?;
         }
         let model_server = ModelServer::start(processes.model_server).await?;
+        let public = processes.backend.backend.public_url.clone();
         let backend = Backend::new(processes.backend.backend, adapters.clone(), token)?;
+        let base = public.as_ref().map_or(known.addresses.api.as_str(), |url| url.as_str());
+        let sign_in = backend.owners_address(base, SIGN_IN).await?;
         let worker = worker::process::Process::start(&processes.worker, adapters, &shutdown).await?;
 
         let mut parts = JoinSet::new();
@@ -237,10 +249,11 @@ impl Ground {
                 ready = tracking.server.wait_ready(MLFLOW_READY) => ready?,
                 () = shutdown.requested() => bail!("stopped while MLflow was starting"),
             }
+            home.tighten();
         }
         let stop = shutdown.clone();
         parts.spawn(async move { worker.serve(sockets.worker, &stop).await });
-        Ok(Stack { addresses: known.addresses, shutdown, parts, mlflow, _held: held })
+        Ok(Stack { addresses: known.addresses, sign_in, shutdown, parts, mlflow, _held: held })
     }
 }
 
@@ -258,7 +271,7 @@ async fn start_mlflow(home: &Home, python: &Path, port: Option<u16>) -> anyhow::
 
 /// Pushes that came while mlsys was down.
 async fn send_kept_pushes(home: &Home, known: &Known) {
-    match Outbox::of(home).send(&known.addresses.api, &known.webhook_secret).await {
+    match Outbox::of(home).send(&known.addresses.api, &known.local_secret).await {
         Ok(0) => {}
         Ok(count) => tracing::info!(count, "pushes that came while mlsys was down are accepted"),
         Err(error) => tracing::error!(error = format!("{error:#}"), "kept pushes could not be sent"),

@@ -37,9 +37,10 @@ export interface Visit {
 /** A notebook that has not been read yet is a 404, which Chromium complains of by itself. */
 const EXPECTED = /status of 404.*\/api\/pipelines\/[^/]+\/notebook\?abridged=true$/
 
-/** A browser of one's own, with a page that shows nothing yet. */
-export async function visit(browser: Browser, base: string, options: BrowserContextOptions = {}): Promise<Visit> {
+/** A browser of one's own, signed in if it has a session, with a page that shows nothing yet. */
+export async function visit(browser: Browser, base: string, session: string, options: BrowserContextOptions = {}): Promise<Visit> {
   const context = await browser.newContext({ baseURL: base, viewport: { width: 1280, height: 900 }, ...options })
+  if (session) await context.addCookies([{ name: 'mlsys_session', value: session, url: base, httpOnly: true, sameSite: 'Lax' }])
   const complaints: string[] = []
   const requests: string[] = []
   context.on('request', (request) => requests.push(request.url()))

@@ -8,6 +8,7 @@ import { crowd } from './parts/crowd'
 import { failures } from './parts/failures'
 import { hostile } from './parts/hostile'
 import { pages } from './parts/pages'
+import { signing } from './parts/signing'
 import { size } from './parts/size'
 import { story } from './parts/story'
 import { root, Stack } from './stack'
@@ -44,6 +45,7 @@ describe('the first push', story)
 describe('a connection', connection)
 describe('failures', failures)
 describe('hostile outputs', hostile)
+describe('signing in', signing)
 describe('the first view', size)
 describe('each page', pages)
 // Last: nothing after it has a short list.

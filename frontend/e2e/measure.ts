@@ -77,7 +77,7 @@ function drawn(page: Page, selector: string, text = ''): Promise<number> {
 }
 
 async function firstView(browser: Browser, stack: Stack): Promise<Figures> {
-  const { context, page, requests } = await visit(browser, stack.api)
+  const { context, page, requests } = await visit(browser, stack.api, stack.session)
   await page.addInitScript(() => {
     const tasks: number[] = []
     new PerformanceObserver((list) => tasks.push(...list.getEntries().map((entry) => entry.duration))).observe({ type: 'longtask', buffered: true })
@@ -95,7 +95,7 @@ async function firstView(browser: Browser, stack: Stack): Promise<Figures> {
 }
 
 async function bigPipeline(browser: Browser, stack: Stack, id: string): Promise<Figures> {
-  const { context, page } = await visit(browser, stack.api)
+  const { context, page } = await visit(browser, stack.api, stack.session)
   await page.goto(`/pipelines/${id}`)
   const [lines, cells, whole] = await Promise.all([
     drawn(page, '[data-line]'),
@@ -146,7 +146,7 @@ function scrolled(page: Page, name: string, how: 'wheel' | 'drag'): Promise<numb
 /** What the large pipeline's page takes when the whole log is there and all was scrolled through, while nobody watches. */
 async function memory(browser: Browser, stack: Stack, id: string): Promise<number> {
   const lines = (await stack.pipeline(id)).log_lines.toLocaleString('en')
-  const page = await Unwatched.open(browser, `${stack.api}/pipelines/${id}`)
+  const page = await Unwatched.open(browser, `${stack.api}/pipelines/${id}`, stack.session)
   const there = (selector: string, text = '') => `!!document.querySelector(${JSON.stringify(selector)})?.textContent.includes(${JSON.stringify(text)})`
   await page.until(there('section[aria-label="Log"] p:last-child', lines))
   await page.until(there('[data-cell] article'))
@@ -157,7 +157,7 @@ async function memory(browser: Browser, stack: Stack, id: string): Promise<numbe
 }
 
 async function accessibility(browser: Browser, stack: Stack): Promise<{ pages: number; violations: number }> {
-  const { context, page } = await visit(browser, stack.api)
+  const { context, page } = await visit(browser, stack.api, stack.session)
   const all = await places(stack)
   let found = 0
   for (const place of all) {

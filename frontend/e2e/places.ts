@@ -45,6 +45,10 @@ export async function places(stack: Stack): Promise<Place[]> {
     { name: 'repositories', path: '/repositories', ready: heading('Repositories') },
     { name: 'repository', path: `/repositories/${repos[0]?.id}`, ready: heading('How pushes come in') },
     { name: 'repository-add', path: '/repositories?add=', ready: heading('Add a repository') },
+    { name: 'keys', path: '/keys', ready: heading('Keys') },
+    { name: 'people', path: '/people', ready: heading('People') },
+    { name: 'audit', path: '/audit', ready: heading('Audit log') },
+    { name: 'sign-in', path: '/sign-in', ready: (page) => page.getByLabel('Password').waitFor() },
     { name: 'settings', path: '/settings', ready: heading('Settings') },
     { name: 'missing', path: '/settings/nothing', ready: heading(/./) },
   ]

@@ -64,7 +64,7 @@ async function promote(stack: Stack, model: string): Promise<void> {
   ]) {
     const { environments } = await stack.get<{ environments: Record<string, number> }>(`/api/models/${model}`)
     const body = JSON.stringify({ version: environments[from ?? ''], from, to, ...(to === 'prod' ? { confirm: 'production' } : {}) })
-    const answer = await fetch(`${stack.api}/api/models/${model}/promote`, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
+    const answer = await stack.fetch(`/api/models/${model}/promote`, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
     if (!answer.ok) throw new Error(`${model} was not promoted: ${await answer.text()}`)
   }
 }
@@ -72,7 +72,7 @@ async function promote(stack: Stack, model: string): Promise<void> {
 async function shoot(browser: Browser, stack: Stack, folder: string, only?: string): Promise<void> {
   mkdirSync(folder, { recursive: true })
   for (const { name: look, ...options } of LOOKS) {
-    const { page, context } = await visit(browser, stack.api, { ...options, reducedMotion: 'reduce' })
+    const { page, context } = await visit(browser, stack.api, stack.session, { ...options, reducedMotion: 'reduce' })
     for (const place of only ? [{ name: only, path: '/', ready: () => page.getByRole('heading', { name: 'Push your first notebook' }).waitFor() }] : await places(stack)) {
       await page.goto(place.path)
       await place.ready(page)

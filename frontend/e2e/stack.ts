@@ -20,6 +20,8 @@ interface Addresses {
   api: string
   model_server: string
   mlflow: string
+  /** Signs a browser in, once. */
+  sign_in: string
 }
 
 function existing(what: string, path: string, help: string): string {
@@ -34,6 +36,8 @@ export class Stack {
   private readonly environment: NodeJS.ProcessEnv
   private process: ChildProcess | null = null
   private addresses: Addresses | null = null
+  /** What a browser that is signed in sends. */
+  session = ''
 
   private constructor(binaries: string) {
     this.binary = existing('mlsys', join(binaries, 'mlsys'), '`make build` builds it')
@@ -71,6 +75,28 @@ export class Stack {
     const signal = AbortSignal.timeout(START_MS)
     const [line] = (await Promise.race([once(said, 'line', { signal }), once(started, 'exit', { signal }).then(() => Promise.reject(new Error('it ended')))])) as [string]
     this.addresses = JSON.parse(line) as Addresses
+    this.session = await this.signIn()
+  }
+
+  /** A browser's session, by the address that mlsys printed. */
+  private async signIn(): Promise<string> {
+    const token = this.addresses?.sign_in.split('#token=')[1]
+    const body = JSON.stringify({ token })
+    const answer = await fetch(`${this.api}/api/sessions`, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
+    const session = /mlsys_session=([0-9a-f]+)/.exec(answer.headers.get('set-cookie') ?? '')?.[1]
+    if (!session) throw new Error(`signing in: ${answer.status} ${await answer.text()}`)
+    return session
+  }
+
+  /** An address that signs another browser in, once. */
+  async signInAddress(): Promise<string> {
+    return (await this.cli('login')).trim()
+  }
+
+  /** Asks the API as the command line of this home does. */
+  fetch(path: string, init: RequestInit & { headers?: Record<string, string> } = {}): Promise<Response> {
+    const token = readFileSync(join(this.home, 'home.token'), 'utf8').trim()
+    return fetch(`${this.api}${path}`, { ...init, headers: { ...init.headers, authorization: `Bearer ${token}` } })
   }
 
   /** Where the dashboard and the API are. */
@@ -90,7 +116,7 @@ export class Stack {
   }
 
   async get<T>(path: string): Promise<T> {
-    const answer = await fetch(`${this.api}${path}`)
+    const answer = await this.fetch(path)
     if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`)
     return (await answer.json()) as T
   }

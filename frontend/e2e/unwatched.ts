@@ -18,10 +18,11 @@ export class Unwatched {
     this.inner = inner
   }
 
-  static async open(browser: Browser, url: string): Promise<Unwatched> {
+  static async open(browser: Browser, url: string, cookie: string): Promise<Unwatched> {
     const session = await browser.newBrowserCDPSession()
     // In a context that Playwright does not know.
     const { browserContextId } = await session.send('Target.createBrowserContext')
+    await session.send('Storage.setCookies', { cookies: [{ name: 'mlsys_session', value: cookie, url, httpOnly: true }], browserContextId })
     const { targetId } = await session.send('Target.createTarget', { url, browserContextId, width: 1280, height: 900 })
     const { sessionId } = await session.send('Target.attachToTarget', { targetId, flatten: false })
     return new Unwatched(session, browserContextId, sessionId)

@@ -9,9 +9,9 @@ export const world = {} as { stack: Stack; wire: Wire; browser: Browser }
 /** Visits that the present test has opened. */
 const open = new Set<Visit>()
 
-/** A browser of one's own, on the other side of the wire. */
-export async function come(options: BrowserContextOptions = {}): Promise<Visit> {
-  const made = await visit(world.browser, world.wire.address, options)
+/** A browser of one's own, on the other side of the wire, signed in unless it is to be a stranger's. */
+export async function come(options: BrowserContextOptions = {}, session = world.stack.session): Promise<Visit> {
+  const made = await visit(world.browser, world.wire.address, session, options)
   open.add(made)
   return made
 }

@@ -4,6 +4,7 @@ import { Shell } from './ui/Shell'
 
 /** Every page is a chunk of its own, loaded when it is first opened. Each module exports `Component`. */
 export const routes: RouteObject[] = [
+  { path: 'sign-in', errorElement: <RouteError />, hydrateFallbackElement: <div />, lazy: () => import('./pages/sign-in') },
   {
     element: <Shell />,
     errorElement: <RouteError />,
@@ -19,6 +20,9 @@ export const routes: RouteObject[] = [
           { path: 'models/:name', lazy: () => import('./pages/model') },
           { path: 'repositories', lazy: () => import('./pages/repositories') },
           { path: 'repositories/:id', lazy: () => import('./pages/repositories/one') },
+          { path: 'keys', lazy: () => import('./pages/keys') },
+          { path: 'people', lazy: () => import('./pages/people') },
+          { path: 'audit', lazy: () => import('./pages/audit') },
           { path: 'settings', lazy: () => import('./pages/settings') },
           { path: '*', lazy: () => import('./pages/missing') },
         ],

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use service::{ArtifactSettings, Check, Secret, Setting, Settings, SettingsError};
+use service::{ALLOWED_HOSTS, ArtifactSettings, Check, Hosts, Secret, Setting, Settings, SettingsError};
 
 /// What the server is told at start.
 #[derive(Debug, Clone)]
@@ -27,6 +27,8 @@ pub struct Config {
     pub backend_url: Option<String>,
     /// The server's own address, as the backend and the workers reach it, e.g. `http://10.0.0.7:8001`.
     pub advertise: String,
+    /// The names the server answers to.
+    pub hosts: Hosts,
     /// What `/internal` routes ask for.
     pub internal_token: Secret,
     /// How many requests one model computes at the same time.
@@ -45,6 +47,12 @@ pub const SETTINGS: &[Setting] = &[
         "MODEL_SERVER_ADVERTISE",
         "http://$MODEL_SERVER_LISTEN",
         "the model-server's address as others reach it; where POD_IP is set, that with the port of MODEL_SERVER_LISTEN",
+    ),
+    ALLOWED_HOSTS,
+    setting(
+        "FRONTEND_URL",
+        "",
+        "Where browsers and GitHub reach mlsys; a server behind the same address answers to its name",
     ),
     setting("MLSYS_HOME", ".mlsys", "folder of everything that mlsys keeps"),
     setting("MODEL_SERVER_STATE", "$MLSYS_HOME/model-server", "folder of the model-server's copies of models"),
@@ -80,6 +88,12 @@ impl Config {
             listen,
             advertise: advertise(settings, (listen, backend_url.is_some()), &mut check),
             backend_url,
+            hosts: Hosts::read(
+                settings,
+                &["MODEL_SERVER_ADVERTISE", "MODEL_SERVER_URL"],
+                !listen.ip().is_loopback(),
+                &mut check,
+            ),
             state_directory: path("MODEL_SERVER_STATE", "model-server"),
             artifacts: ArtifactSettings::read(settings, &home),
             onnxruntime_library: settings.get("ONNXRUNTIME_LIBRARY").map(PathBuf::from),

@@ -11,6 +11,7 @@ async fn main() -> Result<()> {
     let _telemetry = telemetry::init("model-server", "info,ort=warn", &settings);
     let config = Config::from_settings(&settings)?;
     tracing::info!(?config, "starting");
+    sandbox::make_undumpable();
     let shutdown = Shutdown::on_signals()?;
     let listener = TcpListener::bind(config.listen).await?;
     let server = ModelServer::start(config).await?;

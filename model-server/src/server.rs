@@ -8,7 +8,7 @@ use std::{
 
 use axum::Router;
 use scoring::{Runtime, RuntimeConfig, find_onnxruntime};
-use service::{Secret, Shutdown};
+use service::{Hosts, Secret, Shutdown};
 use tokio::{fs, net::TcpListener};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -24,6 +24,7 @@ use crate::{
 pub struct ModelServer {
     serving: Serving,
     token: Secret,
+    hosts: Hosts,
     _restoring: AbortOnDropHandle<()>,
     _following: Option<AbortOnDropHandle<()>>,
 }
@@ -46,7 +47,7 @@ impl ModelServer {
         let state = &config.state_directory;
         let (file, copies) = (state.join("deployed.json"), Copies::new(state.join("models")));
         let deployed = Deployed::open(file.clone()).map_err(StartError::state(file))?;
-        let token = config.internal_token.clone();
+        let (token, hosts) = (config.internal_token.clone(), config.hosts.clone());
         let backend = config.backend_url.as_deref();
         let backend = backend.map(|url| Backend::new(url, token.clone(), config.advertise.clone())).transpose()?;
         let runtime = Runtime::open(RuntimeConfig {
@@ -66,12 +67,13 @@ impl ModelServer {
             let reconciler = Reconciler::new(Arc::clone(&loader), backend, Arc::clone(&caught_up));
             AbortOnDropHandle::new(tokio::spawn(reconciler.run()))
         });
-        Ok(Self { serving: Serving { loader, caught_up }, token, _restoring: restoring, _following: following })
+        Ok(Self { serving: Serving { loader, caught_up }, token, hosts, _restoring: restoring, _following: following })
     }
 
     /// The routes, with everything around them.
     pub fn router(&self) -> Router {
-        service::layers(api::router(self.serving.clone(), self.token.clone()))
+        let routes = api::router(self.serving.clone(), self.token.clone());
+        service::layers(service::doors(routes, self.hosts.clone(), &["/internal/"]))
     }
 
     /// Answers requests until told to stop, and shuts down.

@@ -35,6 +35,8 @@ pub struct Means<'a> {
 
 /// A notebook to run.
 pub struct Execution<'a> {
+    /// Names the repository, which shares nothing of its own with others.
+    pub repository: &'a str,
     /// The repository, or the folder that stands for one.
     pub tree: &'a Path,
     /// The notebook's path in it.
@@ -128,7 +130,7 @@ impl Execution<'_> {
         let Some(contract) = self.contract else { return Ok(means.environments.platform()) };
         let script =
             Script { dependencies: contract.dependencies.as_deref(), requires_python: contract.requires_python.as_deref() };
-        means.environments.resolve(self.tree, self.notebook, script, say).await
+        means.environments.resolve(self.repository, (self.tree, self.notebook), script, say).await
     }
 
     fn request(self, notebook: NotebookFile, means: Means<'_>, environment: Option<&str>) -> RunRequest {

@@ -45,10 +45,7 @@ enum Command {
 /// When a setting can't be used, or a server that is needed does not come up.
 pub async fn run(cli: Cli, settings: &Settings) -> Result<ExitCode> {
     let _telemetry = telemetry::init("worker", "info", settings);
-    // Notebooks run as this user, and must not read this process's environment, which has secrets.
-    if let Err(error) = nix::sys::prctl::set_dumpable(false) {
-        tracing::warn!(%error, "notebooks may be able to read this process's environment");
-    }
+    sandbox::make_undumpable();
     let config = ProcessConfig::from_settings(settings)?;
     tracing::info!(?config, "starting");
     let shutdown = Shutdown::on_signals()?;

@@ -5,6 +5,7 @@ use axum::{
     extract::{Path, State},
 };
 use contract::{Environment, ModelName};
+use pipeline::access::Action;
 use rollout::RolledOut;
 use serde::{Deserialize, Serialize};
 use service::ApiError;
@@ -12,6 +13,7 @@ use utoipa::ToSchema;
 
 use crate::{
     Backend,
+    auth::{Caller, Trail, object_of_model},
     changes::{self, Order},
     error::{bad_request, from_rollout},
     routes::{models::known, parse},
@@ -79,9 +81,15 @@ impl From<RolledOut> for DeploymentChange {
 pub(crate) async fn promote(
     State(backend): State<Backend>,
     Path(name): Path<String>,
+    caller: Caller,
+    trail: Trail,
     Json(promotion): Json<Promotion>,
 ) -> Result<Json<DeploymentChange>, ApiError> {
     let model: ModelName = parse(&name)?;
+    let object = object_of_model(&backend, &caller, &model).await?;
+    caller.require(&Action::Promote(promotion.to.clone()), &object)?;
+    trail.object(&model);
+    trail.after(format_args!("version {} in {}", promotion.version, promotion.to.as_str()));
     let Promotion { version, from, to, confirm } = promotion;
     if from.following().as_ref() != Some(&to) {
         return Err(bad_request("bad_promotion", "a version goes from dev to staging, and from staging to prod"));
@@ -89,7 +97,7 @@ pub(crate) async fn promote(
     confirmed(&to, confirm.as_deref())?;
     known(&backend, &model).await?;
     let made = changes::make(&backend, Order::Promote { model, version, from, to }).await.map_err(from_rollout)?;
-    Ok(Json(made.into()))
+    Ok(Json(told(&trail, made)))
 }
 
 /// Puts back what was deployed before, so that the next rollback goes further back; or nothing changes.
@@ -100,13 +108,30 @@ pub(crate) async fn promote(
 pub(crate) async fn rollback(
     State(backend): State<Backend>,
     Path(name): Path<String>,
+    caller: Caller,
+    trail: Trail,
     Json(Rollback { environment, confirm }): Json<Rollback>,
 ) -> Result<Json<DeploymentChange>, ApiError> {
     let model: ModelName = parse(&name)?;
+    let object = object_of_model(&backend, &caller, &model).await?;
+    caller.require(&Action::RollBack(environment.clone()), &object)?;
+    trail.object(&model);
+    trail.after(format_args!("the version before in {}", environment.as_str()));
     confirmed(&environment, confirm.as_deref())?;
     known(&backend, &model).await?;
     let made = changes::make(&backend, Order::RollBack { model, environment }).await.map_err(from_rollout)?;
-    Ok(Json(made.into()))
+    Ok(Json(told(&trail, made)))
+}
+
+/// A change that was made, as the client and the audit log are told of it.
+fn told(trail: &Trail, made: RolledOut) -> DeploymentChange {
+    let change = DeploymentChange::from(made);
+    let environment = change.environment.as_str();
+    if let Some(previous) = change.previous_version {
+        trail.before(format_args!("version {previous} in {environment}"));
+    }
+    trail.after(format_args!("version {} in {environment}", change.version));
+    change
 }
 
 fn confirmed(environment: &Environment, word: Option<&str>) -> Result<(), ApiError> {

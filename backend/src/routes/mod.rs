@@ -1,15 +1,19 @@
 //! The routes, one file a resource.
 
+pub(crate) mod audit;
 pub(crate) mod changes;
 pub(crate) mod health;
 pub(crate) mod internal;
+pub(crate) mod keys;
 pub(crate) mod logs;
 pub(crate) mod models;
 pub(crate) mod notebook;
 pub(crate) mod overview;
+pub(crate) mod people;
 pub(crate) mod pipelines;
 pub(crate) mod repo_check;
 pub(crate) mod repos;
+pub(crate) mod sessions;
 pub(crate) mod settings;
 pub(crate) mod statistics;
 pub(crate) mod traffic;

@@ -9,7 +9,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
 };
-use contract::{Environment, ModelName};
+use contract::{Environment, ModelName, RepoName};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -19,6 +19,7 @@ use utoipa::ToSchema;
 
 use crate::{
     Backend,
+    auth::Trail,
     error::{bad_request, from_store, not_found},
     routes::{
         parse,
@@ -120,6 +121,37 @@ pub(crate) async fn list(
 )]
 pub(crate) async fn one(State(backend): State<Backend>, Path(name): Path<String>) -> Result<Json<ModelDetail>, ApiError> {
     known(&backend, &parse(&name)?).await.map(Json)
+}
+
+/// What is to change of a model.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ModelChange)]
+pub(crate) struct Change {
+    /// The registered repository that its name is to belong to.
+    owner: RepoName,
+}
+
+/// Hands a model's name over to another repository, which alone can register its next versions.
+#[utoipa::path(
+    patch, path = "/api/models/{name}", operation_id = "changeModel", tag = "models",
+    responses((status = OK, body = ModelDetail)),
+)]
+pub(crate) async fn change(
+    State(backend): State<Backend>,
+    Path(name): Path<String>,
+    trail: Trail,
+    Json(change): Json<Change>,
+) -> Result<Json<ModelDetail>, ApiError> {
+    let name = parse(&name)?;
+    trail.object(&name);
+    trail.after(format_args!("owner {}", change.owner));
+    known(&backend, &name).await?;
+    if backend.store.intake.repo_by_name(&change.owner).await.map_err(from_store)?.is_none() {
+        return Err(not_found(format!("{} is not registered: POST /api/repos registers it", change.owner)));
+    }
+    backend.store.serving.hand_over(&name, &change.owner).await.map_err(from_store)?;
+    known(&backend, &name).await.map(Json)
 }
 
 /// A model that has a version; 404 for others.

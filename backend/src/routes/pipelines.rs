@@ -1,6 +1,6 @@
 //! `/api/pipelines`: list, show, run by hand, cancel, retry.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use axum::{
     Json,
@@ -10,6 +10,8 @@ use axum::{
 use contract::{
     Champion, CommitSha, GateReport, GateResult, ModelName, PipelineId, PipelineRecord, PipelineStatus, RepoName,
 };
+use forge::ForgeError;
+use pipeline::access::{Action, Object};
 use serde::{Deserialize, Serialize};
 use service::ApiError;
 use store::{Details, Filter, NewPipeline};
@@ -17,10 +19,13 @@ use utoipa::ToSchema;
 
 use crate::{
     Backend,
+    auth::{Caller, Trail},
     error::{bad_request, from_store, not_found},
     routes::{overview, parse, search},
 };
 
+/// How long the code host may take to find a commit on its branch.
+const ASK_HOST: Duration = Duration::from_secs(10);
 /// How many items a list has when nobody says.
 pub(crate) const PAGE: usize = 50;
 /// How many items a list has at most.
@@ -168,7 +173,7 @@ pub(crate) async fn one(State(backend): State<Backend>, Path(id): Path<String>) 
     let GateReport { gates, champion } = gate_report.unwrap_or_default();
     let links = PipelineLinks {
         commit: backend.host(&record.repo).commit_page(&record.repo, &record.commit_sha),
-        mlflow_run: record.mlflow_run_id.as_deref().map(|run| backend.mlflow_pages.run(run)),
+        mlflow_run: record.mlflow_run_id.as_deref().map(|run| backend.models.mlflow_pages.run(run)),
     };
     Ok(Json(PipelineDetail { record, manual, delivery_id, log_lines, gates, champion, links }))
 }
@@ -200,8 +205,13 @@ pub(crate) struct NewRun {
 )]
 pub(crate) async fn create(
     State(backend): State<Backend>,
+    caller: Caller,
+    trail: Trail,
     Json(new): Json<NewRun>,
 ) -> Result<(StatusCode, Json<PipelineRecord>), ApiError> {
+    caller.require(&Action::Run, &Object { repo: Some(new.repo.clone()), model: None })?;
+    trail.object(&new.repo);
+    trail.after(format_args!("{} of {}", new.notebook_path, new.commit));
     if backend.store.intake.repo_by_name(&new.repo).await.map_err(from_store)?.is_none() {
         return Err(not_found(format!("{} is not registered: POST /api/repos registers it", new.repo)));
     }
@@ -210,6 +220,7 @@ pub(crate) async fn create(
     }
     let NewRun { repo, commit, notebook_path, branch, parameters } = new;
     let branch = branch.unwrap_or_else(|| "main".to_owned());
+    check_branch(&backend, &repo, &commit, &branch).await?;
     let pipeline = NewPipeline {
         repo,
         branch,
@@ -223,6 +234,36 @@ pub(crate) async fn create(
     let id = backend.store.intake.create_pipeline(pipeline).await.map_err(from_store)?;
     backend.bus.wake.notify_one();
     Ok((StatusCode::ACCEPTED, Json(backend.store.pipelines.pipeline(id).await.map_err(from_store)?)))
+}
+
+/// Refuses a commit that is not on the branch it is to run as: a fork's, or a pull request's that nobody accepted.
+///
+/// It is checked here, where it is asked for, and not again by the worker: this is the only way in without a signed push, and
+/// the refusal can be said to whoever asks. A commit that leaves the branch later was on it when somebody chose it.
+async fn check_branch(backend: &Backend, repo: &RepoName, commit: &CommitSha, branch: &str) -> Result<(), ApiError> {
+    let refused = |code, detail| ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail);
+    // What no branch can be named, git and GitHub might read as something else.
+    if branch.is_empty() || branch.starts_with(['-', '/']) || branch.contains("..") || !branch.chars().all(may_name_branch) {
+        return Err(refused("bad_branch", "branch must be the name of a branch".to_owned()));
+    }
+    match backend.host(repo).is_on_branch(repo, commit, branch, ASK_HOST).await {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(refused(
+            "commit_not_on_branch",
+            format!("the commit {} is not on the branch {branch} of {repo}, so it can't run as {branch}", commit.short()),
+        )),
+        Err(error @ ForgeError::NotFound(_)) => Err(refused("unknown_commit", error.to_string())),
+        Err(error) => {
+            tracing::warn!(%repo, %error, "the code host can't say whether a commit is on its branch");
+            let detail = format!("the code host can't say whether the commit is on {branch}: {error}");
+            Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "host_unavailable", detail))
+        }
+    }
+}
+
+/// Source: git-check-ref-format.
+fn may_name_branch(letter: char) -> bool {
+    !letter.is_control() && !letter.is_whitespace() && !"~^:?*[\\{".contains(letter)
 }
 
 /// Asks for a pipeline to end.

@@ -3,13 +3,17 @@
 use axum::{Json, extract::State, http::HeaderMap};
 use contract::{FileChanges, RepoName};
 use forge::{ForgeError, Host, Overview};
-use pipeline::Trigger;
+use pipeline::{
+    Trigger,
+    access::{Action, Object},
+};
 use serde::Serialize;
 use service::ApiError;
 use utoipa::ToSchema;
 
 use crate::{
     Backend,
+    auth::Caller,
     error::from_store,
     hooks::{self, PATIENCE, Webhook},
     routes::repos::{NewRepo, trigger},
@@ -75,8 +79,10 @@ struct Found {
 pub(crate) async fn check(
     State(backend): State<Backend>,
     headers: HeaderMap,
+    caller: Caller,
     Json(new): Json<NewRepo>,
 ) -> Result<Json<RepoCheck>, ApiError> {
+    caller.require(&Action::Repositories, &Object { repo: Some(new.full_name.clone()), model: None })?;
     let trigger = trigger(&new.branch, &new.notebook_glob)?;
     let repo = &new.full_name;
     let registered = backend.store.intake.repo_by_name(repo).await.map_err(from_store)?;

@@ -1,5 +1,7 @@
 //! `/api/repos`: which repositories run their notebooks.
 
+use std::time::Duration;
+
 use axum::{
     Json,
     extract::{Path, Query, State},
@@ -7,7 +9,10 @@ use axum::{
 };
 use contract::RepoName;
 use jiff::Timestamp;
-use pipeline::Trigger;
+use pipeline::{
+    Trigger,
+    access::{Action, Object},
+};
 use serde::{Deserialize, Deserializer, Serialize};
 use service::ApiError;
 use store::{Repo, RepoChange};
@@ -15,6 +20,7 @@ use utoipa::ToSchema;
 
 use crate::{
     Backend,
+    auth::{Caller, Trail},
     error::{bad_request, from_store},
     hooks::{self, Webhook},
     routes::{
@@ -23,6 +29,9 @@ use crate::{
         webhook::ALL_NOTEBOOKS,
     },
 };
+
+/// How long a webhook's secret stays valid beside the one that replaces it.
+const OLD_SECRET: Duration = Duration::from_hours(24);
 
 /// A registered repository, and what its webhook needs.
 #[derive(Serialize, ToSchema)]
@@ -46,13 +55,28 @@ pub(crate) struct RepoView {
     #[schema(required)]
     last_delivery_at: Option<Timestamp>,
     webhook: Webhook,
+    /// What its webhook must be given, where that is for a person to do. Shown this once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    webhook_secret: Option<String>,
 }
 
 impl RepoView {
     fn new(backend: &Backend, repo: Repo, last_delivery_at: Option<Timestamp>, base: &str) -> Self {
         let Repo { id, full_name, branch, notebook_glob, cpu, memory, created_at } = repo;
         let webhook = backend.repos.hooks.known(&full_name, last_delivery_at, base);
-        Self { id, full_name, branch, notebook_glob, cpu, memory, created_at, last_delivery_at, webhook }
+        Self {
+            id,
+            full_name,
+            branch,
+            notebook_glob,
+            cpu,
+            memory,
+            created_at,
+            last_delivery_at,
+            webhook,
+            webhook_secret: None,
+        }
     }
 }
 
@@ -185,12 +209,17 @@ async fn registered(backend: &Backend, id: i64) -> Result<Repo, ApiError> {
 pub(crate) async fn add(
     State(backend): State<Backend>,
     headers: HeaderMap,
+    caller: Caller,
+    trail: Trail,
     Json(new): Json<NewRepo>,
 ) -> Result<(StatusCode, Json<RepoView>), ApiError> {
+    caller.require(&Action::Repositories, &Object { repo: Some(new.full_name.clone()), model: None })?;
+    trail.object(&new.full_name);
+    trail.after(format_args!("branches {}, notebooks {}", new.branch, new.notebook_glob));
     trigger(&new.branch, &new.notebook_glob)?;
     let repo = backend.store.intake.add_repo(&new.full_name, &new.branch, &new.notebook_glob).await.map_err(from_store)?;
-    hooks::install(&backend, &repo.full_name, &hooks::base(&backend, &headers)).await;
-    Ok((StatusCode::CREATED, Json(view(&backend, repo, &headers).await?)))
+    let shown = new_secret(&backend, &repo, &headers, Duration::ZERO).await?;
+    Ok((StatusCode::CREATED, Json(RepoView { webhook_secret: shown, ..view(&backend, repo, &headers).await? })))
 }
 
 /// Adds a repository's webhook on GitHub, or sets it right; the answer says how it stands.
@@ -202,10 +231,63 @@ pub(crate) async fn install_webhook(
     State(backend): State<Backend>,
     Path(id): Path<i64>,
     headers: HeaderMap,
+    trail: Trail,
 ) -> Result<Json<RepoView>, ApiError> {
     let repo = registered(&backend, id).await?;
-    hooks::install(&backend, &repo.full_name, &hooks::base(&backend, &headers)).await;
+    trail.object(&repo.full_name);
+    trail.after("its webhook");
+    hooks::install(&backend, &repo.full_name, &hooks::base(&backend, &headers)).await.map_err(from_store)?;
     Ok(Json(view(&backend, repo, &headers).await?))
+}
+
+/// Gives a repository a new secret, what its deliveries are signed with. The webhook is told where the token may; else the
+/// answer has it, this once. The one before stays valid for a day, or until it is removed.
+#[utoipa::path(
+    post, path = "/api/repos/{id}/webhook-secret", operation_id = "renewWebhookSecret", tag = "repos",
+    responses((status = OK, body = RepoView)),
+)]
+pub(crate) async fn renew_secret(
+    State(backend): State<Backend>,
+    Path(id): Path<i64>,
+    headers: HeaderMap,
+    trail: Trail,
+) -> Result<Json<RepoView>, ApiError> {
+    let repo = registered(&backend, id).await?;
+    trail.object(&repo.full_name);
+    trail.after("a new webhook secret");
+    if repo.full_name.is_local() {
+        return Err(bad_request("local_repo", "repositories of the local remote have no secrets of their own"));
+    }
+    let shown = new_secret(&backend, &repo, &headers, OLD_SECRET).await?;
+    Ok(Json(RepoView { webhook_secret: shown, ..view(&backend, repo, &headers).await? }))
+}
+
+/// Makes the secret before the present one invalid at once.
+#[utoipa::path(
+    delete, path = "/api/repos/{id}/webhook-secret", operation_id = "removeOldWebhookSecret", tag = "repos",
+    responses((status = NO_CONTENT)),
+)]
+pub(crate) async fn remove_old_secret(
+    State(backend): State<Backend>,
+    Path(id): Path<i64>,
+    trail: Trail,
+) -> Result<StatusCode, ApiError> {
+    let repo = registered(&backend, id).await?;
+    trail.object(&repo.full_name);
+    trail.after("its old webhook secret is invalid");
+    backend.store.intake.remove_old_webhook_secret(&repo.full_name).await.map_err(from_store)?;
+    backend.repos.known.forget();
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The new secret, where a person has to enter it. The local remote signs with one of its own.
+async fn new_secret(backend: &Backend, repo: &Repo, headers: &HeaderMap, old: Duration) -> Result<Option<String>, ApiError> {
+    if repo.full_name.is_local() {
+        return Ok(None);
+    }
+    let base = hooks::base(backend, headers);
+    let secret = hooks::renew(backend, &repo.full_name, &base, old).await.map_err(from_store)?;
+    Ok(secret.map(|secret| secret.expose().to_owned()))
 }
 
 /// Changes a repository's settings.
@@ -217,6 +299,7 @@ pub(crate) async fn change(
     State(backend): State<Backend>,
     Path(id): Path<i64>,
     headers: HeaderMap,
+    trail: Trail,
     Json(change): Json<Change>,
 ) -> Result<Json<RepoView>, ApiError> {
     trigger(change.branch.as_deref().unwrap_or("main"), change.notebook_glob.as_deref().unwrap_or(ALL_NOTEBOOKS))?;
@@ -226,17 +309,35 @@ pub(crate) async fn change(
     memory.flatten().map(|memory| check_quantity("memory", memory)).transpose()?;
     let (branch, notebook_glob) = (change.branch.as_deref(), change.notebook_glob.as_deref());
     let change = RepoChange { branch, notebook_glob, cpu, memory };
+    let before = registered(&backend, id).await?;
+    trail.object(&before.full_name);
+    trail.before(summary(&before));
     let repo = backend.store.intake.update_repo(id, change).await.map_err(from_store)?;
+    trail.after(summary(&repo));
     backend.repos.known.forget();
     Ok(Json(view(&backend, repo, &headers).await?))
 }
 
 /// Forgets a repository: its pushes run nothing any more; its pipelines stay.
 #[utoipa::path(delete, path = "/api/repos/{id}", operation_id = "removeRepo", tag = "repos", responses((status = NO_CONTENT)))]
-pub(crate) async fn remove(State(backend): State<Backend>, Path(id): Path<i64>) -> Result<StatusCode, ApiError> {
+pub(crate) async fn remove(
+    State(backend): State<Backend>,
+    trail: Trail,
+    Path(id): Path<i64>,
+) -> Result<StatusCode, ApiError> {
+    let before = registered(&backend, id).await?;
+    trail.object(&before.full_name);
+    trail.before(summary(&before));
     backend.store.intake.delete_repo(id).await.map_err(from_store)?;
     backend.repos.known.forget();
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// A repository's settings, for the audit log.
+fn summary(repo: &Repo) -> String {
+    let Repo { branch, notebook_glob, cpu, memory, .. } = repo;
+    let set = |size: &Option<String>| size.clone().unwrap_or_else(|| "as the runner".to_owned());
+    format!("branches {branch}, notebooks {notebook_glob}, cpu {}, memory {}", set(cpu), set(memory))
 }
 
 /// What branches and notebooks run, if both are patterns.

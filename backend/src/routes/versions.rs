@@ -98,7 +98,7 @@ pub(crate) async fn history(
 fn links(backend: &Backend, name: &ModelName, record: &VersionRecord) -> VersionLinks {
     VersionLinks {
         commit: backend.host(&record.repo).commit_page(&record.repo, &record.commit_sha),
-        mlflow_run: record.mlflow_run_id.as_deref().map(|id| backend.mlflow_pages.run(id)),
-        mlflow_version: Some(backend.mlflow_pages.version(name, record.version)),
+        mlflow_run: record.mlflow_run_id.as_deref().map(|id| backend.models.mlflow_pages.run(id)),
+        mlflow_version: Some(backend.models.mlflow_pages.version(name, record.version)),
     }
 }

@@ -1,26 +1,29 @@
 //! `POST /webhook/github`: a push becomes pipelines, durably, before the answer.
 
-use std::{borrow::Cow, collections::BTreeMap, sync::Arc, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
 use axum::{
     Json,
     body::Bytes,
-    extract::{State, rejection::BytesRejection},
-    http::{HeaderMap, StatusCode},
+    extract::{Request, State},
+    http::{HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use contract::{FileChanges, RepoName};
-use forge::{Delivery, GitRef, Push};
+use forge::{Delivery, GitRef, Push, Signature, SignatureError};
 use serde_json::json;
-use service::{ApiError, telemetry};
+use service::{ApiError, Connection, telemetry};
 use sha2::{Digest, Sha256};
-use store::{Accepted, NewDelivery, NewPipeline, PipelineRef};
+use store::{Accepted, NewDelivery, NewPipeline, PipelineRef, WebhookSecret};
 
 use crate::{
-    Backend,
+    Backend, WEBHOOK_BODY_MAX,
     error::{bad_request, from_store},
     repos::KnownRepo,
 };
+
+/// The longest delivery, in bytes, that is still read of who has sent too many with a wrong signature.
+const READ_ANYWAY: u64 = 256 << 10;
 
 /// GitHub gives up on a delivery after ten seconds; asking it for a file list must leave time to answer.
 const ASK_HOST: Duration = Duration::from_secs(7);
@@ -30,13 +33,16 @@ const LOCAL_BRANCHES: &str = "main,master";
 pub(crate) const ALL_NOTEBOOKS: &str = "**/*.ipynb";
 
 /// Takes a delivery of GitHub or of the local remote.
-pub(crate) async fn github(
-    State(backend): State<Backend>,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<Response, ApiError> {
-    let answer = take(&backend, &headers, body).await;
-    let event = headers.get("x-github-event").and_then(|event| event.to_str().ok()).unwrap_or("none");
+pub(crate) async fn github(State(backend): State<Backend>, request: Request) -> Result<Response, ApiError> {
+    let (parts, body) = request.into_parts();
+    let answer = match signature(&backend, &parts) {
+        Ok(signature) => match service::read_body(body, WEBHOOK_BODY_MAX).await {
+            Ok(body) => take(&backend, &parts, signature, body).await,
+            Err(status) => Err(unreadable(status)),
+        },
+        Err(refused) => Err(refused),
+    };
+    let event = parts.headers.get("x-github-event").and_then(|event| event.to_str().ok()).unwrap_or("none");
     let outcome = match &answer {
         Ok(response) if response.status() == StatusCode::ACCEPTED => "accepted",
         Ok(_) => "ignored",
@@ -47,11 +53,74 @@ pub(crate) async fn github(
     answer
 }
 
-async fn take(backend: &Backend, headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<Response, ApiError> {
-    let body = body.map_err(unreadable)?;
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    forge::verify(backend.config.webhook_secret.expose().as_bytes(), &body, text("x-hub-signature-256"))
-        .map_err(|error| ApiError::new(StatusCode::UNAUTHORIZED, "bad_signature", error.to_string()))?;
+/// The signature, and whether it is worth reading on, before any of the body is read.
+fn signature(backend: &Backend, parts: &Parts) -> Result<Signature, ApiError> {
+    let text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
+    let signature = Signature::read(text("x-hub-signature-256")).map_err(unsigned)?;
+    let announced = text("content-length").and_then(|length| length.parse::<u64>().ok());
+    match peer(parts).and_then(|peer| backend.repos.failures.too_many(peer)) {
+        // What does not say how long it is could be of any length.
+        Some(wait) if announced.is_none_or(|length| length > READ_ANYWAY) => Err(too_many(wait)),
+        _ => Ok(signature),
+    }
+}
+
+/// Who sends.
+fn peer(parts: &Parts) -> Option<IpAddr> {
+    parts.extensions.get::<Connection>().map(|connection| connection.peer.ip().to_canonical())
+}
+
+fn unsigned(error: SignatureError) -> ApiError {
+    ApiError::new(StatusCode::UNAUTHORIZED, "bad_signature", error.to_string())
+}
+
+fn too_many(wait: Duration) -> ApiError {
+    let detail = "too many deliveries with a wrong signature came from this address";
+    ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too_many_failures", detail)
+        .with_header(header::RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1))
+}
+
+/// A delivery is wrongly signed; the answer does not tell whether its repository is known.
+fn mismatch(backend: &Backend, parts: &Parts) -> ApiError {
+    let Some(peer) = peer(parts) else { return unsigned(SignatureError::Mismatch) };
+    if let Some(wait) = backend.repos.failures.too_many(peer) {
+        return too_many(wait);
+    }
+    backend.repos.failures.count(peer);
+    unsigned(SignatureError::Mismatch)
+}
+
+/// The repository that a delivery names, if one of its secrets signed it; none where it names none. Who knows the secret of
+/// one repository can so sign for no other one, and GitHub's secrets are none of the local remote.
+async fn verified(
+    backend: &Backend,
+    parts: &Parts,
+    signature: Signature,
+    body: &Bytes,
+) -> Result<Option<RepoName>, ApiError> {
+    let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let name = forge::named_repo(content_type, body);
+    let config = &backend.config;
+    let (shared, local) = (config.webhook_secret.expose(), config.local_secret.as_ref());
+    let good = match &name {
+        Some(name) if name.is_local() => signature.verify(local.map(|secret| secret.expose().as_bytes()), body),
+        Some(name) => {
+            let known = backend.repos.known.find(&backend.store, name).await?;
+            let secrets = known.as_ref().map_or(&[WebhookSecret::Shared][..], |known| &known.secrets);
+            let bytes = secrets.iter().map(|secret| match secret {
+                WebhookSecret::Own(own) => own.as_bytes(),
+                WebhookSecret::Shared => shared.as_bytes(),
+            });
+            signature.verify(bytes, body)
+        }
+        None => signature.verify([shared.as_bytes()], body),
+    };
+    good.map(|()| name).map_err(|_| mismatch(backend, parts))
+}
+
+async fn take(backend: &Backend, parts: &Parts, signature: Signature, body: Bytes) -> Result<Response, ApiError> {
+    let repo = verified(backend, parts, signature, &body).await?;
+    let text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
     let event = text("x-github-event")
         .ok_or_else(|| bad_request("missing_event", "the header X-GitHub-Event is missing: is this a GitHub webhook?"))?;
     let delivery = forge::parse(event, text("content-type"), &body)
@@ -62,6 +131,8 @@ async fn take(backend: &Backend, headers: &HeaderMap, body: Result<Bytes, BytesR
     match delivery {
         Delivery::Ping { .. } => Ok(Json(json!({ "status": "pong" })).into_response()),
         Delivery::Other { event, .. } => Ok(ignored(&format!("{event} events start nothing"))),
+        // The secret was that of the repository that the body names first.
+        Delivery::Push(push) if repo.as_ref() != Some(&push.repo) => Err(mismatch(backend, parts)),
         Delivery::Push(push) => {
             let new = NewDelivery { delivery_id: &delivery_id, event, repo: Some(&push.repo) };
             take_push(backend, new, &push).await
@@ -81,11 +152,13 @@ async fn take_push(backend: &Backend, delivery: NewDelivery<'_>, push: &Push) ->
     let Some(repo) = registered(backend, &push.repo).await? else {
         return Ok(ignored(&format!("{} is not registered: POST /api/repos registers it", push.repo)));
     };
-    if !repo.trigger.runs_on(branch) {
+    let conflict = |detail: &String| ApiError::new(StatusCode::CONFLICT, "bad_glob", detail.clone());
+    let trigger = repo.trigger.as_ref().map_err(conflict)?;
+    if !trigger.runs_on(branch) {
         return Ok(ignored(&format!("the branch {branch} is not among {}", repo.branch)));
     }
     let files = changed_files(backend, push).await?;
-    let notebooks = repo.trigger.notebooks(&files);
+    let notebooks = trigger.notebooks(&files);
     if notebooks.is_empty() {
         return Ok(ignored(&format!("no notebook that matches {} was added or changed", repo.notebook_glob)));
     }
@@ -159,9 +232,8 @@ fn ignored(reason: &str) -> Response {
     Json(json!({ "status": "ignored", "reason": reason })).into_response()
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
-fn unreadable(rejection: BytesRejection) -> ApiError {
-    if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+fn unreadable(status: StatusCode) -> ApiError {
+    if status == StatusCode::PAYLOAD_TOO_LARGE {
         return ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", "a delivery may have at most 25 MB");
     }
     bad_request("unreadable_body", "the body could not be read to its end")

@@ -2,6 +2,8 @@
 
 use axum::http::Method;
 
+use service::{Check, Hosts};
+
 use crate::{World, world::PUBLIC};
 
 #[tokio::test]
@@ -37,11 +39,24 @@ async fn a_foreign_name_for_this_machine_is_refused() {
 }
 
 #[tokio::test]
-async fn a_backend_that_other_machines_reach_answers_under_any_name() {
-    let world = World::with(crate::world::NOWHERE, |config| config.local_only = false).await;
-    assert_eq!(world.ask(Method::GET, "/api/repos", &[("host", "mlsys.internal")], "").await.status, 200);
+async fn a_backend_that_other_machines_reach_answers_to_the_names_that_are_set() {
+    let world = World::with(crate::world::NOWHERE, |config| {
+        let set = [("ALLOWED_HOSTS".to_owned(), "mlsys.internal".to_owned())];
+        config.hosts = Hosts::read(&set.into_iter().collect(), &[], true, &mut Check::default());
+    })
+    .await;
+    let own = [("host", "mlsys.internal:8000"), ("origin", "http://mlsys.internal:8000")];
+    assert_eq!(world.ask(Method::GET, "/api/repos", &own, "").await.status, 200);
+    assert_ne!(world.ask(Method::POST, "/api/repos", &own, "").await.status, 403);
     let foreign = [("host", "mlsys.internal"), ("origin", "http://attacker.example")];
     assert_eq!(world.ask(Method::POST, "/api/repos", &foreign, "").await.code(), (403, "foreign_origin".to_owned()));
+    for path in ["/api/repos", "/api/pipelines", "/health"] {
+        let rebound = [("host", "attacker.example:8000"), ("origin", "http://attacker.example:8000")];
+        for method in [Method::GET, Method::POST] {
+            let answer = world.ask(method, path, &rebound, "").await;
+            assert_eq!(answer.code(), (421, "unknown_host".to_owned()), "a foreign name and a page of it agree");
+        }
+    }
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use store::Lease;
 use tokio::net::TcpListener;
-use tokio_tungstenite::tungstenite::{Error, Message, protocol::frame::coding::CloseCode};
+use tokio_tungstenite::tungstenite::{Error, Message, client::IntoClientRequest, protocol::frame::coding::CloseCode};
 
 use crate::World;
 
@@ -101,7 +101,9 @@ async fn serve(world: &World) -> SocketAddr {
 
 async fn open(address: SocketAddr, id: impl std::fmt::Display, after: u64) -> Result<Socket, Error> {
     let url = format!("ws://{address}/ws/pipelines/{id}/logs?after={after}");
-    tokio_tungstenite::connect_async(url).await.map(|(socket, _)| socket)
+    let mut request = url.into_client_request().unwrap();
+    request.headers_mut().insert("authorization", format!("Bearer {}", crate::world::HOME).parse().unwrap());
+    tokio_tungstenite::connect_async(request).await.map(|(socket, _)| socket)
 }
 
 /// The next lines of a follower, up to so many, and how its log ended if it did.

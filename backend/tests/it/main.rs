@@ -3,6 +3,7 @@
 //! [`World::ask`] holds every answer that is an error against what all errors must be.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod access;
 mod dashboard;
 mod errors;
 mod guards;
@@ -14,7 +15,9 @@ mod notebooks;
 mod openapi;
 mod pipelines;
 mod repos;
+mod secrets;
 mod settings;
+mod signing;
 mod webhook;
 mod world;
 

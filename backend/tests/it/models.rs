@@ -149,11 +149,12 @@ async fn report(world: &World, address: &str) {
 }
 
 async fn predict(world: &World, path: &str) -> Answer {
+    let shown = format!("Bearer {}", crate::world::HOME);
     let headers = [
         ("content-type", "application/json"),
         ("x-request-id", "the-clients"),
         ("cookie", "secret=1"),
-        ("authorization", "Bearer of-mlsys"),
+        ("authorization", shown.as_str()),
     ];
     world.ask(Method::POST, path, &headers, "{\"inputs\": [[1.0]]}").await
 }

@@ -4,6 +4,7 @@ use axum::http::Method;
 use contract::{CommitSha, Phase, PhaseStatus, PipelineId, PipelineStatus};
 use serde_json::{Value, json};
 use store::Description;
+use testkit::Repository;
 
 use crate::{
     World,
@@ -24,7 +25,16 @@ fn id(record: &Value) -> PipelineId {
 
 #[tokio::test]
 async fn a_notebook_is_run_by_hand_with_what_it_was_told() {
-    let world = World::new().await;
+    let github = testkit::GitHub::start();
+    let repository = github.repository("octocat/titanic");
+    let commit = repository.push("main", &[("n.ipynb", "{}")]).commit;
+    repository.branch("release/1", &commit);
+    let run = |change: &Value| {
+        let mut body = run(change);
+        body["ref"] = json!(commit);
+        body
+    };
+    let world = World::at(&github).await;
     world.repo("octocat/titanic").await;
     let told = json!({ "alpha": 0.25, "names": ["a", null], "deep": { "x": true } });
     let made = world.post("/api/pipelines", run(&json!({ "branch": "release/1", "parameters": told }))).await;
@@ -36,7 +46,8 @@ async fn a_notebook_is_run_by_hand_with_what_it_was_told() {
     );
     assert_eq!((&detail["manual"], &detail["delivery_id"], &detail["log_lines"]), (&json!(true), &Value::Null, &json!(0)));
     assert_eq!((&detail["gates"], &detail["champion"]), (&json!([]), &Value::Null));
-    assert_eq!(detail["links"]["commit"], format!("{NOWHERE}/octocat/titanic/commit/{}", "5".repeat(40)));
+    let page = detail["links"]["commit"].as_str().unwrap();
+    assert!(page.ends_with(&format!("/octocat/titanic/commit/{commit}")), "{page}");
     assert_eq!(detail["links"]["mlflow_run"], Value::Null);
     for branch in [json!({}), json!({ "branch": null })] {
         assert_eq!(world.post("/api/pipelines", run(&branch)).await.json()["branch"], "main");
@@ -71,6 +82,48 @@ async fn what_cannot_be_run_is_refused_and_leaves_nothing() {
         assert_eq!(answer.code(), (status, code.to_owned()), "{change}: {}", answer.text());
     }
     assert_eq!(world.json("/api/pipelines").await["items"], json!([]));
+}
+
+#[tokio::test]
+async fn what_runs_as_a_branch_is_on_that_branch() {
+    let github = testkit::GitHub::start();
+    let world = World::at(&github).await;
+    let local = Repository::init("local/titanic", world.folder.path().join("git/titanic.git"));
+    for repository in [github.repository("octocat/titanic"), local] {
+        let name = repository.name().to_string();
+        world.repo(&name).await;
+        let older = repository.push("main", &[("n.ipynb", "1")]).commit;
+        let main = repository.push("main", &[("n.ipynb", "2")]).commit;
+        repository.branch("feature", &older);
+        let ahead = repository.push("feature", &[("n.ipynb", "3")]).commit;
+        // GitHub has a fork's commits among its own, on no branch of this repository.
+        let fork = repository.push_of_fork("main", &[("n.ipynb", "evil")]);
+        let unknown: CommitSha = "5".repeat(40).parse().unwrap();
+        for (commit, branch, expected) in [
+            (&main, json!("main"), "202"),
+            (&older, Value::Null, "202"),
+            (&ahead, json!("feature"), "202"),
+            (&ahead, json!("main"), "commit_not_on_branch"),
+            (&fork, json!("main"), "commit_not_on_branch"),
+            (&fork, json!("feature"), "commit_not_on_branch"),
+            (&fork, json!("absent"), "unknown_commit"),
+            (&fork, json!(fork.as_str()), "unknown_commit"),
+            (&fork, json!("attacker:main"), "bad_branch"),
+            (&fork, json!("refs/pull/1/head"), "unknown_commit"),
+            (&fork, json!("../pull/1/head"), "bad_branch"),
+            (&fork, json!(""), "bad_branch"),
+        ] {
+            let body = json!({ "repo": name, "ref": commit, "branch": branch, "notebook_path": "n.ipynb" });
+            let answer = world.post("/api/pipelines", body).await;
+            let said = if answer.status == 202 { "202".to_owned() } else { answer.code().1 };
+            assert_eq!(said, expected, "{name} {commit} {branch}: {}", answer.text());
+        }
+        let body = json!({ "repo": name, "ref": unknown, "notebook_path": "n.ipynb" });
+        assert_eq!(world.post("/api/pipelines", body).await.status, 422);
+    }
+    let unreachable = World::new().await;
+    unreachable.repo("octocat/titanic").await;
+    assert_eq!(unreachable.post("/api/pipelines", run(&json!({}))).await.code(), (503, "host_unavailable".to_owned()));
 }
 
 /// What a pipeline was brought to.

@@ -99,8 +99,13 @@ async fn adding_a_repository_adds_its_webhook_and_asking_again_mends_it() {
     assert_eq!((status, &repo["webhook"]["state"]), (201, &json!("installed")), "{repo}");
     let url = format!("{PUBLIC}/webhook/github");
     assert_eq!((&repo["webhook"]["url"], &repo["last_delivery_at"]), (&json!(url), &Value::Null));
-    let right = json!({ "content_type": "json", "insecure_ssl": "0", "url": url, "secret": SECRET });
     let hooks = github.hooks("octocat/hooked");
+    let own = hooks[0]["config"]["secret"].as_str().unwrap().to_owned();
+    assert!(
+        own.len() >= 32 && own != SECRET && repo.get("webhook_secret").is_none(),
+        "GitHub has it, so nobody need see it"
+    );
+    let right = json!({ "content_type": "json", "insecure_ssl": "0", "url": url, "secret": own });
     assert_eq!((hooks.len(), &hooks[0]["config"], &hooks[0]["events"]), (1, &right, &json!(["push"])));
 
     let mut spoiled = hooks[0].clone();
@@ -117,7 +122,7 @@ async fn adding_a_repository_adds_its_webhook_and_asking_again_mends_it() {
     assert_eq!((&hooks[1]["active"], &hooks[1]["events"]), (&json!(true), &json!(["issues", "push"])));
     let (_, found) = post(&world, "/api/repos/check", json!({ "full_name": "octocat/hooked" })).await;
     assert_eq!(found["webhook"]["state"], "installed", "{found}");
-    assert!(!found.to_string().contains(SECRET));
+    assert!(!found.to_string().contains(&own));
 }
 
 #[tokio::test]
@@ -135,7 +140,9 @@ async fn without_the_right_to_add_webhooks_it_is_said_what_to_paste_until_a_push
     assert!(webhook["detail"].as_str().is_some_and(|detail| detail.contains("admin:repo_hook")), "{webhook}");
     assert!(webhook["secret"].as_str().is_some_and(|text| text.contains("GITHUB_WEBHOOK_SECRET")));
 
-    let signature = testkit::signature(SECRET, &push.body);
+    let secret = repo["webhook_secret"].as_str().unwrap();
+    assert!(world.json(&format!("/api/repos/{}", repo["id"])).await.get("webhook_secret").is_none(), "it is shown once");
+    let signature = testkit::signature(secret, &push.body);
     let headers =
         [("x-github-event", "push"), ("x-github-delivery", &push.delivery_id), ("x-hub-signature-256", &signature)];
     let headers = [&headers[..], &[("content-type", "application/json")]].concat();

@@ -4,39 +4,56 @@ use axum::http::Method;
 use serde_json::{Value, json};
 use testkit::{GitHub, Notebook};
 
-use crate::{Answer, World, world::SECRET};
+use crate::{
+    Answer, World,
+    world::{LOCAL_SECRET, SECRET},
+};
 
 const COMMIT: &str = "5555555555555555555555555555555555555555";
 
 /// A delivery, as GitHub sends it.
-struct Delivery {
+pub struct Delivery {
     event: Option<String>,
     id: Option<String>,
     content_type: &'static str,
-    signature: Option<String>,
+    pub signature: Option<String>,
     body: Vec<u8>,
 }
 
 impl Delivery {
-    fn signed(event: &str, body: impl Into<Vec<u8>>) -> Self {
+    pub fn signed(event: &str, body: impl Into<Vec<u8>>) -> Self {
+        Self::signed_with(SECRET, event, body)
+    }
+
+    pub fn signed_with(secret: &str, event: &str, body: impl Into<Vec<u8>>) -> Self {
         let body = body.into();
-        let signature = Some(testkit::signature(SECRET, &body));
+        let signature = Some(testkit::signature(secret, &body));
         let hash = body.iter().fold(17_u64, |hash, byte| hash.wrapping_mul(31).wrapping_add(u64::from(*byte)));
         let id = Some(format!("{event}-{hash:x}"));
         Self { event: Some(event.to_owned()), id, content_type: "application/json", signature, body }
     }
 
-    async fn send(self, world: &World) -> Answer {
+    pub async fn send(self, world: &World) -> Answer {
+        self.send_with(world, None).await
+    }
+
+    pub async fn send_from(self, world: &World, peer: service::Connection) -> Answer {
+        self.send_with(world, Some(peer)).await
+    }
+
+    async fn send_with(self, world: &World, peer: Option<service::Connection>) -> Answer {
         let mut headers = vec![("content-type", self.content_type)];
         let optional =
             [("x-github-event", &self.event), ("x-github-delivery", &self.id), ("x-hub-signature-256", &self.signature)];
         headers.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?))));
-        world.ask(Method::POST, "/webhook/github", &headers, self.body).await
+        let length = self.body.len().to_string();
+        headers.push(("content-length", &length));
+        world.ask_from(peer, (Method::POST, "/webhook/github"), &headers, self.body).await
     }
 }
 
 /// A push to `octocat/titanic` that added `n.ipynb`, with these fields changed.
-fn push(change: Value) -> Value {
+pub fn push(change: Value) -> Value {
     let listed = json!({
         "id": COMMIT, "tree_id": "1".repeat(40), "distinct": true, "message": "m", "timestamp": "2026-01-01T00:00:00Z", "url": "u",
         "author": {"name": "a"}, "committer": {"name": "a"}, "added": ["n.ipynb"], "removed": [], "modified": []
@@ -226,7 +243,7 @@ async fn a_repository_of_the_local_remote_needs_no_registration() {
     let repository =
         json!({ "id": 1, "name": "own", "full_name": "local/own", "owner": {"login": "local"}, "default_branch": "main" });
     let pushes = ["one", "two"].map(|compare| push(json!({ "repository": repository, "compare": compare })).to_string());
-    let [one, two] = pushes.map(|body| Delivery::signed("push", body).send(&world));
+    let [one, two] = pushes.map(|body| Delivery::signed_with(LOCAL_SECRET, "push", body).send(&world));
     let (one, two) = tokio::join!(one, two);
     assert_eq!((one.status, two.status), (202, 202), "two first pushes at once");
     assert_eq!(world.json("/api/repos").await["items"][0]["branch"], "main,master");

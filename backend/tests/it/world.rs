@@ -12,7 +12,7 @@ use backend::{Backend, Config, Mode};
 use contract::{Environment, ModelName, PipelineId};
 use forge::{GitHub, Hosts, LocalGit};
 use serde_json::{Value, json};
-use service::{Secret, Settings};
+use service::{Check, Secret, Settings};
 use store::{Lease, Locked, NewDeployment, NewPipeline, Store};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -20,8 +20,12 @@ use tower::ServiceExt;
 
 /// What deliveries are signed with.
 pub const SECRET: &str = "what deliveries are signed with";
+/// What those of the local remote are signed with.
+pub const LOCAL_SECRET: &str = "what the local remote signs with";
 /// What model-servers show.
 pub const INTERNAL: &str = "Bearer what model-servers show";
+/// What the command line of this home shows; what is asked here shows it too, unless it shows something else.
+pub const HOME: &str = "what the command line of this home shows";
 /// Where the dashboard is reached, were it behind a proxy.
 pub const PUBLIC: &str = "https://mlsys.example.org";
 /// Nothing listens there.
@@ -33,6 +37,7 @@ pub struct World {
     pub store: Store,
     pub hub: bus::LogHub,
     pub artifacts: artifacts::Store,
+    pub backend: Backend,
     pub router: Router,
     pub shutdown: CancellationToken,
     pub folder: TempDir,
@@ -75,14 +80,54 @@ impl World {
         };
         let mut config = config();
         change(&mut config);
-        let router = Backend::new(config, adapters, shutdown.clone()).unwrap().router();
-        Self { store, hub, artifacts, router, shutdown, folder }
+        let backend = Backend::new(config, adapters, shutdown.clone()).unwrap();
+        let router = backend.router();
+        Self { store, hub, artifacts, backend, router, shutdown, folder }
     }
 
     /// Asks with a body and headers. An answer that is an error is a problem with all that one needs.
     pub async fn ask(&self, method: Method, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
-        let mut request = Request::builder().method(method.clone()).uri(path).body(body.into()).unwrap();
+        self.ask_from(None, (method, path), headers, body).await
+    }
+
+    /// The same, by a connection.
+    pub async fn ask_from(
+        &self,
+        peer: Option<service::Connection>,
+        (method, path): (Method, &str),
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> Answer {
+        let mut request = Request::builder().method(method).uri(path).body(body.into()).unwrap();
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(peer);
+        }
+        if !headers.iter().any(|(name, _)| ["authorization", "cookie"].contains(name)) {
+            request.headers_mut().insert("authorization", format!("Bearer {HOME}").parse().unwrap());
+        }
+        self.sent(request, headers).await
+    }
+
+    /// Asks without being anybody.
+    pub async fn ask_as_nobody(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> Answer {
+        self.sent(Request::builder().method(method).uri(path).body(body.into()).unwrap(), headers).await
+    }
+
+    async fn sent(&self, mut request: Request<Body>, headers: &[(&str, &str)]) -> Answer {
+        let asked = format!("{} {}", request.method(), request.uri());
         for (name, value) in headers {
+            // Where the request comes from, which no real header says.
+            if *name == "from-address" {
+                let peer: std::net::SocketAddr = format!("{value}:1").parse().unwrap();
+                request.extensions_mut().insert(service::Connection { peer, reached: peer });
+                continue;
+            }
             let (name, value) = (name.parse::<HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap());
             request.headers_mut().insert(name, value);
         }
@@ -90,7 +135,7 @@ impl World {
         let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
         let answer = Answer { status: parts.status.as_u16(), headers: parts.headers, body };
         if answer.status >= 400 {
-            answer.check_problem(&format!("{method} {path}"));
+            answer.check_problem(&asked);
         }
         answer
     }
@@ -193,11 +238,15 @@ fn config() -> Config {
     let settings: Settings = known.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect();
     Config {
         webhook_secret: Secret::new(SECRET),
+        local_secret: Some(Secret::new(LOCAL_SECRET)),
         internal_token: Secret::new(INTERNAL.trim_start_matches("Bearer ")),
+        home_token: Some(Secret::new(HOME)),
+        predict_open: vec!["dev".parse().unwrap(), "staging".parse().unwrap()],
+        metrics_open: false,
         model_server_url: None,
         mlflow_url: NOWHERE.to_owned(),
         public_url: Some(PUBLIC.parse().unwrap()),
-        local_only: true,
+        hosts: service::Hosts::read(&settings, &[], false, &mut Check::default()),
         settings: settings.effective(assembly::CONNECTION_SETTINGS.iter().chain(backend::SETTINGS)),
         mode: Mode::Distributed,
     }

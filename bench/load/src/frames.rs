@@ -7,7 +7,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::http::Connection;
+use crate::{http::Connection, intake::key};
 
 const TEXT: u8 = 0x81;
 const CLOSE: u8 = 0x88;
@@ -40,7 +40,8 @@ impl Frames {
     pub async fn open(address: &str, path: &str) -> io::Result<Self> {
         let request = format!(
             "GET {path} HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: YmVuY2htYXJrLWxvYWQtMQ==\r\n\r\n"
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: YmVuY2htYXJrLWxvYWQtMQ==\r\n{}\r\n",
+            key()
         );
         let (stream, buffer) = Connection::open(address).await?.upgrade(request.as_bytes()).await?;
         Ok(Self { stream, buffer, used: 0 })

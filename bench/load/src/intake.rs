@@ -92,11 +92,16 @@ pub async fn run(options: Options) -> Result<Value> {
     }))
 }
 
+/// The header that shows the key of `MLSYS_API_KEY`, if there is one.
+pub(crate) fn key() -> String {
+    std::env::var("MLSYS_API_KEY").map_or(String::new(), |key| format!("Authorization: Bearer {key}\r\n"))
+}
+
 async fn register(address: &str) -> Result<()> {
     let mut connection = Connection::open(address).await?;
     for full_name in repositories() {
         let body = json!({ "full_name": full_name, "branch": "main", "notebook_glob": "notebooks/*.ipynb" }).to_string();
-        let head = format!("POST /api/repos HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n");
+        let head = format!("POST /api/repos HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n{}", key());
         let request = format!("{head}Content-Length: {}\r\n\r\n{body}", body.len());
         let status = connection.exchange(request.as_bytes()).await?;
         ensure!(status == 201, "registering {full_name} was answered with {status}");

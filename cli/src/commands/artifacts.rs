@@ -98,7 +98,7 @@ impl Moving<'_> {
             self.copy(items, &mut done).await?;
             self.check(&done)?;
             if self.args.dry_run {
-                println!("would be moved: {} versions and packages, {}", done.count, megabytes(done.bytes));
+                println!("versions and packages to move: {}, {}", done.count, megabytes(done.bytes));
                 return Ok(());
             }
             match serving.readdress(&addresses).await? {
@@ -196,7 +196,7 @@ impl Moving<'_> {
 
     fn tell(&self, done: &Copied, rows: u64) {
         println!(
-            "moved: {} versions and packages, {}; {rows} rows name their new address",
+            "versions and packages moved: {}, {}; rows that name their new address: {rows}",
             done.count,
             megabytes(done.bytes)
         );

@@ -64,11 +64,13 @@ pub(crate) async fn run(args: Args, settings: Settings) -> anyhow::Result<ExitCo
 async fn tell(stack: &Stack, settings: &Settings) -> anyhow::Result<()> {
     let started = Instant::now();
     let home = Home::open(&settings.home)?;
-    let client = Client::at(&stack.addresses.api);
+    let client = Client::at(&stack.addresses.api, home.token());
     println!("→ git push mlsys main");
     let commit = push_example(&home).await?;
     let pipeline = accepted(&client, &commit).await?;
-    println!("→ watch it at {}/pipelines/{}", client.base(), pipeline.id);
+    // Signs a browser in, and leads there.
+    let page = format!("/sign-in?next=/pipelines/{}#", pipeline.id);
+    println!("→ watch it at {}", stack.sign_in.replacen("/sign-in#", &page, 1));
     let printer = Printer::new(false);
     let end = client.follow(pipeline.id, 0, |line| printer.show(line)).await?;
     let pipeline = client.pipeline(pipeline.id).await?;

@@ -33,9 +33,9 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     // git hands the pusher's environment on: it names the API and the secret where the processes run separately.
     let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let api = set("MLSYS_URL").or_else(|| home.addresses().map(|addresses| addresses.api));
-    let secret = match set("GITHUB_WEBHOOK_SECRET") {
+    let secret = match set("LOCAL_WEBHOOK_SECRET") {
         Some(secret) => Secret::new(secret),
-        None => home.webhook_secret(None)?,
+        None => home.local_secret(None)?,
     };
     match api.map(|api| api.trim_end_matches('/').to_owned()) {
         Some(api) => match outbox.send_these(deliveries, &api, &secret).await {
@@ -55,6 +55,6 @@ fn say(answer: &Value, api: &str) {
         let text = |key: &str| pipeline[key].as_str().unwrap_or_default().to_owned();
         let id = text("id");
         eprintln!("mlsys: {} runs as pipeline {id}", text("notebook_path"));
-        eprintln!("mlsys:   mlsys logs -f {id}    or    {api}/api/pipelines/{id}");
+        eprintln!("mlsys:   mlsys logs -f {id}    or    {api}/pipelines/{id}");
     }
 }

@@ -4,7 +4,10 @@ mod artifacts;
 mod demo;
 mod doctor;
 mod hook;
+mod keys;
+mod login;
 mod logs;
+mod people;
 mod pipelines;
 mod predict;
 mod push;
@@ -46,6 +49,14 @@ enum Command {
     Validate(validate::Args),
     /// Run a notebook on this machine, without a server: every phase but register and deploy
     Run(run::Args),
+    /// Print an address that signs a browser in; for another mlsys, keep a key that commands show it
+    Login(login::Args),
+    /// Make, list and revoke the keys that programs show
+    #[command(subcommand)]
+    Keys(keys::Command),
+    /// Invite and list people
+    #[command(subcommand)]
+    People(people::Command),
     /// Ask a deployed model for predictions
     Predict(predict::Args),
     /// Check what mlsys needs on this machine
@@ -79,6 +90,9 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Pipelines(args) => pipelines::run(args, &settings).await,
         Command::Validate(args) => validate::run(&args),
         Command::Run(args) => run::run(args, &settings).await,
+        Command::Login(args) => login::run(args, &settings).await,
+        Command::Keys(command) => keys::run(command, &settings).await,
+        Command::People(command) => people::run(command, &settings).await,
         Command::Predict(args) => predict::run(args, &settings).await,
         Command::Doctor(args) => doctor::run(&args, &settings).await,
         Command::Artifacts(command) => artifacts::run(command, &settings).await,

@@ -50,6 +50,7 @@ fn show(removed: &Removed, environments: RemovedEnvironments, applied: bool) {
     println!("  {:>9} logs and notebooks, {:.1} MB", removed.logs, removed.log_megabytes());
     println!("  {:>9} webhook deliveries", removed.deliveries);
     println!("  {:>9} ended tasks", removed.tasks);
+    println!("  {:>9} entries of the audit log", removed.audit);
     let megabytes = environments.bytes / 1_000_000;
     println!("  {:>9} Python environments in this MLSYS_HOME, {megabytes} MB", environments.count);
     if applied && removed.versions + removed.pipelines > 0 {

@@ -65,6 +65,7 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<ExitC
         bail!("a notebook without mlops:* tags has no model to package");
     }
     let execution = Execution {
+        repository: &place.root.to_string_lossy(),
         tree: &place.root,
         notebook: &place.notebook,
         contract: contract.as_ref(),

@@ -26,6 +26,33 @@ async fn a_push_is_listed_followed_and_predicts() {
     assert_eq!(answer["predictions"], serde_json::json!([0]));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_is_known_by_itself_and_makes_keys_that_let_others_in_until_they_are_revoked() {
+    let mlsys = mlsys();
+    let (well, address, _) = said(&mut mlsys.cli(&["login"]));
+    assert!(well && address.starts_with(&mlsys.api("/sign-in#token=")), "{address}");
+    assert!(mlsys.sign_in().starts_with(&mlsys.api("/sign-in#token=")), "{}", mlsys.sign_in());
+    let (well, key, error) = said(&mut mlsys.cli(&["keys", "create", "elsewhere", "--role", "viewer"]));
+    assert!(well && key.starts_with("mlsys_"), "{error}");
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let ask = |key: &str| {
+        let mut command = mlsys.cli(&["pipelines", "--json"]);
+        command.env("MLSYS_HOME", elsewhere.path()).env("XDG_CONFIG_HOME", elsewhere.path());
+        command.env("MLSYS_URL", mlsys.api("")).env("MLSYS_API_KEY", key);
+        said(&mut command)
+    };
+    assert!(ask(key.trim()).0);
+    let (well, _, error) = ask("");
+    assert!(!well && error.contains("mlsys login"), "{error}");
+    let (_, list, _) = said(&mut mlsys.cli(&["keys", "list", "--json"]));
+    let list: serde_json::Value = serde_json::from_str(&list).expect("JSON");
+    let made = list["items"].as_array().expect("items").iter().find(|one| one["name"] == "elsewhere").expect("listed");
+    assert!(said(&mut mlsys.cli(&["keys", "revoke", made["id"].as_str().expect("an id")])).0);
+    assert!(!ask(key.trim()).0);
+    let home = std::fs::metadata(mlsys.home().join("home.token")).expect("a token");
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&home.permissions()) & 0o777, 0o600);
+}
+
 #[test]
 fn validate_lists_what_is_wrong_and_fails() {
     let mlsys = mlsys();
@@ -93,7 +120,7 @@ async fn settings_are_shown_as_they_are_in_force_and_secrets_nowhere() {
     assert_eq!(shown("MLSYS_PORT"), ["0", "environment"], "as the command line says");
     assert_eq!(shown("RUN_TIMEOUT_SECONDS"), ["3600", "default"]);
     assert_eq!(shown("GITHUB_TOKEN"), ["••••", "environment"]);
-    for secret in ["a-token", &mlsys.webhook_secret()] {
+    for secret in ["a-token", &mlsys.webhook_secret(), &mlsys.local_secret()] {
         assert!(!answer.to_string().contains(secret) && !mlsys.log().contains(secret));
     }
 }
@@ -101,7 +128,7 @@ async fn settings_are_shown_as_they_are_in_force_and_secrets_nowhere() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_apis_description_can_be_had_without_a_server() {
     let mlsys = mlsys();
-    let served = mlsys.http().get(mlsys.api("/openapi.json")).send().await.expect("an answer");
+    let served = mlsys.answer("/openapi.json").await;
     let (well, printed, _) = said(&mut mlsys.cli(&["openapi"]));
     assert!(well && served.text().await.expect("text") == printed);
 }

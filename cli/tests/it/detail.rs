@@ -38,7 +38,7 @@ async fn a_notebook_run_by_hand_shows_what_it_was_told_and_its_defaults() {
 
     let notebook = mlsys.get(&format!("/api/pipelines/{id}/notebook")).await;
     assert!(notebook["cells"][0]["execution_count"].is_u64(), "as far as it has run: {}", notebook["cells"][0]);
-    let saved = mlsys.http().get(mlsys.api(&format!("/api/pipelines/{id}/logs.txt"))).send().await.expect("an answer");
+    let saved = mlsys.answer(&format!("/api/pipelines/{id}/logs.txt")).await;
     let saved = saved.text().await.expect("text");
     assert_eq!(saved.lines().count(), mlsys.stored_log(id).await.len());
 }

@@ -12,7 +12,9 @@ mod faults;
 mod gates;
 mod logs;
 mod models;
+mod owners;
 mod settings;
+mod strangers;
 
 use std::sync::OnceLock;
 

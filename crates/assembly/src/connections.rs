@@ -107,7 +107,7 @@ mod tests {
         let given = [("MLFLOW_TRACKING_URI", "http://mlflow:5000")];
         assert_eq!(read(&given).1, ["INTERNAL_TOKEN"]);
         assert_eq!(read(&[given[0], ("INTERNAL_TOKEN", "ChangeMe")]).1, ["INTERNAL_TOKEN"]);
-        assert_eq!(read(&[given[0], ("INTERNAL_TOKEN", "af31c0")]).1, [""; 0]);
+        assert_eq!(read(&[given[0], ("INTERNAL_TOKEN", "af31c0d2b4e6f8a0")]).1, [""; 0]);
     }
 
     #[test]

@@ -185,6 +185,24 @@ uuid_id!(
     "task id"
 );
 
+uuid_id!(
+    /// Somebody who may sign in.
+    PersonId,
+    "person's id"
+);
+
+uuid_id!(
+    /// A key of a program.
+    KeyId,
+    "key's id"
+);
+
+uuid_id!(
+    /// A browser that is signed in.
+    SessionId,
+    "session's id"
+);
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,8 +1,9 @@
-//! What crosses a process boundary: identifiers, jobs, tasks, statuses, log lines, the model manifest.
+//! What crosses a process boundary: identifiers, jobs, tasks, statuses, log lines, the model manifest, grants.
 //!
 //! Every type here is plain data with one JSON form. What a value *means* is decided in `pipeline`; how it is
 //! stored or sent is the adapters' business.
 
+mod access;
 mod changes;
 mod gates;
 mod id;
@@ -16,9 +17,10 @@ mod readiness;
 mod serving;
 mod task;
 
+pub use access::{Grant, Role};
 pub use changes::FileChanges;
 pub use gates::{Champion, GateReport, GateResult};
-pub use id::{CommitSha, IdError, ModelName, PipelineId, RepoName, TaskId};
+pub use id::{CommitSha, IdError, KeyId, ModelName, PersonId, PipelineId, RepoName, SessionId, TaskId};
 pub use job::Job;
 pub use log::{LogEnd, LogFrame, LogLine, NewLine, Stream};
 pub use manifest::{

@@ -8,6 +8,8 @@ use reqwest::Client;
 pub const SEEN_WITHIN: Duration = Duration::from_secs(10);
 /// How long a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a connection that nobody uses is kept: less than the servers keep it, so that no call meets one that closes.
+const IDLE_LIMIT: Duration = Duration::from_secs(15);
 
 /// The way to the model-servers. Clones share their connections. It holds a secret, so it can't be shown.
 #[derive(Clone)]
@@ -23,7 +25,7 @@ impl Fleet {
     /// # Errors
     /// When no HTTP client can be built.
     pub fn new(token: impl Into<String>) -> reqwest::Result<Self> {
-        let http = Client::builder().no_proxy().connect_timeout(CONNECT_TIMEOUT).build()?;
+        let http = Client::builder().no_proxy().connect_timeout(CONNECT_TIMEOUT).pool_idle_timeout(IDLE_LIMIT).build()?;
         Ok(Self { http, token: token.into() })
     }
 }

@@ -99,6 +99,25 @@ impl GitHub {
         Ok(FileChanges { added_or_modified: self.tree(repo, after).await?.into_keys().collect(), ..FileChanges::default() })
     }
 
+    /// See [`crate::Host::is_on_branch`].
+    pub(crate) async fn is_on_branch(&self, repo: &RepoName, sha: &CommitSha, branch: &str) -> Result<bool, ForgeError> {
+        // Asked for by its name alone: a comparison would also take `somebody:branch`, another repository's, or a commit.
+        let head: BranchAnswer = self.get(self.url(repo, &["branches", branch])).await?;
+        if head.name != branch {
+            return Err(ForgeError::NotFound(format!("{repo} has no branch {branch}")));
+        }
+        if head.commit.sha == *sha {
+            return Ok(true);
+        }
+        let range = format!("{sha}...{}", head.commit.sha);
+        match self.get::<Standing>(self.url(repo, &["compare", &range])).await {
+            Ok(standing) => Ok(matches!(&*standing.status, "ahead" | "identical")),
+            // The two have nothing in common.
+            Err(ForgeError::NotFound(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The tree of a commit, unpacked beside `target`.
     pub(crate) async fn download(&self, repo: &RepoName, commit: &CommitSha, target: &Path) -> Result<Tree, ForgeError> {
         let archive = self.send(self.url(repo, &["tarball", commit.as_str()])).await?;
@@ -187,6 +206,18 @@ async fn sent(request: RequestBuilder) -> Result<Response, ForgeError> {
 #[derive(Deserialize)]
 struct RepositoryAnswer {
     default_branch: String,
+}
+
+#[derive(Deserialize)]
+struct BranchAnswer {
+    name: String,
+    commit: CommitAnswer,
+}
+
+/// How the head of a comparison stands to its base.
+#[derive(Deserialize)]
+struct Standing {
+    status: String,
 }
 
 #[derive(Deserialize)]

@@ -67,6 +67,28 @@ impl Host {
         })
     }
 
+    /// Whether a commit is the head of a branch, or among what it grew from. A host also knows the commits of forks and of
+    /// pull requests that nobody accepted, so that it has a commit says nothing.
+    ///
+    /// [`ForgeError::NotFound`] when there is no such branch, or nothing known of the commit.
+    pub async fn is_on_branch(
+        &self,
+        repo: &RepoName,
+        commit: &CommitSha,
+        branch: &str,
+        time_limit: Duration,
+    ) -> Result<bool, ForgeError> {
+        let answer = async {
+            match self {
+                Self::Local(local) => local.is_on_branch(repo, commit, branch).await,
+                Self::GitHub(github) => github.is_on_branch(repo, commit, branch).await,
+            }
+        };
+        timeout(time_limit, answer).await.unwrap_or_else(|_| {
+            Err(ForgeError::Unavailable(format!("the code host did not find the branch {branch} within {time_limit:?}")))
+        })
+    }
+
     /// Puts the whole tree of a commit into the folder `into`, at once: the folder appears complete, or not at all.
     /// A folder that was there is replaced.
     pub async fn download_tree(

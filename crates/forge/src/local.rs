@@ -99,6 +99,18 @@ impl LocalGit {
         Ok(changes)
     }
 
+    /// See [`crate::Host::is_on_branch`].
+    pub(crate) async fn is_on_branch(&self, repo: &RepoName, sha: &CommitSha, branch: &str) -> Result<bool, ForgeError> {
+        let git = self.open(repo)?;
+        let branch_ref = format!("refs/heads/{branch}");
+        // Exactly that ref: as a revision, a branch's name could mean much else.
+        if git.ask(&["show-ref", "--verify", "--quiet", &branch_ref]).await?.is_none() {
+            return Err(ForgeError::NotFound(format!("{repo} has no branch {branch}")));
+        }
+        let commit = existing(&git, repo, sha).await?;
+        Ok(git.ask(&["merge-base", "--is-ancestor", &commit, &branch_ref]).await?.is_some())
+    }
+
     /// The tree of a commit, unpacked beside `target`.
     pub(crate) async fn download(&self, repo: &RepoName, commit: &CommitSha, target: &Path) -> Result<Tree, ForgeError> {
         let git = self.open(repo)?;

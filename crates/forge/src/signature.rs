@@ -19,12 +19,29 @@ pub enum SignatureError {
     Mismatch,
 }
 
+/// A signature as it was sent, which may be anybody's.
+#[derive(Debug, Clone, Copy)]
+pub struct Signature([u8; 32]);
+
+impl Signature {
+    /// Reads the value of `X-Hub-Signature-256`: before there is a body to check it against.
+    pub fn read(header: Option<&str>) -> Result<Self, SignatureError> {
+        let digits = header.ok_or(SignatureError::Missing)?.strip_prefix(PREFIX).ok_or(SignatureError::Malformed)?;
+        let mut signature = [0; 32];
+        hex::decode_to_slice(digits, &mut signature).map_err(|_| SignatureError::Malformed)?;
+        Ok(Self(signature))
+    }
+
+    /// Checks that one of these secrets signed the raw body, each in constant time.
+    pub fn verify<'a>(&self, secrets: impl IntoIterator<Item = &'a [u8]>, raw_body: &[u8]) -> Result<(), SignatureError> {
+        let signed = |secret: &[u8]| !secret.is_empty() && digest(secret, raw_body).verify_slice(&self.0).is_ok();
+        secrets.into_iter().any(signed).then_some(()).ok_or(SignatureError::Mismatch)
+    }
+}
+
 /// Checks the value of `X-Hub-Signature-256` against the raw body, in constant time.
 pub fn verify(secret: &[u8], raw_body: &[u8], signature_header: Option<&str>) -> Result<(), SignatureError> {
-    let digits = signature_header.ok_or(SignatureError::Missing)?.strip_prefix(PREFIX).ok_or(SignatureError::Malformed)?;
-    let mut signature = [0; 32];
-    hex::decode_to_slice(digits, &mut signature).map_err(|_| SignatureError::Malformed)?;
-    digest(secret, raw_body).verify_slice(&signature).map_err(|_| SignatureError::Mismatch)
+    Signature::read(signature_header)?.verify([secret], raw_body)
 }
 
 /// The value of `X-Hub-Signature-256` for a body.

@@ -111,7 +111,7 @@ pub fn parse(event: &str, content_type: Option<&str>, raw_body: &[u8]) -> Result
     parse_json(event, payload.as_bytes())
 }
 
-fn is_form(content_type: &str) -> bool {
+pub(crate) fn is_form(content_type: &str) -> bool {
     let media_type = content_type.split(';').next().unwrap_or_default().trim();
     media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }

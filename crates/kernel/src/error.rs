@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf, time::Duration};
 
-use crate::DeathCause;
+use crate::{DeathCause, zmtp::MESSAGE_MAX};
 
 /// Why there is no working kernel. A failing notebook is not among them: that is an [`Outcome`](crate::Outcome).
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +39,9 @@ pub enum KernelError {
     /// The connection to a living kernel broke.
     #[error("the connection to the kernel broke: {0}")]
     Wire(String),
+    /// What runs in the kernel sent more at once than is read.
+    #[error("the kernel sent a message of more than {} MB, or of very many parts: write large data to a file instead of showing it", MESSAGE_MAX >> 20)]
+    MessageTooLarge,
     /// The kernel could not take up the run's directory, environment or variables.
     #[error("the kernel could not be prepared for the run: {0}")]
     Prepare(String),

@@ -7,7 +7,7 @@
 //! | `run` | the run of one notebook, cell by cell |
 //! | [`notebook`], `cell` | the notebook file: parse, change, write |
 //! | `launcher/`, `process` | the kernel's process: clean environment, leash, signals, death |
-//! | `wire`, `call`, `drive` | the sockets; our calls into the kernel; one request from sending to idle, with its time limits |
+//! | `zmtp`, `wire`, `call`, `drive` | the transport; the sockets; our calls into the kernel; one request from sending to idle, with its time limits |
 //! | `record`, `outputs`, `fold`, `lines`, `spill` | outputs on their way to the notebook, the log, and the disk |
 //! | `memory` | how much memory the kernel's process tree takes, and who killed it |
 //! | `papermill`, `literal` | the executed notebook as papermill writes it |
@@ -35,6 +35,7 @@ mod spec;
 mod spill;
 mod start;
 mod wire;
+mod zmtp;
 
 pub use error::KernelError;
 pub use notebook::{NotebookError, NotebookFile};

@@ -1,17 +1,30 @@
-//! The sockets to a kernel. Messages are verified here and read as plain JSON, because a message that some typed
-//! reader does not understand must not end a run.
+//! The sockets to a kernel: the Jupyter wire protocol over [`zmtp`](crate::zmtp). Messages are verified here and read as
+//! plain JSON, because a message that some typed reader does not understand must not end a run.
+//! <https://jupyter-client.readthedocs.io/en/stable/messaging.html#the-wire-protocol>
 
-use jupyter_protocol::{ConnectionInfo, ExecuteRequest, JupyterMessage, KernelInfoRequest, ShutdownRequest};
-use jupyter_zmq_client::{
-    ClientControlConnection, ClientIoPubConnection, ClientShellConnection, Connection, RawMessage, RuntimeError,
-    create_client_control_connection, create_client_iopub_connection, create_client_shell_connection_with_identity,
-    peer_identity_for_session,
-};
-use serde_json::{Map, Value};
+use std::{path::Path, time::Duration};
+
+use bytes::Bytes;
+use hmac::{Hmac, KeyInit, Mac};
+use jiff::Timestamp;
+use jupyter_protocol::{ConnectionInfo, ExecuteRequest};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use sha2::Sha256;
+use tokio::time::timeout;
 use uuid::Uuid;
-use zeromq::{SocketRecv, SocketSend};
 
-use crate::KernelError;
+use crate::{
+    KernelError,
+    zmtp::{Kind, Socket, ZmtpError},
+};
+
+/// Ends the identities of a message, and begins the rest.
+const DELIMITER: &[u8] = b"<IDS|MSG>";
+/// The version of the messages that we send.
+const VERSION: &str = "5.3";
+/// How long a kernel may take to read what is sent to it. It does so in a thread of its own.
+const SEND: Duration = Duration::from_secs(30);
 
 /// A message from the kernel.
 #[derive(Debug)]
@@ -43,49 +56,59 @@ impl Message {
 
 /// The three sockets that a run needs.
 pub(crate) struct Wire {
-    shell: ClientShellConnection,
-    control: ClientControlConnection,
-    iopub: ClientIoPubConnection,
+    shell: Socket,
+    control: Socket,
+    iopub: Socket,
+    session: Session,
+}
+
+/// Who we are to the kernel, and the key that both sides sign with.
+struct Session {
+    id: String,
+    key: Hmac<Sha256>,
 }
 
 impl Wire {
     pub(crate) async fn connect(info: &ConnectionInfo) -> Result<Self, KernelError> {
-        let session = Uuid::new_v4().to_string();
-        let identity = peer_identity_for_session(&session)?;
-        let iopub = create_client_iopub_connection(info, "", &session).await?;
-        let shell = create_client_shell_connection_with_identity(info, &session, identity).await?;
-        let control = create_client_control_connection(info, &session).await?;
-        Ok(Self { shell, control, iopub })
+        let session = Session::new(&info.key);
+        let socket = async |port: u16, kind| {
+            let path = format!("{}-{port}", info.ip);
+            Socket::connect(Path::new(&path), kind, &session.id).await
+        };
+        let iopub = socket(info.iopub_port, Kind::Subscriber).await?;
+        let shell = socket(info.shell_port, Kind::Dealer).await?;
+        let control = socket(info.control_port, Kind::Dealer).await?;
+        Ok(Self { shell, control, iopub, session })
     }
 
     /// Sends a request for execution; the answer is its id.
     pub(crate) async fn execute(&mut self, request: ExecuteRequest) -> Result<String, KernelError> {
-        send(&mut self.shell, request.into()).await
+        self.session.send(&mut self.shell, "execute_request", &request).await
     }
 
     pub(crate) async fn ask_info(&mut self) -> Result<String, KernelError> {
-        send(&mut self.shell, KernelInfoRequest {}.into()).await
+        self.session.send(&mut self.shell, "kernel_info_request", &json!({})).await
     }
 
     pub(crate) async fn ask_shutdown(&mut self) -> Result<String, KernelError> {
-        send(&mut self.control, ShutdownRequest { restart: false }.into()).await
+        self.session.send(&mut self.control, "shutdown_request", &json!({ "restart": false })).await
     }
 
     /// The next reply. Cancel-safe.
     pub(crate) async fn reply(&mut self) -> Result<Message, KernelError> {
-        receive(&mut self.shell).await
+        self.session.receive(&mut self.shell).await
     }
 
     /// The next broadcast. Cancel-safe.
     pub(crate) async fn broadcast(&mut self) -> Result<Message, KernelError> {
-        receive(&mut self.iopub).await
+        self.session.receive(&mut self.iopub).await
     }
 
     /// The next reply or broadcast. Cancel-safe.
     pub(crate) async fn next(&mut self) -> Result<Incoming, KernelError> {
         tokio::select! {
-            message = receive(&mut self.iopub) => message.map(Incoming::Broadcast),
-            message = receive(&mut self.shell) => message.map(Incoming::Reply),
+            message = self.session.receive(&mut self.iopub) => message.map(Incoming::Broadcast),
+            message = self.session.receive(&mut self.shell) => message.map(Incoming::Reply),
         }
     }
 }
@@ -96,27 +119,66 @@ pub(crate) enum Incoming {
     Broadcast(Message),
 }
 
-async fn send<S: SocketSend>(connection: &mut Connection<S>, message: JupyterMessage) -> Result<String, KernelError> {
-    let id = message.header.msg_id.clone();
-    connection.send(message).await?;
-    Ok(id)
-}
+impl Session {
+    fn new(key: &str) -> Self {
+        let key = Hmac::new_from_slice(key.as_bytes()).unwrap_or_else(|_| unreachable!("HMAC takes a key of any length"));
+        Self { id: Uuid::new_v4().to_string(), key }
+    }
 
-/// Receives the next message that is signed with our key.
-async fn receive<S: SocketRecv>(connection: &mut Connection<S>) -> Result<Message, KernelError> {
-    loop {
-        let frames = connection.socket.recv().await.map_err(RuntimeError::from)?;
-        match RawMessage::from_multipart(frames, &connection.mac) {
-            Ok(RawMessage { jparts, .. }) if jparts.len() >= 4 => {
-                let (mut header, mut parent) = (object(&jparts[0]), object(&jparts[1]));
-                let text =
-                    |value: Option<Value>| value.and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default();
-                let (kind, parent) = (text(header.remove("msg_type")), text(parent.remove("msg_id")));
-                return Ok(Message { kind, parent, content: object(&jparts[3]) });
+    /// Sends a request; the answer is its id.
+    async fn send(&self, socket: &mut Socket, kind: &str, content: &impl Serialize) -> Result<String, KernelError> {
+        let id = Uuid::new_v4().to_string();
+        let header = json!({
+            "msg_id": id, "session": self.id, "username": "mlsys", "date": Timestamp::now(), "msg_type": kind, "version": VERSION,
+        });
+        let header = header.to_string();
+        let content = serde_json::to_vec(content).map_err(std::io::Error::from)?;
+        let signed = [header.as_bytes(), b"{}", b"{}", &content];
+        let signature = hex::encode(self.sign(&signed).finalize().into_bytes());
+        let [header, parent, metadata, content] = signed;
+        let parts = [DELIMITER, signature.as_bytes(), header, parent, metadata, content];
+        timeout(SEND, socket.send(&parts))
+            .await
+            .map_err(|_| KernelError::Wire("it does not read what is sent to it".to_owned()))??;
+        Ok(id)
+    }
+
+    /// Receives the next message that is signed with our key. A socket that the kernel closed has none: whether the kernel
+    /// itself has ended, and how, its process tells.
+    async fn receive(&self, socket: &mut Socket) -> Result<Message, KernelError> {
+        loop {
+            let parts = match socket.receive().await {
+                Err(ZmtpError::Io(_)) => std::future::pending().await,
+                received => received?,
+            };
+            match self.verified(&parts) {
+                Ok([header, parent, content]) => {
+                    let (mut header, mut parent) = (object(header), object(parent));
+                    let text =
+                        |value: Option<Value>| value.and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default();
+                    let (kind, parent) = (text(header.remove("msg_type")), text(parent.remove("msg_id")));
+                    return Ok(Message { kind, parent, content: object(content) });
+                }
+                Err(why) => tracing::warn!("dropped a kernel message: {why}"),
             }
-            Ok(_) => tracing::warn!("dropped a kernel message with missing parts"),
-            Err(error) => tracing::warn!(%error, "dropped a kernel message that could not be verified"),
         }
+    }
+
+    /// The header, the parent's header and the content of a message that carries our signature.
+    fn verified<'a>(&self, parts: &'a [Bytes]) -> Result<[&'a Bytes; 3], &'static str> {
+        let start = parts.iter().position(|part| *part == DELIMITER).ok_or("it has no delimiter")?;
+        let [signature, header, parent, metadata, content, ..] = &parts[start + 1..] else {
+            return Err("it has missing parts");
+        };
+        let mut given = [0; 32];
+        hex::decode_to_slice(signature, &mut given).map_err(|_| "its signature is none")?;
+        let expected = self.sign(&[header, parent, metadata, content]);
+        expected.verify_slice(&given).map_err(|_| "it is not signed with the kernel's key")?;
+        Ok([header, parent, content])
+    }
+
+    fn sign(&self, parts: &[&[u8]]) -> Hmac<Sha256> {
+        parts.iter().fold(self.key.clone(), Mac::chain_update)
     }
 }
 
@@ -130,8 +192,11 @@ fn object(bytes: &[u8]) -> Map<String, Value> {
     )
 }
 
-impl From<RuntimeError> for KernelError {
-    fn from(error: RuntimeError) -> Self {
-        Self::Wire(error.to_string())
+impl From<ZmtpError> for KernelError {
+    fn from(error: ZmtpError) -> Self {
+        match error {
+            ZmtpError::TooLarge => Self::MessageTooLarge,
+            error => Self::Wire(error.to_string()),
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Files of runs and models, through the server's artifact proxy.
 
-use std::path::Path;
+use std::{io, path::Path};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Body, header};
@@ -15,7 +15,7 @@ const PART: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.')
 impl Client {
     /// Stores a file with a run, under `path` (parts separated by `/`). It is read as it is sent, never whole.
     pub async fn put_artifact(&self, run: &Run, path: &str, file: &Path) -> Result<(), MlflowError> {
-        self.put_file(&run.artifact_uri, path, file).await
+        self.put_file(&run.artifact_uri, path, file, sandbox::files::open_regular(file)).await
     }
 
     /// Stores bytes as a file with a run, under `path`.
@@ -24,10 +24,16 @@ impl Client {
         self.send(request).await.map(drop)
     }
 
-    /// Stores a file under a path of an artifact root.
-    pub(crate) async fn put_file(&self, root: &str, path: &str, file: &Path) -> Result<(), MlflowError> {
+    /// Stores a file, which was opened, under a path of an artifact root.
+    pub(crate) async fn put_file(
+        &self,
+        root: &str,
+        path: &str,
+        file: &Path,
+        open: io::Result<std::fs::File>,
+    ) -> Result<(), MlflowError> {
         let unreadable = |source| MlflowError::File { path: file.to_owned(), source };
-        let open = File::open(file).await.map_err(unreadable)?;
+        let open = File::from_std(open.map_err(unreadable)?);
         let size = open.metadata().await.map_err(unreadable)?.len();
         let request = self
             .upload(&proxied(root, path)?)

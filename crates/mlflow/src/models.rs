@@ -45,7 +45,9 @@ impl Client {
         let body = json!({ "run_id": model.run_id, "models": [{ "model_id": info.model_id, "step": 0 }] });
         self.post::<IgnoredAny>("runs/outputs", &body).await?;
         for (path, file) in files(model.directory).await? {
-            self.put_file(&info.artifact_uri, &path, &file).await?;
+            // The notebook had this folder to itself: a link in it could lead anywhere.
+            let open = sandbox::files::open_below(model.directory, Path::new(&path));
+            self.put_file(&info.artifact_uri, &path, &file, open).await?;
         }
         let body = json!({ "model_id": info.model_id, "status": "LOGGED_MODEL_READY" });
         self.patch::<IgnoredAny>(&format!("logged-models/{}", info.model_id), &body).await?;

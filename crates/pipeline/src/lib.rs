@@ -6,10 +6,12 @@
 //! - [`without_outputs`]: a notebook file as JSON text, whatever its stored outputs hold.
 //! - [`next_phase`], [`may_replace`]: a pipeline's state machine and the rule that deploys never go backwards.
 //! - [`Gate`], [`decide`]: whether a trained model is good enough to be deployed.
+//! - [`access`]: who may do what.
 //! - [`backoff`]: when something that may work later is tried again.
 //!
 //! Whoever calls these functions fetches the bytes, reads the clock and writes down what was decided.
 
+pub mod access;
 mod gate;
 mod notebook;
 mod plan;

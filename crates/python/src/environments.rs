@@ -96,21 +96,22 @@ impl Environments {
         PythonEnvironment::platform(self.platform.clone())
     }
 
-    /// The environment for a notebook of a tree; builds it when it is not there yet. `say` hears what takes long.
+    /// The environment for a notebook of a repository's tree; builds it when it is not there yet. `say` hears what takes long.
+    /// What is had from the repository itself is shared with no other one.
     ///
     /// # Errors
     /// When the dependencies can't be read or installed.
     pub async fn resolve(
         &self,
-        tree: &Path,
-        notebook: &Path,
+        repository: &str,
+        (tree, notebook): (&Path, &Path),
         script: Script<'_>,
         say: &(dyn Fn(String) + Send + Sync),
     ) -> Result<PythonEnvironment, EnvironmentError> {
         let Some(needs) = Needs::find(tree, notebook, script, say)? else {
             return Ok(self.platform());
         };
-        let id = self.id(&needs);
+        let id = self.id(&needs, repository);
         let target = self.directory.join(&id);
         let gate = self.building.lock().await.entry(id.clone()).or_default().clone();
         let one_at_a_time = gate.lock().await;
@@ -130,11 +131,12 @@ impl Environments {
     }
 
     /// Names the environment by all that shapes it.
-    fn id(&self, needs: &Needs) -> String {
+    fn id(&self, needs: &Needs, repository: &str) -> String {
+        let repository = if needs.local.is_empty() { "" } else { repository };
         let mut hash = Sha256::new();
         let python = needs.python.as_deref().unwrap_or("");
         let platform = self.platform.to_string_lossy();
-        let parts = [needs.text.as_str(), &needs.constraints, &needs.local, needs.file_name, python, &*platform];
+        let parts = [needs.text.as_str(), &needs.constraints, &needs.local, repository, needs.file_name, python, &*platform];
         for part in parts.into_iter().chain(KERNEL_NEEDS).chain(CONVERSION_NEEDS) {
             hash.update(part.len().to_le_bytes());
             hash.update(part);
@@ -199,5 +201,35 @@ impl Environments {
             Err(_) if tokio::fs::try_exists(target.join("bin/python")).await? => Ok(()),
             renamed => Ok(renamed?),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The name of the environment for a repository with this list of requirements and this code of a package in it.
+    fn id(repository: &str, list: &str, code: &str) -> String {
+        let tree = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir(tree.path().join("package")).expect("a folder");
+        std::fs::write(tree.path().join("package/code.py"), code).expect("written");
+        std::fs::write(tree.path().join("requirements.txt"), list).expect("written");
+        let needs = Needs::find(tree.path(), Path::new("n.ipynb"), Script::default(), &|_| {});
+        let environments = Environments::new("/environments".into(), "/uv".into(), "/python".into());
+        environments.id(&needs.expect("readable").expect("something is needed"), repository)
+    }
+
+    #[test]
+    fn what_is_had_from_a_repository_is_shared_with_no_other_one() {
+        for list in ["./package", "package/", "package @ file:package", "-r more.toml\nsix", "six\n-f package"] {
+            assert_eq!(id("octocat/own", list, "1"), id("octocat/own", list, "1"), "{list}");
+            assert_ne!(id("octocat/own", list, "1"), id("octocat/own", list, "2"), "{list}");
+            assert_ne!(id("octocat/own", list, "1"), id("attacker/other", list, "1"), "{list}");
+        }
+        assert_eq!(
+            id("octocat/own", "six==1.16.0", "1"),
+            id("octocat/other", "six==1.16.0", "2"),
+            "that is the same everywhere"
+        );
     }
 }

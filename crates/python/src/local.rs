@@ -2,6 +2,7 @@
 //! it, so its content is part of the environment's name.
 
 use std::{
+    ffi::OsStr,
     fs, io,
     path::{Path, PathBuf},
 };
@@ -28,26 +29,35 @@ pub fn paths_of_project(project: &toml::Table) -> impl Iterator<Item = &str> {
     sources.into_iter().flatten().filter_map(|(_, source)| source.get("path")?.as_str())
 }
 
+/// Whether a file has settings for `uv`.
+pub fn sets_uv(file: &Path) -> bool {
+    let is_project = file.ends_with("pyproject.toml");
+    fs::read(file).is_ok_and(|bytes| !is_project || bytes.windows(7).any(|word| word == b"tool.uv"))
+}
+
 /// Sums up what lies at some paths. What is not there, `uv` will miss.
 pub fn digest(paths: &[PathBuf]) -> io::Result<String> {
     let mut hash = Sha256::new();
     for path in paths {
-        add(&mut hash, path)?;
+        // Without its own name: a repository lies elsewhere each time.
+        add(&mut hash, path, "".as_ref())?;
     }
     Ok(hex::encode(hash.finalize()))
 }
 
-fn add(hash: &mut Sha256, path: &Path) -> io::Result<()> {
+fn add(hash: &mut Sha256, path: &Path, name: &OsStr) -> io::Result<()> {
     let mut part = |bytes: &[u8]| {
         hash.update(bytes.len().to_le_bytes());
         hash.update(bytes);
     };
+    part(name.as_encoded_bytes());
     let Ok(found) = fs::symlink_metadata(path) else { return Ok(()) };
-    part(path.file_name().unwrap_or_default().as_encoded_bytes());
     if found.is_file() && found.len() <= LARGEST {
         part(&fs::read(path)?);
-    } else if !found.is_dir() {
+    } else if found.is_symlink() {
         // A link counts by itself: it could lead anywhere.
+        part(fs::read_link(path)?.as_os_str().as_encoded_bytes());
+    } else if !found.is_dir() {
         part(&found.len().to_le_bytes());
     } else if !path.join("pyvenv.cfg").exists() {
         let mut inner = fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
@@ -55,7 +65,7 @@ fn add(hash: &mut Sha256, path: &Path) -> io::Result<()> {
         inner.retain(|path| is_source(path));
         part(&inner.len().to_le_bytes());
         for path in inner {
-            add(hash, &path)?;
+            add(hash, &path, path.file_name().unwrap_or_default())?;
         }
     }
     Ok(())

@@ -10,7 +10,7 @@ use std::{
 };
 
 use crate::{
-    local,
+    local, plain,
     text::{Undecodable, decode},
 };
 
@@ -87,7 +87,7 @@ pub struct Needs {
     pub original: Option<PathBuf>,
     /// Where relative paths in a list start.
     pub base: PathBuf,
-    /// Sums up what is installed from the repository itself; empty without such.
+    /// Sums up what is installed from the repository itself, and how; empty where it means the same in every repository.
     pub local: String,
     /// The Pythons that are asked for.
     pub python: Option<String>,
@@ -160,9 +160,14 @@ impl Reader<'_> {
         base: &Path,
         python: Option<&str>,
     ) -> Result<Needs, RequirementsError> {
-        let paths: Vec<_> = self.local_paths(file_name).iter().map(|path| base.join(path)).collect();
+        let mut paths: Vec<_> = self.local_paths(file_name).iter().map(|path| base.join(path)).collect();
+        if self.names_more(file_name) {
+            paths.push(self.tree.to_owned());
+        }
         let around = base.ancestors().take_while(|folder| folder.starts_with(self.tree));
-        let settings = around.flat_map(|folder| [folder.join("pyproject.toml"), folder.join("uv.toml")]);
+        let settings: Vec<_> = around.flat_map(|folder| [folder.join("pyproject.toml"), folder.join("uv.toml")]).collect();
+        // They may name another index, or a folder, for what the list names.
+        paths.extend(settings.iter().filter(|file| local::sets_uv(file)).cloned());
         let unreadable = |file: PathBuf| std::fs::read(file).is_ok_and(|bytes| std::str::from_utf8(&bytes).is_err());
         Ok(Needs {
             local: if paths.is_empty() { String::new() } else { local::digest(&paths)? },
@@ -177,10 +182,23 @@ impl Reader<'_> {
         })
     }
 
+    /// The lines of the list and of what constrains it.
+    fn lines(&self) -> impl Iterator<Item = &str> {
+        self.text.lines().chain(self.constraints.lines()).map(str::trim)
+    }
+
+    /// Whether it names something in the repository of which it is not known where it lies: then all of it counts.
+    fn names_more(&self, file_name: &str) -> bool {
+        if file_name == "requirements.txt" {
+            return self.lines().any(|line| !plain::is_plain(line) && local::path_in(line).is_none());
+        }
+        !plain::is_plain_project(&self.text)
+    }
+
     /// Paths that dependencies are had from.
     fn local_paths(&self, file_name: &str) -> Vec<String> {
         if file_name == "requirements.txt" {
-            return self.text.lines().filter_map(|line| local::path_in(line.trim())).map(str::to_owned).collect();
+            return self.lines().filter_map(local::path_in).map(str::to_owned).collect();
         }
         let project = self.text.parse::<toml::Table>().unwrap_or_default();
         local::paths_of_project(&project).map(str::to_owned).collect()

@@ -3,6 +3,7 @@
 //! Nothing here knows what a process is for.
 
 mod bearer;
+mod doors;
 mod env;
 pub mod health;
 mod problem;
@@ -13,12 +14,13 @@ mod start;
 pub mod telemetry;
 
 pub use bearer::{check_bearer, protect};
+pub use doors::{ALLOWED_HOSTS, Hosts, PublicUrl, doors, read_body};
 pub use env::{
     ARTIFACT_SETTINGS, ArtifactSettings, Check, EffectiveSetting, EnvFileError, Secret, Setting, SettingError, Settings,
     SettingsError,
 };
 pub use problem::ApiError;
 pub use request::{REQUEST_ID, layers};
-pub use serve::serve;
+pub use serve::{Connection, IDLE_LIMIT, serve};
 pub use shutdown::Shutdown;
 pub use start::when_up;

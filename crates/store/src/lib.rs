@@ -15,8 +15,10 @@
 //! | `pipelines` | pipelines and all that belongs to one: phases, leases, jobs, log, notebook |
 //! | `serving` | versions, deployments, the locks of those who change them, model-servers |
 //! | `tasks` | background work that is no pipeline: tasks, their leases and jobs |
+//! | `access` | people, their grants and sessions, keys, and who did what |
 //! | `retention` | what is old enough to go, and its removal |
 
+mod access;
 mod db;
 mod error;
 mod intake;
@@ -26,8 +28,12 @@ mod serving;
 mod store;
 mod tasks;
 
+pub use access::{
+    Access, AuditEntry, AuditFilter, Caller, Key, NewAuditEntry, NewKey, NewPerson, NewSession, Person, PersonChange,
+    Purpose, Session, Subject,
+};
 pub use error::{Outage, StoreError};
-pub use intake::{Accepted, Intake, NewDelivery, NewPipeline, PipelineRef, Repo, RepoChange};
+pub use intake::{Accepted, Intake, NewDelivery, NewPipeline, PipelineRef, Repo, RepoChange, WebhookSecret};
 pub use pipelines::{
     Attention, DayStatistics, Description, Details, Filter, Lease, LeaseState, NeedsPerson, PipelineCounts, Pipelines,
     Reason, StatusCounts,
@@ -35,7 +41,7 @@ pub use pipelines::{
 pub use retention::{Cursor, Ended, OldVersion, Retention, VersionCursor};
 pub use serving::{
     Addresses, Cause, Change, DeployedVersion, Deployment, DeploymentEvent, DeploymentLock, Locked, ModelCounts,
-    ModelFilter, ModelOrder, ModelSummary, NewDeployment, NewVersion, Pushed, Readdressed, Serving, VersionRecord,
+    ModelFilter, ModelOrder, ModelSummary, NewDeployment, NewVersion, Pushed, Readdressed, Recorded, Serving, VersionRecord,
 };
 pub use store::Store;
 pub use tasks::{NewTask, TaskJob, TaskLease, TaskLeaseState, TaskRecord, Tasks};

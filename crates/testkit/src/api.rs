@@ -7,8 +7,9 @@ use std::{
 
 use contract::{LogFrame, LogLine, PipelineId, PipelineRecord, PipelineStatus};
 use futures_util::StreamExt;
+use reqwest::{RequestBuilder, Response};
 use serde_json::Value;
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
 
 use crate::program::tail;
 
@@ -26,6 +27,8 @@ pub struct Api {
     /// Shown when something did not happen.
     logs: Vec<PathBuf>,
     http: reqwest::Client,
+    /// What it is shown.
+    key: Option<String>,
 }
 
 impl Api {
@@ -34,7 +37,21 @@ impl Api {
         let _ = rustls::crypto::ring::default_provider().install_default();
         // No idle connections: each test has a runtime of its own, and a connection dies with its runtime.
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_mins(2)).pool_max_idle_per_host(0);
-        Self { base: base.into(), logs, http: http.build().expect("a client") }
+        Self { base: base.into(), logs, http: http.build().expect("a client"), key: None }
+    }
+
+    /// The same API, which is shown this key.
+    #[must_use]
+    pub fn signed(self, key: impl Into<String>) -> Self {
+        Self { key: Some(key.into()), ..self }
+    }
+
+    /// A request that shows the key.
+    fn show(&self, request: RequestBuilder) -> RequestBuilder {
+        match &self.key {
+            Some(key) => request.bearer_auth(key),
+            None => request,
+        }
     }
 
     /// The address of a path.
@@ -42,7 +59,12 @@ impl Api {
         format!("{}{path}", self.base)
     }
 
-    /// An HTTP client.
+    /// What a path answers, whatever it is.
+    pub async fn answer(&self, path: &str) -> Response {
+        self.show(self.http.get(self.api(path))).send().await.expect("an answer")
+    }
+
+    /// An HTTP client, which shows nothing.
     pub fn http(&self) -> &reqwest::Client {
         &self.http
     }
@@ -54,7 +76,7 @@ impl Api {
 
     /// Reads a JSON resource, or says why it can't be had now.
     pub async fn try_get(&self, path: &str) -> Result<Value, String> {
-        let answer = self.http.get(self.api(path)).send().await.map_err(|error| format!("{path}: {error:?}"))?;
+        let answer = self.show(self.http.get(self.api(path))).send().await.map_err(|error| format!("{path}: {error:?}"))?;
         let status = answer.status();
         let text = answer.text().await.map_err(|error| format!("{path}: {error:?}"))?;
         if !status.is_success() {
@@ -65,7 +87,7 @@ impl Api {
 
     /// Sends JSON; answers the status and the JSON body.
     pub async fn post(&self, url: &str, body: &Value) -> (u16, Value) {
-        let answer = self.http.post(url).json(body).send().await.expect("an answer");
+        let answer = self.show(self.http.post(url).json(body)).send().await.expect("an answer");
         (answer.status().as_u16(), answer.json().await.unwrap_or(Value::Null))
     }
 
@@ -155,7 +177,11 @@ impl Api {
     /// Follows a log over the WebSocket from after a line until its end, or until it has so many lines.
     pub async fn follow(&self, id: PipelineId, after: u64, at_most: usize) -> (Vec<LogLine>, Option<PipelineStatus>) {
         let url = self.api(&format!("/ws/pipelines/{id}/logs?after={after}")).replacen("http", "ws", 1);
-        let (mut socket, _) = tokio_tungstenite::connect_async(url).await.expect("a socket");
+        let mut request = url.into_client_request().expect("an address");
+        if let Some(key) = &self.key {
+            request.headers_mut().insert("authorization", format!("Bearer {key}").parse().expect("a header"));
+        }
+        let (mut socket, _) = tokio_tungstenite::connect_async(request).await.expect("a socket");
         let mut lines = Vec::new();
         while lines.len() < at_most {
             let message = tokio::time::timeout(PIPELINE, socket.next()).await.expect("news in time");

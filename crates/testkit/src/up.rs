@@ -76,6 +76,7 @@ impl Mlsys {
         });
         self.addresses = serde_json::from_str(&line).expect("addresses in JSON");
         self.api = Api::new(self.addresses["api"].as_str().expect("an address"), vec![self.home().join("up.log")]);
+        self.api = self.api.clone().signed(self.token());
         self.child = Some(child);
     }
 
@@ -94,6 +95,8 @@ impl Mlsys {
         if uv.exists() && std::env::var_os("MLSYS_UV").is_none() {
             command.env("MLSYS_UV", uv);
         }
+        // A kernel that is started ahead and that no run of the test takes has imported much for nothing.
+        command.env("KERNEL_POOL_SIZE", "0");
         command.envs(self.options.environment.iter().map(|(name, value)| (name, value)));
         command
     }
@@ -123,9 +126,24 @@ impl Mlsys {
         self.addresses["mlflow"].as_str().expect("an address")
     }
 
+    /// What its command line shows.
+    pub fn token(&self) -> String {
+        std::fs::read_to_string(self.home().join("home.token")).expect("a token").trim().to_owned()
+    }
+
+    /// The address that signs a browser in, once.
+    pub fn sign_in(&self) -> &str {
+        self.addresses["sign_in"].as_str().expect("an address")
+    }
+
     /// What webhook deliveries are signed with.
     pub fn webhook_secret(&self) -> String {
         std::fs::read_to_string(self.home().join("webhook.secret")).expect("a secret").trim().to_owned()
+    }
+
+    /// What deliveries of the local remote are signed with.
+    pub fn local_secret(&self) -> String {
+        std::fs::read_to_string(self.home().join("local.secret")).expect("a secret").trim().to_owned()
     }
 
     /// Kills it with SIGKILL and waits until it is gone.

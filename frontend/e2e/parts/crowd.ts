@@ -78,10 +78,10 @@ export function crowd(): void {
   })
 
   it('answers an idle dashboard without a body', async () => {
-    const first = await fetch(`${world.stack.api}/api/overview`)
+    const first = await world.stack.fetch('/api/overview')
     const etag = first.headers.get('etag') ?? ''
     expect(((await first.json()) as { models: { models: number } }).models.models).toBeGreaterThanOrEqual(2_000)
-    const again = await fetch(`${world.stack.api}/api/overview`, { headers: { 'if-none-match': etag } })
+    const again = await world.stack.fetch('/api/overview', { headers: { 'if-none-match': etag } })
     expect([again.status, await again.text()]).toEqual([304, ''])
   })
 }

@@ -1,3 +1,4 @@
+export * from './access'
 export * from './keys'
 export * from './logs'
 export * from './models'

@@ -25,6 +25,13 @@ export interface RepoFilter {
   attention?: boolean | undefined
 }
 
+/** What the audit log takes. */
+export interface AuditFilter {
+  actor?: string | undefined
+  action?: string | undefined
+  object?: string | undefined
+}
+
 /** Every query key, so that what a mutation invalidates can be seen in one place. */
 export const keys = {
   overview: () => ['overview'] as const,
@@ -47,5 +54,9 @@ export const keys = {
   repoCheck: (repo: NewRepo | null) => ['repos', 'check', repo] as const,
   statistics: (days: number) => ['statistics', days] as const,
   settings: () => ['settings'] as const,
+  me: () => ['me'] as const,
+  apiKeys: () => ['api-keys'] as const,
+  people: () => ['people'] as const,
+  audit: (filter: AuditFilter) => ['audit', filter] as const,
   readiness: () => ['readiness'] as const,
 }

@@ -1,5 +1,8 @@
 import type { Problem } from './types'
 
+/** The window hears this when the API does not know (any more) who one is. */
+export const SIGNED_OUT = 'mlsys:signed-out'
+
 /** An answer of the API that is no success, or no answer at all. */
 export class ApiProblem extends Error {
   readonly code: string

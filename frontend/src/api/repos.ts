@@ -2,7 +2,7 @@ import { keepPreviousData, useInfiniteQuery, useMutation, useQuery, useQueryClie
 import { api, data } from './client'
 import { keys, type RepoFilter } from './keys'
 import { POLL, paced } from './polling'
-import type { NewRepo, RepoChange } from './types'
+import type { NewRepo, Repo, RepoChange } from './types'
 
 /** Repositories by name, page by page. */
 export function useRepos(filter: RepoFilter = {}, limit = 50) {
@@ -40,8 +40,28 @@ export function useRepoCheck(repo: NewRepo | null) {
   })
 }
 
+/** Secrets that were shown a moment ago, by repository: in this page's memory alone, and gone when it is loaded anew. */
+const newSecrets = new Map<number, string>()
+
+/** What a repository's webhook must be given, if that was made in this page. */
+export function newSecret(id: number) {
+  return newSecrets.get(id)
+}
+
+async function remember(answer: Promise<Repo>) {
+  const repo = await answer
+  if (repo.webhook_secret) newSecrets.set(repo.id, repo.webhook_secret)
+  else newSecrets.delete(repo.id)
+  return repo
+}
+
 export function useAddRepo() {
-  return useRepoMutation((body: NewRepo) => data(api.POST('/api/repos', { body })))
+  return useRepoMutation((body: NewRepo) => remember(data(api.POST('/api/repos', { body }))))
+}
+
+/** A new secret for the webhook; the one before holds for a day. */
+export function useRenewSecret() {
+  return useRepoMutation((id: number) => remember(data(api.POST('/api/repos/{id}/webhook-secret', { params: { path: { id } } }))))
 }
 
 export function useChangeRepo() {

@@ -4,6 +4,75 @@
  */
 
 export interface paths {
+    "/api/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who did what, newest first. */
+        get: operations["listAudit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The keys, newest first: those that one made; of who decides about all keys, all. */
+        get: operations["listKeys"];
+        put?: never;
+        /** Makes a key. What it is, is in the answer and nowhere else. */
+        post: operations["makeKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/keys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revokes a key: from now on it lets nobody in. */
+        delete: operations["revokeKey"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who one is, and what one may. */
+        get: operations["getMe"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/models": {
         parameters: {
             query?: never;
@@ -35,7 +104,8 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /** Hands a model's name over to another repository, which alone can register its next versions. */
+        patch: operations["changeModel"];
         trace?: never;
     };
     "/api/models/{name}/history": {
@@ -171,6 +241,59 @@ export interface paths {
         get: operations["getOverview"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/people": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The people, by login. */
+        get: operations["listPeople"];
+        put?: never;
+        /** Lets somebody in: the answer has the address to send them. */
+        post: operations["invitePerson"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/people/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Forgets a person. The keys they made let nobody in any more. */
+        delete: operations["removePerson"];
+        options?: never;
+        head?: never;
+        /** Changes what a person may, or whether they may sign in. */
+        patch: operations["changePerson"];
+        trace?: never;
+    };
+    "/api/people/{id}/invitation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Invites a person again: the address lets them choose a new password, and the old one is good until they do. */
+        post: operations["invitePersonAgain"];
         delete?: never;
         options?: never;
         head?: never;
@@ -402,6 +525,96 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/repos/{id}/webhook-secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Gives a repository a new secret, what its deliveries are signed with. The webhook is told where the token may; else the
+         *     answer has it, this once. The one before stays valid for a day, or until it is removed.
+         */
+        post: operations["renewWebhookSecret"];
+        /** Makes the secret before the present one invalid at once. */
+        delete: operations["removeOldWebhookSecret"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The browsers that are signed in, newest first: one's own; of who decides about people, everybody's. */
+        get: operations["listSessions"];
+        put?: never;
+        /** Signs a browser in: with the token of an address that was printed, or with a login and a password. */
+        post: operations["signIn"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/address": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes an address that signs a browser of one's own in, once. */
+        post: operations["makeSignInAddress"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/current": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Signs this browser out. */
+        delete: operations["signOut"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Signs another browser out. */
+        delete: operations["endSession"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/settings": {
         parameters: {
             query?: never;
@@ -457,6 +670,39 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description A key, without what lets it in. */
+        ApiKey: {
+            /** @description Its number. */
+            id: components["schemas"]["KeyId"];
+            /** @description What it begins with. */
+            prefix: string;
+            /** @description What it is for. */
+            name: string;
+            /** @description What it may. */
+            grants: components["schemas"]["Grant"][];
+            /** @description Who made it. */
+            made_by: string;
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When it expires; null: it does not.
+             */
+            expires_at: string | null;
+            /**
+             * Format: date-time
+             * @description When it was revoked; null: it was not.
+             */
+            revoked_at: string | null;
+            /**
+             * Format: date-time
+             * @description When it was last used, to a minute; null: it was not.
+             */
+            last_used_at: string | null;
+        };
         /** @description What needs a person: how much of it there is, and the first of each kind. */
         Attention: {
             /**
@@ -523,6 +769,35 @@ export interface components {
             full_name: components["schemas"]["RepoName"];
             /** @description What is known of its webhook, in words. */
             detail: string;
+        };
+        /** @description Something that was done, or refused. */
+        AuditEntry: {
+            /**
+             * Format: uuid
+             * @description Its number.
+             */
+            id: string;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /** @description What showed who it was: `person`, `key`, `home`, `nobody`. */
+            actor_kind: string;
+            /** @description Who. */
+            actor: string;
+            /** @description From where. */
+            address: string;
+            /** @description What, as a word. */
+            action: string;
+            /** @description With what. */
+            object: string;
+            /** @description How it was before. */
+            before: string | null;
+            /** @description How it is now, or what was asked for. */
+            after: string | null;
+            /** @description What came of it: `done`, or the word of the problem. */
+            result: string;
         };
         /** @description The version that was deployed when the gates decided: what they compared with. */
         Champion: {
@@ -758,8 +1033,49 @@ export interface components {
             /** @description The facts it rests on. */
             explanation: string;
         };
+        /** @description A role that was given: for everything, or for one repository or one model. */
+        Grant: {
+            /** @description What it allows. */
+            role: components["schemas"]["Role"];
+            /** @description Only what belongs to this repository. */
+            repo?: components["schemas"]["RepoName"];
+            /** @description Only what belongs to this model. */
+            model?: components["schemas"]["ModelName"];
+            /** @description Only in this environment; for predictors. */
+            environment?: components["schemas"]["Environment"];
+            /**
+             * Format: date-time
+             * @description Until then.
+             */
+            expires_at?: string;
+        };
         /** @description A few rows that a model accepts. */
         InputExample: components["schemas"]["ExampleRows"] | components["schemas"]["ExampleInputs"];
+        /** @description Somebody to let in. */
+        Invite: {
+            /** @description What they sign in as. */
+            login: string;
+            /** @description Their name; null: the login. */
+            name?: string | null;
+            /** @description What they may. */
+            grants: components["schemas"]["Grant"][];
+        };
+        /** @description Somebody who was invited. */
+        Invited: {
+            /** @description The address at which they choose a password: for them alone. It works once, and for a week. */
+            invitation: string;
+            person: components["schemas"]["Person"];
+        };
+        /**
+         * Format: uuid
+         * @description A key of a program.
+         */
+        KeyId: string;
+        /**
+         * @description What showed who it is.
+         * @enum {string}
+         */
+        Kind: "person" | "key" | "home";
         /** @description One line of a pipeline's log. `seq` starts at 1 and has no gaps. */
         LogLine: {
             /**
@@ -788,6 +1104,23 @@ export interface components {
          * @enum {string}
          */
         LogStream: "system" | "stdout" | "stderr" | "display" | "error";
+        /** @description A key that was made. */
+        MadeKey: components["schemas"]["ApiKey"] & {
+            /** @description What the program shows, as `Authorization: Bearer …`. It is not kept: nobody sees it again. */
+            key: string;
+        };
+        /** @description A key to make. */
+        MakeKey: {
+            /** @description What it is for. */
+            name: string;
+            /** @description What it may. */
+            grants: components["schemas"]["Grant"][];
+            /**
+             * Format: int32
+             * @description For how many days; null: until it is revoked.
+             */
+            days?: number | null;
+        };
         /** @description A file of a version. */
         ManifestFile: {
             /** @description SHA-256, in hex. */
@@ -797,6 +1130,26 @@ export interface components {
              * @description Size in bytes.
              */
             size: number;
+        };
+        /** @description Who one is, and what one may. */
+        Me: {
+            kind: components["schemas"]["Kind"];
+            /** @description A person's login; a key's beginning and name. */
+            name: string;
+            session_id: components["schemas"]["SessionId"] | null;
+            grants: components["schemas"]["Grant"][];
+            /** @description What one may do with everything: `see`, `run`, `promote:staging` … */
+            may: string[];
+            /**
+             * Format: date-time
+             * @description When one has to sign in again; null: never.
+             */
+            expires_at: string | null;
+        };
+        /** @description What is to change of a model. */
+        ModelChange: {
+            /** @description The registered repository that its name is to belong to. */
+            owner: components["schemas"]["RepoName"];
         };
         /** @description How many models and versions there are. */
         ModelCounts: {
@@ -869,6 +1222,7 @@ export interface components {
         ModelSummary: {
             /** @description Its name. */
             name: components["schemas"]["ModelName"];
+            owner: components["schemas"]["RepoName"] | null;
             /**
              * Format: int64
              * @description Its newest registry version.
@@ -973,6 +1327,20 @@ export interface components {
             attention: components["schemas"]["Attention"];
         };
         /** @description A page of a list. */
+        Page_ApiKey: {
+            /** @description In order. */
+            items: components["schemas"]["ApiKey"][];
+            /** @description What to give as `after` for the following page; null: there is none. */
+            next: string | null;
+        };
+        /** @description A page of a list. */
+        Page_AuditEntry: {
+            /** @description In order. */
+            items: components["schemas"]["AuditEntry"][];
+            /** @description What to give as `after` for the following page; null: there is none. */
+            next: string | null;
+        };
+        /** @description A page of a list. */
         Page_DeploymentEvent: {
             /** @description In order. */
             items: components["schemas"]["DeploymentEvent"][];
@@ -990,6 +1358,20 @@ export interface components {
         Page_Parameter: {
             /** @description In order. */
             items: components["schemas"]["Parameter"][];
+            /** @description What to give as `after` for the following page; null: there is none. */
+            next: string | null;
+        };
+        /** @description A page of a list. */
+        Page_Person: {
+            /** @description In order. */
+            items: components["schemas"]["Person"][];
+            /** @description What to give as `after` for the following page; null: there is none. */
+            next: string | null;
+        };
+        /** @description A page of a list. */
+        Page_Session: {
+            /** @description In order. */
+            items: components["schemas"]["Session"][];
             /** @description What to give as `after` for the following page; null: there is none. */
             next: string | null;
         };
@@ -1018,6 +1400,39 @@ export interface components {
          * @enum {string}
          */
         ParameterType: "int" | "float" | "str" | "bool" | "list" | "dict" | "none" | "other";
+        /** @description Somebody who may sign in. */
+        Person: {
+            /** @description Their number. */
+            id: components["schemas"]["PersonId"];
+            /** @description What they sign in as. */
+            login: string;
+            /** @description Their name. */
+            name: string;
+            /** @description Whether they may not sign in at present. */
+            disabled: boolean;
+            /** @description Whether they have a password: they have been here. */
+            has_password: boolean;
+            /** @description What they may. */
+            grants: components["schemas"]["Grant"][];
+            /**
+             * Format: date-time
+             * @description Since when they are known.
+             */
+            created_at: string;
+        };
+        /** @description What is to change of a person; what is absent stays as it is. */
+        PersonChange: {
+            name?: string;
+            /** @description Whether they may not sign in; their keys let nobody in then, either. */
+            disabled?: boolean;
+            /** @description What they may, from now on. */
+            grants?: components["schemas"]["Grant"][];
+        };
+        /**
+         * Format: uuid
+         * @description Somebody who may sign in.
+         */
+        PersonId: string;
         /**
          * @description The phases of a pipeline, in the order they run.
          * @enum {string}
@@ -1228,6 +1643,8 @@ export interface components {
              */
             last_delivery_at: string | null;
             webhook: components["schemas"]["Webhook"];
+            /** @description What its webhook must be given, where that is for a person to do. Shown this once. */
+            webhook_secret?: string;
         };
         /**
          * @description Whether a repository can be read.
@@ -1274,12 +1691,50 @@ export interface components {
         };
         /** @description A repository's full name, `owner/name`. Pushes to mlsys's own git remote have the owner `local`. */
         RepoName: string;
+        /**
+         * @description What somebody is here for.
+         * @enum {string}
+         */
+        Role: "viewer" | "predictor" | "developer" | "operator" | "admin";
         /** @description An environment to roll back. */
         Rollback: {
             environment: components["schemas"]["Environment"];
             /** @description `production`, where the environment is prod. */
             confirm?: string;
         };
+        /** @description A browser that is signed in. */
+        Session: {
+            /** @description Its number. */
+            id: components["schemas"]["SessionId"];
+            /** @description Who is signed in. */
+            person_id: components["schemas"]["PersonId"];
+            /** @description What they sign in as. */
+            login: string;
+            /** @description Where it signed in from. */
+            address: string;
+            /** @description What it calls itself. */
+            agent: string;
+            /**
+             * Format: date-time
+             * @description When it signed in.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When it was last heard of; to a minute.
+             */
+            last_used_at: string;
+            /**
+             * Format: date-time
+             * @description When it has to sign in again.
+             */
+            expires_at: string;
+        };
+        /**
+         * Format: uuid
+         * @description A browser that is signed in.
+         */
+        SessionId: string;
         /** @description A setting in force. */
         Setting: {
             /** @description The variable. */
@@ -1314,6 +1769,19 @@ export interface components {
             started_at: string;
             /** @description Every setting it reads, in the order of the documentation. */
             settings: components["schemas"]["Setting"][];
+        };
+        /** @description What signs in: a token, or a login and a password. */
+        SignIn: {
+            /** @description What the address that was printed has behind its `#`; works once. */
+            token?: string;
+            login?: string;
+            /** @description With an invitation's token: the one to have from now on. */
+            password?: string;
+        };
+        /** @description An address that signs a browser in. */
+        SignInAddress: {
+            /** @description It works once, and for a quarter of an hour. */
+            address: string;
         };
         /** @description A model's inputs. */
         Signature: {
@@ -1497,6 +1965,177 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    listAudit: {
+        parameters: {
+            query?: {
+                /** @description By this person or key. */
+                actor?: string;
+                /** @description Of this kind: `run`, `promote`, `keys` … */
+                action?: string;
+                /** @description With this. */
+                object?: string;
+                /** @description Since then. */
+                since?: string;
+                /** @description Until then. */
+                until?: string;
+                /** @description `csv`: everything as a table, in place of a page. */
+                format?: "json" | "csv";
+                /** @description At most so many; 50 when nobody says, never more than 500. */
+                limit?: number;
+                /** @description The `next` of the page before. */
+                after?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_AuditEntry"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listKeys: {
+        parameters: {
+            query?: {
+                /** @description At most so many; 50 when nobody says, never more than 500. */
+                limit?: number;
+                /** @description What the page before gave as `next`. */
+                after?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ApiKey"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    makeKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MakeKey"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeKey"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revokeKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getMe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listModels: {
         parameters: {
             query?: {
@@ -1547,6 +2186,41 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelDetail"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeModel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ModelChange"];
+            };
+        };
         responses: {
             /** @description Done */
             200: {
@@ -1839,6 +2513,168 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listPeople: {
+        parameters: {
+            query?: {
+                /** @description At most so many; 50 when nobody says, never more than 500. */
+                limit?: number;
+                /** @description What the page before gave as `next`. */
+                after?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Person"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    invitePerson: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Invite"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invited"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removePerson: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changePerson: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PersonChange"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    invitePersonAgain: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invited"];
+                };
             };
             /** @description What went wrong */
             default: {
@@ -2419,6 +3255,218 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Repo"];
                 };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    renewWebhookSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Repo"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeOldWebhookSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listSessions: {
+        parameters: {
+            query?: {
+                /** @description At most so many; 50 when nobody says, never more than 500. */
+                limit?: number;
+                /** @description What the page before gave as `next`. */
+                after?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Session"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    signIn: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignIn"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    makeSignInAddress: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInAddress"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    signOut: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description What went wrong */
             default: {

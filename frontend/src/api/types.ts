@@ -46,6 +46,19 @@ export type AttentionPipeline = Schemas['AttentionPipeline']
 export type AttentionRepo = Schemas['AttentionRepo']
 export type Readiness = Schemas['Readiness']
 
+export type Me = Schemas['Me']
+export type Grant = Schemas['Grant']
+export type Role = Schemas['Role']
+export type ApiKey = Schemas['ApiKey']
+export type MadeKey = Schemas['MadeKey']
+export type MakeKey = Schemas['MakeKey']
+export type Person = Schemas['Person']
+export type PersonChange = Schemas['PersonChange']
+export type Invite = Schemas['Invite']
+export type Invited = Schemas['Invited']
+export type AuditEntry = Schemas['AuditEntry']
+export type SignIn = Schemas['SignIn']
+
 export interface Page<T> {
   items: T[]
   next: string | null
@@ -58,6 +71,7 @@ export interface CountedPage<T> extends Page<T> {
 
 export const PHASES: readonly PhaseName[] = ['download', 'validate', 'execute', 'register', 'deploy']
 export const STATUSES: readonly PipelineStatus[] = ['queued', 'running', 'succeeded', 'failed', 'cancelled', 'skipped']
+export const ROLES: readonly Role[] = ['viewer', 'predictor', 'developer', 'operator', 'admin']
 export const ENVIRONMENTS: readonly Environment[] = ['dev', 'staging', 'prod']
 
 /** Whether a pipeline still changes by itself. */

@@ -93,6 +93,7 @@ export function makeModels(pipelines: readonly PipelineDetail[]): Map<string, Mo
     const history = historyOf(versions)
     const detail: ModelDetail = {
       name: project.model,
+      owner: newest.repo,
       latest_version: newest.version,
       versions: versions.length,
       environments: {},

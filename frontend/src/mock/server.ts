@@ -1,4 +1,5 @@
 import type { Environment, NewPipeline, NewRepo, PipelineDetail, Promotion, Readiness, Repo, RepoChange, Rollback } from '../api/types'
+import { accessRoutes, MockAccess } from './access'
 import { PROJECTS } from './catalogue'
 import { promote, rollback } from './deployments'
 import { json, matches, page, problem } from './http'
@@ -10,7 +11,7 @@ import { makePipeline, makePipelines } from './pipelines'
 import { checkRepo, makeRepos, webhook } from './repos'
 import { makeSettings, makeStatistics, makeTraffic, PARAMETERS } from './system'
 
-interface Call {
+export interface Call {
   request: Request
   query: URLSearchParams
   /** The parts of the path that the route leaves open. */
@@ -18,7 +19,7 @@ interface Call {
   body: unknown
 }
 
-type Handler = (call: Call) => Response | Promise<Response>
+export type Handler = (call: Call) => Response | Promise<Response>
 
 /** The whole API in memory. Each instance starts with the same data. */
 export class MockServer {
@@ -26,6 +27,7 @@ export class MockServer {
   pipelines: PipelineDetail[] = makePipelines(this.started)
   models: Map<string, MockModel> = makeModels(this.pipelines)
   repos: Repo[] = makeRepos(this.started)
+  readonly access = new MockAccess(this.started)
   readiness: Readiness = { status: 'ready', dependencies: { store: 'ok', queue: 'ok', mlflow: 'ok', model_server: 'ok' } }
   /** Answers instead of the routes where it gives something: for tests of failures. */
   intercept: (request: Request) => Response | undefined | Promise<Response> = () => undefined
@@ -35,7 +37,7 @@ export class MockServer {
     const special = await this.intercept(request)
     if (special) return special
     const url = new URL(request.url)
-    for (const [route, handler] of this.routes) {
+    for (const [route, handler] of [...this.routes, ...accessRoutes(this.access)]) {
       const [method, pattern] = route.split(' ')
       const match = method === request.method && new RegExp(`^${pattern?.replaceAll('*', '([^/]+)')}$`).exec(url.pathname)
       if (!match) continue
@@ -214,6 +216,7 @@ export class MockServer {
         return json(null, 204)
       }),
     ],
+    ['POST /api/repos/*/webhook-secret', this.onRepo((repo) => json({ ...repo, webhook_secret: 'a new secret of the mock, shown once' }))],
     ['POST /api/repos/*/webhook', this.onRepo((repo) => json(Object.assign(repo, { webhook: webhook('installed') })))],
     ['GET /api/statistics', ({ query }) => json(makeStatistics(this.pipelines, Number(query.get('days') ?? 14), Date.now()))],
     ['GET /api/settings', () => json(makeSettings(this.started))],

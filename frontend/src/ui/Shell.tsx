@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'react'
 import { NavLink, Outlet, ScrollRestoration, useLocation, useNavigate, useNavigation } from 'react-router'
+import { SIGNED_OUT } from '../api/problem'
 import { Button } from './Button'
 import { cx } from './cx'
 import { Icon, type IconName } from './Icon'
@@ -47,7 +48,7 @@ export function Shell() {
   const [menu, setMenu] = useState(false)
   const { shown } = useTheme()
   const navigate = useNavigate()
-  const { pathname } = useLocation()
+  const { pathname, search } = useLocation()
   const loading = useNavigation().state === 'loading'
 
   useShortcuts([
@@ -60,6 +61,11 @@ export function Shell() {
     document.addEventListener('keydown', keyboard.handle)
     return () => document.removeEventListener('keydown', keyboard.handle)
   }, [])
+  useEffect(() => {
+    const leave = () => void navigate(`/sign-in?next=${encodeURIComponent(pathname + search)}`, { replace: true })
+    window.addEventListener(SIGNED_OUT, leave)
+    return () => window.removeEventListener(SIGNED_OUT, leave)
+  }, [navigate, pathname, search])
   useEffect(() => setMenu(false), [pathname])
   useEffect(() => {
     if (!menu) return

@@ -37,7 +37,7 @@ pub(crate) fn router(serving: Serving, token: Secret) -> Router {
         .route("/ready", get(health::ready))
         .route("/models", get(models::list))
         .route("/models/{name}", get(models::show))
-        .route("/predict/{name}", post(rest::predict).layer(rest::body_limit()))
+        .route("/predict/{name}", post(rest::predict))
         .merge(telemetry::metrics::routes())
         .merge(protect(internal, token))
         .with_state(serving)

@@ -48,7 +48,12 @@ impl Backend {
     pub(crate) fn new(base: &str, token: Secret, address: String) -> reqwest::Result<Self> {
         // The program may have installed one.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = Client::builder().no_proxy().redirect(redirect::Policy::none()).timeout(CALL_LIMIT).build()?;
+        let http = Client::builder()
+            .no_proxy()
+            .redirect(redirect::Policy::none())
+            .timeout(CALL_LIMIT)
+            .pool_idle_timeout(service::IDLE_LIMIT)
+            .build()?;
         let url = format!("{}/internal/model-servers", base.trim_end_matches('/'));
         Ok(Self { http, url, token, address, etag: None, older: 0, started: Instant::now(), reached: None })
     }

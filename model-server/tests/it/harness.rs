@@ -133,6 +133,7 @@ impl Place {
             onnxruntime_library: Some(scoring::find_onnxruntime(&python()).await.unwrap()),
             python: if self.gated { self.gatekeeper() } else { python() },
             environments_directory: self.environments(),
+            hosts: service::Hosts::default(),
             internal_token: Secret::new(TOKEN),
             threads: 2,
             queue: self.queue,

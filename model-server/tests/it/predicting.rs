@@ -151,3 +151,24 @@ async fn what_is_served_is_listed() {
     assert_eq!(outcome(server.get("/models/absent").await).await, (404, "model_not_found".to_owned()));
     assert_eq!(server.get("/health").await.status(), 200);
 }
+
+#[tokio::test]
+async fn a_foreign_name_or_page_is_refused_and_answers_say_what_a_browser_may_do() {
+    let place = Place::new();
+    let server = place.serve().await;
+    for (host, origin, refused) in [
+        ("localhost:8001", "", None),
+        ("localhost:8001", "http://localhost:8001", None),
+        ("localhost:8001", "http://attacker.example", Some((403, "foreign_origin"))),
+        ("attacker.example:8001", "http://attacker.example:8001", Some((421, "unknown_host"))),
+    ] {
+        let mut call = server.client.post(format!("{}/predict/none", server.url)).header("host", host).body("[]");
+        if !origin.is_empty() {
+            call = call.header("origin", origin);
+        }
+        let answer = call.send().await.unwrap();
+        assert_eq!(answer.headers()["x-content-type-options"], "nosniff");
+        let expected = refused.unwrap_or((404, "model_not_found"));
+        assert_eq!(outcome(answer).await, (expected.0, expected.1.to_owned()), "{host} {origin}");
+    }
+}

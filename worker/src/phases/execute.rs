@@ -97,6 +97,7 @@ async fn execute(run: &Arc<Run>, contract: &Contract, tracked: &mlflow::Run) -> 
         tokio::fs::create_dir_all(output.join(folder)).await?;
     }
     let execution = Execution {
+        repository: record.repo.as_str(),
         tree: &run.tree(),
         notebook: Path::new(&record.notebook_path),
         contract: Some(contract),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use contract::{Environment, Phase};
 use mlflow::LoggedModel;
 use serde::{Deserialize, Serialize};
-use store::StoreError;
+use store::{Recorded, StoreError};
 
 use crate::{
     drive::Next,
@@ -30,6 +30,7 @@ pub async fn run(run: &Run) -> Result<Next, PhaseError> {
     let contract = validate::contract(run).await?;
     let executed = execute::checkpoint(run).await?;
     fetch_package(run, &executed).await?;
+    validate::check_owner(run, &executed.manifest.model_name).await?;
     run.ensure_held().await?;
     tracking::log_rest(run, &contract, &executed.run.run_id, &executed.numbers()).await?;
     let version = version(run, &executed).await?;
@@ -129,7 +130,14 @@ async fn record(
         sha256: location.sha256.clone(),
         uri: location.uri.clone(),
     };
-    Ok(run.durably(|| store.serving.record_version(&run.lease, new.clone())).await?)
+    match run.durably(|| store.serving.record_version(&run.lease, new.clone())).await? {
+        Recorded::Yes => Ok(()),
+        // It became another repository's while this one registered its first version.
+        Recorded::OwnedBy(owner) => {
+            run.worker.mlflow.delete_version(new.model.as_str(), version).await?;
+            Err(PhaseError::Fail(validate::owned_by(&new.model, &owner)))
+        }
+    }
 }
 
 /// The checkpoint, for the later phases.

@@ -1,6 +1,6 @@
 //! The notebook contract, checked statically before anything runs.
 
-use contract::{Phase, PipelineStatus};
+use contract::{ModelName, Phase, PipelineStatus, RepoName};
 use pipeline::{Contract, Verdict};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -48,6 +48,7 @@ pub async fn run(run: &Run) -> Result<Next, PhaseError> {
             for warning in &contract.warnings {
                 run.log.say(format!("warning: {warning}"));
             }
+            check_owner(run, &contract.model_name).await?;
             run.log.say(format!("the notebook keeps its contract: {} {}", contract.model_name, contract.version));
             let description = store::Description {
                 model_name: Some(contract.model_name.clone()),
@@ -59,6 +60,20 @@ pub async fn run(run: &Run) -> Result<Next, PhaseError> {
             Ok(Next::Continue(serde_json::to_value(checkpoint).map_err(PhaseError::fail)?))
         }
     }
+}
+
+/// Fails where the model's name is another repository's: its versions would be served in that one's place.
+pub async fn check_owner(run: &Run, model: &ModelName) -> Result<(), PhaseError> {
+    let store = &run.worker.store;
+    match run.durably(|| store.serving.owner(model)).await? {
+        Some(owner) if owner != run.record.repo => Err(PhaseError::Fail(owned_by(model, &owner))),
+        _ => Ok(()),
+    }
+}
+
+/// That a model's name is another repository's.
+pub fn owned_by(model: &ModelName, owner: &RepoName) -> String {
+    format!("the model name {model} belongs to {owner}: choose another MODEL_NAME, or have an admin hand the name over")
 }
 
 /// Keeps the notebook as it was pushed, so that it can be seen whatever becomes of it. What is no notebook is not kept.

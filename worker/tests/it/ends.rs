@@ -22,7 +22,7 @@ async fn a_pod_that_ends_well_is_finished_and_says_where_it_ran() {
         format!("run-pipeline {} --lease 1", job.pipeline),
         format!("POD_NAME={}", pod["metadata"]["name"].as_str().expect("a name")),
         "RUNNER_BACKEND=local".to_owned(),
-        "INTERNAL_TOKEN=af31c0".to_owned(),
+        "INTERNAL_TOKEN=af31c0d2b4e6f8a0".to_owned(),
         "KERNEL_MEMORY_LIMIT_MB=1792".to_owned(),
     ] {
         assert!(output.lines().any(|said| said == line), "{line} in {output}");

@@ -43,7 +43,7 @@ impl Stage {
         let api = KubernetesApi::start("pipelines");
         api.image(IMAGE, program);
         api.config_map("mlsys", [("GATE".to_owned(), folder.path().join("gate").to_string_lossy().into_owned())]);
-        api.secret("mlsys", [("INTERNAL_TOKEN".to_owned(), "af31c0".to_owned())]);
+        api.secret("mlsys", [("INTERNAL_TOKEN".to_owned(), "af31c0d2b4e6f8a0".to_owned())]);
         api.claim("mlsys-artifacts", folder.path().join("artifacts"));
         let config = KubernetesConfig {
             image: IMAGE.to_owned(),

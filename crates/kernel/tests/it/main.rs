@@ -12,3 +12,4 @@ mod platform;
 mod pool;
 mod start;
 mod streams;
+mod wire;

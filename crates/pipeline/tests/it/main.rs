@@ -1,5 +1,6 @@
 //! The crate through its public face.
 
+mod access;
 mod gates;
 mod hostile;
 mod notebooks;

@@ -192,4 +192,19 @@ fn what_is_installed_from_the_repository_is_another_thing_when_it_changes() {
         assert_ne!(local(b"a = 1", b"1"), local(b"a = 2", b"1"), "{}", names.0);
     }
     assert_eq!(needs(&[("requirements.txt", b"six\n")]).local, "");
+    for (name, text) in [
+        ("requirements.txt", &b"lib\n-f wheels\n"[..]),
+        ("requirements.txt", b"lib @ file:lib"),
+        ("requirements.txt", b"-r other.toml\nsix"),
+        ("requirements.txt", b"six\n-c pins.txt"),
+    ] {
+        let local = |code: &[u8]| {
+            let pins = ("pins.txt", &b"lib @ file:lib"[..]);
+            needs(&[(name, text), pins, ("lib/lib.py", code), ("wheels/lib.py", code), ("other.toml", code)]).local
+        };
+        assert_eq!(local(b"1"), local(b"1"), "wherever it lies");
+        assert!(!local(b"1").is_empty() && local(b"1") != local(b"2"), "{}", String::from_utf8_lossy(text));
+    }
+    let settings = |text: &[u8]| needs(&[("requirements.txt", b"six\n"), ("uv.toml", text)]).local;
+    assert_ne!(settings(b"index-url = 'https://a.example'"), settings(b"index-url = 'https://b.example'"));
 }

@@ -51,7 +51,8 @@ impl World {
 
     async fn resolve(&self) -> Result<PythonEnvironment, EnvironmentError> {
         let say = |text| self.said().push(text);
-        self.environments.resolve(self.tree.path(), Path::new("jobs/n.ipynb"), Script::default(), &say).await
+        let place = (self.tree.path(), Path::new("jobs/n.ipynb"));
+        self.environments.resolve("octocat/titanic", place, Script::default(), &say).await
     }
 
     /// What is left in the folder of environments, but for environments.
@@ -96,7 +97,7 @@ async fn what_can_not_be_installed_is_said_by_the_name_of_its_file_and_leaves_no
     assert!(said.contains("jobs/requirements.txt") && said.contains("six==99.99"), "{said}");
     assert!(world.scraps().is_empty() && world.environments.kept().expect("listed").is_empty());
     let nowhere = Environments::new(world.kept.path().to_owned(), "/nowhere/uv".into(), testkit::python());
-    let resolved = nowhere.resolve(world.tree.path(), Path::new("jobs/n.ipynb"), Script::default(), &|_| {}).await;
+    let resolved = nowhere.resolve("a/b", (world.tree.path(), Path::new("jobs/n.ipynb")), Script::default(), &|_| {}).await;
     assert!(matches!(resolved, Err(EnvironmentError::NoUv)));
 }
 

@@ -50,7 +50,11 @@ impl ArtifactSettings {
     /// Reads them; a folder in `home` where no other is set.
     pub fn read(settings: &Settings, home: &Path) -> Self {
         let address = settings.get("MLSYS_ARTIFACTS").map(str::to_owned);
-        let given = ARTIFACT_SETTINGS.iter().skip(1).filter_map(|one| Some((one.name, settings.secret(one.name)?)));
+        let value = |one: &Setting| {
+            let plain = || settings.get(one.name).map(Secret::new);
+            if one.secret { settings.secret(one.name) } else { plain() }
+        };
+        let given = ARTIFACT_SETTINGS.iter().skip(1).filter_map(|one| Some((one.name, value(one)?)));
         Self {
             address: address.unwrap_or_else(|| home.join("artifacts").to_string_lossy().into_owned()),
             access: given.collect(),

@@ -15,6 +15,8 @@ use std::{
     str::FromStr,
 };
 
+use crate::telemetry::blot_out;
+
 pub use artifacts::{ARTIFACT_SETTINGS, ArtifactSettings};
 pub use effective::EffectiveSetting;
 pub use secret::Secret;
@@ -78,6 +80,8 @@ impl fmt::Display for SettingsError {
 
 impl std::error::Error for SettingsError {}
 
+/// How many characters a secret has at least: fewer can be guessed.
+const SHORTEST_SECRET: usize = 16;
 /// Values that someone forgot to replace.
 const PLACEHOLDERS: [&str; 5] = ["changeme", "change-me", "default", "password", "insecure"];
 
@@ -114,9 +118,11 @@ impl Settings {
         self.values.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// The value of a secret variable, if it is set.
+    /// The value of a secret variable, if it is set. It is kept out of the log from now on.
     pub fn secret(&self, name: &str) -> Option<Secret> {
-        self.get(name).map(Secret::new)
+        let secret = Secret::new(self.get(name)?);
+        blot_out(&secret);
+        Some(secret)
     }
 
     /// The value of a variable as a `T`, if it is set.
@@ -130,16 +136,26 @@ impl Settings {
         self.parse(name)?.ok_or_else(|| SettingError { name: name.to_owned(), reason: "must be set".to_owned() })
     }
 
-    /// The value of a secret that must be set, and not to what a template had in its place.
+    /// The value of a secret that must be set, and not to what can be guessed.
     pub fn require_secret(&self, name: &str) -> Result<Secret, SettingError> {
-        let refused = |reason: &str| SettingError { name: name.to_owned(), reason: reason.to_owned() };
-        let secret = self
-            .secret(name)
-            .ok_or_else(|| refused("must be set, to the same value for all processes; `openssl rand -hex 32` makes one"))?;
-        if PLACEHOLDERS.contains(&secret.expose().to_lowercase().as_str()) {
-            return Err(refused("is a placeholder: `openssl rand -hex 32` makes a secret"));
+        self.strong_secret(name)?.ok_or_else(|| SettingError {
+            name: name.to_owned(),
+            reason: "must be set, to the same value for all processes; `openssl rand -hex 32` makes one".to_owned(),
+        })
+    }
+
+    /// The value of a secret, if it is set: not to what a template had in its place, nor to a few characters.
+    pub fn strong_secret(&self, name: &str) -> Result<Option<Secret>, SettingError> {
+        let refused = |reason: String| Err(SettingError { name: name.to_owned(), reason });
+        match self.secret(name) {
+            Some(secret) if PLACEHOLDERS.contains(&secret.expose().to_lowercase().as_str()) => {
+                refused("is a placeholder: `openssl rand -hex 32` makes a secret".to_owned())
+            }
+            Some(secret) if secret.expose().chars().count() < SHORTEST_SECRET => {
+                refused(format!("must have at least {SHORTEST_SECRET} characters: `openssl rand -hex 32` makes a secret"))
+            }
+            secret => Ok(secret),
         }
-        Ok(secret)
     }
 
     /// Sets a variable, whatever it was.
@@ -208,6 +224,20 @@ mod tests {
         let error = settings(&[("PORT", "hunter2")]).parse::<u16>("PORT").expect_err("not a number");
         assert_eq!(error.name, "PORT");
         assert!(!error.to_string().contains("hunter2"));
+    }
+
+    #[test]
+    fn a_secret_that_can_be_guessed_is_refused_and_not_shown() {
+        for (secret, legal) in [("changeme", false), ("7q#", false), ("fifteen letters", false), ("sixteen  letters", true)]
+        {
+            let settings = settings(&[("TOKEN", secret)]);
+            for read in [settings.require_secret("TOKEN").map(Some), settings.strong_secret("TOKEN")] {
+                assert_eq!(read.is_ok(), legal, "{secret}");
+                let said = read.err().map(|error| error.to_string());
+                assert!(said.is_none_or(|said| said.contains("openssl rand") && !said.contains(secret)));
+            }
+        }
+        assert_eq!(settings(&[]).strong_secret("TOKEN").map(|secret| secret.is_none()), Ok(true));
     }
 
     #[test]

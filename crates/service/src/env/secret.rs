@@ -14,6 +14,11 @@ impl Secret {
         Self(value.into())
     }
 
+    /// A new one, of 244 random bits.
+    pub fn generate() -> Self {
+        Self(format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple()))
+    }
+
     /// The value, for the one place that needs it.
     pub fn expose(&self) -> &str {
         &self.0

@@ -10,6 +10,7 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
+use super::blot::Blotted;
 use crate::Settings;
 
 /// What is logged: `RUST_LOG`, or the default and why `RUST_LOG` was ignored.
@@ -34,7 +35,7 @@ where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
     let spans = filter_fn(is_context as fn(&Metadata<'_>) -> bool).with_max_level_hint(LevelFilter::INFO);
-    let lines = tracing_subscriber::fmt::layer().with_writer(writer);
+    let lines = tracing_subscriber::fmt::layer().with_writer(Blotted(writer));
     if json {
         lines.json().flatten_event(true).with_current_span(false).with_filter(filter.or(spans)).boxed()
     } else {

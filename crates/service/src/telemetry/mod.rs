@@ -1,5 +1,6 @@
 //! What a process tells about itself: logs, traces, and the numbers behind `/metrics`.
 
+mod blot;
 mod context;
 mod logs;
 pub mod metrics;
@@ -14,6 +15,7 @@ use tracing_subscriber::layer::SubscriberExt;
 
 use crate::Settings;
 
+pub use blot::blot_out;
 pub use context::{continue_trace, current_traceparent, trace_headers};
 pub(crate) use context::{mark_answered, receive_trace};
 pub(crate) use traces::exporting;
@@ -29,7 +31,7 @@ pub struct Telemetry {
 
 /// Starts the telemetry of a process. Only the first call of a process has an effect.
 ///
-/// Logs go to standard error: JSON lines when it is not a terminal or `LOG_FORMAT=json`, else lines for people. `RUST_LOG`
+/// Logs go to standard error, without the secrets that are known ([`blot_out`]; every one that was read from the settings): JSON lines when it is not a terminal or `LOG_FORMAT=json`, else lines for people. `RUST_LOG`
 /// chooses what is logged; `default_directive` (e.g. `"info"`) does where it is unset. Lines name the spans around them
 /// with their fields, whatever is chosen.
 ///

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod collector;
+mod doors;
 mod exposition;
 mod health;
 mod layers;

@@ -97,7 +97,7 @@ impl Database {
     /// All rows of a read. Each statement sees one moment.
     pub(crate) async fn all(&self, query: Query<'_>) -> Result<Vec<AnyRow>, StoreError> {
         let mut loan = Loan::of(&self.pool).await?;
-        let rows = in_time(self.dialect.planned(query).fetch_all(&mut *loan)).await?;
+        let rows = in_time(query.fetch_all(&mut *loan)).await?;
         loan.end();
         Ok(rows)
     }
@@ -151,12 +151,12 @@ pub(crate) struct Write {
 impl Write {
     /// Makes a change; answers how many rows it touched.
     pub(crate) async fn run(&mut self, query: Query<'_>) -> Result<u64, StoreError> {
-        Ok(in_time(self.dialect.planned(query).execute(&mut *self.loan)).await?.rows_affected())
+        Ok(in_time(query.execute(&mut *self.loan)).await?.rows_affected())
     }
 
     /// All rows that a statement answers.
     pub(crate) async fn all(&mut self, query: Query<'_>) -> Result<Vec<AnyRow>, StoreError> {
-        in_time(self.dialect.planned(query).fetch_all(&mut *self.loan)).await
+        in_time(query.fetch_all(&mut *self.loan)).await
     }
 
     /// The row that a statement answers, if there is one.

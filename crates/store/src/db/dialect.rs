@@ -2,9 +2,9 @@
 //! and how phases come beside their pipelines (see `pipelines/records`). How a statement is carried out is left to each: it
 //! finds an index for it, and no session is told to plan in any way.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, time::Duration};
 
-use crate::{StoreError, db::database::Query};
+use crate::StoreError;
 
 /// Which of the two a database is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,13 +43,12 @@ impl Dialect {
         }
     }
 
-    /// How a statement is prepared. PostgreSQL plans each for the tables as they are at this moment: a plan that is kept from
-    /// when a table had few rows reads it whole when it has a million, until the server happens to look at it again. SQLite,
-    /// whose plans follow from the indices alone, keeps them.
-    pub(crate) fn planned(self, query: Query<'_>) -> Query<'_> {
+    /// How long a connection is used. Its statements' plans end with it: PostgreSQL keeps one that it made while a table had
+    /// few rows, and such a plan may read the table whole when it has a million. SQLite's plans follow from the indices alone.
+    pub(crate) fn connection_lifetime(self) -> Option<Duration> {
         match self {
-            Self::Sqlite => query,
-            Self::Postgres => query.persistent(false),
+            Self::Sqlite => None,
+            Self::Postgres => Some(Duration::from_mins(1)),
         }
     }
 

@@ -29,6 +29,7 @@ pub(crate) fn pool(dialect: Dialect, size: u32, url: &str) -> Result<AnyPool, St
     let options = AnyPoolOptions::new()
         .max_connections(size)
         .acquire_timeout(PATIENCE)
+        .max_lifetime(dialect.connection_lifetime())
         .test_before_acquire(false)
         .before_acquire(|connection, metadata| {
             Box::pin(async move {
@@ -47,7 +48,7 @@ pub(crate) async fn configure(dialect: Dialect, connection: &mut AnyConnection) 
     Ok(())
 }
 
-/// One connection, for one at a time, in order, for as long as it is sound. A pool of one would ask the database after every loan whether the connection
+/// One connection, for one at a time, in order, for as long as it is sound and young. A pool of one would ask the database after every loan whether the connection
 /// still answers, and the next who wants it would wait for that. Clones share it.
 #[derive(Clone)]
 pub(crate) struct Lane {
@@ -61,8 +62,17 @@ pub(crate) struct Lane {
 pub(crate) enum Place {
     /// It was not made yet, or was lost.
     Empty,
-    Resting(AnyConnection, Instant),
+    Resting(LaneConnection),
     Closed,
+}
+
+/// A lane's connection.
+#[derive(Debug)]
+pub(crate) struct LaneConnection {
+    connection: AnyConnection,
+    made: Instant,
+    /// When it came back.
+    rests_since: Instant,
 }
 
 /// Without the address, which may have a password.
@@ -87,8 +97,13 @@ impl Lane {
                     *place = Place::Closed;
                     return Err(sqlx::Error::PoolClosed);
                 }
-                Place::Resting(connection, since) if since.elapsed() <= RESTED => Some(connection),
-                Place::Resting(mut connection, _) => connection.ping().await.is_ok().then_some(connection),
+                Place::Resting(old) if self.dialect.connection_lifetime().is_some_and(|life| old.made.elapsed() > life) => {
+                    // Nothing is under way on it.
+                    let _ = old.connection.close().await;
+                    None
+                }
+                Place::Resting(rested) if rested.rests_since.elapsed() <= RESTED => Some(rested),
+                Place::Resting(mut rested) => rested.connection.ping().await.is_ok().then_some(rested),
                 Place::Empty => None,
             };
             let connection = match resting {
@@ -101,12 +116,13 @@ impl Lane {
     }
 
     /// A database that is starting is waited for, as a pool would.
-    async fn connect(&self) -> Result<AnyConnection, sqlx::Error> {
+    async fn connect(&self) -> Result<LaneConnection, sqlx::Error> {
         loop {
             match AnyConnection::connect(&self.url).await {
                 Ok(mut connection) => {
                     configure(self.dialect, &mut connection).await?;
-                    return Ok(connection);
+                    let now = Instant::now();
+                    return Ok(LaneConnection { connection, made: now, rests_since: now });
                 }
                 Err(sqlx::Error::Io(error)) if error.kind() == ErrorKind::ConnectionRefused => {}
                 Err(sqlx::Error::Database(error)) if error.is_transient_in_connect_phase() => {}
@@ -118,19 +134,19 @@ impl Lane {
 
     /// Waits until the connection came back, and closes it for good.
     pub(crate) async fn close(&self) {
-        if let Place::Resting(connection, _) = std::mem::replace(&mut *self.place.lock().await, Place::Closed) {
+        if let Place::Resting(rested) = std::mem::replace(&mut *self.place.lock().await, Place::Closed) {
             // Nothing is under way on it.
-            let _ = connection.close().await;
+            let _ = rested.connection.close().await;
         }
     }
 }
 
 /// A connection on loan. It goes back only if the operation came to its end and says so: one that was cut off may be in the
 /// middle of an answer or of a transaction, or have nobody at its other end, and is closed. The lane's next may be lent before
-/// the database heard of that; it waits for the lock that the former held.
+/// the database heard of that; it waits for the lock that the one before held.
 pub(crate) enum Loan {
     OfPool(Pooled),
-    OfLane(AnyConnection, OwnedMutexGuard<Place>),
+    OfLane(LaneConnection, OwnedMutexGuard<Place>),
 }
 
 /// A pool's connection, which goes back to it unless it is told otherwise.
@@ -148,7 +164,7 @@ impl Loan {
     pub(crate) fn end(self) {
         match self {
             Self::OfPool(mut pooled) => pooled.sound = true,
-            Self::OfLane(connection, mut place) => *place = Place::Resting(connection, Instant::now()),
+            Self::OfLane(lent, mut place) => *place = Place::Resting(LaneConnection { rests_since: Instant::now(), ..lent }),
         }
     }
 
@@ -165,7 +181,7 @@ impl Deref for Loan {
     fn deref(&self) -> &AnyConnection {
         match self {
             Self::OfPool(pooled) => &pooled.connection,
-            Self::OfLane(connection, _) => connection,
+            Self::OfLane(lent, _) => &lent.connection,
         }
     }
 }
@@ -174,7 +190,7 @@ impl DerefMut for Loan {
     fn deref_mut(&mut self) -> &mut AnyConnection {
         match self {
             Self::OfPool(pooled) => &mut pooled.connection,
-            Self::OfLane(connection, _) => connection,
+            Self::OfLane(lent, _) => &mut lent.connection,
         }
     }
 }

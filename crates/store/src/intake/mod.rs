@@ -3,6 +3,7 @@
 //! | module | keeps |
 //! |---|---|
 //! | `repos` | which repositories push here |
+//! | `secrets` | what their deliveries are signed with |
 //! | `deliveries` | webhook deliveries, and what each of them started |
 //! | `way_in` | deliveries that arrive at the same time, in one transaction |
 //! | `batch`, `plan`, `call` | what such a transaction finds, and what it changes; SQLite's statements for it |
@@ -12,10 +13,12 @@ mod call;
 mod deliveries;
 mod plan;
 mod repos;
+mod secrets;
 mod way_in;
 
 pub use deliveries::{Accepted, NewDelivery, NewPipeline, PipelineRef};
 pub use repos::{Repo, RepoChange};
+pub use secrets::WebhookSecret;
 
 use crate::db::database::Database;
 

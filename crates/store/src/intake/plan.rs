@@ -175,7 +175,7 @@ impl<'a> Plan<'a> {
         deliveries.sort_by_key(|row| row.delivery_id);
         match dialect {
             Dialect::Postgres => {
-                let query = sqlx::query(AssertSqlSafe(in_one_statement(now))).bind(fields::json(&pipelines)?).bind(now);
+                let query = sqlx::query(AssertSqlSafe(in_one_statement())).bind(fields::json(&pipelines)?).bind(now);
                 Ok(query.bind(fields::json(&deliveries)?))
             }
             Dialect::Sqlite => in_one_call(&pipelines, &deliveries, now),
@@ -249,12 +249,10 @@ fn in_one_call<'q>(pipelines: &[&NewRow<'_>], deliveries: &[&DeliveryRow<'_>], n
 }
 
 /// For PostgreSQL, where a statement is a transaction. All its parts see the tables as they were before it.
-///
-/// Of all statements, planning this one would cost more than carrying it out: its plan is kept, but not for long, because it was
-/// made for tables that grow. A comment tells the next from the last.
-fn in_one_statement(now: i64) -> String {
+fn in_one_statement() -> String {
     // The status is asked for once more: the row may have changed since it was found. Each of what is new is looked up by
-    // itself, which the offset says: read together with them, all that wait would be read for each batch.
+    // itself, which the offset says: read together with them, all that wait would be read for each batch. Most batches find
+    // nothing and update nothing, which the first condition says: a plan made while the table had few rows reads all of them.
     format!(
         "WITH n AS MATERIALIZED (SELECT * FROM {}),
          older AS MATERIALIZED (
@@ -264,12 +262,12 @@ fn in_one_statement(now: i64) -> String {
          cancelled AS (
              UPDATE pipelines SET status = 'cancelled', finished_at = $2,
                  reason = (SELECT o.supersedes FROM older o WHERE o.id = pipelines.id LIMIT 1)
-             WHERE id = ANY (ARRAY(SELECT o.id FROM older o)) AND status = 'queued'),
+             WHERE EXISTS (SELECT 1 FROM older) AND id = ANY (ARRAY(SELECT o.id FROM older o)) AND status = 'queued'),
          made AS (
              INSERT {} SELECT {}, $2, CASE n.status WHEN 'cancelled' THEN $2 ELSE NULL END FROM n),
          jobs AS (INSERT INTO jobs_to_send (pipeline_id) SELECT n.id FROM n WHERE n.status = 'queued'),
          accepted AS (INSERT {} SELECT {}, $2 FROM {})
-         SELECT {} AS now -- {}",
+         SELECT {} AS now",
         Dialect::Postgres.rows("$1", &PIPELINE),
         into("pipelines", &PIPELINE[..KEPT], "created_at, finished_at"),
         names(&PIPELINE[..KEPT]),
@@ -277,12 +275,8 @@ fn in_one_statement(now: i64) -> String {
         names(&DELIVERY),
         Dialect::Postgres.rows("$3", &DELIVERY),
         Dialect::Postgres.clock(),
-        now / KEPT_MILLIS,
     )
 }
-
-/// For how long PostgreSQL keeps the plan of a batch.
-const KEPT_MILLIS: i64 = 10_000;
 
 /// That the queued push `p` gives way to the row `n`.
 const OLDER: &str = "p.repo = n.repo AND p.branch = n.branch AND p.notebook_path = n.notebook_path

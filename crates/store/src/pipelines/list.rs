@@ -96,7 +96,7 @@ impl Conditions {
 /// one is chosen. Those of a repository or a branch have indices for each part, all together have one.
 fn parts(filter: &Filter) -> &'static [&'static str] {
     const ENDED: &str = "finished_at IS NOT NULL";
-    const UNFINISHED: &str = "status IN ('queued', 'running')";
+    const UNFINISHED: &str = "finished_at IS NULL";
     match filter.status {
         Some(status) if status.is_final() => &[ENDED],
         Some(_) => &[UNFINISHED],

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `models` | which models there are, and how many |
 //! | `versions` | what was registered |
+//! | `owners` | which repository each model's name belongs to |
 //! | `deployments` | what is deployed where, and was |
 //! | `changes` | pushes, promotions and rollbacks, and the way back |
 //! | `locks` | one roll-out at a time of a model in an environment |
@@ -18,6 +19,7 @@ mod environments;
 mod locks;
 mod model_servers;
 mod models;
+mod owners;
 mod versions;
 
 pub use addresses::{Addresses, Readdressed};
@@ -25,6 +27,7 @@ pub use changes::Pushed;
 pub use deployments::{Cause, Change, Deployment, NewDeployment};
 pub use locks::{DeploymentLock, Locked};
 pub use models::{ModelCounts, ModelFilter, ModelOrder, ModelSummary};
+pub use owners::Recorded;
 pub use versions::{DeployedVersion, DeploymentEvent, NewVersion, VersionRecord};
 
 use crate::db::database::Database;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use contract::{Environment, ModelName};
+use contract::{Environment, ModelName, RepoName};
 use jiff::Timestamp;
 use serde::Serialize;
 use sqlx::{AssertSqlSafe, any::AnyRow};
@@ -26,6 +26,9 @@ use crate::{
 pub struct ModelSummary {
     /// Its name.
     pub name: ModelName,
+    /// The repository that its name belongs to: no other one can register a version of it.
+    #[schema(required)]
+    pub owner: Option<RepoName>,
     /// Its newest registry version.
     pub latest_version: u64,
     /// How many versions it has.
@@ -84,11 +87,13 @@ pub struct ModelCounts {
 pub(super) fn select(of: &str, having: &str, order: &str) -> String {
     let outer = order.replace("model_name", "v.model_name").replace("updated_at", "v.updated_at");
     format!(
-        "SELECT v.model_name, v.latest_version, v.versions, v.updated_at, d.environment, d.version, h.deployed_at FROM
+        "SELECT v.model_name, v.latest_version, v.versions, v.updated_at, d.environment, d.version, h.deployed_at,
+             o.repo AS owner FROM
              (SELECT model_name, MAX(version) AS latest_version, COUNT(*) AS versions, MAX(created_at) AS updated_at
               FROM versions {of} GROUP BY model_name {having}) v
          LEFT JOIN deployments d ON d.model_name = v.model_name
          LEFT JOIN deployment_history h ON h.generation = d.generation
+         LEFT JOIN model_owners o ON o.model_name = v.model_name
          ORDER BY {outer}"
     )
 }
@@ -189,6 +194,7 @@ pub(super) fn summaries(rows: &[AnyRow]) -> Result<Vec<ModelSummary>, StoreError
         if models.last().is_none_or(|model| model.name != name) {
             models.push(ModelSummary {
                 name,
+                owner: fields.parsed_option("owner")?,
                 latest_version: fields.count("latest_version")?,
                 versions: fields.count("versions")?,
                 environments: BTreeMap::new(),

@@ -9,10 +9,13 @@ use sqlx::{AssertSqlSafe, any::AnyRow};
 use utoipa::ToSchema;
 
 use crate::{
-    Cause, Lease, ModelSummary, Serving, StoreError,
+    Cause, Lease, ModelSummary, Recorded, Serving, StoreError,
     db::fields::Fields,
     pipelines::leases::fenced,
-    serving::models::{select, summaries},
+    serving::{
+        models::{select, summaries},
+        owners,
+    },
 };
 
 /// A version to record. What else is known of it is known of its pipeline.
@@ -100,9 +103,13 @@ pub struct DeploymentEvent {
 }
 
 impl Serving {
-    /// Records a registered version. The same version again, after a crash, changes nothing.
-    pub async fn record_version(&self, lease: &Lease, version: NewVersion) -> Result<(), StoreError> {
+    /// Records a registered version, and the model's name as the repository's where it was nobody's. The same version again,
+    /// after a crash, changes nothing.
+    pub async fn record_version(&self, lease: &Lease, version: NewVersion) -> Result<Recorded, StoreError> {
         let mut write = fenced(&self.database, lease).await?;
+        if let Some(owner) = owners::own(&mut write, &version.model, lease.pipeline_id).await? {
+            return Ok(Recorded::OwnedBy(owner));
+        }
         let record = sqlx::query(
             "INSERT INTO versions (model_name, version, pipeline_id, flavour, uri, sha256, created_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (model_name, version) DO NOTHING",
@@ -115,7 +122,8 @@ impl Serving {
         .bind(&version.sha256)
         .bind(write.now);
         write.run(record).await?;
-        write.commit().await
+        write.commit().await?;
+        Ok(Recorded::Yes)
     }
 
     /// A model and where it is deployed. `None` for one without versions.

@@ -19,6 +19,7 @@ macro_rules! on_both {
     };
 }
 
+mod access;
 mod addresses;
 mod changes;
 mod deliveries;
@@ -32,6 +33,7 @@ mod logs;
 mod model_servers;
 mod outages;
 mod overview;
+mod owners;
 mod pipelines;
 mod repos;
 mod retention;

@@ -1,4 +1,6 @@
-use store::{NewDelivery, RepoChange, StoreError};
+use std::time::Duration;
+
+use store::{NewDelivery, RepoChange, StoreError, WebhookSecret};
 
 use crate::{World, pushed};
 
@@ -55,7 +57,32 @@ async fn different_repositories_can_be_registered_at_once(world: World) {
     assert_eq!(ids, (1..=20).collect::<Vec<_>>());
 }
 
+async fn a_secret_that_was_replaced_holds_for_its_time_and_no_longer(world: World) {
+    let intake = &world.store.intake;
+    let name = "octocat/titanic".parse().unwrap();
+    let own = |secret: &str| WebhookSecret::Own(secret.to_owned());
+    let day = Duration::from_hours(24);
+    assert_eq!(intake.webhook_secrets(&name).await.unwrap(), [WebhookSecret::Shared]);
+    intake.add_webhook_secret(&name, "one", day).await.unwrap();
+    assert_eq!(intake.webhook_secrets(&name).await.unwrap(), [own("one"), WebhookSecret::Shared]);
+    intake.add_webhook_secret(&name, "two", day).await.unwrap();
+    assert_eq!(intake.webhook_secrets(&name).await.unwrap(), [own("two"), own("one")]);
+    world.tamper("UPDATE webhook_secrets SET expires_at = 1772323200000 WHERE secret = 'one'").await;
+    assert_eq!(intake.webhook_secrets(&name).await.unwrap(), [own("two")]);
+    intake.add_webhook_secret(&name, "three", day).await.unwrap();
+    intake.remove_old_webhook_secret(&name).await.unwrap();
+    assert_eq!(intake.webhook_secrets(&name).await.unwrap(), [own("three")]);
+    assert!(!format!("{:?}", own("three")).contains("three"));
+    let new = "octocat/new".parse().unwrap();
+    let id = intake.add_repo(&new, "main", "*").await.unwrap().id;
+    intake.add_webhook_secret(&new, "new", Duration::ZERO).await.unwrap();
+    assert_eq!(intake.webhook_secrets(&new).await.unwrap(), [own("new")], "the shared one was never its own");
+    intake.delete_repo(id).await.unwrap();
+    assert_eq!(intake.webhook_secrets(&new).await.unwrap(), [WebhookSecret::Shared]);
+}
+
 on_both![
+    a_secret_that_was_replaced_holds_for_its_time_and_no_longer,
     different_repositories_can_be_registered_at_once,
     a_repository_is_registered_once_changed_and_forgotten,
     a_repositorys_last_delivery_is_known,

@@ -7,14 +7,15 @@ use std::{
 };
 
 use contract::{
-    Environment, Flavour, GateReport, LogLine, Phase, PhaseStatus, PipelineId, PipelineStatus, ServerReport, Stream,
-    TaskPayload,
+    Environment, Flavour, GateReport, Grant, LogLine, Phase, PhaseStatus, PipelineId, PipelineStatus, Role, ServerReport,
+    Stream, TaskPayload,
 };
 use jiff::Timestamp;
 use serde_json::json;
 use store::{
-    Cursor, Description, Filter, Lease, Locked, ModelFilter, ModelOrder, NewDelivery, NewDeployment, NewPipeline, NewTask,
-    NewVersion, Pushed, RepoChange, Store, VersionCursor,
+    AuditFilter, Cursor, Description, Filter, Lease, Locked, ModelFilter, ModelOrder, NewAuditEntry, NewDelivery,
+    NewDeployment, NewKey, NewPerson, NewPipeline, NewSession, NewTask, NewVersion, PersonChange, Purpose, Pushed,
+    RepoChange, Store, VersionCursor,
 };
 
 const TTL: Duration = Duration::from_mins(10);
@@ -37,6 +38,7 @@ pub async fn bounded(store: &Store) {
     models(store).await;
     tasks(store).await;
     retention(store).await;
+    access(store).await;
 }
 
 /// What pushes ask, from the delivery to the end.
@@ -107,9 +109,16 @@ async fn repositories(store: &Store) {
 }
 
 /// A delivery of three notebooks, the same again, and a newer push: answers the pipelines of this one.
-async fn deliveries(store: &Store) -> Vec<PipelineId> {
-    let (intake, number) = (&store.intake, next());
-    let pipeline = |commit: u64, notebook: usize| NewPipeline {
+/// A push of a notebook that was not pushed before.
+pub async fn first_push(store: &Store) {
+    let number = next();
+    let delivery_id = format!("first-of-all-{number}");
+    let delivery = NewDelivery { delivery_id: &delivery_id, event: "push", repo: None };
+    store.intake.accept_delivery(delivery, vec![new_pipeline(number, 1, 0)]).await.unwrap();
+}
+
+fn new_pipeline(number: u64, commit: u64, notebook: usize) -> NewPipeline {
+    NewPipeline {
         repo: "acme/monorepo".parse().unwrap(),
         branch: "main".to_owned(),
         commit_sha: format!("{number:030x}{commit:010x}").parse().unwrap(),
@@ -118,7 +127,12 @@ async fn deliveries(store: &Store) -> Vec<PipelineId> {
         delivery_id: None,
         traceparent: None,
         manual: false,
-    };
+    }
+}
+
+async fn deliveries(store: &Store) -> Vec<PipelineId> {
+    let (intake, number) = (&store.intake, next());
+    let pipeline = |commit, notebook| new_pipeline(number, commit, notebook);
     let mut made = Vec::new();
     for (delivery, commit) in [("first", 1), ("first", 1), ("again", 1), ("newer", 2)] {
         let delivery_id = format!("{delivery}-{number}");
@@ -284,6 +298,58 @@ async fn tasks(store: &Store) {
     tasks.resend_all().await.unwrap();
     tasks.release_all_leases().await.unwrap();
     tasks.list(50).await.unwrap();
+}
+
+/// Who may do what, and who did.
+async fn access(store: &Store) {
+    let access = &store.access;
+    let grants = [Grant::everywhere(Role::Admin)];
+    let person = access.ensure_person(NewPerson { login: "ada", name: "Ada", grants: &grants }).await.unwrap();
+    access.change_person(person.id, PersonChange { grants: Some(&grants), ..PersonChange::default() }).await.unwrap();
+    access.people(Some("a"), 50).await.unwrap();
+    access.password("ada").await.unwrap();
+    access.anybody_can_sign_in().await.unwrap();
+    let (digest, number) = (format!("token-{}", next()), next());
+    access.add_token(&digest, person.id, Purpose::SignIn, TTL).await.unwrap();
+    access.token(&digest).await.unwrap();
+    let cookie = format!("cookie-{number}");
+    let session = NewSession { digest: &cookie, address: "::1", agent: "a browser", lasts: TTL };
+    let (_, id) = access.use_token(&digest, Some("$argon2id$"), session).await.unwrap();
+    access.session(&cookie).await.unwrap();
+    access.note_session(id).await.unwrap();
+    access.sessions(Some(person.id), None, 50).await.unwrap();
+    access.sessions(None, Some(id), 50).await.unwrap();
+    access.end_session(id, Some(person.id)).await.unwrap();
+    let digest = format!("key-{number}");
+    let new = NewKey {
+        digest: &digest,
+        prefix: "mlsys_12345678",
+        name: "a program",
+        made_by: person.id,
+        grants: &grants,
+        lasts: Some(TTL),
+    };
+    let key = access.add_key(new).await.unwrap();
+    access.key(&digest).await.unwrap();
+    access.note_key(key.id).await.unwrap();
+    access.keys(Some(person.id), None, 50).await.unwrap();
+    access.keys(None, Some(key.id), 50).await.unwrap();
+    access.revoke_key(key.id, None).await.unwrap();
+    access.pipeline_subject(PipelineId::generate()).await.unwrap();
+    let model = "model-7".parse().unwrap();
+    store.serving.owner(&model).await.unwrap();
+    access.model_places(&model).await.unwrap();
+    access.record(NewAuditEntry { actor: "ada".to_owned(), ..NewAuditEntry::default() }).await.unwrap();
+    let word = || Some("ada".to_owned());
+    access.audit(&AuditFilter { limit: 50, ..AuditFilter::default() }).await.unwrap();
+    let filter = AuditFilter { actor: word(), action: word(), object: word(), limit: 50, ..AuditFilter::default() };
+    access.audit(&filter).await.unwrap();
+    store.retention.old_audit_entries(days_ago(9)).await.unwrap();
+    store.retention.remove_audit_entries(days_ago(9), 10).await.unwrap();
+    store.retention.remove_ended_access(days_ago(9), 10).await.unwrap();
+    let other = access.add_person(NewPerson { login: &format!("guest-{number}"), name: "", grants: &[] }).await.unwrap();
+    access.open_session(other.id, NewSession { digest: &format!("other-{number}"), ..session }).await.unwrap();
+    access.remove_person(other.id).await.unwrap();
 }
 
 async fn retention(store: &Store) {

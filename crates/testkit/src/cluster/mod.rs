@@ -3,6 +3,7 @@
 
 mod deliver;
 mod member;
+mod sign_in;
 
 pub use deliver::Answer;
 pub use member::{Links, Member};
@@ -73,6 +74,8 @@ pub struct Cluster {
     lease: Duration,
     /// Stands before the backends, as a load balancer does.
     balancer: Proxy,
+    /// What it is shown.
+    key: String,
     _folder: TempDir,
 }
 
@@ -111,7 +114,7 @@ impl Cluster {
         let workers = (0..size.workers).map(|index| plan.worker(index)).collect();
         let model_servers = (0..size.model_servers).map(|index| plan.model_server(index)).collect();
         let lease = Duration::from_secs(size.lease);
-        let cluster = Self {
+        let mut cluster = Self {
             backends,
             workers,
             model_servers,
@@ -122,10 +125,12 @@ impl Cluster {
             timeline,
             lease,
             balancer,
+            key: String::new(),
             _folder: folder,
         };
         cluster.members().for_each(|member| member.launch());
         cluster.members().for_each(|member| member.wait_ready());
+        cluster.key = cluster.sign_in();
         cluster.timeline.say(format!("the cluster is ready in {}", plan.folder.display()));
         cluster
     }
@@ -148,12 +153,12 @@ impl Cluster {
 
     /// The API of one backend.
     pub fn backend(&self, index: usize) -> Api {
-        Api::new(self.backends[index].url(), self.logs())
+        Api::new(self.backends[index].url(), self.logs()).signed(&self.key)
     }
 
     /// The API behind the load balancer: of some backend that takes connections.
     pub fn api(&self) -> Api {
-        Api::new(format!("http://127.0.0.1:{}", self.balancer.port()), self.logs())
+        Api::new(format!("http://127.0.0.1:{}", self.balancer.port()), self.logs()).signed(&self.key)
     }
 
     /// The worker with a process id.

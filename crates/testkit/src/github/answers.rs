@@ -51,6 +51,7 @@ pub(super) fn routes(root: Root) -> Router {
     let repository = Router::new()
         .route("/", get(one))
         .route("/branches", get(branches))
+        .route("/branches/{branch}", get(branch))
         .route("/compare/{range}", get(compare))
         .route("/git/trees/{commit}", get(tree))
         .route("/tarball/{commit}", get(tarball));
@@ -98,9 +99,19 @@ async fn branches(
     Ok(Json(page).into_response())
 }
 
+async fn branch(State(root): State<Root>, Path((owner, name, branch)): Path<(String, String, String)>) -> Answer {
+    let bare = super::bare(&root.folder, &format!("{owner}/{name}"));
+    let commit = text(&bare, &["show-ref", "--verify", "--hash", &format!("refs/heads/{branch}")]).await?;
+    let answer = json!({ "name": branch, "commit": { "sha": commit.trim_end() }, "protected": false });
+    Ok(Json(answer).into_response())
+}
+
+/// Both sides may be a branch or a commit, also one that only a fork or a pull request has; the other side of a fork is
+/// written `owner:branch`.
 async fn compare(State(root): State<Root>, Path((owner, name, range)): Path<(String, String, String)>) -> Answer {
     let bare = super::bare(&root.folder, &format!("{owner}/{name}"));
     let (from, head) = range.split_once("...").ok_or(StatusCode::NOT_FOUND)?;
+    let (from, head) = (from.rsplit(':').next().unwrap_or(from), head.rsplit(':').next().unwrap_or(head));
     let merge_base = text(&bare, &["merge-base", from, head]).await?;
     let merge_base = merge_base.trim_end();
     let changes = text(&bare, &["diff", "-z", "--name-status", "--find-renames", merge_base, head]).await?;
@@ -115,7 +126,21 @@ async fn compare(State(root): State<Root>, Path((owner, name, range)): Path<(Str
         });
     }
     files.truncate(MAX_COMPARED);
-    let answer = json!({ "status": "ahead", "merge_base_commit": { "sha": merge_base }, "files": files });
+    let count = async |range: String| {
+        let counted = text(&bare, &["rev-list", "--count", &range]).await?;
+        counted.trim_end().parse::<u64>().map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)
+    };
+    let (ahead, behind) = (count(format!("{from}..{head}")).await?, count(format!("{head}..{from}")).await?);
+    let status = match (ahead, behind) {
+        (0, 0) => "identical",
+        (_, 0) => "ahead",
+        (0, _) => "behind",
+        _ => "diverged",
+    };
+    let answer = json!({
+        "status": status, "ahead_by": ahead, "behind_by": behind, "total_commits": ahead,
+        "merge_base_commit": { "sha": merge_base }, "files": files
+    });
     Ok(Json(answer).into_response())
 }
 

@@ -69,6 +69,22 @@ impl Repository {
         Push { repo: self.name.clone(), branch: branch.to_owned(), commit, notebooks, delivery_id, body }
     }
 
+    /// Makes a branch at a commit, or moves it there.
+    pub fn branch(&self, branch: &str, commit: &CommitSha) {
+        self.git(&["update-ref", &format!("refs/heads/{branch}"), commit.as_str()], "");
+    }
+
+    /// A commit on top of a branch that only a fork has: GitHub knows it in the repository as well, on no branch of it.
+    pub fn push_of_fork(&self, branch: &str, files: &[(&str, &str)]) -> CommitSha {
+        let head: CommitSha =
+            self.git(&["rev-parse", &format!("refs/heads/{branch}")], "").trim().parse().expect("a commit");
+        self.branch("fork", &head);
+        let commit = self.push("fork", files).commit;
+        self.git(&["update-ref", "refs/pull/1/head", commit.as_str()], "");
+        self.git(&["update-ref", "-d", "refs/heads/fork"], "");
+        commit
+    }
+
     /// The fields that a reader may ask for. A push that made its branch lists no files, so that its reader has to ask.
     fn payload(&self, git_ref: &str, before: &CommitSha, after: &CommitSha, files: &[(&str, &str)]) -> Value {
         let changed: Vec<&str> = files.iter().map(|(path, _)| *path).collect();

@@ -48,7 +48,8 @@ function ModelPage({ name }: { name: string }) {
       }
       subtitle={
         <>
-          {plural(model.versions, 'version')} · updated <RelativeTime at={model.updated_at} />
+          {plural(model.versions, 'version')}
+          {model.owner && ` of ${model.owner}`} · updated <RelativeTime at={model.updated_at} />
         </>
       }
     >

@@ -4,6 +4,7 @@ import { adviceForChange, type Change, isConfirmed, isStale, metricRows, promoti
 
 const model: ModelDetail = {
   name: 'churn',
+  owner: null,
   latest_version: 5,
   versions: 5,
   deployed_at: {},

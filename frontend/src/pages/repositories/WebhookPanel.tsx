@@ -21,7 +21,7 @@ function Value({ text, label }: { text: string; label: string }) {
 }
 
 /** What a person pastes on GitHub, field by field as its form has them. */
-export function PasteByHand({ fullName, webhook }: { fullName: string; webhook: Webhook }) {
+export function PasteByHand({ fullName, webhook, secret }: { fullName: string; webhook: Webhook; secret?: string }) {
   return (
     <div className="flex flex-col gap-2">
       <p>
@@ -31,7 +31,7 @@ export function PasteByHand({ fullName, webhook }: { fullName: string; webhook: 
         rows={[
           ['Payload URL', <Value text={webhook.url} label="Copy the payload URL" />],
           ['Content type', <Value text={webhook.content_type} label="Copy the content type" />],
-          ['Secret', webhook.secret],
+          ['Secret', secret ? <Value text={secret} label="Copy the secret, which is not shown again" /> : webhook.secret],
           ['Events', webhook.events.length === 1 && webhook.events[0] === 'push' ? 'Just the push event' : webhook.events.join(', ')],
         ]}
       />
@@ -53,7 +53,7 @@ export function PushLocally() {
 }
 
 /** The state of the webhook, and what is left to do. */
-export function WebhookState({ fullName, webhook }: { fullName: string; webhook: Webhook }) {
+export function WebhookState({ fullName, webhook, secret }: { fullName: string; webhook: Webhook; secret?: string }) {
   if (webhook.state === 'local') return <PushLocally />
   return (
     <div className="flex flex-col gap-3">
@@ -61,7 +61,7 @@ export function WebhookState({ fullName, webhook }: { fullName: string; webhook:
         <WebhookBadge webhook={webhook} />
         <span className="text-muted">{webhook.detail}</span>
       </div>
-      {(webhook.state === 'manual' || webhook.state === 'unknown') && <PasteByHand fullName={fullName} webhook={webhook} />}
+      {(secret || webhook.state === 'manual' || webhook.state === 'unknown') && <PasteByHand fullName={fullName} webhook={webhook} secret={secret} />}
     </div>
   )
 }

@@ -1,6 +1,6 @@
 import { useState } from 'react'
 import { Link, useParams } from 'react-router'
-import { useInstallWebhook, useRepo } from '../../api'
+import { newSecret, useInstallWebhook, useRenewSecret, useRepo } from '../../api'
 import { Button, ErrorState, Page, Panel, RelativeTime, Skeleton, toast } from '../../ui'
 import { RemoveDialog } from './RemoveDialog'
 import { RepoSettings } from './RepoSettings'
@@ -10,6 +10,7 @@ export function Component() {
   const { id = '' } = useParams()
   const query = useRepo(Number(id))
   const install = useInstallWebhook()
+  const renew = useRenewSecret()
   const [removing, setRemoving] = useState(false)
   const repo = query.data
   if (!repo) {
@@ -54,13 +55,23 @@ export function Component() {
         title={repo.webhook.state === 'local' ? 'How pushes come in' : 'Webhook'}
         actions={
           repo.webhook.state !== 'local' && (
-            <Button size="small" icon="retry" busy={install.isPending} onClick={look}>
-              {repo.webhook.state === 'installed' ? 'Check again' : 'Check again or create'}
-            </Button>
+            <>
+              <Button size="small" busy={renew.isPending} onClick={() => renew.mutate(repo.id)}>
+                New secret
+              </Button>
+              <Button size="small" icon="retry" busy={install.isPending} onClick={look}>
+                {repo.webhook.state === 'installed' ? 'Check again' : 'Check again or create'}
+              </Button>
+            </>
           )
         }
       >
-        <WebhookState fullName={repo.full_name} webhook={repo.webhook} />
+        <WebhookState fullName={repo.full_name} webhook={repo.webhook} secret={newSecret(repo.id)} />
+        {renew.isError && (
+          <div className="pt-3">
+            <ErrorState error={renew.error} title="There is no new secret" />
+          </div>
+        )}
         {install.isError && (
           <div className="pt-3">
             <ErrorState error={install.error} title="The webhook could not be checked" />

@@ -1,5 +1,6 @@
 import { useSettings } from '../../api'
 import { ErrorState, Facts, Page, Panel, RelativeTime, Skeleton } from '../../ui'
+import { Account } from './Account'
 import { Configuration } from './Configuration'
 import { Health } from './Health'
 import { Look } from './Look'
@@ -33,6 +34,7 @@ export function Component() {
         </Panel>
         <Look />
       </div>
+      <Account />
       {settings ? (
         <Configuration settings={settings.settings} />
       ) : query.isError ? (

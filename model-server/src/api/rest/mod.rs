@@ -3,14 +3,11 @@
 mod answer;
 mod decode;
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
 use axum::{
     body::Bytes,
-    extract::{DefaultBodyLimit, FromRequest, Path, Query, Request, State},
+    extract::{Path, Query, Request, State},
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -24,8 +21,6 @@ use crate::{serve::Version, sync::Loader};
 
 /// The longest body, in bytes.
 const BODY_LIMIT: usize = 64 * 1024 * 1024;
-/// The longest a body may take to arrive.
-const ARRIVAL_LIMIT: Duration = Duration::from_mins(1);
 /// Bodies longer than this, in bytes, are read on another thread, so that other requests need not wait.
 const LONG_BODY: usize = 64 * 1024;
 
@@ -36,11 +31,6 @@ pub(super) struct Choice {
     env: Option<Environment>,
 }
 
-/// The limit of a body's length.
-pub(super) fn body_limit() -> DefaultBodyLimit {
-    DefaultBodyLimit::max(BODY_LIMIT)
-}
-
 /// `POST /predict/{name}?version=&env=`: the predictions for some rows.
 pub(super) async fn predict(
     State(loader): State<Arc<Loader>>,
@@ -48,12 +38,9 @@ pub(super) async fn predict(
     Query(choice): Query<Choice>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let body = match tokio::time::timeout(ARRIVAL_LIMIT, Bytes::from_request(request, &())).await {
-        Ok(Ok(body)) => body,
-        Ok(Err(refused)) => return Ok(refused.into_response()),
-        Err(_) => {
-            return Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", "the body took too long to arrive"));
-        }
+    let body = match service::read_body(request.into_body(), BODY_LIMIT).await {
+        Ok(body) => body,
+        Err(refused) => return Ok(refused.into_response()),
     };
     // Only now, so that a slow client does not keep a replaced version.
     let version = loader.find(&model_name(name)?, choice.env.as_ref(), choice.version).map_err(problem::unserved)?;

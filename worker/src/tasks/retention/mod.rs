@@ -25,6 +25,8 @@ use crate::Worker;
 
 /// How long ended tasks are kept.
 const TASKS: Duration = Duration::from_hours(7 * 24);
+/// How long keys are listed after their end.
+const ENDED_KEYS: Duration = Duration::from_hours(30 * 24);
 /// How many versions or pipelines go by one write.
 const BATCH: usize = 25;
 
@@ -46,6 +48,8 @@ pub struct Removed {
     pub deliveries: u64,
     /// Ended tasks.
     pub tasks: u64,
+    /// Entries of the audit log.
+    pub audit: u64,
 }
 
 impl Removed {
@@ -82,10 +86,11 @@ pub async fn sweep(
     sweep.versions().await?;
     sweep.pipelines().await?;
     sweep.history().await?;
+    sweep.access().await?;
     while apply && sweep.give_back().await? > 0 {}
     let removed = sweep.removed;
     if apply {
-        let Removed { versions, pipelines, logs, log_bytes, deliveries, tasks } = removed;
+        let Removed { versions, pipelines, logs, log_bytes, deliveries, tasks, audit } = removed;
         let seconds = started.elapsed().as_secs_f64();
         tracing::info!(
             versions,
@@ -94,6 +99,7 @@ pub async fn sweep(
             log_bytes,
             deliveries,
             tasks,
+            audit,
             seconds,
             "retention has removed what is old"
         );
@@ -215,6 +221,32 @@ impl<T: FnMut(&Removed)> Sweep<'_, T> {
             let removed = self.pace.history.time(retention.remove_tasks(before, rows)).await?;
             self.removed.tasks += removed;
             if removed == 0 {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn access(&mut self) -> Result<(), StoreError> {
+        let retention = &self.store.retention;
+        if let Some(before) = self.ago(self.settings.audit).await? {
+            if !self.apply {
+                self.removed.audit = retention.old_audit_entries(before).await?;
+            }
+            while self.apply {
+                let rows = self.pace.history.size();
+                let removed = self.pace.history.time(retention.remove_audit_entries(before, rows)).await?;
+                self.give_back().await?;
+                self.removed.audit += removed;
+                if removed == 0 {
+                    break;
+                }
+            }
+        }
+        let before = retention.ago(ENDED_KEYS).await?;
+        while self.apply {
+            let rows = self.pace.history.size();
+            if self.pace.history.time(retention.remove_ended_access(before, rows)).await? == 0 {
                 break;
             }
         }

@@ -19,6 +19,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("RETENTION_PIPELINE_DAYS", "365", "How long ended pipelines without a version are kept; 0: for ever"),
     setting("RETENTION_PIPELINES", "100000", "How many ended pipelines are kept; 0: any number"),
     setting("RETENTION_DELIVERY_DAYS", "30", "How long webhook deliveries are kept; 0: for ever"),
+    setting("RETENTION_AUDIT_DAYS", "365", "How long the audit log is kept; 0: for ever"),
     setting("RETENTION_VERSION_DAYS", "90", "How long versions that are not deployed are kept; 0: for ever"),
     setting(
         "RETENTION_DEPLOYMENTS",
@@ -55,6 +56,8 @@ pub struct RetentionSettings {
     pub pipelines_count: u64,
     /// Webhook deliveries.
     pub deliveries: Option<Duration>,
+    /// The audit log.
+    pub audit: Option<Duration>,
     /// Versions that are not deployed.
     pub versions: Option<Duration>,
     /// How many of the last deployments of each model in each environment.
@@ -83,6 +86,7 @@ impl RetentionSettings {
             pipelines: days(check, "RETENTION_PIPELINE_DAYS", 365),
             pipelines_count: u64::from(check.or(settings.parse::<u32>("RETENTION_PIPELINES"), 100_000)),
             deliveries: days(check, "RETENTION_DELIVERY_DAYS", 30),
+            audit: days(check, "RETENTION_AUDIT_DAYS", 365),
             versions: days(check, "RETENTION_VERSION_DAYS", 90),
             deployments: check.or(settings.parse("RETENTION_DEPLOYMENTS"), 10),
             mlflow_runs: check.or(settings.parse("RETENTION_MLFLOW_RUNS"), false),

@@ -1,0 +1,109 @@
+//! Somebody who is known.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::FromRequestParts,
+    http::{StatusCode, request::Parts},
+};
+use contract::{Grant, PersonId, Role, SessionId};
+use jiff::Timestamp;
+use pipeline::access::{Action, Decision, Object, decide, decide_anywhere};
+use serde::Serialize;
+use service::ApiError;
+use utoipa::ToSchema;
+
+use crate::error::internal;
+
+/// What showed who it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Kind {
+    /// A session's cookie.
+    Person,
+    /// A key.
+    Key,
+    /// The command line of this home.
+    Home,
+}
+
+impl Kind {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Person => "person",
+            Self::Key => "key",
+            Self::Home => "home",
+        }
+    }
+}
+
+/// Somebody who is known.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    pub(crate) kind: Kind,
+    /// A person's login; a key's beginning and name.
+    pub(crate) name: String,
+    /// The person; of a key, who made it. The home's owner is found when somebody needs to know.
+    pub(crate) person: Option<PersonId>,
+    pub(crate) session: Option<SessionId>,
+    pub(crate) grants: Vec<Grant>,
+    /// When what they showed expires.
+    pub(crate) expires_at: Option<Timestamp>,
+}
+
+impl Caller {
+    /// The command line of this home.
+    pub(crate) fn home() -> Self {
+        Self {
+            kind: Kind::Home,
+            name: super::OWNER.to_owned(),
+            person: None,
+            session: None,
+            grants: vec![Grant::everywhere(Role::Admin)],
+            expires_at: None,
+        }
+    }
+
+    /// Whether they may do something.
+    pub(crate) fn may(&self, action: &Action, object: &Object) -> bool {
+        decide(&self.grants, action, object, Timestamp::now()) == Decision::Allowed
+    }
+
+    /// Whether they may do it with everything, so that nobody needs to know what exactly is asked about.
+    pub(crate) fn may_everywhere(&self, action: &Action) -> bool {
+        self.may(action, &Object::everything())
+    }
+
+    /// Whether they may do it with anything at all.
+    pub(crate) fn may_anywhere(&self, action: &Action) -> bool {
+        decide_anywhere(&self.grants, action, Timestamp::now()) == Decision::Allowed
+    }
+
+    /// A 403 unless they may.
+    pub(crate) fn require(&self, action: &Action, object: &Object) -> Result<(), ApiError> {
+        if self.may(action, object) { Ok(()) } else { Err(forbidden(action, object)) }
+    }
+}
+
+/// 403, which names the role that is needed.
+pub(crate) fn forbidden(action: &Action, object: &Object) -> ApiError {
+    let of = match (&object.repo, &object.model) {
+        (_, Some(model)) => format!(" for the model {model}"),
+        (Some(repo), None) => format!(" for the repository {repo}"),
+        (None, None) => String::new(),
+    };
+    let role = action.least_role();
+    let an = if matches!(role, Role::Operator | Role::Admin) { "an" } else { "a" };
+    let detail = format!("this takes {an} {role}'s rights{of}; ask whoever administers this mlsys for the role {role}");
+    ApiError::new(StatusCode::FORBIDDEN, "forbidden", detail)
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = ApiError;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let known = parts.extensions.get::<Arc<Self>>();
+        known
+            .map(|known| Self::clone(known))
+            .ok_or_else(|| internal("a route that asks who calls does not say whom it lets in"))
+    }
+}

@@ -1,0 +1,159 @@
+//! Who did what. Entries are written and, when they are old, removed; nothing here can change one.
+
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use sqlx::{AssertSqlSafe, any::AnyRow};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::{Access, sessions::last};
+use crate::{
+    StoreError,
+    db::fields::{Fields, text},
+};
+
+/// How long a text of an entry may be, in characters; what is longer is cut.
+const LONGEST: usize = 4096;
+
+/// Something that was done, or refused.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NewAuditEntry {
+    /// What showed who it was: `person`, `key`, `home`, `nobody`.
+    pub actor_kind: &'static str,
+    /// Who.
+    pub actor: String,
+    /// From where.
+    pub address: String,
+    /// What, as a word.
+    pub action: String,
+    /// With what.
+    pub object: String,
+    /// How it was before.
+    pub before: Option<String>,
+    /// How it is now, or what was asked for.
+    pub after: Option<String>,
+    /// What came of it: `done`, or the word of the problem.
+    pub result: String,
+}
+
+/// Something that was done, or refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct AuditEntry {
+    /// Its number.
+    #[schema(value_type = String, format = "uuid")]
+    pub id: Uuid,
+    /// When.
+    pub at: Timestamp,
+    /// What showed who it was: `person`, `key`, `home`, `nobody`.
+    pub actor_kind: String,
+    /// Who.
+    pub actor: String,
+    /// From where.
+    pub address: String,
+    /// What, as a word.
+    pub action: String,
+    /// With what.
+    pub object: String,
+    /// How it was before.
+    #[schema(required)]
+    pub before: Option<String>,
+    /// How it is now, or what was asked for.
+    #[schema(required)]
+    pub after: Option<String>,
+    /// What came of it: `done`, or the word of the problem.
+    pub result: String,
+}
+
+/// Which entries. What is `None` does not matter.
+#[derive(Debug, Clone, Default)]
+pub struct AuditFilter {
+    /// Who did it.
+    pub actor: Option<String>,
+    /// What was done.
+    pub action: Option<String>,
+    /// With what.
+    pub object: Option<String>,
+    /// Since then.
+    pub since: Option<Timestamp>,
+    /// Until then.
+    pub until: Option<Timestamp>,
+    /// From before this entry.
+    pub before: Option<Uuid>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+impl Access {
+    /// Writes an entry down.
+    pub async fn record(&self, entry: NewAuditEntry) -> Result<(), StoreError> {
+        let mut write = self.database.write().await?;
+        let insert = sqlx::query(
+            "INSERT INTO audit (id, at, actor_kind, actor, address, action, object, before_value, after_value, result)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        )
+        .bind(Uuid::now_v7().to_string())
+        .bind(write.now)
+        .bind(entry.actor_kind)
+        .bind(short(&entry.actor))
+        .bind(short(&entry.address))
+        .bind(short(&entry.action))
+        .bind(short(&entry.object))
+        .bind(entry.before.as_deref().map(short))
+        .bind(entry.after.as_deref().map(short))
+        .bind(short(&entry.result));
+        write.run(insert).await?;
+        write.commit().await
+    }
+
+    /// Entries, newest first; and whether there are more.
+    pub async fn audit(&self, filter: &AuditFilter) -> Result<(Vec<AuditEntry>, bool), StoreError> {
+        let mut sql = "SELECT id, at, actor_kind, actor, address, action, object, before_value, after_value, result
+             FROM audit WHERE id < $1"
+            .to_owned();
+        let mut place = 2;
+        let mut and = |condition: &str| {
+            place += 1;
+            let _ = write!(sql, " AND {condition} ${place}");
+        };
+        let words = [("actor =", &filter.actor), ("action =", &filter.action), ("object =", &filter.object)];
+        let moments = [("at >=", filter.since), ("at <", filter.until)];
+        words.iter().filter(|(_, word)| word.is_some()).for_each(|(condition, _)| and(condition));
+        moments.iter().filter(|(_, moment)| moment.is_some()).for_each(|(condition, _)| and(condition));
+        sql += " ORDER BY id DESC LIMIT $2";
+        let mut query = sqlx::query(AssertSqlSafe(sql))
+            .bind(filter.before.map_or_else(last, |id| id.to_string()))
+            .bind(i64::try_from(filter.limit).unwrap_or(i64::MAX).saturating_add(1));
+        for word in words.into_iter().filter_map(|(_, word)| word.as_deref()) {
+            query = query.bind(text(word));
+        }
+        for moment in moments.into_iter().filter_map(|(_, moment)| moment) {
+            query = query.bind(moment.as_millisecond());
+        }
+        let mut found = self.database.all(query).await?.iter().map(entry).collect::<Result<Vec<_>, _>>()?;
+        let more = found.len() > filter.limit;
+        found.truncate(filter.limit);
+        Ok((found, more))
+    }
+}
+
+fn short(given: &str) -> String {
+    text(&given.chars().take(LONGEST).collect::<String>())
+}
+
+fn entry(row: &AnyRow) -> Result<AuditEntry, StoreError> {
+    let fields = Fields(row);
+    Ok(AuditEntry {
+        id: fields.parsed("id")?,
+        at: fields.time("at")?,
+        actor_kind: fields.get("actor_kind")?,
+        actor: fields.get("actor")?,
+        address: fields.get("address")?,
+        action: fields.get("action")?,
+        object: fields.get("object")?,
+        before: fields.get("before_value")?,
+        after: fields.get("after_value")?,
+        result: fields.get("result")?,
+    })
+}

@@ -147,8 +147,8 @@ impl ProcessConfig {
 
 /// The environments whose predictions need no key.
 fn open(settings: &Settings) -> Result<Option<Vec<Environment>>, SettingError> {
-    let named = settings.get("PREDICT_OPEN").unwrap_or("dev,staging").trim();
-    let names = named.split(',').map(str::trim).filter(|_| named != "none");
+    let given = settings.get("PREDICT_OPEN").unwrap_or("dev,staging").trim();
+    let names = given.split(',').map(str::trim).filter(|_| given != "none");
     let read: Result<_, String> = names.map(str::parse).collect();
     read.map(Some).map_err(|reason| SettingError { name: "PREDICT_OPEN".to_owned(), reason: format!("{reason}, or none") })
 }

@@ -51,7 +51,7 @@ impl Home {
                     Ok(true) => tightened.push(path),
                     Ok(false) => {}
                     Err(error) => {
-                        tracing::warn!(path = %path.display(), %error, "others may read this, and it can't be helped")
+                        tracing::warn!(path = %path.display(), %error, "others may read this, and it can't be helped");
                     }
                 }
             }
@@ -178,7 +178,8 @@ fn keep_private(path: &Path) -> io::Result<bool> {
         found => found?,
     };
     let mode = found.permissions().mode();
-    if found.is_symlink() || mode & 0o077 == 0 {
+    // The last six bits are those of all others.
+    if found.is_symlink() || mode.trailing_zeros() >= 6 {
         return Ok(false);
     }
     fs::set_permissions(path, Permissions::from_mode(mode & 0o700))?;

@@ -11,7 +11,7 @@ use super::{credentials::random, limits::too_often};
 use crate::error::internal;
 
 /// Memory in KiB, rounds, lanes. Source: OWASP's Password Storage Cheat Sheet.
-const COST: (u32, u32, u32) = (19_456, 2, 1);
+const COST: Cost = (19_456, 2, 1);
 /// How many are computed at once.
 const AT_ONCE: usize = 2;
 /// How long somebody waits for others' passwords.
@@ -45,7 +45,7 @@ impl Passwords {
         Ok(Secret::new(hash).matches(self.compute(password, salt, cost).await?.as_bytes()))
     }
 
-    async fn compute(&self, password: String, salt: Vec<u8>, cost: (u32, u32, u32)) -> Result<String, ApiError> {
+    async fn compute(&self, password: String, salt: Vec<u8>, cost: Cost) -> Result<String, ApiError> {
         let Ok(Ok(_permit)) = timeout(PATIENCE, self.0.acquire()).await else { return Err(too_often(PATIENCE.as_secs())) };
         let compute = move || {
             let params = Params::new(cost.0, cost.1, cost.2, Some(32)).ok()?;
@@ -58,8 +58,11 @@ impl Passwords {
     }
 }
 
+/// Memory in KiB, rounds and lanes.
+type Cost = (u32, u32, u32);
+
 /// Cost, salt and hash of what [`Passwords::hash`] wrote.
-fn read(kept: &str) -> Option<((u32, u32, u32), Vec<u8>, String)> {
+fn read(kept: &str) -> Option<(Cost, Vec<u8>, String)> {
     let [_, "argon2id", "v=19", cost, salt, hash] = kept.split('$').collect::<Vec<_>>()[..] else { return None };
     let mut numbers = cost.split(',').map(|part| part.split_once('=').and_then(|(_, number)| number.parse().ok()));
     let cost = (numbers.next()??, numbers.next()??, numbers.next()??);

@@ -100,14 +100,18 @@ pub(crate) async fn sign_in(
     let mut limited = vec![by_address];
     limited.extend(who.login().map(|login| format!("login {login}")));
     limited.iter().try_for_each(|one| limits.check(one))?;
-    limited.iter().for_each(|one| limits.failed(one));
+    for one in &limited {
+        limits.failed(one);
+    }
     let cookie = new_secret().map_err(internal)?;
     let agent = client(&parts.headers);
     let session = NewSession { digest: &cookie.digest, address: &from, agent: &agent, lasts: LASTS };
     let login = who.login().unwrap_or("by token").to_owned();
     let opened = open(&backend, who, session).await;
     if opened.as_ref().map_or_else(ApiError::status, |()| StatusCode::CREATED) != StatusCode::UNAUTHORIZED {
-        limited.iter().for_each(|one| limits.forgive(one));
+        for one in &limited {
+            limits.forgive(one);
+        }
     }
     let result = opened.as_ref().map_or_else(ApiError::code, |()| "done").to_owned();
     let found = match opened {

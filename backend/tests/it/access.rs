@@ -140,7 +140,7 @@ fn expected(who: &Somebody, action: &str, of: &str, of_query: bool) -> Option<u1
     if !who.is_known {
         return Some(401);
     }
-    let Some(action) = Action::all().into_iter().find(|one| one.in_words() == action) else { return None };
+    let action = Action::all().into_iter().find(|one| one.in_words() == action)?;
     let object = match of {
         "pipeline" | "model" => Object { repo: OURS.parse().ok(), model: MODEL.parse().ok() },
         "repo" => Object { repo: OURS.parse().ok(), model: None },
@@ -223,7 +223,7 @@ async fn every_route_lets_in_whom_the_rules_let_in_and_tells_the_others_nothing(
                 }
                 None if *action == "anybody" => assert_ne!(status, 403, "{}: {route}", who.name),
                 None => assert!(
-                    status != 401 && (status != 403 || *of == ""),
+                    status != 401 && (status != 403 || of.is_empty()),
                     "{}: {route}: {status} {}",
                     who.name,
                     answer.text()

@@ -54,7 +54,7 @@ async fn the_secret_of_one_repository_signs_for_no_other() {
     }
     // A body that names two repositories counts for neither.
     let both = push(json!({})).to_string();
-    let two = both.replacen("{", r#"{"repository":{"full_name":"octocat/other"},"#, 1);
+    let two = both.replacen('{', r#"{"repository":{"full_name":"octocat/other"},"#, 1);
     let answer = Delivery::signed_with(&other, "push", two).send(&world).await;
     assert!((400..500).contains(&answer.status), "{}", answer.text());
     let pipelines = world.json("/api/pipelines?repo=octocat/titanic").await;

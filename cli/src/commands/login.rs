@@ -13,7 +13,7 @@ use crate::{client::Client, commands::up, credentials, settings::Settings};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Where the other mlsys is, such as https://mlsys.example.org; without it, and without `MLSYS_URL`, this machine's
+    /// Where the other mlsys is, such as `https://mlsys.example.org`; without it, and without `MLSYS_URL`, this machine's
     address: Option<String>,
     /// Open the browser as well
     #[arg(long, conflicts_with = "address")]

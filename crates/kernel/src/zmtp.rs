@@ -252,7 +252,7 @@ mod tests {
                     write_frame(&mut bytes, if number + 1 < message.len() { MORE } else { 0 }, part);
                 }
             }
-            let read = read(Incoming::default(), bytes.chunks(cut).map(<[u8]>::to_vec)).unwrap();
+            let read = read(Incoming::default(), bytes.chunks(cut).map(<[u8]>::to_vec)).expect("well-formed");
             prop_assert_eq!(read, messages);
         }
 

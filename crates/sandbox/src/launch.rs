@@ -235,9 +235,9 @@ mod linux {
 
     /// Where the variables lie that this process was started with, as start and length.
     fn variables() -> (usize, usize) {
-        let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+        let told = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
         // `env_start` and `env_end` of `proc_pid_stat(5)`, counted from the end of the command, which may hold anything.
-        let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields).split_ascii_whitespace();
+        let fields = told.rsplit_once(')').map_or("", |(_, fields)| fields).split_ascii_whitespace();
         let mut ends = fields.skip(47).take(2).filter_map(|field| field.parse::<usize>().ok());
         let (start, end) = (ends.next().unwrap_or(0), ends.next().unwrap_or(0));
         (start, end.saturating_sub(start))

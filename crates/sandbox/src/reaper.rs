@@ -7,6 +7,11 @@
 //! It is forked from a process with threads, so nothing here may allocate, lock or ask the C library for more than a system
 //! call. What it was forked with is given back at once: it holds no secret, and next to no memory.
 #![expect(unsafe_code, reason = "between fork and exec there are only system calls")]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    reason = "a system call takes and gives words, whatever they stand for"
+)]
 
 use std::{ffi::CStr, mem::MaybeUninit, os::fd::RawFd};
 
@@ -275,9 +280,9 @@ fn now() -> i64 {
 }
 
 /// A system call; an error is its number below zero.
-unsafe fn syscall(number: c_long, [a, b, c, d, e]: [c_long; 5]) -> c_long {
+unsafe fn syscall(number: c_long, words: [c_long; 5]) -> c_long {
     // SAFETY: the caller's.
-    let answer = unsafe { libc::syscall(number, a, b, c, d, e) };
+    let answer = unsafe { libc::syscall(number, words[0], words[1], words[2], words[3], words[4]) };
     if answer < 0 {
         // SAFETY: the thread's own.
         return -c_long::from(unsafe { *libc::__errno_location() });

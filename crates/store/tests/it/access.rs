@@ -118,11 +118,11 @@ async fn a_token_lets_in_once(world: World) {
     let ada = person(&world.store, ADMIN, Role::Admin).await;
     access.add_token("token", ada.id, Purpose::SignIn, TTL).await.unwrap();
     assert_eq!(access.token("token").await.unwrap(), Some((ada.id, Purpose::SignIn)));
-    let uses = (0..8).map(|number| {
+    let attempts = (0..8).map(|number| {
         let (access, cookie) = (access.clone(), format!("cookie-{number}"));
         async move { access.use_token("token", None, session(&cookie)).await.is_ok() }
     });
-    let used = futures_util::future::join_all(uses).await;
+    let used = futures_util::future::join_all(attempts).await;
     assert_eq!(used.iter().filter(|used| **used).count(), 1, "however many come at once");
     assert_eq!(access.token("token").await.unwrap(), None);
 
@@ -222,13 +222,13 @@ async fn what_was_done_is_read_from_the_newest_on_and_by_who_and_what(world: Wor
     assert_eq!(page[0].after.as_ref().map(|after| after.chars().count()), Some(4096), "what is too long is cut");
     let (rest, more) = access.audit(&AuditFilter { before: Some(page[1].id), ..all.clone() }).await.unwrap();
     assert_eq!((rest.len(), rest[0].object.as_str(), more), (1, "octocat/titanic", false));
-    let word = |word: &str| Some(word.to_owned());
+    let some = |word: &str| Some(word.to_owned());
     let now = Timestamp::now();
     for (filter, expected) in [
-        (AuditFilter { actor: word("ada"), limit: 9, ..all.clone() }, 2),
-        (AuditFilter { actor: word("ada"), action: word("run"), ..all.clone() }, 1),
-        (AuditFilter { object: word("titanic"), ..all.clone() }, 1),
-        (AuditFilter { object: word("titanic' OR ''='"), ..all.clone() }, 0),
+        (AuditFilter { actor: some("ada"), limit: 9, ..all.clone() }, 2),
+        (AuditFilter { actor: some("ada"), action: some("run"), ..all.clone() }, 1),
+        (AuditFilter { object: some("titanic"), ..all.clone() }, 1),
+        (AuditFilter { object: some("titanic' OR ''='"), ..all.clone() }, 0),
         (AuditFilter { since: Some(now + SignedDuration::from_hours(1)), ..all.clone() }, 0),
         (AuditFilter { until: Some(now - SignedDuration::from_hours(1)), ..all.clone() }, 0),
         (AuditFilter { since: Some(now - SignedDuration::from_hours(1)), limit: 9, ..all.clone() }, 3),

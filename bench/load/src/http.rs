@@ -26,13 +26,26 @@ impl Connection {
 
     /// Sends a request and reads its whole answer; the status.
     pub async fn exchange(&mut self, request: &[u8]) -> io::Result<u16> {
+        let (status, _, end) = self.whole(request).await?;
+        self.buffer.drain(..end);
+        Ok(status)
+    }
+
+    /// The same; the status and the body.
+    pub async fn fetch(&mut self, request: &[u8]) -> io::Result<(u16, Vec<u8>)> {
+        let (status, head, end) = self.whole(request).await?;
+        let body = self.buffer.drain(..end).skip(head).collect();
+        Ok((status, body))
+    }
+
+    /// Sends a request and reads its whole answer: its status, and where its head and its body end.
+    async fn whole(&mut self, request: &[u8]) -> io::Result<(u16, usize, usize)> {
         let (status, head) = self.ask(request).await?;
-        let length = content_length(&self.buffer[..head])?;
-        while self.buffer.len() < head + length {
+        let end = head + content_length(&self.buffer[..head])?;
+        while self.buffer.len() < end {
             self.read().await?;
         }
-        self.buffer.drain(..head + length);
-        Ok(status)
+        Ok((status, head, end))
     }
 
     /// Sends a request that changes the protocol; the stream, and what came behind the answer.

@@ -63,10 +63,13 @@ struct Tally {
 
 /// Sends, and says what came of it.
 pub async fn run(options: Options) -> Result<Value> {
-    if options.register {
-        register(&options.address).await?;
-    }
-    let pushes = Rc::new(Pushes::signed(&options.address, &options.secret, options.seed, options.pushes)?);
+    let secret = options.secret.as_str();
+    let secrets = if options.register {
+        register(&options.address, secret).await?
+    } else {
+        repositories().map(|_| secret.to_owned()).collect()
+    };
+    let pushes = Rc::new(Pushes::signed(&options.address, &secrets, options.seed, options.pushes)?);
     let (next, begin) = (Rc::new(Cell::new(0)), Instant::now());
     let measured = begin + Duration::from_secs(options.warm_up);
     let end = measured + Duration::from_secs(options.seconds);
@@ -97,16 +100,20 @@ pub(crate) fn key() -> String {
     std::env::var("MLSYS_API_KEY").map_or(String::new(), |key| format!("Authorization: Bearer {key}\r\n"))
 }
 
-async fn register(address: &str) -> Result<()> {
+/// Registers the repositories; what the pushes of each are signed with: its own secret, where the answer has one, else `common`.
+async fn register(address: &str, common: &str) -> Result<Vec<String>> {
     let mut connection = Connection::open(address).await?;
+    let mut secrets = Vec::new();
     for full_name in repositories() {
         let body = json!({ "full_name": full_name, "branch": "main", "notebook_glob": "notebooks/*.ipynb" }).to_string();
         let head = format!("POST /api/repos HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n{}", key());
         let request = format!("{head}Content-Length: {}\r\n\r\n{body}", body.len());
-        let status = connection.exchange(request.as_bytes()).await?;
+        let (status, body) = connection.fetch(request.as_bytes()).await?;
         ensure!(status == 201, "registering {full_name} was answered with {status}");
+        let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
+        secrets.push(answer["webhook_secret"].as_str().unwrap_or(common).to_owned());
     }
-    Ok(())
+    Ok(secrets)
 }
 
 async fn send(

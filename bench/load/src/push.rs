@@ -35,8 +35,8 @@ pub struct Pushes {
 }
 
 impl Pushes {
-    /// Signs `count` pushes with `secret`, on all processors.
-    pub fn signed(address: &str, secret: &str, seed: u64, count: usize) -> Result<Self> {
+    /// Signs `count` pushes, each with the secret of its repository, on all processors.
+    pub fn signed(address: &str, secrets: &[String], seed: u64, count: usize) -> Result<Self> {
         let payload = serde_json::from_str::<Value>(PAYLOAD).context("push.json")?.to_string();
         let bodies = (0..REPOSITORIES).map(|index| with_holes(&payload.replace("@name@", &name(index)))).collect();
         let mut pushes = Self { seed, address: address.to_owned(), bodies, signatures: vec![[0; 32]; count] };
@@ -47,7 +47,7 @@ impl Pushes {
             let signers = chunks.map(|(place, chunk)| {
                 scope.spawn({
                     let pushes = &pushes;
-                    move || pushes.sign(secret, place * share, chunk)
+                    move || pushes.sign(secrets, place * share, chunk)
                 })
             });
             let signers: Vec<_> = signers.collect();
@@ -57,13 +57,14 @@ impl Pushes {
         Ok(pushes)
     }
 
-    fn sign(&self, secret: &str, first: usize, signatures: &mut [[u8; 32]]) -> Result<()> {
-        let keyed = Hmac::<Sha256>::new_from_slice(secret.as_bytes())?;
+    fn sign(&self, secrets: &[String], first: usize, signatures: &mut [[u8; 32]]) -> Result<()> {
+        let keyed = secrets.iter().map(|secret| Hmac::<Sha256>::new_from_slice(secret.as_bytes()));
+        let keyed = keyed.collect::<Result<Vec<_>, _>>()?;
         let mut body = Vec::new();
         for (index, signature) in (first..).zip(signatures) {
             body.clear();
             self.write_body(index, &mut body)?;
-            *signature = keyed.clone().chain_update(&body).finalize().into_bytes().into();
+            *signature = keyed[index % REPOSITORIES].clone().chain_update(&body).finalize().into_bytes().into();
         }
         Ok(())
     }
@@ -152,7 +153,7 @@ mod tests {
 
     #[test]
     fn every_push_is_one_of_its_own() {
-        let pushes = Pushes::signed("localhost:1", "secret", 3, 120).expect("signed");
+        let pushes = Pushes::signed("localhost:1", &vec!["secret".to_owned(); REPOSITORIES], 3, 120).expect("signed");
         let (head, body) = request(&pushes, 7);
         let (other_head, other) = request(&pushes, 57);
         assert_eq!(body["repository"]["full_name"], other["repository"]["full_name"]);
@@ -165,7 +166,7 @@ mod tests {
 
     #[test]
     fn a_push_is_signed_as_github_signs_it() {
-        let pushes = Pushes::signed("localhost:1", "secret", 3, 3).expect("signed");
+        let pushes = Pushes::signed("localhost:1", &vec!["secret".to_owned(); REPOSITORIES], 3, 3).expect("signed");
         let mut bytes = Vec::new();
         pushes.write(2, &mut bytes).expect("written");
         let text = String::from_utf8(bytes).expect("UTF-8");

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use contract::PipelineId;
 use serde_json::Value;
 
-use super::{Cluster, WEBHOOK_SECRET};
+use super::Cluster;
 use crate::{Api, Push, Repository, signature};
 
 /// GitHub gives up on a delivery after so long.
@@ -30,8 +30,8 @@ impl Cluster {
         let call = to.http().post(to.api("/webhook/github")).timeout(PATIENCE);
         let call = call.header("x-github-event", "push").header("x-github-delivery", &push.delivery_id);
         let call = call.header("content-type", "application/json");
-        let call = call.header("x-hub-signature-256", signature(WEBHOOK_SECRET, &push.body)).body(push.body.clone());
-        let answer = call.send().await.ok()?;
+        let call = call.header("x-hub-signature-256", signature(&self.webhook_secret(&push.repo), &push.body));
+        let answer = call.body(push.body.clone()).send().await.ok()?;
         let status = answer.status().as_u16();
         let body: Value = answer.json().await.ok()?;
         let named = body["pipelines"].as_array().map_or(&[][..], Vec::as_slice);

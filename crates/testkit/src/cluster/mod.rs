@@ -9,11 +9,13 @@ pub use deliver::Answer;
 pub use member::{Links, Member};
 
 use std::{
+    collections::HashMap,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
+use contract::RepoName;
 use tempfile::TempDir;
 
 use crate::{
@@ -76,6 +78,8 @@ pub struct Cluster {
     balancer: Proxy,
     /// What it is shown.
     key: String,
+    /// What the deliveries of each repository are signed with.
+    secrets: Mutex<HashMap<RepoName, String>>,
     _folder: TempDir,
 }
 
@@ -126,6 +130,7 @@ impl Cluster {
             lease,
             balancer,
             key: String::new(),
+            secrets: Mutex::default(),
             _folder: folder,
         };
         cluster.members().for_each(|member| member.launch());
@@ -172,7 +177,14 @@ impl Cluster {
         let api = self.api();
         let (status, answer) = api.post(&api.api("/api/repos"), &serde_json::json!({ "full_name": full_name })).await;
         assert_eq!(status, 201, "{answer}");
+        let secret = answer["webhook_secret"].as_str().expect("a secret to be entered at the code host");
+        let name = full_name.parse().expect("a name");
+        self.secrets.lock().expect("whole").insert(name, secret.to_owned());
         repository
+    }
+
+    fn webhook_secret(&self, repo: &RepoName) -> String {
+        self.secrets.lock().expect("whole").get(repo).map_or(WEBHOOK_SECRET, String::as_str).to_owned()
     }
 
     fn logs(&self) -> Vec<PathBuf> {

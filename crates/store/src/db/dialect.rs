@@ -37,7 +37,7 @@ impl Dialect {
             // A process that was paused must not hold its locks for ever, nor a connection whose other end is gone.
             Self::Postgres => {
                 "SET application_name = 'mlsys'; SET statement_timeout = '12s'; SET lock_timeout = '10s'; \
-                 SET idle_in_transaction_session_timeout = '12s'; SET tcp_keepalives_idle = 10; \
+                 SET idle_in_transaction_session_timeout = '5s'; SET tcp_keepalives_idle = 10; \
                  SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3"
             }
         }

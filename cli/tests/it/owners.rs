@@ -21,7 +21,9 @@ async fn another_repositorys_model_name_is_refused_before_anything_runs_until_it
     assert_eq!(mlsys.get("/api/models/owned").await["versions"], 1);
 
     let change = json!({ "owner": "local/intruder" });
-    let handed = mlsys.http().patch(mlsys.api("/api/models/owned")).json(&change).send().await.expect("an answer");
+    let key = std::fs::read_to_string(mlsys.home().join("home.token")).expect("a token");
+    let hand_over = mlsys.http().patch(mlsys.api("/api/models/owned")).bearer_auth(key.trim()).json(&change);
+    let handed = hand_over.send().await.expect("an answer");
     assert!(handed.status().is_success());
     let changed = Notebook::valid("owned").cell("", "1").json();
     mlsys.succeeded(other.push_notebook("n.ipynb", changed)).await;

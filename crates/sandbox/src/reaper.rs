@@ -62,6 +62,8 @@ pub(crate) unsafe fn fork(orders: &Orders<'_>) -> std::io::Result<()> {
             0 => {
                 libc::setpgid(0, 0);
                 libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+                // Whoever started us in the background may have had us ignore it, and so would what comes.
+                libc::signal(libc::SIGINT, libc::SIG_DFL);
                 if libc::getppid() != reaper {
                     libc::_exit(1);
                 }

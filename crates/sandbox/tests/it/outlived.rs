@@ -93,7 +93,8 @@ async fn an_interrupt_reaches_the_main_process() {
     let mut family = shell(script, folder.path(), true);
     written(&folder.path().join("ready")).await;
     family.interrupt();
-    assert_eq!(family.wait().await.expect("ended").code(), Some(9));
+    let ended = tokio::time::timeout(Duration::from_secs(20), family.wait()).await.expect("in time");
+    assert_eq!(ended.expect("ended").code(), Some(9));
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use crate::{Stage, WHO, said_worker, stage};
 /// For how long a worker that vanished in the middle of a transaction holds the pipeline's row: then the database ends it.
 const TRANSACTION: Duration = Duration::from_secs(5);
 /// How much longer the first line of the next worker may take.
-const SLACK: Duration = Duration::from_secs(3);
+const SLACK: Duration = Duration::from_secs(5);
 
 /// A pipeline in `execute`.
 pub(crate) struct Busy {

@@ -231,6 +231,8 @@ impl Ground {
             store.serving.expire_locks().await?;
             store.serving.forget_servers().await?;
         }
+        // One setting for both parts that run code of others.
+        sandbox::begin(processes.worker.sandbox)?;
         let model_server = ModelServer::start(processes.model_server).await?;
         let public = processes.backend.backend.public_url.clone();
         let backend = Backend::new(processes.backend.backend, adapters.clone(), token)?;

@@ -37,6 +37,8 @@ pub struct Config {
     pub queue: usize,
     /// The longest a prediction may take.
     pub prediction_limit: Duration,
+    /// How models in Python are confined.
+    pub sandbox: sandbox::Mode,
 }
 
 /// Every setting of the program.
@@ -62,6 +64,11 @@ pub const SETTINGS: &[Setting] = &[
     setting("MODEL_SERVER_THREADS", "", "requests one model computes at the same time; as many as processors when unset"),
     setting("MODEL_SERVER_QUEUE", "256", "requests one model may have in hand; more get 429"),
     setting("MODEL_SERVER_PREDICTION_SECONDS", "30", "the longest a prediction may take"),
+    setting(
+        "SANDBOX",
+        "auto",
+        "What code of others (notebooks, builds, models in Python) is confined to: auto, the best this machine offers; require, and refuse to run without Landlock; off",
+    ),
     Setting {
         name: "INTERNAL_TOKEN",
         default: "",
@@ -103,6 +110,7 @@ impl Config {
             threads: check.or(settings.parse("MODEL_SERVER_THREADS"), processors),
             queue: check.or(settings.parse("MODEL_SERVER_QUEUE"), 256),
             prediction_limit: Duration::from_secs(check.or(settings.parse("MODEL_SERVER_PREDICTION_SECONDS"), 30)),
+            sandbox: check.or(settings.parse("SANDBOX"), sandbox::Mode::Auto),
         };
         check.finish().map(|()| config)
     }

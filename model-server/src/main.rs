@@ -12,6 +12,7 @@ async fn main() -> Result<()> {
     let config = Config::from_settings(&settings)?;
     tracing::info!(?config, "starting");
     sandbox::make_undumpable();
+    sandbox::begin(config.sandbox)?;
     let shutdown = Shutdown::on_signals()?;
     let listener = TcpListener::bind(config.listen).await?;
     let server = ModelServer::start(config).await?;

@@ -44,6 +44,22 @@ pub const SETTINGS: &[Setting] = &[
         "",
         "A Python with what crates/python/platform/requirements.in names; unset: python under MLSYS_HOME",
     ),
+    setting(
+        "SANDBOX",
+        "auto",
+        "What code of others (notebooks, builds, models in Python) is confined to: auto, the best this machine offers; require, and refuse to run without Landlock; off",
+    ),
+    setting("SANDBOX_READ", "", "Folders that notebooks may read beside their own, separated by colons, such as data sets"),
+    setting(
+        "SANDBOX_EGRESS",
+        "all",
+        "Whom notebooks may connect to: all, none, or hosts, addresses and networks by commas, such as example.org:443,10.0.0.0/8; never this machine's own ports nor a cloud's metadata service, unless they are named as well (all,localhost:5432)",
+    ),
+    setting(
+        "ALLOW_SOURCE_BUILDS",
+        "false",
+        "Whether what notebooks depend on may be built from source, and be had from paths and URLs; otherwise only wheels of the package index are installed",
+    ),
     setting("MLSYS_UV", "", "The uv that builds Python environments; unset: uv under MLSYS_HOME"),
 ];
 
@@ -137,6 +153,14 @@ pub struct ProcessConfig {
     pub python: PathBuf,
     /// What builds other environments.
     pub uv: PathBuf,
+    /// How code of others is confined.
+    pub sandbox: sandbox::Mode,
+    /// What notebooks may read beside their own.
+    pub sandbox_read: Vec<PathBuf>,
+    /// Whom notebooks may connect to.
+    pub sandbox_egress: sandbox::Egress,
+    /// Whether packages may be built from source, and be had from paths and URLs.
+    pub source_builds: bool,
     /// Where pipelines run in pods; none: this process runs them.
     pub kubernetes: Option<KubernetesConfig>,
 }
@@ -159,6 +183,10 @@ impl ProcessConfig {
             tuning,
             python: path("MLSYS_PYTHON", "python/bin/python"),
             uv: path("MLSYS_UV", "uv/bin/uv"),
+            sandbox: check.or(settings.parse("SANDBOX"), sandbox::Mode::Auto),
+            sandbox_egress: check.or(settings.parse("SANDBOX_EGRESS"), sandbox::Egress::all()),
+            source_builds: check.or(settings.parse("ALLOW_SOURCE_BUILDS"), false),
+            sandbox_read: settings.get("SANDBOX_READ").map(std::env::split_paths).into_iter().flatten().collect(),
             connections,
         };
         check.finish().map(|()| config)

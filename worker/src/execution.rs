@@ -4,13 +4,13 @@
 
 use std::{
     collections::BTreeMap,
-    path::Path,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
 use contract::Stream;
 use kernel::{
-    AfterCell, EventSink, Kernel, KernelError, KernelSpec, NotebookError, NotebookFile, Pool, RunReport, RunRequest,
+    AfterCell, EventSink, Kernel, KernelError, KernelSpec, NotebookError, NotebookFile, Pool, Room, RunReport, RunRequest,
 };
 use pipeline::Contract;
 use python::{EnvironmentError, Environments, PythonEnvironment, Script};
@@ -109,16 +109,27 @@ impl Execution<'_> {
         let bytes = tokio::fs::read(self.tree.join(self.notebook)).await?;
         let notebook = NotebookFile::parse(&bytes)?;
         let asked = Instant::now();
-        let kernel = tokio::select! {
+        let mut kernel = tokio::select! {
             kernel = start(means, &environment) => kernel?,
             () = cancel.cancelled() => return Err(ExecutionError::Cancelled),
         };
         say(format!("a kernel was ready after {} ms", asked.elapsed().as_millis()));
-        let request = self.request(notebook, means, environment.id.as_deref());
+        let room = kernel.take_room();
+        let places = match room {
+            Some(room) => Some(Places::within(room, &self)?),
+            None => None,
+        };
+        let request = match &places {
+            Some(places) => places.of(&self).request(notebook, means, environment.id.as_deref()),
+            None => self.request(notebook, means, environment.id.as_deref()),
+        };
         let mut report = kernel::run(kernel, request, events, cancel).await;
         let memory = report.peak_memory.map_or(String::new(), |peak| format!(", at most {} MiB of memory", peak >> 20));
         say(format!("{} cells ran in {:.2} s{memory}", report.cells_run, report.time_in_cells.as_secs_f64()));
         let package = report.after_cell.take().map(|answer| packaged(answer, &say));
+        if let (Some(places), Some(outside)) = (&places, self.package) {
+            places.room.hand_out(&places.package, outside)?;
+        }
         Ok(Executed { report, package })
     }
 
@@ -133,7 +144,7 @@ impl Execution<'_> {
         means.environments.resolve(self.repository, (self.tree, self.notebook), script, say).await
     }
 
-    fn request(self, notebook: NotebookFile, means: Means<'_>, environment: Option<&str>) -> RunRequest {
+    fn request(&self, notebook: NotebookFile, means: Means<'_>, environment: Option<&str>) -> RunRequest {
         let Means { environments, tuning, .. } = means;
         let after_cell = self.after_cell(environment);
         let variables = [
@@ -153,9 +164,13 @@ impl Execution<'_> {
             notebook,
             directory: path.parent().unwrap_or(self.tree).to_owned(),
             import_root: self.tree.to_owned(),
-            environment: variables.into_iter().chain(self.variables).map(|(name, value)| (name.to_owned(), value)).collect(),
+            environment: variables
+                .into_iter()
+                .chain(self.variables.clone())
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
             injected: injected.map(|(name, value)| (name.to_owned(), Value::from(value))).into(),
-            parameters: self.parameters,
+            parameters: self.parameters.clone(),
             cell_timeout: tuning.cell_timeout,
             run_timeout: timeout.map_or(tuning.run_timeout, Duration::from_secs),
             input_path: name.clone(),
@@ -175,12 +190,42 @@ impl Execution<'_> {
     }
 }
 
+/// Where things lie for a kernel that sees its room only.
+struct Places {
+    tree: PathBuf,
+    model: PathBuf,
+    package: PathBuf,
+    room: Room,
+}
+
+impl Places {
+    fn within(mut room: Room, execution: &Execution<'_>) -> std::io::Result<Self> {
+        let tree = room.take_in(execution.tree)?;
+        let export = room.made().join("export");
+        std::fs::create_dir_all(&export)?;
+        let model = export.join(execution.model.file_name().unwrap_or("model.pkl".as_ref()));
+        Ok(Self { tree, model, package: room.made().join("model"), room })
+    }
+
+    /// The same execution in there.
+    fn of<'a>(&'a self, execution: &'a Execution<'_>) -> Execution<'a> {
+        Execution {
+            tree: &self.tree,
+            model: &self.model,
+            package: execution.package.map(|_| &*self.package),
+            parameters: execution.parameters.clone(),
+            variables: execution.variables.clone(),
+            ..*execution
+        }
+    }
+}
+
 async fn start(means: Means<'_>, environment: &PythonEnvironment) -> Result<Kernel, KernelError> {
     if environment.id.is_none() {
         return means.kernels.take().await;
     }
     let python = environment.python.clone();
-    Kernel::start(&KernelSpec { python, memory_limit: means.tuning.memory_limit, preload: Vec::new() }).await
+    Kernel::start(&KernelSpec { python, preload: Vec::new(), ..means.kernels.spec().clone() }).await
 }
 
 /// What the packager said; all of it is in the log.

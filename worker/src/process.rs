@@ -5,13 +5,15 @@ use std::{path::absolute, process::ExitCode, sync::Arc};
 use anyhow::{Context, Result, ensure};
 use assembly::Adapters;
 use contract::PipelineId;
-use kernel::{KernelSpec, Pool};
+use kernel::{Confined, KernelSpec, Pool};
 use python::Environments;
 use service::{Settings, Shutdown, health, telemetry};
 use tokio::net::TcpListener;
 
 use crate::{
-    Config, ProcessConfig, Worker, pods,
+    Config, ProcessConfig, Worker,
+    folder::WorkFolder,
+    pods,
     runner::{self, KubernetesRunner},
     worker::Notebooks,
 };
@@ -48,6 +50,7 @@ pub async fn run(cli: Cli, settings: &Settings) -> Result<ExitCode> {
     sandbox::make_undumpable();
     let config = ProcessConfig::from_settings(settings)?;
     tracing::info!(?config, "starting");
+    sandbox::begin(config.sandbox)?;
     let shutdown = Shutdown::on_signals()?;
     match cli.command {
         Some(Command::RunPipeline { id, lease }) => run_one(&config, id, lease, &shutdown).await,
@@ -91,7 +94,13 @@ pub async fn listen(config: &ProcessConfig) -> Result<TcpListener> {
 /// A worker that was made and does not work yet; its first kernels start already.
 pub struct Process {
     worker: Worker,
-    kernels: Arc<Pool>,
+    kernels: Kernels,
+}
+
+/// The kernels, and the folder of their rooms, which lasts as long.
+struct Kernels {
+    pool: Arc<Pool>,
+    _rooms: WorkFolder,
 }
 
 impl Process {
@@ -124,7 +133,7 @@ impl Process {
         let serving = listener.map(|listener| tokio::spawn(service::serve(listener, health, shutdown.clone())));
         let ended = worker.run(shutdown.token()).await;
         shutdown.begin();
-        kernels.shutdown().await;
+        kernels.pool.shutdown().await;
         if let Some(serving) = serving {
             serving.await??;
         }
@@ -138,17 +147,24 @@ fn assemble(
     (name, pool_size): (String, usize),
     pods: Option<KubernetesRunner>,
     shutdown: &Shutdown,
-) -> Result<(Worker, Arc<Pool>)> {
+) -> Result<(Worker, Kernels)> {
     let python = absolute(&config.python)?;
+    let connections = &config.connections;
     ensure!(python.exists(), "{} is not there: `mlsys prepare` makes it under MLSYS_HOME", python.display());
+    let rooms = WorkFolder::open(&connections.home.join("work"))?;
+    // `!pip install` calls it.
+    let read = config.sandbox_read.iter().chain([&config.uv]).cloned().collect();
+    let egress = config.sandbox_egress.clone().and_urls(&connections.mlflow_url);
+    let confined = Confined { rooms: rooms.path().to_owned(), read, egress };
     let spec = KernelSpec {
         python: python.clone(),
         memory_limit: config.tuning.memory_limit,
         preload: PRELOAD.map(str::to_owned).to_vec(),
+        confined: Some(confined),
     };
     let kernels = Pool::start(spec, pool_size, shutdown.token());
-    let connections = &config.connections;
     let environments = Environments::new(connections.home.join("environments"), config.uv.clone(), python);
+    let environments = environments.with_sources(config.source_builds);
     let notebooks = Notebooks { kernels: kernels.clone(), environments, pods };
     let worker_config = Config {
         name,
@@ -157,7 +173,7 @@ fn assemble(
         mlflow_url: connections.mlflow_url.clone(),
         internal_token: connections.internal_token.clone(),
     };
-    Ok((Worker::new(worker_config, adapters, notebooks)?, kernels))
+    Ok((Worker::new(worker_config, adapters, notebooks)?, Kernels { pool: kernels, _rooms: rooms }))
 }
 
 /// A name that no other worker has: the machine's, and something random.

@@ -60,6 +60,7 @@ async fn look(settings: &Settings) -> Vec<Finding> {
         Finding { name: "Python", result: base },
         Finding { name: "Python environment", result: environment(settings).await },
         Finding { name: "MLSYS_HOME", result: home(settings) },
+        Finding { name: "sandbox", result: confinement(settings) },
     ];
     findings.extend(ports(settings));
     findings
@@ -71,6 +72,14 @@ fn checked(settings: &Settings) -> Result<String, String> {
         told if told.is_empty() => Ok("every value is legal".to_owned()),
         told => Err(told.join("; ")),
     }
+}
+
+/// What code of others is confined to here, and what that leaves open.
+fn confinement(settings: &Settings) -> Result<String, String> {
+    let mode = settings.processes(None).map_or(sandbox::Mode::Auto, |processes| processes.worker.sandbox);
+    let offer = sandbox::Offer::of_this_machine();
+    let told = offer.describe(mode);
+    if mode == sandbox::Mode::Require && offer.landlock.is_none() { Err(told) } else { Ok(told) }
 }
 
 async fn environment(settings: &Settings) -> Result<String, String> {

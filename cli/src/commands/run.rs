@@ -52,7 +52,8 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<ExitC
     let python = platform.prepare(&|text| eprintln!("{text}")).await?;
     let bytes = std::fs::read(&args.notebook).with_context(|| format!("{} can't be read", args.notebook.display()))?;
     let shutdown = Shutdown::on_signals()?;
-    let spec = KernelSpec { python: python.clone(), memory_limit: tuning.memory_limit, preload: Vec::new() };
+    // One's own notebook, as Jupyter would run it.
+    let spec = KernelSpec { python: python.clone(), memory_limit: tuning.memory_limit, preload: Vec::new(), confined: None };
     let kernels = Pool::start(spec, 0, shutdown.token());
     let Some(contract) = contract(&args, &bytes) else { return Ok(ExitCode::FAILURE) };
     let place = Place::of(&args.notebook)?;
@@ -79,7 +80,8 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<ExitC
         package: args.package.then_some(package.as_path()),
         outputs: &output.with_extension("outputs"),
     };
-    let environments = Environments::new(settings.home.join("environments"), platform.uv(), python);
+    // One's own notebook: what it names is one's own as well.
+    let environments = Environments::new(settings.home.join("environments"), platform.uv(), python).with_sources(true);
     let means = Means { kernels: &kernels, environments: &environments, tuning: &tuning };
     let screen = Screen { printer: (!args.json).then(|| Printer::new(false)) };
     let executed = execution.run(means, &screen, &shutdown.token()).await?;

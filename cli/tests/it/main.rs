@@ -2,6 +2,7 @@
 //! tested there: the API in `backend/tests`.
 #![expect(clippy::print_stdout, reason = "tests print what they measure")]
 
+mod apart;
 mod artifacts;
 mod changes;
 mod commands;

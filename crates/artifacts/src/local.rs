@@ -73,7 +73,7 @@ fn open(path: &Path) -> Result<File, Error> {
     if !found.is_file() {
         return Err(Error::Refused { uri: path.display().to_string(), reason: "not a regular file" });
     }
-    File::open(path).map_err(Error::io(path))
+    sandbox::files::open_regular(path).map_err(Error::io(path))
 }
 
 /// A file's pieces; one byte more than expected, if there is one, so that it is noticed.

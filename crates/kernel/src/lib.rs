@@ -6,7 +6,7 @@
 //! | `request` | what a run is given, whom it tells, what it gives back |
 //! | `run` | the run of one notebook, cell by cell |
 //! | [`notebook`], `cell` | the notebook file: parse, change, write |
-//! | `launcher/`, `process` | the kernel's process: clean environment, leash, signals, death |
+//! | `launcher/`, `process`, `room` | the kernel's process: clean environment, leash, signals, death; the folder of one that is confined |
 //! | `zmtp`, `wire`, `call`, `drive` | the transport; the sockets; our calls into the kernel; one request from sending to idle, with its time limits |
 //! | `record`, `outputs`, `fold`, `lines`, `spill` | outputs on their way to the notebook, the log, and the disk |
 //! | `memory` | how much memory the kernel's process tree takes, and who killed it |
@@ -30,6 +30,7 @@ mod pool;
 mod process;
 mod record;
 mod request;
+mod room;
 mod run;
 mod spec;
 mod spill;
@@ -42,6 +43,7 @@ pub use notebook::{NotebookError, NotebookFile};
 pub use outcome::{DeathCause, Outcome, brief};
 pub use pool::Pool;
 pub use request::{AfterCell, EventSink, RunReport, RunRequest};
+pub use room::Room;
 pub use run::run;
-pub use spec::KernelSpec;
+pub use spec::{Confined, KernelSpec};
 pub use start::Kernel;

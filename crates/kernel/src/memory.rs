@@ -13,7 +13,7 @@ use std::{
 use nix::{sys::signal::Signal, unistd::Pid};
 use tokio::{task::JoinHandle, time::MissedTickBehavior};
 
-use crate::process::{kill_tree, signal_one};
+use crate::process::{Process, signal_one};
 
 const INTERVAL: Duration = Duration::from_millis(100);
 /// Linux pages as `/proc` counts them.
@@ -22,7 +22,7 @@ const PAGE: u64 = 4096;
 /// Samples a process tree until it is dropped, and kills it over its limit.
 #[derive(Debug)]
 pub(crate) struct Watch {
-    pid: Pid,
+    main: Pid,
     limit: Option<u64>,
     seen: Arc<Seen>,
     oom_kills_before: u64,
@@ -36,15 +36,16 @@ struct Seen {
 }
 
 impl Watch {
-    pub(crate) fn start(pid: Pid, limit: Option<u64>) -> Self {
+    pub(crate) fn start(process: &Process, limit: Option<u64>) -> Self {
+        let (pid, main) = (process.pid(), process.main());
         let seen = Arc::new(Seen::default());
         let sampler = tokio::spawn(sample(pid, limit, Arc::clone(&seen)));
-        Self { pid, limit, seen, oom_kills_before: oom_kills(), sampler }
+        Self { main, limit, seen, oom_kills_before: oom_kills(), sampler }
     }
 
     /// The most memory seen so far, in bytes. The kernel's own high-water mark counts too while it lives.
     pub(crate) fn peak(&self) -> Option<u64> {
-        let peak = self.seen.peak.load(Ordering::Relaxed).max(high_water(self.pid).unwrap_or(0));
+        let peak = self.seen.peak.load(Ordering::Relaxed).max(high_water(self.main).unwrap_or(0));
         (peak > 0).then_some(peak)
     }
 
@@ -80,15 +81,16 @@ async fn sample(pid: Pid, limit: Option<u64>, seen: Arc<Seen>) {
         seen.peak.fetch_max(memory, Ordering::Relaxed);
         if limit.is_some_and(|limit| memory > limit) {
             seen.over_limit.store(true, Ordering::Relaxed);
-            kill_tree(pid);
+            Tree::of(pid.as_raw()).kill();
             return;
         }
     }
 }
 
-/// A process with all its descendants and all members of its group, as they are now.
+/// A process with all its descendants, as they are now. It only stands above the rest, and has no memory of its own.
 #[derive(Debug)]
 pub(crate) struct Tree {
+    root: i32,
     members: Vec<Member>,
 }
 
@@ -116,16 +118,24 @@ impl Tree {
                 all.iter().filter(|member| inside.contains(&member.parent)).map(|member| member.pid).collect::<Vec<_>>(),
             );
         }
-        Self { members: all.into_iter().filter(|member| inside.contains(&member.pid)).collect() }
+        Self { root, members: all.into_iter().filter(|member| inside.contains(&member.pid)).collect() }
     }
 
     /// Resident memory in bytes. Where a sum over several processes is over the limit, the pages they share count once.
     fn memory(&self, limit: Option<u64>) -> u64 {
-        let resident = self.members.iter().map(|member| member.resident).sum();
-        if self.members.len() < 2 || limit.is_none_or(|limit| resident <= limit) {
+        let counted: Vec<&Member> = self.members.iter().filter(|member| member.pid != self.root).collect();
+        let resident = counted.iter().map(|member| member.resident).sum();
+        if counted.len() < 2 || limit.is_none_or(|limit| resident <= limit) {
             return resident;
         }
-        self.members.iter().map(|member| proportional(member.pid).unwrap_or(member.resident)).sum()
+        counted.iter().map(|member| proportional(member.pid).unwrap_or(member.resident)).sum()
+    }
+
+    /// Has the process at its top kill the others and end.
+    fn kill(&self) {
+        if self.members.iter().any(|member| member.pid == self.root) {
+            signal_one(Pid::from_raw(self.root), Signal::SIGTERM);
+        }
     }
 
     /// Kills the members that still live.

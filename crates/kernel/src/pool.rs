@@ -51,6 +51,11 @@ impl Pool {
         }
     }
 
+    /// What its kernels are.
+    pub fn spec(&self) -> &KernelSpec {
+        &self.shared.spec
+    }
+
     /// How many kernels are ready.
     pub async fn ready(&self) -> usize {
         self.shared.ready.lock().await.len()

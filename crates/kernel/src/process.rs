@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsString,
-    io,
+    io::{self, Read, Seek, SeekFrom},
     os::unix::{fs::PermissionsExt, process::ExitStatusExt},
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
@@ -10,16 +10,14 @@ use std::{
 };
 
 use nix::{
-    sys::signal::{Signal, kill, killpg},
+    sys::signal::{Signal, kill},
     unistd::Pid,
 };
+use sandbox::Family;
 use tempfile::TempDir;
-use tokio::{
-    process::{Child, ChildStdin, ChildStdout, Command},
-    time::{Instant, sleep},
-};
+use tokio::process::{ChildStdin, ChildStdout, Command};
 
-use crate::{DeathCause, KernelError, KernelSpec, memory};
+use crate::{DeathCause, KernelError, KernelSpec, Room, memory};
 
 /// One module, so that a single argument starts it.
 const LAUNCHER: &str = concat!(
@@ -48,21 +46,19 @@ const INHERITED: [&str; 13] = [
     "CUDA_VISIBLE_DEVICES",
     "NVIDIA_VISIBLE_DEVICES",
 ];
-/// How long the kernel's children may go on after it, to clean up.
-const CHILDREN_GRACE: Duration = Duration::from_millis(500);
 /// A socket's path has at most 107 bytes; this leaves room for the names in the directory.
 const DIRECTORY_LENGTH: usize = 80;
 /// So much of the end of the kernel's standard error is told.
-const LOG_TAIL: usize = 4 << 10;
+const LOG_TAIL: u64 = 4 << 10;
 
-/// A kernel's process group and its private directory. Dropping it kills the group.
+/// A kernel's process with all below it, and its private directory. Dropping it kills them.
 #[derive(Debug)]
 pub(crate) struct Process {
-    child: Child,
-    pid: Pid,
+    family: Family,
     /// Held so that the kernel lives, and dies when we do: see `launcher/`.
     _leash: Option<ChildStdin>,
     directory: TempDir,
+    room: Option<Room>,
 }
 
 /// A short path that only this user can enter.
@@ -89,78 +85,91 @@ impl Process {
         command.args(["-c", LAUNCHER]).arg(connection_file(directory.path())).args(preload);
         command.env_clear().envs(inherited()).env("IPYTHONDIR", directory.path().join("ipython"));
         command.env("JUPYTER_RUNTIME_DIR", directory.path()).current_dir(directory.path());
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log).process_group(0).kill_on_drop(true);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log);
+        let room = Room::furnish(spec)?;
+        if let Some(room) = &room {
+            let temporary = directory.path().join("tmp");
+            std::fs::create_dir(&temporary)?;
+            command.envs(room.variables(&temporary));
+        }
+        let confinement = room.as_ref().map(|room| room.confinement(spec, directory.path()));
         let failed = |source| KernelError::Python { python: spec.python.clone(), source };
-        let mut child = command.spawn().map_err(failed)?;
-        let pid = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
-        let ended = || failed(io::ErrorKind::BrokenPipe.into());
-        let (pid, ready) = pid.zip(child.stdout.take()).ok_or_else(ended)?;
-        let leash = child.stdin.take();
-        Ok((Self { child, pid, _leash: leash, directory }, ready))
+        let mut family = sandbox::spawn(command, confinement.as_ref()).map_err(failed)?;
+        let (leash, ready, _) = family.pipes();
+        let ready = ready.ok_or_else(|| failed(io::ErrorKind::BrokenPipe.into()))?;
+        Ok((Self { family, _leash: leash, directory, room }, ready))
     }
 
+    /// Stands for the kernel and all below it.
     pub(crate) fn pid(&self) -> Pid {
-        self.pid
+        self.family.pid()
+    }
+
+    /// The kernel itself.
+    pub(crate) fn main(&self) -> Pid {
+        self.family.main()
+    }
+
+    /// Its room, for whoever needs it longer than the kernel.
+    pub(crate) fn take_room(&mut self) -> Option<Room> {
+        self.room.take()
     }
 
     pub(crate) fn directory(&self) -> &Path {
         self.directory.path()
     }
 
-    /// Waits until the kernel itself has ended. Cancel-safe.
+    /// Waits until the kernel and all below it have ended. Cancel-safe.
     pub(crate) async fn ended(&mut self) -> DeathCause {
-        self.child.wait().await.map_or(DeathCause::ExitCode(-1), cause)
+        self.family.wait().await.map_or(DeathCause::ExitCode(-1), cause)
     }
 
     /// Whether the kernel itself has not ended yet.
     pub(crate) fn is_alive(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(None))
+        matches!(self.family.try_wait(), Ok(None))
     }
 
     /// Tells a kernel that waits to leave that all it had sent is here.
     pub(crate) fn let_go(&self) {
-        // Where this fails, the kernel waits a second.
-        let _ = std::fs::File::create(self.directory.path().join("let-go"));
+        // Where this fails, the kernel waits a second. The folder is the kernel's as well: a link there is not followed.
+        let _ = sandbox::files::create_new(&self.directory.path().join("let-go"));
     }
 
     /// Raises `KeyboardInterrupt` in the running cell.
     pub(crate) fn interrupt(&self) {
-        signal_one(self.pid, Signal::SIGINT);
+        self.family.interrupt();
     }
 
     /// Kills the kernel and all its children.
     pub(crate) fn kill(&self) {
-        kill_tree(self.pid);
+        self.family.kill();
     }
 
-    /// Waits for the end of the kernel, a while for the end of its children, and kills what is left.
+    /// Waits for the end of the kernel and of what is below it, and kills what does not end.
     pub(crate) async fn reap(&mut self, patience: Duration) {
-        let family = memory::Tree::of(self.pid.as_raw());
-        if tokio::time::timeout(patience, self.child.wait()).await.is_err() {
+        let tree = memory::Tree::of(self.pid().as_raw());
+        if tokio::time::timeout(patience, self.family.wait()).await.is_err() {
             self.kill();
-            let _ = self.child.wait().await;
+            let _ = self.family.wait().await;
         }
-        let end = Instant::now() + CHILDREN_GRACE;
-        while killpg(self.pid, None).is_ok() && Instant::now() < end {
-            sleep(Duration::from_millis(10)).await;
-        }
-        let _ = killpg(self.pid, Signal::SIGKILL);
-        family.kill_survivors();
+        // Nobody, unless somebody killed what stood above them.
+        tree.kill_survivors();
+    }
+
+    /// The kernel may have put anything in the log's place, of any length.
+    fn read_log_tail(&self) -> io::Result<Vec<u8>> {
+        let mut log = sandbox::files::open_below(self.directory.path(), Path::new("log"))?;
+        log.seek(SeekFrom::Start(log.metadata()?.len().saturating_sub(LOG_TAIL)))?;
+        let mut tail = Vec::new();
+        log.take(LOG_TAIL).read_to_end(&mut tail)?;
+        Ok(tail)
     }
 
     /// The end of what the kernel wrote to its own standard error: why it did not start, or where it crashed.
     pub(crate) fn log_tail(&self) -> String {
-        let bytes = std::fs::read(self.directory.path().join("log")).unwrap_or_default();
-        let tail = &bytes[bytes.len().saturating_sub(LOG_TAIL)..];
-        String::from_utf8_lossy(tail).trim().to_owned()
+        let tail = self.read_log_tail().unwrap_or_default();
+        String::from_utf8_lossy(&tail).trim().to_owned()
     }
-}
-
-/// Kills a process, its group, and all its descendants wherever they have gone.
-pub(crate) fn kill_tree(pid: Pid) {
-    let family = memory::Tree::of(pid.as_raw());
-    let _ = killpg(pid, Signal::SIGKILL);
-    family.kill_survivors();
 }
 
 /// Sends a signal to a process that may be gone already.

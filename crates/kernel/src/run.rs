@@ -51,7 +51,7 @@ async fn run_notebook(
     };
     let spill = Spill::start(std::mem::take(&mut request.spill_directory));
     let mut run = Run {
-        memory: Watch::start(kernel.process.pid(), kernel.memory_limit),
+        memory: Watch::start(&kernel.process, kernel.memory_limit),
         recording: Recording::new(prepared.notebook, spill, events),
         limit: (Instant::now() + request.run_timeout, request.run_timeout),
         kernel,

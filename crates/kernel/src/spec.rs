@@ -2,6 +2,19 @@
 
 use std::path::PathBuf;
 
+use sandbox::Egress;
+
+/// What a kernel that runs code of others may reach, beside the system's libraries and its Python environment.
+#[derive(Debug, Clone)]
+pub struct Confined {
+    /// Each kernel gets a new folder in here, and can write nowhere else.
+    pub rooms: PathBuf,
+    /// More that it may read.
+    pub read: Vec<PathBuf>,
+    /// Whom it may connect to.
+    pub egress: Egress,
+}
+
 /// A kernel to start, and its limits.
 #[derive(Debug, Clone)]
 pub struct KernelSpec {
@@ -11,4 +24,6 @@ pub struct KernelSpec {
     pub memory_limit: Option<u64>,
     /// Modules that kernels of a [`Pool`](crate::Pool) import ahead, where installed, such as `pandas`.
     pub preload: Vec<String>,
+    /// To what it is confined; none: the code is the caller's own, and may do what the caller may.
+    pub confined: Option<Confined>,
 }

@@ -71,7 +71,7 @@ impl SpillFile {
     fn create(directory: &Path, name: &str) -> io::Result<Self> {
         std::fs::create_dir_all(directory)?;
         let path = directory.join(name);
-        Ok(Self { writer: BufWriter::new(File::create(&path)?), path, written: 0 })
+        Ok(Self { writer: BufWriter::new(sandbox::files::create_new(&path)?), path, written: 0 })
     }
 
     fn append(&mut self, text: &str) -> io::Result<()> {

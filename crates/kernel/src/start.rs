@@ -8,7 +8,7 @@ use tokio::{io::AsyncReadExt, process::ChildStdout, time::timeout};
 use uuid::Uuid;
 
 use crate::{
-    KernelError, KernelSpec,
+    KernelError, KernelSpec, Room,
     process::{Process, connection_file, private_directory},
     wire::Wire,
 };
@@ -75,6 +75,12 @@ impl Kernel {
     pub(crate) async fn kill(mut self) {
         self.process.kill();
         self.process.reap(SHUTDOWN).await;
+    }
+
+    /// The room of a confined kernel, which is removed when it is dropped: to be held until the kernel has ended, and what is
+    /// wanted of it is elsewhere.
+    pub fn take_room(&mut self) -> Option<Room> {
+        self.process.take_room()
     }
 
     pub(crate) fn is_alive(&mut self) -> bool {

@@ -49,6 +49,17 @@ pub enum EnvironmentError {
         /// What is in conflict, in `uv`'s words.
         reason: String,
     },
+    /// A dependency is to be had elsewhere, and only wheels of the index are allowed.
+    #[error(
+        "{source_name} names {what}: only wheels of the package index are installed here; put it there, or set \
+         ALLOW_SOURCE_BUILDS=true if you trust what repositories build and fetch"
+    )]
+    BeyondIndex {
+        /// Where it is named.
+        source_name: String,
+        /// What is named.
+        what: String,
+    },
     /// `uv` took too long.
     #[error("installing the dependencies took longer than {} minutes", BUILD_TIMEOUT.as_secs() / 60)]
     TimedOut,
@@ -77,13 +88,21 @@ pub struct Environments {
     pub(crate) directory: PathBuf,
     uv: PathBuf,
     platform: PathBuf,
+    /// Whether packages may be built here, and be had from elsewhere than the index.
+    sources: bool,
     building: Arc<Mutex<HashMap<String, Arc<Mutex<()>>>>>,
 }
 
 impl Environments {
     /// Environments under `directory`, beside the platform's own interpreter.
     pub fn new(directory: PathBuf, uv: PathBuf, platform: PathBuf) -> Self {
-        Self { directory, uv, platform, building: Arc::default() }
+        Self { directory, uv, platform, sources: false, building: Arc::default() }
+    }
+
+    /// The same, where packages may also be built from their sources, and be had from paths and URLs.
+    #[must_use]
+    pub fn with_sources(self, allowed: bool) -> Self {
+        Self { sources: allowed, ..self }
     }
 
     /// What builds environments.
@@ -111,6 +130,9 @@ impl Environments {
         let Some(needs) = Needs::find(tree, notebook, script, say)? else {
             return Ok(self.platform());
         };
+        if let (false, Some(what)) = (self.sources, needs.beyond_index.clone()) {
+            return Err(EnvironmentError::BeyondIndex { source_name: needs.source_name, what });
+        }
         let id = self.id(&needs, repository);
         let target = self.directory.join(&id);
         let gate = self.building.lock().await.entry(id.clone()).or_default().clone();
@@ -121,7 +143,7 @@ impl Environments {
                 break found;
             }
             say(format!("building a Python environment from {} (kept for the next time)", needs.source_name));
-            tokio::time::timeout(BUILD_TIMEOUT, self.build(&needs, &target, say))
+            tokio::time::timeout(BUILD_TIMEOUT, self.build(&needs, tree, &target, say))
                 .await
                 .map_err(|_| EnvironmentError::TimedOut)??;
         };
@@ -148,6 +170,7 @@ impl Environments {
     async fn build(
         &self,
         needs: &Needs,
+        tree: &Path,
         target: &Path,
         say: &(dyn Fn(String) + Send + Sync),
     ) -> Result<(), EnvironmentError> {
@@ -156,6 +179,9 @@ impl Environments {
         }
         tokio::fs::create_dir_all(&self.directory).await?;
         let scratch = tempfile::tempdir_in(&self.directory)?;
+        // Packages are built by code of their own, and so is the repository's.
+        let confined = uv::confinement(&self.uv, &self.platform, scratch.path(), tree)?;
+        let confined = Some(&confined);
         // `uv` reads what was decoded; relative paths start where the file lies.
         let (decoded, constraints) = (scratch.path().join(needs.file_name), scratch.path().join("constraints.txt"));
         tokio::fs::write(&decoded, &needs.text).await?;
@@ -177,23 +203,32 @@ impl Environments {
         };
         let mut create = command(&["venv", "--quiet", "--relocatable", "--python", &interpreter]);
         create.arg(&built);
-        uv::run(create, &needs.base, say).await?.map_err(failed)?;
+        uv::run(create, &needs.base, say, confined).await?.map_err(failed)?;
         let install = |extra: &[&str]| {
             let mut install = command(&["pip", "install", "--compile-bytecode", "--python"]);
-            install.arg(built.join("bin/python")).arg("-r").arg(file).arg("-c").arg(&constraints).args(extra);
+            install
+                .arg(built.join("bin/python"))
+                .args((!self.sources).then_some("--no-build"))
+                .arg("-r")
+                .arg(file)
+                .arg("-c")
+                .arg(&constraints)
+                .args(extra);
             install
         };
         let with_conversion = [&KERNEL_NEEDS[..], &CONVERSION_NEEDS].concat();
-        if uv::run(install(&with_conversion), &needs.base, say).await?.is_err() {
+        if uv::run(install(&with_conversion), &needs.base, say, confined).await?.is_err() {
             // By themselves: what can't be had at all is no conflict with anything of ours.
-            uv::run(install(&["--dry-run", "--quiet"]), &needs.base, say).await?.map_err(failed)?;
+            uv::run(install(&["--dry-run", "--quiet"]), &needs.base, say, confined).await?.map_err(failed)?;
             say("these dependencies leave no room for skl2onnx: trying without, the model will not be converted to ONNX"
                 .to_owned());
-            uv::run(install(&KERNEL_NEEDS), &needs.base, say).await?.map_err(|said| match failed(said.clone()) {
-                EnvironmentError::Unsatisfiable { source_name, reason } if reason::is_conflict(&said) => {
-                    EnvironmentError::Conflict { source_name, reason }
+            uv::run(install(&KERNEL_NEEDS), &needs.base, say, confined).await?.map_err(|said| {
+                match failed(said.clone()) {
+                    EnvironmentError::Unsatisfiable { source_name, reason } if reason::is_conflict(&said) => {
+                        EnvironmentError::Conflict { source_name, reason }
+                    }
+                    other => other,
                 }
-                other => other,
             })?;
         }
         match tokio::fs::rename(&built, target).await {

@@ -52,6 +52,21 @@ fn is_file(package: &str) -> bool {
     FILES.iter().any(|end| package.ends_with(end))
 }
 
+/// What a line names that is no package of the index, in words. What a URL holds may be secret.
+pub fn beyond_index(line: &str) -> Option<String> {
+    let line = line.trim();
+    let code = [" #", "\t#"].iter().filter_map(|mark| line.find(mark)).min().map_or(line, |end| &line[..end]);
+    if code.starts_with('#') {
+        None
+    } else if let Some(path) = crate::local::path_in(code) {
+        Some(format!("the path {path}"))
+    } else if code.contains("://") {
+        Some("a URL".to_owned())
+    } else {
+        (!is_plain(line)).then(|| format!("`{code}`"))
+    }
+}
+
 /// Words in a `pyproject.toml` without which it names nothing in its repository but the paths of `tool.uv.sources`.
 const OF_PROJECTS: [&str; 5] = ["workspace", "file:", "dynamic", "find-links", "index"];
 

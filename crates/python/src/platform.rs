@@ -165,7 +165,7 @@ impl Platform {
     async fn step(&self, step: &'static str, command: Command, say: Say<'_>) -> Result<(), PlatformError> {
         say(format!("  {step}…"));
         let (started, indented) = (Instant::now(), |text| say(format!("  {text}")));
-        let running = timeout(Duration::from_mins(STEP_MINUTES), uv::run(command, &self.home, &indented));
+        let running = timeout(Duration::from_mins(STEP_MINUTES), uv::run(command, &self.home, &indented, None));
         tokio::pin!(running);
         let mut next = started + STILL;
         let ended = loop {

@@ -89,6 +89,8 @@ pub struct Needs {
     pub base: PathBuf,
     /// Sums up what is installed from the repository itself, and how; empty where it means the same in every repository.
     pub local: String,
+    /// The first that is not simply a package of the index, in words.
+    pub beyond_index: Option<String>,
     /// The Pythons that are asked for.
     pub python: Option<String>,
     /// `uv` would stumble over its own settings: a `pyproject.toml` around here that it can't read.
@@ -169,7 +171,10 @@ impl Reader<'_> {
         // They may name another index, or a folder, for what the list names.
         paths.extend(settings.iter().filter(|file| local::sets_uv(file)).cloned());
         let unreadable = |file: PathBuf| std::fs::read(file).is_ok_and(|bytes| std::str::from_utf8(&bytes).is_err());
+        let set = settings.iter().find(|file| file.ends_with("uv.toml") && file.exists());
+        let beyond = set.map(|file| format!("an index or more in {}", self.name(file)));
         Ok(Needs {
+            beyond_index: beyond.or_else(|| self.beyond_index(file_name)),
             local: if paths.is_empty() { String::new() } else { local::digest(&paths)? },
             source_name: source_name.to_owned(),
             text: self.text.clone(),
@@ -193,6 +198,24 @@ impl Reader<'_> {
             return self.lines().any(|line| !plain::is_plain(line) && local::path_in(line).is_none());
         }
         !plain::is_plain_project(&self.text)
+    }
+
+    /// The first thing that is had elsewhere than from the index, in words. What a URL holds may be secret.
+    fn beyond_index(&self, file_name: &str) -> Option<String> {
+        if file_name == "requirements.txt" {
+            return self.lines().find_map(plain::beyond_index);
+        }
+        let project = self.text.parse::<toml::Table>().unwrap_or_default();
+        let uv = project.get("tool").and_then(|tool| tool.get("uv"));
+        let elsewhere = ["sources", "index", "index-url", "extra-index-url", "find-links", "pip"];
+        if let Some(name) = elsewhere.iter().find(|name| uv.is_some_and(|uv| uv.get(name).is_some())) {
+            return Some(format!("`tool.uv.{name}`"));
+        }
+        let named = project.get("project").and_then(|project| project.get("dependencies"));
+        let Some(named) = named.and_then(toml::Value::as_array) else {
+            return Some("dependencies that only building it tells".to_owned());
+        };
+        named.iter().filter_map(toml::Value::as_str).find_map(plain::beyond_index)
     }
 
     /// Paths that dependencies are had from.

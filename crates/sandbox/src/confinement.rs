@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::Egress;
+
 /// What a process may reach. The system's own files can always be read.
 #[derive(Debug, Clone, Default)]
 pub struct Confinement {
@@ -9,20 +11,10 @@ pub struct Confinement {
     pub read: Vec<PathBuf>,
     /// Folders that it may change as well.
     pub write: Vec<PathBuf>,
-    /// Whom it may speak with.
-    pub network: Network,
+    /// Whom it may connect to.
+    pub egress: Egress,
     /// How much it may take.
     pub limits: Limits,
-}
-
-/// Whom a process may speak with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Network {
-    /// Whoever answers.
-    #[default]
-    All,
-    /// Processes on this machine, by sockets with a path.
-    Unix,
 }
 
 /// How much a process and its descendants may take. Memory is not among it: whoever starts a process counts that.

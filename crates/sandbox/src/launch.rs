@@ -107,19 +107,32 @@ fn start(mut command: Command, confinement: Option<&Confinement>) -> io::Result<
     };
 
     let (mut ours, theirs) = UnixStream::pair()?;
-    let prepared = Prepared::new(confinement, theirs.as_raw_fd())?;
-    // SAFETY: only system calls, on what was prepared before; `theirs` and what `prepared` owns outlast the start.
+    let judged = confinement.filter(|_| Offer::of_this_machine().egress);
+    let link = judged.map(|_| UnixStream::pair()).transpose()?;
+    let descriptors = (theirs.as_raw_fd(), link.as_ref().map(|(_, theirs)| theirs.as_raw_fd()));
+    let prepared = Prepared::new(confinement, descriptors)?;
+    // SAFETY: only system calls, on what was prepared before; the descriptors and what `prepared` owns outlast the start.
     unsafe { command.process_group(0).pre_exec(move || prepared.apply()) };
     let child = command.spawn()?;
     drop((theirs, command));
     let pid = number(&child)?;
     let mut main = [0; 4];
     ours.read_exact(&mut main)?;
-    Ok(Family { child, pid, main: Pid::from_raw(i32::from_ne_bytes(main)), _leash: ours })
+    let family = Family { child, pid, main: Pid::from_raw(i32::from_ne_bytes(main)), _leash: ours };
+    if let Some((Confinement { egress, write, .. }, (link, _))) = judged.zip(link) {
+        Supervisor::start(supervisor::receive(&link)?, egress.clone(), write, pid)?;
+    }
+    Ok(family)
 }
 
 #[cfg(target_os = "linux")]
-use linux::Prepared;
+use {
+    crate::{
+        Offer,
+        supervisor::{self, Supervisor},
+    },
+    linux::Prepared,
+};
 
 #[cfg(target_os = "linux")]
 mod linux {
@@ -134,12 +147,14 @@ mod linux {
         Confinement, Limits, landlock,
         offer::Offer,
         reaper::{self, Orders},
-        seccomp,
+        seccomp, supervisor,
     };
 
     /// All that is needed between fork and exec, where nothing can be allocated.
     pub(super) struct Prepared {
         leash: RawFd,
+        /// Where whoever judges connections waits.
+        link: Option<RawFd>,
         memory: Vec<(usize, usize)>,
         variables: (usize, usize),
         signals: Option<OwnedFd>,
@@ -153,16 +168,19 @@ mod linux {
     }
 
     impl Prepared {
-        pub(super) fn new(confinement: Option<&Confinement>, leash: RawFd) -> io::Result<Self> {
+        pub(super) fn new(confinement: Option<&Confinement>, (leash, link): (RawFd, Option<RawFd>)) -> io::Result<Self> {
             let inside = confinement.map(|confinement| {
-                let filters =
-                    if Offer::of_this_machine().seccomp { seccomp::filters(confinement.network)? } else { Vec::new() };
+                let filters = if Offer::of_this_machine().seccomp {
+                    seccomp::filters(&confinement.egress, link.is_some())?
+                } else {
+                    Vec::new()
+                };
                 Ok::<_, io::Error>(Inside { rules: landlock::rules(confinement)?, filters, limits: confinement.limits })
             });
             let inside = inside.transpose()?;
             // What is not confined may need the rights that are given up for it.
             let signals = if inside.is_some() { landlock::signal_rules()? } else { None };
-            Ok(Self { leash, memory: unnamed_memory(), variables: variables(), signals, inside })
+            Ok(Self { leash, link, memory: unnamed_memory(), variables: variables(), signals, inside })
         }
 
         /// Between fork and exec.
@@ -171,7 +189,8 @@ mod linux {
             let orders = Orders { leash: self.leash, memory: &self.memory, variables: self.variables, alone };
             // SAFETY: this is between fork and exec.
             unsafe { reaper::fork(&orders)? };
-            self.inside.as_ref().map_or(Ok(()), Inside::apply)
+            self.inside.as_ref().map_or(Ok(()), Inside::apply)?;
+            self.link.map_or(Ok(()), supervisor::apply)
         }
     }
 

@@ -11,6 +11,8 @@ pub struct Offer {
     pub landlock: Option<u32>,
     /// Whether system calls can be refused.
     pub seccomp: bool,
+    /// Whether connections can be judged one by one.
+    pub egress: bool,
 }
 
 /// From this version on, Landlock keeps signals inside.
@@ -26,7 +28,10 @@ impl Offer {
 
     #[cfg(target_os = "linux")]
     fn look() -> Self {
-        Self { landlock: crate::landlock::version(), seccomp: std::path::Path::new("/proc/sys/kernel/seccomp").exists() }
+        let landlock = crate::landlock::version();
+        let seccomp = std::path::Path::new("/proc/sys/kernel/seccomp").exists();
+        // Whatever has Landlock tells when nobody is left whose connections are to be judged.
+        Self { landlock, seccomp, egress: landlock.is_some() && seccomp && crate::supervisor::is_possible() }
     }
 
     #[cfg(not(target_os = "linux"))]
@@ -55,8 +60,8 @@ impl Offer {
         };
         let seccomp = if self.seccomp { " and seccomp" } else { "" };
         let signals = if version >= 6 { "" } else { ", signals to other processes of this user" };
-        format!(
-            "sandbox: Landlock {version}{seccomp}; open: the network, sockets with a path, /dev/shm, the list of processes{signals}"
-        )
+        let network = if self.egress { "" } else { ", the network whatever SANDBOX_EGRESS says, sockets with a path" };
+        let egress = if self.egress { ", each connection judged" } else { "" };
+        format!("sandbox: Landlock {version}{seccomp}{egress}; open: /dev/shm, the list of processes{network}{signals}")
     }
 }

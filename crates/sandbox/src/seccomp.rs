@@ -7,7 +7,7 @@ use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, TargetArch,
 };
 
-use crate::Network;
+use crate::Egress;
 
 /// What no computation needs, and what reaches into other processes or the system itself.
 const REFUSED: [c_long; 45] = [
@@ -57,6 +57,8 @@ const REFUSED: [c_long; 45] = [
     libc::SYS_sethostname,
     libc::SYS_setdomainname,
 ];
+/// Types of internet sockets that are neither streams nor datagrams: raw, reliable datagrams, packets in order, DCCP.
+const OTHER_TYPES: [i32; 4] = [3, 4, 5, 6];
 /// What asks for a namespace when a process is made.
 const NAMESPACES: u64 = (libc::CLONE_NEWUSER
     | libc::CLONE_NEWNS
@@ -70,35 +72,59 @@ const NAMESPACES: u64 = (libc::CLONE_NEWUSER
 #[cfg(target_arch = "x86_64")]
 const SECOND_INTERFACE: i64 = 0x4000_0000;
 
-/// The programs that refuse; each has one answer for all it refuses.
-pub(crate) fn filters(network: Network) -> io::Result<Vec<BpfProgram>> {
+/// The programs that refuse; each has one answer for all it refuses. `judged`: each connection is judged when it is made.
+pub(crate) fn filters(egress: &Egress, judged: bool) -> io::Result<Vec<BpfProgram>> {
     let mut refused: BTreeMap<i64, Vec<SeccompRule>> = REFUSED.iter().map(|number| (*number, Vec::new())).collect();
     let mut namespaces = Vec::new();
     for bit in (0..64).map(|bit| 1 << bit).filter(|bit| NAMESPACES & bit != 0) {
         namespaces.push(rule(0, SeccompCmpOp::MaskedEq(bit), bit)?);
     }
     refused.insert(libc::SYS_clone, namespaces);
-    refused.insert(libc::SYS_socket, sockets(network)?);
+    refused.insert(libc::SYS_socket, sockets(egress, judged)?);
+    // They connect without `connect`. Where they are refused, every client goes on with it.
+    let opens = u64::from(libc::MSG_FASTOPEN.cast_unsigned());
+    for (call, argument) in [(libc::SYS_sendto, 3), (libc::SYS_sendmsg, 2), (libc::SYS_sendmmsg, 3)] {
+        refused.insert(call, vec![rule(argument, SeccompCmpOp::MaskedEq(opens), opens)?]);
+    }
     // Its flags lie in memory, where no filter looks. Every C library goes on with `clone` where it is not there.
     let absent = BTreeMap::from([(libc::SYS_clone3, Vec::new())]);
     Ok(vec![program(refused, libc::EPERM)?, program(absent, libc::ENOSYS)?])
 }
 
 /// The kinds of sockets that are refused.
-fn sockets(network: Network) -> io::Result<Vec<SeccompRule>> {
-    let domain = |kind: i32| u64::from(kind.cast_unsigned());
-    match network {
-        Network::Unix => Ok(vec![rule(0, SeccompCmpOp::Ne, domain(libc::AF_UNIX))?]),
-        Network::All => [libc::AF_VSOCK, libc::AF_PACKET, libc::AF_ALG]
-            .into_iter()
-            .map(|kind| rule(0, SeccompCmpOp::Eq, domain(kind)))
-            .collect(),
+fn sockets(egress: &Egress, judged: bool) -> io::Result<Vec<SeccompRule>> {
+    let word = |kind: i32| u64::from(kind.cast_unsigned());
+    let kind = |argument, operator, value| condition(argument, operator, word(value));
+    let (internet, internet6) = (libc::AF_INET, libc::AF_INET6);
+    let allowed = [libc::AF_UNIX, internet, internet6, libc::AF_NETLINK];
+    let others = allowed.map(|family| kind(0, SeccompCmpOp::Ne, family));
+    let mut refused = vec![others.into_iter().collect::<io::Result<Vec<_>>>()?];
+    for family in [internet, internet6] {
+        let family = || kind(0, SeccompCmpOp::Eq, family);
+        // The flags lie above the kind of socket.
+        let of_type = |value| condition(1, SeccompCmpOp::MaskedEq(0xf), word(value));
+        if egress.is_none() && !judged {
+            refused.push(vec![family()?]);
+        }
+        // Datagrams go wherever they are sent, without a connection that could be judged.
+        if !egress.is_everybody() {
+            refused.push(vec![family()?, of_type(libc::SOCK_DGRAM)?]);
+        }
+        for other in OTHER_TYPES {
+            refused.push(vec![family()?, of_type(other)?]);
+        }
+        // It connects by sending.
+        refused.push(vec![family()?, kind(2, SeccompCmpOp::Eq, libc::IPPROTO_SCTP)?]);
     }
+    refused.into_iter().map(|conditions| SeccompRule::new(conditions).map_err(io::Error::other)).collect()
 }
 
 fn rule(argument: u8, operator: SeccompCmpOp, value: u64) -> io::Result<SeccompRule> {
-    let condition = SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operator, value).map_err(io::Error::other)?;
-    SeccompRule::new(vec![condition]).map_err(io::Error::other)
+    SeccompRule::new(vec![condition(argument, operator, value)?]).map_err(io::Error::other)
+}
+
+fn condition(argument: u8, operator: SeccompCmpOp, value: u64) -> io::Result<SeccompCondition> {
+    SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operator, value).map_err(io::Error::other)
 }
 
 fn program(mut rules: BTreeMap<i64, Vec<SeccompRule>>, answer: i32) -> io::Result<BpfProgram> {

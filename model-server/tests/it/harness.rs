@@ -138,6 +138,7 @@ impl Place {
             threads: 2,
             queue: self.queue,
             prediction_limit: self.prediction_limit,
+            sandbox: sandbox::Mode::Auto,
         };
         let models = ModelServer::start(config).await.unwrap();
         let shutdown = Shutdown::new();

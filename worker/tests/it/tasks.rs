@@ -90,7 +90,7 @@ impl Stage {
             internal_token: Secret::new("token"),
         };
         let folder = |name| self.folder.path().join(name);
-        let spec = kernel::KernelSpec { python: "python3".into(), memory_limit: None, preload: Vec::new() };
+        let spec = kernel::KernelSpec { python: "python3".into(), memory_limit: None, preload: Vec::new(), confined: None };
         let git = forge::LocalGit { root: folder("git") };
         let adapters = Adapters {
             store: self.store.clone(),

@@ -13,7 +13,7 @@ pub(crate) use testkit::python;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) fn spec() -> KernelSpec {
-    KernelSpec { python: python(), memory_limit: None, preload: Vec::new() }
+    KernelSpec { python: python(), memory_limit: None, preload: Vec::new(), confined: None }
 }
 
 pub(crate) async fn kernel() -> Kernel {

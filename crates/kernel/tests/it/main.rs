@@ -1,6 +1,7 @@
 //! Runs notebooks on real kernels.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod confined;
 mod death;
 mod harness;
 mod limits;

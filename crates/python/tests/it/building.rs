@@ -41,7 +41,7 @@ impl World {
             fs::write(path, content).expect("written");
         }
         let uv = testkit::workspace_root().join(".mlsys/uv/bin/uv");
-        let environments = Environments::new(kept.path().to_owned(), uv, testkit::python());
+        let environments = Environments::new(kept.path().to_owned(), uv, testkit::python()).with_sources(true);
         Self { tree, kept, environments, said: Mutex::default() }
     }
 
@@ -116,4 +116,80 @@ async fn a_projects_relative_paths_start_where_it_lies() {
         Err(error) => panic!("{error}\n{:#?}", world.said()),
     };
     assert!(imports(&found.python, "import beside; print(beside.PLACE)").contains("beside.py"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_wheels_of_the_index_are_installed_unless_more_is_allowed() {
+    for (file, list, what) in [
+        ("requirements.txt", "./local", "the path ./local"),
+        ("requirements.txt", "-e .", "the path ."),
+        ("requirements.txt", "six @ file:wheels/six.whl", "the path wheels/six.whl"),
+        ("requirements.txt", "six @ https://u:secret@example.org/six.whl", "a URL"),
+        ("requirements.txt", "git+https://example.org/six.git", "a URL"),
+        ("requirements.txt", "--index-url http://169.254.169.254/simple\nsix", "a URL"),
+        ("requirements.txt", "-f wheels\nsix", "`-f wheels`"),
+        ("requirements.txt", "-c pins.txt\nsix", "a URL"),
+        ("pyproject.toml", "[project]\nname = 'x'\ndependencies = ['six @ https://example.org/six.whl']", "a URL"),
+        (
+            "pyproject.toml",
+            "[project]\nname = 'x'\ndependencies = ['six']\n[tool.uv.sources]\nsix = { path = 'six' }",
+            "sources",
+        ),
+        ("pyproject.toml", "[project]\nname = 'x'\ndynamic = ['dependencies']", "only building it tells"),
+    ] {
+        let place = format!("jobs/{file}");
+        let mut world = World::new(&[(&place, list), ("jobs/pins.txt", "six @ https://example.org/six.whl\n")]);
+        world.environments = world.environments.with_sources(false);
+        let said = world.resolve().await.expect_err("refused").to_string();
+        assert!(said.contains(what) && said.contains("ALLOW_SOURCE_BUILDS"), "{list}: {said}");
+        assert!(!said.contains("secret"), "{said}");
+    }
+    let mut world = World::new(&[("jobs/requirements.txt", "six==1.16.0 # ./as a comment\n")]);
+    world.environments = world.environments.with_sources(false);
+    world.resolve().await.expect("built from a wheel");
+}
+
+/// A backend that tries what would outlive it, or was never meant for it.
+const BURGLAR: &str = "import os, time
+tried = [name for name in os.environ if 'PASSWORD' in name or name.startswith('PIP_')]
+for path in ['SECRET', '/etc/shadow']:
+    try:
+        open(path).read()
+        tried.append(path)
+    except OSError:
+        pass
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        open('KEPT', 'w').write(str(os.getpid()))
+        time.sleep(1000)
+    os._exit(0)
+while not os.path.exists('KEPT') or not open('KEPT').read():
+    time.sleep(0.01)
+def build_wheel(*_):
+    raise RuntimeError(f'TRIED {tried}')
+build_editable = build_wheel
+get_requires_for_build_wheel = lambda *_: []
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_builds_a_package_sees_no_secret_and_leaves_no_process_behind() {
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let secret = elsewhere.path().join("secret");
+    fs::write(&secret, "secret").expect("written");
+    let world = World::new(&[
+        ("jobs/requirements.txt", "./local\n"),
+        ("jobs/local/pyproject.toml", &format!("{PROJECT}\n[project]\nname = 'local'\nversion = '1.0'\n")),
+    ]);
+    // In the tree, which the build may write to.
+    let kept = world.tree.path().join("kept");
+    let backend = BURGLAR.replace("SECRET", &secret.display().to_string()).replace("KEPT", &kept.display().to_string());
+    fs::write(world.tree.path().join("jobs/local/backend.py"), backend).expect("written");
+    let said = world.resolve().await.expect_err("it fails").to_string();
+    let told = world.said().join("\n");
+    let confined = sandbox::Offer::of_this_machine().landlock.is_some();
+    assert!(!confined || told.contains("TRIED []"), "{said}\n{told}");
+    let left = fs::read_to_string(&kept).expect("it was started");
+    let stat = fs::read_to_string(format!("/proc/{left}/stat")).unwrap_or_default();
+    assert!(stat.rsplit_once(')').is_none_or(|(_, rest)| rest.trim_start().starts_with('Z')), "{stat}");
 }

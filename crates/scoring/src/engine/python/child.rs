@@ -6,10 +6,8 @@ use std::{
     time::Duration,
 };
 
-use nix::{
-    sys::signal::{Signal, killpg},
-    unistd::Pid,
-};
+use sandbox::{Confinement, Egress, Family, python_folders};
+use tempfile::TempDir;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
     process::{ChildStdin, ChildStdout, Command},
@@ -24,39 +22,27 @@ const FRAME_LIMIT: usize = 256 * 1024 * 1024;
 /// How much of what a process says before it fails to start is kept, in bytes.
 const LAST_WORDS: usize = 4096;
 /// What a model's process may know of our environment: nothing that could be a secret.
-const ENVIRONMENT: &[&str] = &["PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "LD_LIBRARY_PATH"];
+const ENVIRONMENT: &[&str] = &["PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH"];
 
-/// A process that is ready, at the head of its own process group. The group is killed with it.
+/// A process that is ready. What it started is killed with it.
 pub(super) struct Child {
-    process: tokio::process::Child,
-    group: Option<Pid>,
+    process: Family,
     input: ChildStdin,
     output: ChildStdout,
+    /// All that it can write to.
+    _home: TempDir,
 }
 
 impl Child {
     /// Starts a model's process and waits until it is ready, or says why it is not.
     pub(super) async fn start(launch: &Launch) -> Result<Self, String> {
-        let mut process = Command::new(&launch.python)
-            .arg(&launch.program)
-            .arg(&launch.folder)
-            .current_dir(&launch.folder)
-            .env_clear()
-            .envs(ENVIRONMENT.iter().filter_map(|name| Some((name, std::env::var_os(name)?))))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|error| format!("{}: {error}", launch.python.display()))?;
-        let (Some(input), Some(output), Some(errors)) = (process.stdin.take(), process.stdout.take(), process.stderr.take())
-        else {
+        let started = spawn(launch).map_err(|error| format!("{}: {error}", launch.python.display()));
+        let (mut process, home) = started?;
+        let (Some(input), Some(output), Some(errors)) = process.pipes() else {
             return Err("the process has no pipes".to_owned());
         };
         let words = tokio::spawn(last_words(errors));
-        let group = process.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
-        let mut child = Self { process, group, input, output };
+        let mut child = Self { process, input, output, _home: home };
         let refused = match tokio::time::timeout(START_LIMIT, child.greeting()).await {
             Ok(Ok(Greeting { ready: true, .. })) => return Ok(child),
             Ok(Ok(Greeting { error, .. })) => error.unwrap_or_else(|| "the process is not ready".to_owned()),
@@ -103,25 +89,26 @@ impl Child {
 
     /// Kills the process and waits until it is gone.
     pub(super) async fn kill(mut self) {
-        self.kill_group();
+        self.process.kill();
         if let Err(error) = self.process.wait().await {
             tracing::warn!(%error, "a model's process could not be waited for");
         }
     }
-
-    fn kill_group(&mut self) {
-        // Once: afterwards the number may be another group's.
-        if let Some(group) = self.group.take() {
-            // An error means that nobody is left.
-            let _ = killpg(group, Signal::SIGKILL);
-        }
-    }
 }
 
-impl Drop for Child {
-    fn drop(&mut self) {
-        self.kill_group();
-    }
+/// A model is code of whoever trained it, and needs no more than its own files.
+fn spawn(launch: &Launch) -> io::Result<(Family, TempDir)> {
+    let home = tempfile::Builder::new().prefix("mlsys-m-").tempdir()?;
+    let mut command = Command::new(&launch.python);
+    command.arg(&launch.program).arg(&launch.folder).current_dir(&launch.folder).env_clear();
+    command.envs(ENVIRONMENT.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+    command.env("HOME", home.path()).env("TMPDIR", home.path());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut read = python_folders(&launch.python);
+    read.extend([launch.program.clone(), launch.folder.clone()]);
+    let write = vec![home.path().to_owned()];
+    let confinement = Confinement { read, write, egress: Egress::none(), ..Confinement::default() };
+    Ok((sandbox::spawn(command, Some(&confinement))?, home))
 }
 
 /// The end of what a process says on its standard error; read on until its end, so that it is never held up.

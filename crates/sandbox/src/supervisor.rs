@@ -1,0 +1,463 @@
+//! Connections that what others wrote asks for: judged outside of it, and made from outside.
+//!
+//! A filter hands each `connect` to a thread of ours (`seccomp_unotify(2)`). The thread copies the address, judges the copy,
+//! and connects the caller's own socket (`pidfd_getfd(2)`) to the copy: whatever the caller changes meanwhile counts for
+//! nothing.
+#![expect(unsafe_code, reason = "system calls that have no safe form")]
+#![expect(clippy::cast_possible_truncation, reason = "a system call takes and gives words, whatever they stand for")]
+
+use std::{
+    fs, io,
+    mem::MaybeUninit,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    os::{
+        fd::{AsRawFd, FromRawFd, OwnedFd, RawFd},
+        unix::{ffi::OsStrExt, net::UnixStream},
+    },
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use libc::{c_int, c_long};
+use nix::{fcntl::OFlag, sys::stat::Mode, unistd::Pid};
+
+use crate::egress::{Egress, Facts, Names};
+
+/// Connections of one family that keep a thread of ours waiting; more are told to come again.
+const MOST_WAITING: usize = 64;
+/// The longest address there is, in bytes: `sockaddr_storage`.
+const ADDRESS: usize = 128;
+/// `TCP_LISTEN` in `/proc/net/tcp`.
+const LISTENING: &str = "0A";
+
+/// Filters are told here what to do with a call.
+const PROGRAM: [libc::sock_filter; 5] = {
+    const fn step(code: u32, value: u32, then: u8, otherwise: u8) -> libc::sock_filter {
+        libc::sock_filter { code: code as u16, jt: then, jf: otherwise, k: value }
+    }
+    /// The same calls under the numbers of a second interface, which some systems have.
+    const SECOND_INTERFACE: u32 = if cfg!(target_arch = "x86_64") { 0x4000_0000 } else { 0 };
+    [
+        // The number of the call. Another machine's calls end the process: see `seccomp`.
+        step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
+        step(libc::BPF_ALU | libc::BPF_AND | libc::BPF_K, !SECOND_INTERFACE, 0, 0),
+        step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, libc::SYS_connect as u32, 0, 1),
+        step(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_USER_NOTIF, 0, 0),
+        step(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW, 0, 0),
+    ]
+};
+
+/// Whether connections can be judged here: another process's socket and memory can be had by whoever started it.
+pub(crate) fn is_possible() -> bool {
+    let scope = fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").unwrap_or_default();
+    // From 2 on, only root may.
+    // SAFETY: a system call without memory.
+    if !matches!(scope.trim(), "" | "0" | "1") && unsafe { libc::geteuid() } != 0 {
+        return false;
+    }
+    // Some containers refuse these calls.
+    let (there, mut here) = (1_u8, [0]);
+    let memory = read_memory(std::process::id(), std::ptr::from_ref(&there) as u64, &mut here);
+    let socket = open_process(std::process::id()).and_then(|process| socket_of(&process, 0));
+    notification_sizes().is_some() && memory.is_ok() && socket.is_ok()
+}
+
+/// Between fork and exec: has each `connect` from here on judged by whoever holds the other end of `link`.
+pub(crate) fn apply(link: RawFd) -> io::Result<()> {
+    let program = libc::sock_fprog { len: PROGRAM.len() as u16, filter: PROGRAM.as_ptr().cast_mut() };
+    // SAFETY: the program is a constant, and the message and what it points at are of this frame.
+    unsafe {
+        let listener = libc::syscall(
+            libc::SYS_seccomp,
+            libc::SECCOMP_SET_MODE_FILTER,
+            libc::SECCOMP_FILTER_FLAG_NEW_LISTENER,
+            &raw const program,
+        );
+        if listener < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let mut byte = [0_u8];
+        let mut part = libc::iovec { iov_base: byte.as_mut_ptr().cast(), iov_len: 1 };
+        let mut control = [0_u64; 8];
+        let mut message: libc::msghdr = MaybeUninit::zeroed().assume_init();
+        message.msg_iov = &raw mut part;
+        message.msg_iovlen = 1;
+        message.msg_control = control.as_mut_ptr().cast();
+        message.msg_controllen = libc::CMSG_SPACE(size_of::<c_int>() as u32) as _;
+        let header = libc::CMSG_FIRSTHDR(&raw const message);
+        (*header).cmsg_level = libc::SOL_SOCKET;
+        (*header).cmsg_type = libc::SCM_RIGHTS;
+        (*header).cmsg_len = libc::CMSG_LEN(size_of::<c_int>() as u32) as _;
+        libc::CMSG_DATA(header).cast::<c_int>().write_unaligned(listener as c_int);
+        if libc::sendmsg(link, &raw const message, libc::MSG_NOSIGNAL) < 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(())
+}
+
+/// The listener that [`apply`] sent.
+pub(crate) fn receive(link: &UnixStream) -> io::Result<OwnedFd> {
+    use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
+
+    let mut byte = [0_u8];
+    let mut parts = [io::IoSliceMut::new(&mut byte)];
+    let mut space = nix::cmsg_space!(RawFd);
+    let message = recvmsg::<()>(link.as_raw_fd(), &mut parts, Some(&mut space), MsgFlags::MSG_CMSG_CLOEXEC)?;
+    let received = message.cmsgs()?.find_map(|control| match control {
+        ControlMessageOwned::ScmRights(descriptors) => descriptors.first().copied(),
+        _ => None,
+    });
+    // SAFETY: the system has just made it for us.
+    received.map(|descriptor| unsafe { OwnedFd::from_raw_fd(descriptor) }).ok_or_else(|| io::ErrorKind::BrokenPipe.into())
+}
+
+/// Judges the connections of one family.
+pub(crate) struct Supervisor {
+    listener: OwnedFd,
+    egress: Egress,
+    /// Sockets in here are the family's own.
+    folders: Vec<PathBuf>,
+    /// What stands above the family.
+    reaper: Pid,
+    names: Names,
+    waiting: AtomicUsize,
+}
+
+/// A call that waits for our answer.
+#[derive(Clone, Copy)]
+struct Call {
+    id: u64,
+    thread: u32,
+    descriptor: RawFd,
+    address: u64,
+    length: u64,
+}
+
+/// An address as the system takes it.
+struct Address {
+    bytes: [u8; ADDRESS],
+    length: usize,
+    /// The socket itself, where the address is a path that leads to it.
+    _pinned: Option<OwnedFd>,
+}
+
+impl Supervisor {
+    /// Begins; ends by itself when nobody is left who could ask.
+    pub(crate) fn start(listener: OwnedFd, egress: Egress, folders: &[PathBuf], reaper: Pid) -> io::Result<()> {
+        let folders = folders.iter().filter_map(|folder| folder.canonicalize().ok()).collect();
+        let (names, waiting) = (Names::default(), AtomicUsize::new(0));
+        let supervisor = Arc::new(Self { listener, egress, folders, reaper, names, waiting });
+        std::thread::Builder::new().name("egress".to_owned()).spawn(move || supervisor.serve())?;
+        Ok(())
+    }
+
+    fn serve(self: Arc<Self>) {
+        while self.wait_for_a_call() {
+            match self.next_call() {
+                Ok(Some(call)) => self.judge(call),
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::error!(%error, "connections of a process can't be judged any more, and fail");
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Whether there is one; otherwise all who could ask have ended.
+    fn wait_for_a_call(&self) -> bool {
+        let mut source = libc::pollfd { fd: self.listener.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+        loop {
+            // SAFETY: `source` is of this frame.
+            let polled = unsafe { libc::poll(&raw mut source, 1, -1) };
+            if polled > 0 {
+                return source.revents & libc::POLLIN != 0;
+            }
+            if io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
+                return false;
+            }
+        }
+    }
+
+    fn next_call(&self) -> io::Result<Option<Call>> {
+        let size = notification_sizes().map_or(0, |(asked, _)| asked).max(size_of::<libc::seccomp_notif>());
+        let mut room = vec![0_u64; size.div_ceil(8)];
+        // SAFETY: the room is as large as the system says, and zero as it demands.
+        let answer =
+            unsafe { libc::ioctl(self.listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_RECV as _, room.as_mut_ptr()) };
+        if answer != 0 {
+            let error = io::Error::last_os_error();
+            // Whoever asked has ended meanwhile, or a signal came.
+            let again = matches!(error.raw_os_error(), Some(libc::ENOENT | libc::EINTR));
+            return if again { Ok(None) } else { Err(error) };
+        }
+        // SAFETY: the system has filled it.
+        let told = unsafe { room.as_ptr().cast::<libc::seccomp_notif>().read_unaligned() };
+        let [descriptor, address, length, ..] = told.data.args;
+        Ok(Some(Call { id: told.id, thread: told.pid, descriptor: descriptor as RawFd, address, length }))
+    }
+
+    fn judge(self: &Arc<Self>, call: Call) {
+        let (socket, address) = match self.look_at(call) {
+            Ok(admitted) => admitted,
+            Err(error) => return self.answer(call, Err(error)),
+        };
+        // SAFETY: a system call without memory.
+        let flags = unsafe { libc::fcntl(socket.as_raw_fd(), libc::F_GETFL) };
+        if flags & libc::O_NONBLOCK != 0 {
+            return self.answer(call, connect(&socket, &address));
+        }
+        // It may wait for minutes, and others go on meanwhile.
+        if self.waiting.fetch_add(1, Ordering::Relaxed) >= MOST_WAITING {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+            return self.answer(call, Err(io::Error::from_raw_os_error(libc::EAGAIN)));
+        }
+        let supervisor = Arc::clone(self);
+        let connecting = move || {
+            supervisor.answer(call, connect(&socket, &address));
+            supervisor.waiting.fetch_sub(1, Ordering::Relaxed);
+        };
+        if let Err(error) = std::thread::Builder::new().name("connect".to_owned()).spawn(connecting) {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+            self.answer(call, Err(error));
+        }
+    }
+
+    /// The socket, and the address that it may be connected to.
+    fn look_at(&self, call: Call) -> io::Result<(OwnedFd, Address)> {
+        let length = usize::try_from(call.length).ok().filter(|length| (2..=ADDRESS).contains(length));
+        let length = length.ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))?;
+        let mut address = Address { bytes: [0; ADDRESS], length, _pinned: None };
+        let process = open_process(thread_group(call.thread)?)?;
+        read_memory(call.thread, call.address, &mut address.bytes[..length])?;
+        let socket = socket_of(&process, call.descriptor)?;
+        // While it is, the number of the process was no other's.
+        self.ensure_waiting(call)?;
+        let address = match address.family() {
+            libc::AF_INET | libc::AF_INET6 => {
+                let target = address.internet().ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))?;
+                let machine = Machine { supervisor: self, datagram: is_datagram(&socket)? };
+                if !self.egress.admits(target, &machine) {
+                    tracing::debug!(%target, "a connection was refused");
+                    return Err(io::ErrorKind::PermissionDenied.into());
+                }
+                address
+            }
+            libc::AF_UNIX => self.own_socket(call.thread, address)?,
+            // Ends a connection; asks the system about networks.
+            libc::AF_UNSPEC | libc::AF_NETLINK => address,
+            _ => return Err(io::ErrorKind::PermissionDenied.into()),
+        };
+        Ok((socket, address))
+    }
+
+    /// A socket with a path has to lie in one of the family's own folders. Those without one stay within Landlock's scope.
+    fn own_socket(&self, thread: u32, address: Address) -> io::Result<Address> {
+        let name = &address.bytes[2..address.length];
+        if name.first().is_none_or(|first| *first == 0) {
+            let kept_inside = crate::Offer::of_this_machine().keeps_signals();
+            return if kept_inside { Ok(address) } else { Err(io::ErrorKind::PermissionDenied.into()) };
+        }
+        let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
+        let path = Path::new(&format!("/proc/{thread}/cwd")).join(std::ffi::OsStr::from_bytes(name));
+        // Once it is open, no link that is put in the way leads elsewhere.
+        let pinned = nix::fcntl::open(&path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())?;
+        let pinned_path = format!("/proc/self/fd/{}", pinned.as_raw_fd());
+        let found = fs::read_link(&pinned_path)?;
+        if !self.folders.iter().any(|folder| found.starts_with(folder)) {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        Ok(Address::unix(&pinned_path, pinned))
+    }
+
+    fn ensure_waiting(&self, call: Call) -> io::Result<()> {
+        // SAFETY: the number is of this frame.
+        let answer =
+            unsafe { libc::ioctl(self.listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_ID_VALID as _, &raw const call.id) };
+        if answer == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    }
+
+    fn answer(&self, call: Call, result: io::Result<()>) {
+        let error = result.err().map_or(0, |error| error.raw_os_error().unwrap_or(libc::EACCES));
+        let size = notification_sizes().map_or(0, |(_, answer)| answer).max(size_of::<libc::seccomp_notif_resp>());
+        let mut room = vec![0_u64; size.div_ceil(8)];
+        // SAFETY: the room is as large as the system says. Whoever asked may have ended, and then nobody hears it.
+        unsafe {
+            let said = libc::seccomp_notif_resp { id: call.id, val: 0, error: -error, flags: 0 };
+            room.as_mut_ptr().cast::<libc::seccomp_notif_resp>().write_unaligned(said);
+            libc::ioctl(self.listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_SEND as _, room.as_mut_ptr());
+        }
+    }
+}
+
+impl Address {
+    fn family(&self) -> c_int {
+        c_int::from(u16::from_ne_bytes([self.bytes[0], self.bytes[1]]))
+    }
+
+    /// `sockaddr_in` and `sockaddr_in6`.
+    fn internet(&self) -> Option<SocketAddr> {
+        let bytes = |from: usize, length: usize| self.bytes[..self.length].get(from..from + length);
+        let port = u16::from_be_bytes(bytes(2, 2)?.try_into().ok()?);
+        let ip = if self.family() == libc::AF_INET {
+            IpAddr::V4(Ipv4Addr::from(<[u8; 4]>::try_from(bytes(4, 4)?).ok()?))
+        } else {
+            IpAddr::V6(Ipv6Addr::from(<[u8; 16]>::try_from(bytes(8, 16)?).ok()?))
+        };
+        Some(SocketAddr::new(ip, port))
+    }
+
+    /// `sockaddr_un` of a short path, with the zero at its end.
+    fn unix(path: &str, pinned: OwnedFd) -> Self {
+        let mut bytes = [0; ADDRESS];
+        bytes[..2].copy_from_slice(&(libc::AF_UNIX as u16).to_ne_bytes());
+        bytes[2..2 + path.len()].copy_from_slice(path.as_bytes());
+        Self { bytes, length: path.len() + 3, _pinned: Some(pinned) }
+    }
+}
+
+fn connect(socket: &OwnedFd, address: &Address) -> io::Result<()> {
+    let (bytes, length) = (address.bytes.as_ptr().cast(), address.length as libc::socklen_t);
+    // SAFETY: the address outlasts the call.
+    if unsafe { libc::connect(socket.as_raw_fd(), bytes, length) } == 0 {
+        return Ok(());
+    }
+    let error = io::Error::last_os_error();
+    // A signal had interrupted whoever asks, not us, and now they ask again.
+    if error.raw_os_error() == Some(libc::EISCONN) && peer(socket).is_some_and(|peer| Some(peer) == address.internet()) {
+        return Ok(());
+    }
+    Err(error)
+}
+
+fn peer(socket: &OwnedFd) -> Option<SocketAddr> {
+    let mut address = Address { bytes: [0; ADDRESS], length: 0, _pinned: None };
+    let mut length = ADDRESS as libc::socklen_t;
+    // SAFETY: the room is of this frame, and as large as is said.
+    let failed = unsafe { libc::getpeername(socket.as_raw_fd(), address.bytes.as_mut_ptr().cast(), &raw mut length) } != 0;
+    address.length = length as usize;
+    if failed { None } else { address.internet() }
+}
+
+fn is_datagram(socket: &OwnedFd) -> io::Result<bool> {
+    let (mut kind, mut length) = (0, size_of::<c_int>() as libc::socklen_t);
+    let (room, length) = ((&raw mut kind).cast(), &raw mut length);
+    // SAFETY: the room is of this frame, and as large as is said.
+    if unsafe { libc::getsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_TYPE, room, length) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(kind == libc::SOCK_DGRAM)
+}
+
+/// How long the system's notifications and our answers are, in bytes; none where it has none.
+fn notification_sizes() -> Option<(usize, usize)> {
+    let mut sizes = libc::seccomp_notif_sizes { seccomp_notif: 0, seccomp_notif_resp: 0, seccomp_data: 0 };
+    // SAFETY: `sizes` is of this frame.
+    let answer = unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_GET_NOTIF_SIZES, 0, &raw mut sizes) };
+    (answer == 0).then(|| (sizes.seccomp_notif.into(), sizes.seccomp_notif_resp.into()))
+}
+
+fn descriptor(answer: c_long) -> io::Result<OwnedFd> {
+    if answer < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the system has just made it for us.
+    Ok(unsafe { OwnedFd::from_raw_fd(answer as RawFd) })
+}
+
+fn open_process(process: u32) -> io::Result<OwnedFd> {
+    // SAFETY: a system call without memory.
+    descriptor(unsafe { libc::syscall(libc::SYS_pidfd_open, process, 0) })
+}
+
+fn socket_of(process: &OwnedFd, number: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: a system call without memory.
+    descriptor(unsafe { libc::syscall(libc::SYS_pidfd_getfd, process.as_raw_fd(), number, 0) })
+}
+
+fn read_memory(thread: u32, address: u64, into: &mut [u8]) -> io::Result<()> {
+    let local = libc::iovec { iov_base: into.as_mut_ptr().cast(), iov_len: into.len() };
+    let remote = libc::iovec { iov_base: address as *mut _, iov_len: into.len() };
+    // SAFETY: the system checks the other process's address, and ours is of the length that is said.
+    let read = unsafe { libc::process_vm_readv(thread.cast_signed(), &raw const local, 1, &raw const remote, 1, 0) };
+    match usize::try_from(read) {
+        Ok(read) if read == into.len() => Ok(()),
+        Ok(_) => Err(io::Error::from_raw_os_error(libc::EFAULT)),
+        Err(_) => Err(io::Error::last_os_error()),
+    }
+}
+
+/// The process that a thread belongs to.
+fn thread_group(thread: u32) -> io::Result<u32> {
+    let status = fs::read_to_string(format!("/proc/{thread}/status"))?;
+    let group = status.lines().find_map(|line| line.strip_prefix("Tgid:")?.trim().parse().ok());
+    group.ok_or_else(|| io::ErrorKind::NotFound.into())
+}
+
+/// What is asked of this machine to judge a family's connection.
+struct Machine<'a> {
+    supervisor: &'a Supervisor,
+    datagram: bool,
+}
+
+impl Facts for Machine<'_> {
+    fn is_ours(&self, address: IpAddr) -> bool {
+        let own = nix::ifaddrs::getifaddrs().into_iter().flatten().filter_map(|interface| {
+            let address = interface.address?;
+            let four = address.as_sockaddr_in().map(|four| IpAddr::V4(four.ip()));
+            four.or_else(|| address.as_sockaddr_in6().map(|six| IpAddr::V6(six.ip())))
+        });
+        own.into_iter().any(|own| own.to_canonical() == address)
+    }
+
+    fn is_of_family(&self, address: SocketAddr) -> bool {
+        // Whoever may send datagrams sends them without connecting, too.
+        self.datagram || are_of_family(self.supervisor.reaper, &listeners(address.port()))
+    }
+
+    fn is_resolver(&self, address: IpAddr) -> bool {
+        let text = fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
+        let servers = text.lines().filter_map(|line| line.trim().strip_prefix("nameserver")?.trim().parse::<IpAddr>().ok());
+        servers.into_iter().any(|server| server.to_canonical() == address)
+    }
+
+    fn resolve(&self, name: &str) -> Vec<IpAddr> {
+        self.supervisor.names.resolve(name)
+    }
+}
+
+/// The sockets that listen on a port, as `/proc/net/tcp` numbers them.
+fn listeners(port: u16) -> Vec<String> {
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|path| fs::read_to_string(path).unwrap_or_default());
+    let end = format!(":{port:04X}");
+    let rows = tables.iter().flat_map(|table| table.lines().skip(1)).map(|row| row.split_ascii_whitespace());
+    let listening = rows.filter_map(|mut row| {
+        let (local, state) = (row.nth(1)?, row.nth(1)?);
+        (local.ends_with(&end) && state == LISTENING).then(|| row.nth(5).map(str::to_owned)).flatten()
+    });
+    listening.collect()
+}
+
+/// Whether processes below the reaper hold all of these sockets, and there is one.
+fn are_of_family(reaper: Pid, sockets: &[String]) -> bool {
+    let wanted: Vec<String> = sockets.iter().map(|number| format!("socket:[{number}]")).collect();
+    let mut found = vec![false; wanted.len()];
+    let mut members = vec![reaper.as_raw()];
+    while let Some(member) = members.pop() {
+        for thread in fs::read_dir(format!("/proc/{member}/task")).into_iter().flatten().flatten() {
+            let children = fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+            members.extend(children.split_ascii_whitespace().filter_map(|child| child.parse::<i32>().ok()));
+        }
+        for held in fs::read_dir(format!("/proc/{member}/fd")).into_iter().flatten().flatten() {
+            let Ok(link) = fs::read_link(held.path()) else { continue };
+            if let Some(at) = wanted.iter().position(|wanted| link.as_os_str() == wanted.as_str()) {
+                found[at] = true;
+            }
+        }
+    }
+    !found.is_empty() && found.iter().all(|found| *found)
+}

@@ -13,6 +13,8 @@ const IMAGE: &str = "registry.example/mlsys-worker:1";
 
 /// What of a worker's environment its pods have in their own way.
 const OWN: [&str; 5] = ["MLSYS_HOME", "HOME", "RUNNER_BACKEND", "WORKER_PORT", "PATH"];
+/// What pods are not told: they call no other process of ours.
+const KEPT_BACK: [&str; 3] = ["INTERNAL_TOKEN", "GITHUB_WEBHOOK_SECRET", "LOCAL_WEBHOOK_SECRET"];
 
 /// A cluster, and the Kubernetes that its pipelines run on, if they run in pods.
 struct Ground {
@@ -69,7 +71,8 @@ impl Ground {
         let environment = std::fs::read(format!("/proc/{worker}/environ")).expect("an environment");
         let pairs = environment.split(|byte| *byte == 0).filter_map(|pair| {
             let (name, value) = std::str::from_utf8(pair).ok()?.split_once('=')?;
-            (!OWN.contains(&name) && !name.starts_with("KUBERNETES_")).then(|| (name.to_owned(), value.to_owned()))
+            (!OWN.contains(&name) && !KEPT_BACK.contains(&name) && !name.starts_with("KUBERNETES_"))
+                .then(|| (name.to_owned(), value.to_owned()))
         });
         let pairs: Vec<_> = pairs.collect();
         let artifacts = pairs.iter().find(|(name, _)| name == "MLSYS_ARTIFACTS").expect("a folder").1.clone();
@@ -178,15 +181,27 @@ async fn a_killed_worker_costs_time_and_nothing_else(ground: &Ground) {
     assert_eq!(versions["items"].as_array().map(Vec::len), Some(1), "{versions}");
 }
 
-/// A pod that has its lease ends its pipeline, whatever becomes of those who made it.
+/// A pod that has its lease runs its notebook, whatever becomes of those who made it. What changes the models that serve is then
+/// left to a worker, as is the end of one that fails to nobody.
 async fn a_pod_needs_no_worker(ground: &Ground) {
     let who = format!("{WHO}time.sleep(3)");
     let id = ground.push("alone", |notebook| notebook.before("mlops:export", &who)).await;
-    ground.line(id, |line| said_worker(line).is_some()).await;
+    let fails = ground.push("alone-fails", |notebook| notebook.before("mlops:export", &format!("{who}\n1 / 0"))).await;
+    for pipeline in [id, fails] {
+        ground.line(pipeline, |line| said_worker(line).is_some()).await;
+    }
     ground.stage.workers.iter().for_each(|worker| worker.kill());
+    failed_saying(&ground.stage.api().ended(fails).await, &["ZeroDivisionError"]);
+    let pods = ground.pods.as_ref().expect("pods");
+    let is_its = |pod: &Value| pod["metadata"]["labels"]["mlsys/pipeline-id"] == id.to_string();
+    pods.pod(|pod| is_its(pod) && pod["status"]["phase"] == "Succeeded").await;
+    let left = ground.stage.api().pipeline(id).await;
+    assert_eq!(left.status, PipelineStatus::Running, "{left:#?}");
+    assert!(left.phases.iter().filter(|phase| phase.status == PhaseStatus::Succeeded).count() == 3, "{left:#?}");
+    ground.stage.workers.iter().for_each(|worker| worker.start());
     let pipeline = ground.stage.api().succeeded(id).await;
     assert!(pipeline.deployed, "{pipeline:#?}");
     let log = ground.stage.api().stored_log(id).await;
     assert_eq!(log.iter().filter_map(said_worker).count(), 1, "it ran once: {log:#?}");
-    ground.stage.workers.iter().for_each(|worker| worker.start());
+    assert_eq!(pods.pods().iter().filter(|pod| is_its(pod)).count(), 1, "no second pod was made");
 }

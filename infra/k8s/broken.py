@@ -54,14 +54,26 @@ BROKEN = [
     ("pipeline reaches private:443", lambda m: internet(m)[0]["except"].remove("10.0.0.0/8")),
     ("pipeline reaches internet:22", lambda m: m.policy("internet")["egress"][0].pop("ports")),
     ("stranger reaches backend:8000", lambda m: m.policy("backend")["ingress"][0]["from"].append({"namespaceSelector": {}})),
-    ("pipeline reaches model-server:8001", lambda m: m.policy("dns").update(egress=[{}]) or m.policy("model-server").update(ingress=[{}])),
+    (
+        "pipeline reaches model-server:8001",
+        lambda m: m.policy("dns").update(egress=[{}]) or m.policy("model-server").update(ingress=[{}]),
+    ),
     ("backend does not reach model-server:8001", lambda m: m.remove("NetworkPolicy", "model-server")),
-    ("worker does not reach redis:6379", lambda m: m.policy("servers")["podSelector"]["matchExpressions"][0]["values"].remove("worker")),
+    (
+        "worker does not reach redis:6379",
+        lambda m: m.policy("servers")["podSelector"]["matchExpressions"][0]["values"].remove("worker"),
+    ),
     ("it is given the secret INTERNAL_TOKEN", lambda m: m.container("dashboard")["env"].append(of_secret("INTERNAL_TOKEN"))),
     ("it is given the secret GITHUB_TOKEN", lambda m: m.container("worker")["env"].append(of_secret("GITHUB_TOKEN"))),
     ("it is not given the secret DATABASE_URL", lambda m: m.container("worker").update(env=[])),
-    ("it is given the whole Secret", lambda m: m.container("backend")["envFrom"].append({"secretRef": {"name": "mlsys-secrets"}})),
-    ("of the kind secret", lambda m: m.pod("dashboard")["volumes"].append({"name": "s", "secret": {"secretName": "mlsys-secrets"}})),
+    (
+        "it is given the whole Secret",
+        lambda m: m.container("backend")["envFrom"].append({"secretRef": {"name": "mlsys-secrets"}}),
+    ),
+    (
+        "of the kind secret",
+        lambda m: m.pod("dashboard")["volumes"].append({"name": "s", "secret": {"secretName": "mlsys-secrets"}}),
+    ),
     ("of the kind hostPath", lambda m: m.pod("worker")["volumes"].append({"name": "h", "hostPath": {"path": "/"}})),
     ("has no sizeLimit", lambda m: m.pod("backend")["volumes"][0].update(emptyDir={})),
     ("has no sizeLimit", lambda m: m.pod("backend")["volumes"].append({"name": "more", "emptyDir": {"medium": "Memory"}})),
@@ -73,10 +85,16 @@ BROKEN = [
     ("a runAsUser beside its pod's", lambda m: m.container("worker")["securityContext"].update(runAsUser=0)),
     ("its root is writable", lambda m: m.container("dashboard")["securityContext"].update(readOnlyRootFilesystem=False)),
     ("has capabilities", lambda m: m.container("backend")["securityContext"]["capabilities"].update(add=["NET_RAW"])),
-    ("may become more", lambda m: m.pod("backend").update(initContainers=[{"name": "first", "securityContext": {"privileged": True}}])),
+    (
+        "may become more",
+        lambda m: m.pod("backend").update(initContainers=[{"name": "first", "securityContext": {"privileged": True}}]),
+    ),
     ("shares its node's: hostNetwork", lambda m: m.pod("worker").update(hostNetwork=True)),
     ("automountServiceAccountToken", lambda m: m.pod("model-server").update(automountServiceAccountToken=True)),
-    ("the restricted pod security standard", lambda m: m.one("Namespace", "").update(metadata={"name": m.one("Namespace", "")["metadata"]["name"]})),
+    (
+        "the restricted pod security standard",
+        lambda m: m.one("Namespace", "").update(metadata={"name": m.one("Namespace", "")["metadata"]["name"]}),
+    ),
 ]
 
 

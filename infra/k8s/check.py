@@ -40,11 +40,16 @@ def findings(environment, objects, source, bucket):
 
 def main():
     if sys.argv[1].endswith((".json", ".yaml")):
-        wrong = [found for file in sys.argv[1:] for template in templates(read(file)) for found in pods.findings(template, False)]
+        wrong = [
+            found for file in sys.argv[1:] for template in templates(read(file)) for found in pods.findings(template, False)
+        ]
     else:
         environment, rendered, root, *variant = sys.argv[1:]
         objects, source, bucket = read(rendered), references.known_settings(Path(root)), variant == ["bucket"]
-        look = lambda objects: list(findings(environment, objects, source, bucket))
+
+        def look(objects):
+            return list(findings(environment, objects, source, bucket))
+
         # The environments differ in names and sizes only.
         wrong = look(objects) or (broken.unnoticed(objects, look) if environment == "dev" and not bucket else [])
         wrong = [f"{environment}: {one}" for one in wrong]

@@ -14,7 +14,10 @@ INTERNET = {"internet:80", "internet:443"}
 REACHES = {
     "backend": DNS | SERVERS | INTERNET | {"model-server:8001"},
     # The API server has another address in every cluster.
-    "worker": DNS | SERVERS | {f"{place}:{port}" for place in ("internet", "private") for port in (443, 6443)} | {"model-server:8001"},
+    "worker": DNS
+    | SERVERS
+    | {f"{place}:{port}" for place in ("internet", "private") for port in (443, 6443)}
+    | {"model-server:8001"},
     "model-server": DNS | {"backend:8000"},
     "dashboard": DNS | {"backend:8000"},
     "pipeline": DNS | SERVERS | INTERNET,
@@ -29,11 +32,38 @@ REACHES = {
 # Addresses that stand for all of their kind.
 PLACES = {
     "internet": ["203.0.113.5", "8.8.8.8", "2606:4700:4700::1111"],
-    "private": ["10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "100.64.0.1", "127.0.0.1", "0.0.0.0"]
-    + ["::1", "::", "fc00::1", "fd12:3456::1", "::ffff:10.0.0.1", "64:ff9b::a00:1", "64:ff9b:1::a00:1", "2002:a00:1::"],
-    # AWS, its containers and its pods, Azure, Alibaba, Oracle; link-local as a whole.
-    "metadata": ["169.254.169.254", "169.254.170.2", "169.254.170.23", "168.63.129.16", "100.100.100.200", "192.0.0.192"]
-    + ["fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254", "fe80::a9fe:a9fe", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe"],
+    "private": [
+        "10.0.0.1",
+        "172.16.0.1",
+        "172.31.255.255",
+        "192.168.1.1",
+        "100.64.0.1",
+        "127.0.0.1",
+        "0.0.0.0",
+        "::1",
+        "::",
+        "fc00::1",
+        "fd12:3456::1",
+        "::ffff:10.0.0.1",
+        "64:ff9b::a00:1",
+        "64:ff9b:1::a00:1",
+        "2002:a00:1::",
+    ],
+    # AWS, its containers and its pods, Azure, Alibaba, Oracle, Google; link-local as a whole.
+    "metadata": [
+        "169.254.169.254",
+        "169.254.170.2",
+        "169.254.170.23",
+        "168.63.129.16",
+        "100.100.100.200",
+        "192.0.0.192",
+        "fd00:ec2::254",
+        "fd00:ec2::23",
+        "fd20:ce::254",
+        "fe80::a9fe:a9fe",
+        "::ffff:169.254.169.254",
+        "64:ff9b::a9fe:a9fe",
+    ],
 }
 PORTS = [("TCP", port) for port in (22, 53, 80, 443, 5000, 5432, 6379, 6443, 8000, 8001, 8002, 8080)] + [("UDP", 53)]
 
@@ -50,7 +80,12 @@ def selects(selector, labels):
         return False
     for one in selector.get("matchExpressions", []):
         found, values = labels.get(one["key"]), one.get("values", [])
-        holds = {"In": found in values, "NotIn": found not in values, "Exists": found is not None, "DoesNotExist": found is None}
+        holds = {
+            "In": found in values,
+            "NotIn": found not in values,
+            "Exists": found is not None,
+            "DoesNotExist": found is None,
+        }
         if not holds[one["operator"]]:
             return False
     return True
@@ -83,15 +118,20 @@ def is_port(ports, protocol, number, names):
     return not ports
 
 
+def directions(spec):
+    # One that names none closes the way in, and the way out where it has rules for it.
+    return spec.get("policyTypes", ["Ingress"] + ["Egress"] * ("egress" in spec))
+
+
 def may(policies, direction, pod, other, protocol, number, names):
     """Whether the policies of a pod of ours open it towards another."""
     field, peers = {"Egress": ("egress", "to"), "Ingress": ("ingress", "from")}[direction]
-    # One that names no direction closes the way in, and the way out where it has rules for it.
-    directions = lambda spec: spec.get("policyTypes", ["Ingress"] + ["Egress"] * ("egress" in spec))
     its = [spec for spec in policies if direction in directions(spec) and selects(spec.get("podSelector", {}), pod.labels)]
-    rules = [rule for spec in its for rule in spec.get(field) or []]
-    opens = lambda rule: not rule.get(peers) or any(is_peer(peer, other) for peer in rule[peers])
-    return not its or any(opens(rule) and is_port(rule.get("ports") or [], protocol, number, names) for rule in rules)
+    for rule in (rule for spec in its for rule in spec.get(field) or []):
+        is_for = not rule.get(peers) or any(is_peer(peer, other) for peer in rule[peers])
+        if is_for and is_port(rule.get("ports") or [], protocol, number, names):
+            return True
+    return not its
 
 
 def connects(policies, one, other, protocol, number):
@@ -115,7 +155,10 @@ def pods_of(workloads, namespace):
         pods[name] = Pod({"app": name}, {"kubernetes.io/metadata.name": f"of-{name}", f"mlsys/{name}": "true"})
     pods["dns"] = Pod({"k8s-app": "kube-dns"}, {"kubernetes.io/metadata.name": "kube-system"})
     # It calls itself what it likes; only a namespace's label counts.
-    pods["stranger"] = Pod({"app.kubernetes.io/name": "mlsys", "app.kubernetes.io/component": "backend"}, {"kubernetes.io/metadata.name": "other"})
+    pods["stranger"] = Pod(
+        {"app.kubernetes.io/name": "mlsys", "app.kubernetes.io/component": "backend"},
+        {"kubernetes.io/metadata.name": "other"},
+    )
     return pods
 
 

@@ -59,7 +59,9 @@ def confined(container):
     for own in sorted({"runAsNonRoot", "runAsUser", "runAsGroup", "seccompProfile"} & context.keys()):
         yield f"{name} has a {own} beside its pod's"
     limits = container.get("resources", {}).get("limits", {})
-    yield from (f"{name} has no limit of {resource}" for resource in ("memory", "ephemeral-storage") if resource not in limits)
+    yield from (
+        f"{name} has no limit of {resource}" for resource in ("memory", "ephemeral-storage") if resource not in limits
+    )
 
 
 def volumes(component, spec):

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-# Seconds that one database may take.
-PATIENCE = 300
+# Seconds that one question may take, with the installation of the tool that asks it.
+PATIENCE = 180
 
 
 class Skipped(Exception):

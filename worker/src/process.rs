@@ -29,7 +29,7 @@ pub struct Cli {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Carries one pipeline to its end, as the Job of the Kubernetes runner does
+    /// Carries one pipeline through the phases that a pod runs, as the Job of the Kubernetes runner does
     RunPipeline {
         /// The pipeline
         id: PipelineId,

@@ -120,7 +120,7 @@ impl Worker {
         }
     }
 
-    /// Carries one pipeline, whose lease was handed to this process under a number. `false` when the lease is somebody
+    /// Carries one pipeline, whose lease was handed to this process under a number, as far as this process runs it. `false` when the lease is somebody
     /// else's by now.
     ///
     /// # Errors

@@ -1,6 +1,9 @@
 //! One suite for both runners: notebooks on the workers, and notebooks in pods.
 
-use std::time::{Duration, Instant};
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
 
 use contract::{LogLine, PhaseStatus, PipelineId, PipelineRecord, PipelineStatus};
 use nix::{sys::signal::kill, unistd::Pid};
@@ -31,8 +34,8 @@ async fn notebooks_on_the_workers_run_as_promised() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn notebooks_in_pods_run_as_promised() {
-    let ground = Ground::with_pods().await;
-    a_pod_needs_no_worker(&ground).await;
+    let (ground, artifacts) = Ground::with_pods().await;
+    a_pod_needs_no_worker(&ground, &artifacts).await;
     conforms(ground).await;
 }
 
@@ -54,7 +57,8 @@ async fn conforms(ground: Ground) {
 }
 
 impl Ground {
-    async fn with_pods() -> Self {
+    /// Answers the folder of the models, too.
+    async fn with_pods() -> (Self, PathBuf) {
         let pods = KubernetesApi::start("pipelines");
         pods.image(IMAGE, testkit::binary("worker"));
         let settings = vec![
@@ -76,9 +80,9 @@ impl Ground {
         });
         let pairs: Vec<_> = pairs.collect();
         let artifacts = pairs.iter().find(|(name, _)| name == "MLSYS_ARTIFACTS").expect("a folder").1.clone();
-        pods.claim("mlsys-artifacts", artifacts);
+        pods.claim("mlsys-artifacts", artifacts.clone());
         pods.config_map("mlsys-settings", pairs);
-        Self { prefix: "in-pod", stage, pods: Some(pods) }
+        (Self { prefix: "in-pod", stage, pods: Some(pods) }, artifacts.into())
     }
 
     fn model(&self, name: &str) -> String {
@@ -181,27 +185,38 @@ async fn a_killed_worker_costs_time_and_nothing_else(ground: &Ground) {
     assert_eq!(versions["items"].as_array().map(Vec::len), Some(1), "{versions}");
 }
 
-/// A pod that has its lease runs its notebook, whatever becomes of those who made it. What changes the models that serve is then
-/// left to a worker, as is the end of one that fails to nobody.
-async fn a_pod_needs_no_worker(ground: &Ground) {
+/// A pod that has its lease runs its notebook, whatever becomes of those who made it, and ends a pipeline that fails. What changes
+/// the models that serve is left to a worker; where what the pod left is gone by then, another pod makes it again.
+async fn a_pod_needs_no_worker(ground: &Ground, artifacts: &Path) {
     let who = format!("{WHO}time.sleep(3)");
-    let id = ground.push("alone", |notebook| notebook.before("mlops:export", &who)).await;
+    let alone = ground.push("alone", |notebook| notebook.before("mlops:export", &who)).await;
+    let lost = ground.push("lost", |notebook| notebook.before("mlops:export", &who)).await;
     let fails = ground.push("alone-fails", |notebook| notebook.before("mlops:export", &format!("{who}\n1 / 0"))).await;
-    for pipeline in [id, fails] {
-        ground.line(pipeline, |line| said_worker(line).is_some()).await;
+    for id in [alone, lost, fails] {
+        ground.line(id, |line| said_worker(line).is_some()).await;
     }
     ground.stage.workers.iter().for_each(|worker| worker.kill());
-    failed_saying(&ground.stage.api().ended(fails).await, &["ZeroDivisionError"]);
-    let pods = ground.pods.as_ref().expect("pods");
-    let is_its = |pod: &Value| pod["metadata"]["labels"]["mlsys/pipeline-id"] == id.to_string();
-    pods.pod(|pod| is_its(pod) && pod["status"]["phase"] == "Succeeded").await;
-    let left = ground.stage.api().pipeline(id).await;
-    assert_eq!(left.status, PipelineStatus::Running, "{left:#?}");
-    assert!(left.phases.iter().filter(|phase| phase.status == PhaseStatus::Succeeded).count() == 3, "{left:#?}");
+    let (api, pods) = (ground.stage.api(), ground.pods.as_ref().expect("pods"));
+    failed_saying(&api.ended(fails).await, &["ZeroDivisionError"]);
+    let is_its = |pod: &Value, id: PipelineId| pod["metadata"]["labels"]["mlsys/pipeline-id"] == id.to_string();
+    for id in [alone, lost] {
+        pods.pod(|pod| is_its(pod, id) && pod["status"]["phase"] == "Succeeded").await;
+        let left = api.pipeline(id).await;
+        let done = left.phases.iter().filter(|phase| phase.status == PhaseStatus::Succeeded).count();
+        assert!(left.status == PipelineStatus::Running && done == 3, "{left:#?}");
+        let model = left.model_name.expect("a name");
+        assert!(!artifacts.join("mlsys-models-dev").join(model.as_str()).exists(), "a pod registers nothing");
+    }
+    let packages = |id: PipelineId| artifacts.join("packages").join(id.to_string());
+    std::fs::remove_dir_all(packages(lost)).expect("removed");
     ground.stage.workers.iter().for_each(|worker| worker.start());
-    let pipeline = ground.stage.api().succeeded(id).await;
-    assert!(pipeline.deployed, "{pipeline:#?}");
-    let log = ground.stage.api().stored_log(id).await;
-    assert_eq!(log.iter().filter_map(said_worker).count(), 1, "it ran once: {log:#?}");
-    assert_eq!(pods.pods().iter().filter(|pod| is_its(pod)).count(), 1, "no second pod was made");
+    for (id, runs) in [(alone, 1), (lost, 2)] {
+        let pipeline = api.succeeded(id).await;
+        assert!(pipeline.deployed, "{pipeline:#?}");
+        let log = api.stored_log(id).await;
+        assert_eq!(log.iter().filter_map(said_worker).count(), runs, "{log:#?}");
+        assert!(log.iter().zip(1..).all(|(line, seq)| line.seq == seq), "the log has no gap");
+        assert_eq!(pods.pods().iter().filter(|pod| is_its(pod, id)).count(), runs, "{:#?}", pods.pods());
+        assert!(!packages(id).exists(), "what was registered is kept once");
+    }
 }

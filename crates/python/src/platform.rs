@@ -157,7 +157,9 @@ impl Platform {
         let lock = environment.join("uv.lock");
         std::fs::write(&lock, UV).map_err(io_error(&lock))?;
         let mut install = Command::new(environment.join("bin/python"));
-        install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r"]).arg(&lock);
+        install
+            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r"])
+            .arg(&lock);
         self.step("installing uv", install, say).await?;
         std::fs::write(&marker, digest(UV)).map_err(io_error(&marker))?;
         Ok(uv)

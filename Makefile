@@ -17,7 +17,7 @@ DASHBOARD := frontend/dist/index.html
 FAST := --package contract --package pipeline --package service --package backend --package store --package xtask
 
 .PHONY: demo test test-cluster test-packages test-dashboard test-packager test-fast chaos build build-all lint lint-python \
-	format-python deny bench screenshots need-cargo need-lints need-kubectl need-npm need-servers
+	format-python deny audit sbom bench screenshots need-cargo need-lints need-kubectl need-npm need-servers
 
 demo: build
 	exec $(MLSYS) demo $(if $(ONCE),--once) $(PORTS)
@@ -45,7 +45,7 @@ test: need-lints need-kubectl need-servers $(DASHBOARD) $(EXAMPLES)
 	$(CARGO) test --workspace --test cluster --no-run
 	$(CARGO) xtask tidy
 	MLSYS_HOME=.mlsys $(MLSYS) prepare
-	@$(MAKE) --no-print-directory lint-python deny
+	@$(MAKE) --no-print-directory lint-python deny audit
 	infra/k8s/validate
 	npm run --prefix frontend types:check
 	npm run --prefix frontend lint
@@ -86,6 +86,14 @@ format-python:
 # Licences, sources and duplicates of what others wrote.
 deny: need-cargo
 	infra/tool cargo-deny --log-level error check --hide-inclusion-graph licenses bans sources
+
+# Known faults of what others wrote, as far as the databases of them can be reached.
+audit: need-cargo need-npm
+	python3 infra/audit.py
+
+# What is shipped of it: target/sbom.
+sbom: need-cargo need-npm
+	infra/sbom
 
 bench: need-cargo need-servers $(DASHBOARD)
 	$(CARGO) build --release --workspace $(PROCESSES) --bin load

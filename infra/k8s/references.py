@@ -1,13 +1,8 @@
-"""Holds the objects of one environment against one another: what no schema says.
+"""The objects of one environment against one another: what no schema says.
 
 Every name that is referred to is there, every setting is one that mlsys knows, every port and selector meets a container,
 and a process has longer to end than it gives its work.
 """
-
-import sys
-from pathlib import Path
-
-import yaml
 
 SECRET = "mlsys-secrets"  # made by hand: it is in no manifest
 
@@ -31,14 +26,14 @@ def check_pod(name, workload, names, settings):
         for source in container.get("envFrom", []):
             if "configMapRef" in source:
                 yield from missing(name, names, "ConfigMap", source["configMapRef"]["name"])
-            elif source["secretRef"]["name"] != SECRET:
-                yield f"{name}: its Secret is not {SECRET}"
         own = {pair["name"]: pair.get("value") for pair in container.get("env", [])}
         for pair in container.get("env", []):
             if key := pair.get("valueFrom", {}).get("configMapKeyRef"):
                 yield from missing(name, names, "ConfigMap", key["name"])
                 if key["key"] not in settings:
                     yield f"{name}: {key['name']} has no {key['key']}"
+            if (key := pair.get("valueFrom", {}).get("secretKeyRef")) and key["name"] != SECRET:
+                yield f"{name}: its Secret is not {SECRET}"
         for setting, kind in (
             ("KUBERNETES_CONFIG_MAP", "ConfigMap"),
             ("KUBERNETES_SERVICE_ACCOUNT", "ServiceAccount"),
@@ -91,14 +86,3 @@ def findings(environment, objects, source):
             yield from check_selector(one, one["spec"]["selector"], objects)
         elif one["kind"] == "PodDisruptionBudget":
             yield from check_selector(one, one["spec"]["selector"]["matchLabels"], objects)
-
-
-def main():
-    environment, rendered, root = sys.argv[1:]
-    objects = [one for one in yaml.safe_load_all(Path(rendered).read_text()) if one]
-    wrong = list(findings(environment, objects, known_settings(Path(root))))
-    sys.exit("\n".join(f"{environment}: {one}" for one in wrong) if wrong else 0)
-
-
-if __name__ == "__main__":
-    main()

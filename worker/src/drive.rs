@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use contract::{Phase, PhaseStatus, PipelineStatus};
+use contract::{Phase, PhaseStatus, PipelineRecord, PipelineStatus};
 use service::telemetry;
 use store::{Lease, StoreError};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
@@ -99,7 +99,7 @@ async fn carry(worker: &Worker, lease: Lease, shutdown: &CancellationToken, fate
         Err(error) => Err(error),
     };
     match finished {
-        Err(StoreError::Fenced) if run.stopped() == Some(Stop::Shutdown) => Ok(()),
+        Err(StoreError::Fenced) if matches!(run.stopped(), Some(Stop::Shutdown | Stop::HandedOver)) => Ok(()),
         Err(StoreError::Fenced) => {
             telemetry::metrics::lease_lost();
             tracing::warn!("another worker has taken the pipeline over; this one's writes are refused");
@@ -118,12 +118,17 @@ fn poisoned(run: &Run) -> End {
     End { status: PipelineStatus::Failed, deployed: false, reason: Some(reason) }
 }
 
+/// The phase that a pipeline is in; none when all have ended.
+pub(crate) fn next_phase(record: &PipelineRecord) -> Option<Phase> {
+    let statuses: Vec<_> = record.phases.iter().map(|phase| (phase.name, phase.status)).collect();
+    pipeline::next_phase(&statuses)
+}
+
 /// Ends the pipeline in the phase where it is.
 async fn end_now(run: &Run, (status, reason): Fate) -> Result<End, StoreError> {
     let store = &run.worker.store;
     let record = run.durably(|| store.pipelines.pipeline(run.record.id)).await?;
-    let statuses: Vec<_> = record.phases.iter().map(|phase| (phase.name, phase.status)).collect();
-    let phase = pipeline::next_phase(&statuses).unwrap_or(Phase::Deploy);
+    let phase = next_phase(&record).unwrap_or(Phase::Deploy);
     run.log.enter(phase);
     end_badly(run, phase, status, &reason).await
 }
@@ -137,10 +142,12 @@ async fn phases_to_end(run: &Arc<Run>) -> Result<End, StoreError> {
         }
         let store = &run.worker.store;
         let record = run.durably(|| store.pipelines.pipeline(run.record.id)).await?;
-        let statuses: Vec<_> = record.phases.iter().map(|phase| (phase.name, phase.status)).collect();
-        let Some(phase) = pipeline::next_phase(&statuses) else {
+        let Some(phase) = next_phase(&record) else {
             return phases::deploy::end_from_checkpoint(run).await;
         };
+        if !run.worker.runs(phase) {
+            return hand_over(run).await;
+        }
         if phase == Phase::Execute
             && let Some(end) = phases::validate::end_if_untagged(run).await?
         {
@@ -227,6 +234,17 @@ async fn abandon(run: &Run) -> Result<End, StoreError> {
         run.log
             .say("this worker is stopping; the pipeline goes on from its last checkpoint elsewhere, or when mlsys is back");
         run.log.flush(LOG_PATIENCE).await;
+        run.worker.store.pipelines.release_lease(&run.lease).await?;
+    }
+    Err(StoreError::Fenced)
+}
+
+/// Leaves the next phase to the process that runs it. The worker that made this pod takes the lease as it is, so that nobody
+/// comes between; what a worker leaves to a pod waits for its turn.
+async fn hand_over(run: &Run) -> Result<End, StoreError> {
+    run.stop(Stop::HandedOver);
+    run.log.flush(LOG_PATIENCE).await;
+    if !run.worker.config.in_pod {
         run.worker.store.pipelines.release_lease(&run.lease).await?;
     }
     Err(StoreError::Fenced)

@@ -1,8 +1,8 @@
-//! A pipeline that runs in a pod: its lease is handed to the pod, and this worker waits for the pod's end.
+//! A pipeline whose notebook runs in a pod: its lease is handed to the pod, and this worker waits for the pod's end.
 //!
 //! Until the pod adopts the lease, this worker keeps it alive. A pod that works needs nobody: a worker that dies meanwhile
-//! leaves it to end the pipeline. A pod that dies leaves the pipeline to the worker that waits, or, when its lease is over, to
-//! any other.
+//! leaves it to run its phases, or to end the pipeline. What the pod leaves to do, and a pod that dies, leave the pipeline to
+//! the worker that waits, or, when the lease is over, to any other.
 
 use std::{sync::Arc, time::Duration};
 
@@ -34,13 +34,21 @@ pub(crate) async fn pipeline(worker: &Worker, pods: &KubernetesRunner, lease: Le
     let id = lease.pipeline_id;
     let mut lease = lease;
     for tries in 1.. {
+        match left_to_workers(worker, id).await {
+            Ok(true) => return drive::pipeline(worker, lease, shutdown, None).await,
+            Ok(false) => {}
+            Err(error) => {
+                tracing::error!(pipeline.id = %id, %error, "the pipeline could not be looked at");
+                return;
+            }
+        }
         let end = tokio::select! {
             end = one_pod(worker, pods, &lease) => end,
             // The pod goes on by itself.
             () = shutdown.cancelled() => return,
         };
         let (fate, wait) = match end {
-            Ok(PodEnd::Finished) => return,
+            Ok(PodEnd::Finished) => return go_on(worker, &lease, shutdown).await,
             Ok(PodEnd::Failed { reason }) => (Some((PipelineStatus::Failed, reason)), None),
             Ok(PodEnd::Cancelled) => (Some((PipelineStatus::Cancelled, "cancelled".to_owned())), None),
             Ok(PodEnd::Lost { reason }) => (None, Some((reason, pipeline::backoff(tries)))),
@@ -71,6 +79,35 @@ pub(crate) async fn pipeline(worker: &Worker, pods: &KubernetesRunner, lease: Le
     }
 }
 
+/// Whether a pipeline has come to what no pod runs.
+async fn left_to_workers(worker: &Worker, id: PipelineId) -> Result<bool, StoreError> {
+    let record = worker.store.pipelines.pipeline(id).await?;
+    Ok(drive::next_phase(&record).is_some_and(|phase| worker.runs(phase)))
+}
+
+/// Goes on where a pod that ended well left off, unless the pipeline has ended or another worker was faster.
+async fn go_on(worker: &Worker, lease: &Lease, shutdown: &CancellationToken) {
+    let (id, ttl) = (lease.pipeline_id, worker.config.tuning.lease);
+    let taken = match left_to_workers(worker, id).await {
+        Ok(true) => worker.store.pipelines.adopt_lease(id, adopted(lease.token), &worker.config.name, ttl).await,
+        Ok(false) => return,
+        Err(error) => Err(error),
+    };
+    match taken {
+        Ok(Some(taken)) => drive::pipeline(worker, taken, shutdown, None).await,
+        Ok(None) => {}
+        Err(error) => {
+            // Another worker goes on when the lease is over.
+            tracing::error!(pipeline.id = %id, %error, "the pod's pipeline could not be taken on");
+        }
+    }
+}
+
+/// The number that a lease gets when a pod adopts it.
+fn adopted(token: i64) -> i64 {
+    token + 1
+}
+
 /// The lease, from this worker's hand or from that of the pod that is gone.
 async fn reclaim(worker: &Worker, lease: &Lease) -> Result<Option<Lease>, StoreError> {
     let (store, ttl) = (&worker.store, worker.config.tuning.lease);
@@ -93,6 +130,9 @@ async fn one_pod(worker: &Worker, pods: &KubernetesRunner, lease: &Lease) -> Res
     // What the notebook allows itself is not known before it is validated, in the pod.
     let run_timeout = worker.config.tuning.run_timeout.max(LONGEST_RUN);
     let job = PipelineJob { pipeline: id, lease: lease.token, resources, run_timeout };
+    if let Err(error) = worker.artifacts.make_packages(id).await {
+        return Ok(PodEnd::Lost { reason: format!("the folder of its packages can't be made: {error}") });
+    }
     let (cancel, ours) = (CancellationToken::new(), CancellationToken::new());
     let (log, writer, close) = PipelineLog::open(worker.store.clone(), worker.hub.clone(), lease.clone(), ours).await?;
     let _writer = AbortOnDropHandle::new(writer);
@@ -133,8 +173,7 @@ pub(crate) async fn sweep(worker: Worker, pods: KubernetesRunner) {
         let store = &worker.store;
         let swept = pods.sweep(|id, token| async move {
             match store.pipelines.lease_number(id).await {
-                // The pod that adopts a lease gets the next number.
-                Ok(Some(current)) => current == token || current == token + 1,
+                Ok(Some(current)) => current == token || current == adopted(token),
                 Ok(None) | Err(StoreError::NotFound) => false,
                 Err(_) => true,
             }

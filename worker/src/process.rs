@@ -7,7 +7,7 @@ use assembly::Adapters;
 use contract::PipelineId;
 use kernel::{Confined, KernelSpec, Pool};
 use python::Environments;
-use service::{Settings, Shutdown, health, telemetry};
+use service::{Secret, Settings, Shutdown, health, telemetry};
 use tokio::net::TcpListener;
 
 use crate::{
@@ -31,7 +31,7 @@ pub struct Cli {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Carries one pipeline to its end, as the Job of the Kubernetes runner does
+    /// Carries one pipeline through the phases that a pod runs, as the Job of the Kubernetes runner does
     RunPipeline {
         /// The pipeline
         id: PipelineId,
@@ -48,7 +48,12 @@ enum Command {
 pub async fn run(cli: Cli, settings: &Settings) -> Result<ExitCode> {
     let _telemetry = telemetry::init("worker", "info", settings);
     sandbox::make_undumpable();
-    let config = ProcessConfig::from_settings(settings)?;
+    let mut settings = settings.clone();
+    if cli.command.is_some() {
+        // A pod calls none of the others, and is not told what opens them.
+        settings.set("INTERNAL_TOKEN", Secret::generate().expose());
+    }
+    let config = ProcessConfig::from_settings(&settings)?;
     tracing::info!(?config, "starting");
     sandbox::begin(config.sandbox)?;
     let shutdown = Shutdown::on_signals()?;
@@ -61,7 +66,8 @@ pub async fn run(cli: Cli, settings: &Settings) -> Result<ExitCode> {
 /// One pipeline, in a pod. A database that is unavailable may be back for the next pod.
 async fn run_one(config: &ProcessConfig, id: PipelineId, lease: i64, shutdown: &Shutdown) -> Result<ExitCode> {
     let adapters = Adapters::open(&config.connections, shutdown).await?;
-    let (worker, _kernels) = assemble(config, adapters, (pods::owner(id, lease), 0), None, shutdown)?;
+    let role = Role { name: pods::owner(id, lease), pool_size: 0, pods: None, in_pod: true };
+    let (worker, _kernels) = assemble(config, adapters, role, shutdown)?;
     match worker.run_one(id, lease, &shutdown.token()).await {
         Ok(true) => {}
         Ok(false) => tracing::info!(pipeline.id = %id, lease, "the lease is over, or another worker's"),
@@ -115,7 +121,8 @@ impl Process {
         };
         // Pods have kernels of their own.
         let pool_size = if pods.is_some() { 0 } else { config.tuning.pool_size };
-        let (worker, kernels) = assemble(config, adapters, (name(), pool_size), pods, shutdown)?;
+        let role = Role { name: name(), pool_size, pods, in_pod: false };
+        let (worker, kernels) = assemble(config, adapters, role, shutdown)?;
         Ok(Self { worker, kernels })
     }
 
@@ -141,13 +148,16 @@ impl Process {
     }
 }
 
-fn assemble(
-    config: &ProcessConfig,
-    adapters: Adapters,
-    (name, pool_size): (String, usize),
+/// What tells a pod's process from a worker's.
+struct Role {
+    name: String,
+    pool_size: usize,
     pods: Option<KubernetesRunner>,
-    shutdown: &Shutdown,
-) -> Result<(Worker, Kernels)> {
+    in_pod: bool,
+}
+
+fn assemble(config: &ProcessConfig, adapters: Adapters, role: Role, shutdown: &Shutdown) -> Result<(Worker, Kernels)> {
+    let Role { name, pool_size, pods, in_pod } = role;
     let python = absolute(&config.python)?;
     let connections = &config.connections;
     ensure!(python.exists(), "{} is not there: `mlsys prepare` makes it under MLSYS_HOME", python.display());
@@ -172,6 +182,7 @@ fn assemble(
         work_directory: connections.home.join("work"),
         mlflow_url: connections.mlflow_url.clone(),
         internal_token: connections.internal_token.clone(),
+        in_pod,
     };
     Ok((Worker::new(worker_config, adapters, notebooks)?, Kernels { pool: kernels, _rooms: rooms }))
 }

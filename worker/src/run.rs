@@ -23,6 +23,8 @@ pub(crate) enum Stop {
     Lost,
     /// This process is stopping.
     Shutdown,
+    /// The next phase is run by another process.
+    HandedOver,
 }
 
 /// How long to wait before asking a store that is unavailable again: doubled from the first to the last.

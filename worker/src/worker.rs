@@ -7,7 +7,7 @@ use std::{
 
 use assembly::Adapters;
 use bus::JobKind;
-use contract::{Job, PipelineId};
+use contract::{Job, Phase, PipelineId};
 use forge::Hosts;
 use python::Environments;
 use service::health::check;
@@ -29,6 +29,8 @@ pub struct Config {
     pub mlflow_url: String,
     /// What the model-servers' internal routes ask for.
     pub internal_token: service::Secret,
+    /// Whether this is the process in a pipeline's pod, which what others wrote shares with it.
+    pub in_pod: bool,
 }
 
 /// A worker: everything a pipeline's phases need. Cheap to clone.
@@ -118,7 +120,7 @@ impl Worker {
         }
     }
 
-    /// Carries one pipeline, whose lease was handed to this process under a number. `false` when the lease is somebody
+    /// Carries one pipeline, whose lease was handed to this process under a number, as far as this process runs it. `false` when the lease is somebody
     /// else's by now.
     ///
     /// # Errors
@@ -130,6 +132,15 @@ impl Worker {
         };
         drive::pipeline(self, lease, shutdown, None).await;
         Ok(true)
+    }
+
+    /// Whether this process runs a phase. A pod runs what others wrote, and is given neither the models of others nor a way to
+    /// the model-servers: what changes those is left to the worker that made the pod.
+    pub(crate) fn runs(&self, phase: Phase) -> bool {
+        match &self.pods {
+            Some(_) => phase > Phase::Execute,
+            None => !self.config.in_pod || phase <= Phase::Execute,
+        }
     }
 
     /// What it needs, and whether that answers.

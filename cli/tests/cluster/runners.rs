@@ -1,6 +1,9 @@
 //! One suite for both runners: notebooks on the workers, and notebooks in pods.
 
-use std::time::{Duration, Instant};
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
 
 use contract::{LogLine, PhaseStatus, PipelineId, PipelineRecord, PipelineStatus};
 use nix::{sys::signal::kill, unistd::Pid};
@@ -13,6 +16,8 @@ const IMAGE: &str = "registry.example/mlsys-worker:1";
 
 /// What of a worker's environment its pods have in their own way.
 const OWN: [&str; 5] = ["MLSYS_HOME", "HOME", "RUNNER_BACKEND", "WORKER_PORT", "PATH"];
+/// What pods are not told: they call no other process of ours.
+const KEPT_BACK: [&str; 3] = ["INTERNAL_TOKEN", "GITHUB_WEBHOOK_SECRET", "LOCAL_WEBHOOK_SECRET"];
 
 /// A cluster, and the Kubernetes that its pipelines run on, if they run in pods.
 struct Ground {
@@ -29,8 +34,8 @@ async fn notebooks_on_the_workers_run_as_promised() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn notebooks_in_pods_run_as_promised() {
-    let ground = Ground::with_pods().await;
-    a_pod_needs_no_worker(&ground).await;
+    let (ground, artifacts) = Ground::with_pods().await;
+    a_pod_needs_no_worker(&ground, &artifacts).await;
     conforms(ground).await;
 }
 
@@ -52,7 +57,8 @@ async fn conforms(ground: Ground) {
 }
 
 impl Ground {
-    async fn with_pods() -> Self {
+    /// Answers the folder of the models, too.
+    async fn with_pods() -> (Self, PathBuf) {
         let pods = KubernetesApi::start("pipelines");
         pods.image(IMAGE, testkit::binary("worker"));
         let settings = vec![
@@ -69,13 +75,14 @@ impl Ground {
         let environment = std::fs::read(format!("/proc/{worker}/environ")).expect("an environment");
         let pairs = environment.split(|byte| *byte == 0).filter_map(|pair| {
             let (name, value) = std::str::from_utf8(pair).ok()?.split_once('=')?;
-            (!OWN.contains(&name) && !name.starts_with("KUBERNETES_")).then(|| (name.to_owned(), value.to_owned()))
+            (!OWN.contains(&name) && !KEPT_BACK.contains(&name) && !name.starts_with("KUBERNETES_"))
+                .then(|| (name.to_owned(), value.to_owned()))
         });
         let pairs: Vec<_> = pairs.collect();
         let artifacts = pairs.iter().find(|(name, _)| name == "MLSYS_ARTIFACTS").expect("a folder").1.clone();
-        pods.claim("mlsys-artifacts", artifacts);
+        pods.claim("mlsys-artifacts", artifacts.clone());
         pods.config_map("mlsys-settings", pairs);
-        Self { prefix: "in-pod", stage, pods: Some(pods) }
+        (Self { prefix: "in-pod", stage, pods: Some(pods) }, artifacts.into())
     }
 
     fn model(&self, name: &str) -> String {
@@ -178,15 +185,38 @@ async fn a_killed_worker_costs_time_and_nothing_else(ground: &Ground) {
     assert_eq!(versions["items"].as_array().map(Vec::len), Some(1), "{versions}");
 }
 
-/// A pod that has its lease ends its pipeline, whatever becomes of those who made it.
-async fn a_pod_needs_no_worker(ground: &Ground) {
+/// A pod that has its lease runs its notebook, whatever becomes of those who made it, and ends a pipeline that fails. What changes
+/// the models that serve is left to a worker; where what the pod left is gone by then, another pod makes it again.
+async fn a_pod_needs_no_worker(ground: &Ground, artifacts: &Path) {
     let who = format!("{WHO}time.sleep(3)");
-    let id = ground.push("alone", |notebook| notebook.before("mlops:export", &who)).await;
-    ground.line(id, |line| said_worker(line).is_some()).await;
+    let alone = ground.push("alone", |notebook| notebook.before("mlops:export", &who)).await;
+    let lost = ground.push("lost", |notebook| notebook.before("mlops:export", &who)).await;
+    let fails = ground.push("alone-fails", |notebook| notebook.before("mlops:export", &format!("{who}\n1 / 0"))).await;
+    for id in [alone, lost, fails] {
+        ground.line(id, |line| said_worker(line).is_some()).await;
+    }
     ground.stage.workers.iter().for_each(|worker| worker.kill());
-    let pipeline = ground.stage.api().succeeded(id).await;
-    assert!(pipeline.deployed, "{pipeline:#?}");
-    let log = ground.stage.api().stored_log(id).await;
-    assert_eq!(log.iter().filter_map(said_worker).count(), 1, "it ran once: {log:#?}");
+    let (api, pods) = (ground.stage.api(), ground.pods.as_ref().expect("pods"));
+    failed_saying(&api.ended(fails).await, &["ZeroDivisionError"]);
+    let is_its = |pod: &Value, id: PipelineId| pod["metadata"]["labels"]["mlsys/pipeline-id"] == id.to_string();
+    for id in [alone, lost] {
+        pods.pod(|pod| is_its(pod, id) && pod["status"]["phase"] == "Succeeded").await;
+        let left = api.pipeline(id).await;
+        let done = left.phases.iter().filter(|phase| phase.status == PhaseStatus::Succeeded).count();
+        assert!(left.status == PipelineStatus::Running && done == 3, "{left:#?}");
+        let model = left.model_name.expect("a name");
+        assert!(!artifacts.join("mlsys-models-dev").join(model.as_str()).exists(), "a pod registers nothing");
+    }
+    let packages = |id: PipelineId| artifacts.join("packages").join(id.to_string());
+    std::fs::remove_dir_all(packages(lost)).expect("removed");
     ground.stage.workers.iter().for_each(|worker| worker.start());
+    for (id, runs) in [(alone, 1), (lost, 2)] {
+        let pipeline = api.succeeded(id).await;
+        assert!(pipeline.deployed, "{pipeline:#?}");
+        let log = api.stored_log(id).await;
+        assert_eq!(log.iter().filter_map(said_worker).count(), runs, "{log:#?}");
+        assert!(log.iter().zip(1..).all(|(line, seq)| line.seq == seq), "the log has no gap");
+        assert_eq!(pods.pods().iter().filter(|pod| is_its(pod, id)).count(), runs, "{:#?}", pods.pods());
+        assert!(!packages(id).exists(), "what was registered is kept once");
+    }
 }

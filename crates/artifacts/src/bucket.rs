@@ -1,6 +1,9 @@
 //! A bucket or a folder: its objects, read and written a piece at a time, so that no model ever sits in memory.
 
-use std::{path::Path as FilePath, sync::Arc};
+use std::{
+    path::{Path as FilePath, PathBuf},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use contract::ModelFile;
@@ -12,7 +15,7 @@ use crate::{
     Error,
     access::{Access, failed},
     address::Scheme,
-    local::blocking,
+    local::{self, blocking},
     manifest::Measure,
 };
 
@@ -88,6 +91,7 @@ impl Bucket {
 
     /// A small object, no larger than `limit`.
     pub async fn read(&self, key: &str, limit: u64) -> Result<Bytes, Error> {
+        self.regular(key).await?;
         let found = self.objects.get(&self.path(key)).await.map_err(|error| self.failed(key, error))?;
         if found.meta.size > limit {
             return Err(Error::Refused { uri: self.uri(key), reason: "it is too large for what it should be" });
@@ -111,6 +115,7 @@ impl Bucket {
         name: &str,
         expected: &ModelFile,
     ) -> Result<impl Stream<Item = Result<Bytes, Error>> + Send + use<>, Error> {
+        self.regular(key).await?;
         let found = self.objects.head(&self.path(key)).await.map_err(|error| self.failed(key, error))?;
         if found.size != expected.size {
             return Err(Error::mismatch(name));
@@ -209,8 +214,20 @@ impl Bucket {
         if found.size == expected.size { Ok(true) } else { Err(Error::mismatch(name)) }
     }
 
+    /// Makes a folder, which a bucket of objects has none of.
+    pub async fn make_folder(&self, key: &str) -> Result<(), Error> {
+        let Some(path) = self.folder(key) else { return Ok(()) };
+        self.stay_within(key).await?;
+        blocking(move || std::fs::create_dir_all(&path).map_err(Error::io(&path))).await
+    }
+
     /// Removes all objects below a key.
     pub async fn remove_all(&self, key: &str) -> Result<(), Error> {
+        if let Some(path) = self.folder(key) {
+            self.stay_within(key).await?;
+            let root = self.folder("").unwrap_or_default();
+            return blocking(move || local::remove_folder(&root, &path)).await;
+        }
         let found = self.objects.list(Some(&self.path(key))).map_ok(|object| object.location).boxed();
         let mut removed = self.objects.delete_stream(found);
         while let Some(gone) = removed.next().await {
@@ -221,6 +238,25 @@ impl Bucket {
             }
         }
         Ok(())
+    }
+
+    /// Makes sure that what is to be read is a file: a folder that others write to may hold a link to anywhere, or a pipe that
+    /// never ends.
+    async fn regular(&self, key: &str) -> Result<(), Error> {
+        let Some(path) = self.folder(key) else { return Ok(()) };
+        let uri = self.uri(key);
+        blocking(move || match std::fs::symlink_metadata(&path) {
+            Ok(found) if !found.is_file() => Err(Error::Refused { uri, reason: "not a regular file" }),
+            // Whoever reads it says that it is not there.
+            _ => Ok(()),
+        })
+        .await
+    }
+
+    /// Where a key's folder is, if it is one on this machine.
+    fn folder(&self, key: &str) -> Option<PathBuf> {
+        let root = self.url.strip_prefix("file://").filter(|_| self.scheme == Scheme::File)?;
+        Some(FilePath::new(root).join(key))
     }
 
     fn path(&self, key: &str) -> Path {

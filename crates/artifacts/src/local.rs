@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, Permissions},
-    io::{Read, Write},
+    io::{self, Read, Write},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
@@ -79,7 +79,7 @@ fn open(path: &Path) -> Result<File, Error> {
 /// A file's pieces; one byte more than expected, if there is one, so that it is noticed.
 pub(crate) fn pieces(path: PathBuf, expected: &ModelFile) -> impl Stream<Item = Result<Bytes, Error>> + use<> {
     let limit = expected.size.saturating_add(1);
-    stream::try_unfold(None, move |state: Option<std::io::Take<File>>| {
+    stream::try_unfold(None, move |state: Option<io::Take<File>>| {
         let path = path.clone();
         blocking(move || {
             let mut file = match state {
@@ -91,6 +91,26 @@ pub(crate) fn pieces(path: PathBuf, expected: &ModelFile) -> impl Stream<Item = 
             Ok(if piece.is_empty() { None } else { Some((Bytes::from(piece), Some(file))) })
         })
     })
+}
+
+/// Removes a folder with all that is in it, and those above it, up to `root`, that are empty then. Links go, and what they lead
+/// to stays.
+pub(crate) fn remove_folder(root: &Path, folder: &Path) -> Result<(), Error> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Error::io(folder)(error)),
+        Err(_) if !root.exists() => {
+            let path = root.display().to_string();
+            return Err(Error::Unavailable { path, source: "the artifact store's folder is not there".into() });
+        }
+        _ => {}
+    }
+    let above = folder.ancestors().skip(1).take_while(|above| *above != root && above.starts_with(root));
+    for above in above {
+        if fs::remove_dir(above).is_err() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// A folder being filled; removed again unless it is settled.

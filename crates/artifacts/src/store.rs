@@ -137,6 +137,17 @@ impl Store {
         self.bucket(environment)?.remove_all(&key).await
     }
 
+    /// Makes the folder of a pipeline's packages, for one who may write nothing else here. A bucket has no folders.
+    pub async fn make_packages(&self, pipeline: PipelineId) -> Result<(), Error> {
+        self.bucket(&Environment::dev())?.make_folder(&self.layout.packages(pipeline)).await
+    }
+
+    /// Where a pipeline's packages lie below the address of a store that all environments share.
+    #[must_use]
+    pub fn packages(pipeline: PipelineId) -> String {
+        Layout::Shared.packages(pipeline)
+    }
+
     /// Removes a pipeline's packages, if there are any.
     pub async fn remove_packages(&self, pipeline: PipelineId) -> Result<(), Error> {
         self.bucket(&Environment::dev())?.remove_all(&self.layout.packages(pipeline)).await

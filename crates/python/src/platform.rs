@@ -19,13 +19,13 @@ use crate::{reason, uv};
 
 /// What is installed, exactly; made by `cargo xtask lock-python`.
 const LOCK: &str = include_str!("../platform/requirements.lock");
-/// The `uv` that installs it.
-const UV: &str = "uv==0.13.8";
+/// The `uv` that installs it; made likewise.
+const UV: &str = include_str!("../platform/uv.lock");
 /// The Pythons that the lock file is for.
 const VERSIONS: RangeInclusive<(u32, u32)> = (3, 11)..=(3, 14);
 /// Where one of them may be found; the newest that everything is tried with comes early.
 const NAMES: [&str; 5] = ["python3", "python3.13", "python3.12", "python3.11", "python3.14"];
-/// In the environment: the digest of the lock file it was made from. Written last.
+/// In each environment: the digest of the lock file it was made from. Written last.
 const MARKER: &str = "mlsys.lock";
 /// How long one step of an installation may take, in minutes.
 const STEP_MINUTES: u64 = 30;
@@ -103,7 +103,7 @@ impl Platform {
         let environment = self.home.join("python");
         let python = environment.join("bin/python");
         let made_for = std::fs::read_to_string(environment.join(MARKER)).ok()?;
-        (python.exists() && made_for == lock_digest()).then_some(python)
+        (python.exists() && made_for == digest(LOCK)).then_some(python)
     }
 
     /// The interpreter; makes the environment when it is missing or not what this program was made for.
@@ -130,7 +130,7 @@ impl Platform {
         install.arg(&python).arg("-r").arg(&lock);
         self.step("installing packages and compiling them", install, say).await?;
         let marker = environment.join(MARKER);
-        std::fs::write(&marker, lock_digest()).map_err(io_error(&marker))?;
+        std::fs::write(&marker, digest(LOCK)).map_err(io_error(&marker))?;
         say(format!("The Python environment is ready ({:.0} s).", started.elapsed().as_secs_f64()));
         Ok(python)
     }
@@ -146,18 +146,22 @@ impl Platform {
     /// When it can't be installed.
     pub async fn ensure_uv(&self, say: Say<'_>) -> Result<PathBuf, PlatformError> {
         let environment = self.home.join("uv");
-        let (uv, marker) = (self.uv(), environment.join("mlsys.version"));
-        let is_ours = || uv.exists() && std::fs::read_to_string(&marker).is_ok_and(|version| version == UV);
+        let (uv, marker) = (self.uv(), environment.join(MARKER));
+        let is_ours = || uv.exists() && std::fs::read_to_string(&marker).is_ok_and(|made_from| made_from == digest(UV));
         if self.uv.is_some() || is_ours() {
             return Ok(uv);
         }
         let mut create = Command::new(base_python().await?);
         create.args(["-m", "venv", "--clear"]).arg(&environment);
         self.step("making room for uv (Debian and Ubuntu need the package python3-venv for this)", create, say).await?;
+        let lock = environment.join("uv.lock");
+        std::fs::write(&lock, UV).map_err(io_error(&lock))?;
         let mut install = Command::new(environment.join("bin/python"));
-        install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", UV]);
+        install
+            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r"])
+            .arg(&lock);
         self.step("installing uv", install, say).await?;
-        std::fs::write(&marker, UV).map_err(io_error(&marker))?;
+        std::fs::write(&marker, digest(UV)).map_err(io_error(&marker))?;
         Ok(uv)
     }
 
@@ -225,8 +229,8 @@ pub async fn check(python: &Path) -> Result<(), PlatformError> {
     }
 }
 
-fn lock_digest() -> String {
-    hex::encode(Sha256::digest(LOCK))
+fn digest(lock: &str) -> String {
+    hex::encode(Sha256::digest(lock))
 }
 
 fn io_error(path: &Path) -> impl FnOnce(io::Error) -> PlatformError {

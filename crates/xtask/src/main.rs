@@ -48,11 +48,14 @@ fn tidy(repository: &Repository) -> Result<ExitCode> {
     Ok(if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Pins every package of the platform's Python environment, with hashes. `MLSYS_UV` names another `uv` than the PATH's.
+/// Pins every package of the platform's Python environment, and the `uv` that installs them, with hashes. `MLSYS_UV` names
+/// another `uv` than the PATH's.
 fn lock_python(repository: &Repository) -> Result<()> {
-    let (wanted, lock) = ("crates/python/platform/requirements.in", "crates/python/platform/requirements.lock");
     let options = "pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url";
     let uv = std::env::var("MLSYS_UV").unwrap_or_else(|_| "uv".to_owned());
-    repository.output(&uv, &options.split(' ').chain([wanted, "-o", lock]).collect::<Vec<_>>())?;
+    for name in ["requirements", "uv"] {
+        let (wanted, lock) = (format!("crates/python/platform/{name}.in"), format!("crates/python/platform/{name}.lock"));
+        repository.output(&uv, &options.split(' ').chain([&*wanted, "-o", &lock]).collect::<Vec<_>>())?;
+    }
     Ok(())
 }

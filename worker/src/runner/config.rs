@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use service::{Check, Setting, Settings};
 
-use super::Resources;
+use super::{Resources, resources::is_at_least, spec::LEAST_DISK};
 
 const fn setting(name: &'static str, default: &'static str, help: &'static str) -> Setting {
     Setting { name, default, help, secret: false }
@@ -17,7 +17,11 @@ pub const SETTINGS: &[Setting] = &[
     setting("KUBERNETES_OWNER", "mlsys", "Names this installation on its Jobs; unique among those that share a namespace"),
     setting("KUBERNETES_SERVICE_ACCOUNT", "default", "What pipelines' pods run as; they get no token of it"),
     setting("KUBERNETES_CONFIG_MAP", "", "The ConfigMap that pipelines' pods have their settings from"),
-    setting("KUBERNETES_SECRET", "", "The Secret that pipelines' pods have their secrets from"),
+    setting(
+        "KUBERNETES_SECRET",
+        "",
+        "The Secret of which pipelines' pods are given DATABASE_URL, REDIS_URL and, if it has them, GITHUB_TOKEN and a bucket's keys",
+    ),
     setting(
         "KUBERNETES_ARTIFACTS_CLAIM",
         "",
@@ -25,6 +29,16 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting("KUBERNETES_CPU", "1", "Processors of a pipeline's pod, unless its repository says otherwise"),
     setting("KUBERNETES_MEMORY", "4Gi", "Memory of a pipeline's pod, unless its repository says otherwise"),
+    setting(
+        "KUBERNETES_DISK",
+        "20Gi",
+        "Disk of a pipeline's pod: what its notebook writes, its Python environment, its log",
+    ),
+    setting(
+        "KUBERNETES_RUNTIME_CLASS",
+        "",
+        "The runtime class of pipelines' pods, such as gvisor or kata; unset: the node's own",
+    ),
     setting("KUBERNETES_PENDING_SECONDS", "600", "How long a pod may wait for a node or for its start"),
     setting("KUBERNETES_API_URL", "", "The API server; unset: the cluster's own, or the kubeconfig's"),
 ];
@@ -48,6 +62,10 @@ pub struct KubernetesConfig {
     pub artifacts: Option<(String, String)>,
     /// What a pod is given, unless its repository says otherwise.
     pub resources: Resources,
+    /// What a pod may write to its node's disk, as a quantity.
+    pub disk: String,
+    /// What runs the pod's container; none: what its node runs others with.
+    pub runtime_class: Option<String>,
     /// How long a pod may wait for a node, and then for its start.
     pub pending: Duration,
     /// What a pipeline may take beside its notebook's run: download, registration, deployment, and their retries.
@@ -70,8 +88,8 @@ impl KubernetesConfig {
         let path = path.starts_with('/').then(|| path.to_owned());
         let is_bucket = address.starts_with("s3://") || address.starts_with("gs://");
         let claim = text("KUBERNETES_ARTIFACTS_CLAIM").filter(|_| !is_bucket);
-        if claim.is_some() && path.is_none() {
-            check.refuse("MLSYS_ARTIFACTS", "must be an absolute path, the same in every pod");
+        if claim.is_some() && path.as_ref().is_none_or(|path| path.contains("{env}")) {
+            check.refuse("MLSYS_ARTIFACTS", "must be an absolute path without {env}, the same in every pod");
         }
         let owner = named("KUBERNETES_OWNER", "mlsys");
         if !is_label(&owner) {
@@ -86,6 +104,8 @@ impl KubernetesConfig {
             secret: text("KUBERNETES_SECRET"),
             artifacts: claim.zip(path),
             resources: resources(&named("KUBERNETES_CPU", "1"), &named("KUBERNETES_MEMORY", "4Gi"), check),
+            disk: disk(named("KUBERNETES_DISK", "20Gi"), check),
+            runtime_class: text("KUBERNETES_RUNTIME_CLASS"),
             pending: Duration::from_secs(check.or(settings.parse("KUBERNETES_PENDING_SECONDS"), 600)),
             beside_run: Duration::from_mins(15),
             cancel_grace: Duration::from_secs(10),
@@ -104,6 +124,13 @@ fn resources(cpu: &str, memory: &str, check: &mut Check) -> Resources {
         check.refuse(name, error.to_string());
         Resources::smallest()
     })
+}
+
+fn disk(amount: String, check: &mut Check) -> String {
+    if !is_at_least(&amount, LEAST_DISK) {
+        check.refuse("KUBERNETES_DISK", format!("must be an amount of at least {LEAST_DISK}, such as 20Gi"));
+    }
+    amount
 }
 
 /// Source: the syntax of label values in Kubernetes's documentation.
@@ -126,6 +153,18 @@ mod tests {
         let config = KubernetesConfig::read(&settings, &mut check);
         let wrong = check.finish().err().map(|errors| errors.0.into_iter().map(|error| error.name).collect());
         (config, wrong.unwrap_or_default())
+    }
+
+    #[test]
+    fn a_disk_is_an_amount_that_a_pod_can_ask_for() {
+        let image = ("KUBERNETES_IMAGE", "registry/mlsys-worker:1");
+        for (amount, is_one) in
+            [("1Gi", true), ("1.5Ti", true), ("1023Mi", false), ("0", false), ("-5Gi", false), ("much", false)]
+        {
+            let (config, wrong) = read(&[image, ("KUBERNETES_DISK", amount)]);
+            assert_eq!(wrong.is_empty(), is_one, "{amount}: {wrong:?}");
+            assert_eq!(config.disk, amount);
+        }
     }
 
     #[test]

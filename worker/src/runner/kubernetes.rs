@@ -32,7 +32,7 @@ pub struct PipelineJob {
 /// has ended has ended, whatever this says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PodEnd {
-    /// The pod ended well: the pipeline's row says how the pipeline ended. A row that has not ended was given back.
+    /// The pod ended well: the pipeline's row says how the pipeline ended. A row that has not ended is left to the workers.
     Finished,
     /// It will not heal: the pipeline failed, for this reason.
     Failed {

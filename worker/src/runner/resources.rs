@@ -61,6 +61,11 @@ impl Resources {
     }
 }
 
+/// Whether a text is an amount of bytes that is not less than another.
+pub(super) fn is_at_least(text: &str, least: &str) -> bool {
+    bytes(text).zip(bytes(least)).is_some_and(|(bytes, least)| bytes >= least)
+}
+
 fn decimal(text: &str) -> Option<f64> {
     let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     text.parse().ok().filter(|_| plain)

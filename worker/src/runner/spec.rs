@@ -9,7 +9,7 @@ use k8s_openapi::{
         core::v1::{
             Capabilities, ConfigMapEnvSource, Container, EmptyDirVolumeSource, EnvFromSource, EnvVar, EnvVarSource,
             ObjectFieldSelector, PersistentVolumeClaimVolumeSource, PodSecurityContext, PodSpec, PodTemplateSpec,
-            ResourceRequirements, SeccompProfile, SecretEnvSource, SecurityContext, Volume, VolumeMount,
+            ResourceRequirements, SeccompProfile, SecretKeySelector, SecurityContext, Volume, VolumeMount,
         },
     },
     apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::ObjectMeta},
@@ -80,8 +80,14 @@ fn labels(config: &KubernetesConfig, job: &PipelineJob) -> BTreeMap<String, Stri
 }
 
 fn pod(config: &KubernetesConfig, job: &PipelineJob) -> PodSpec {
-    let empty =
-        |name: &str| Volume { name: name.to_owned(), empty_dir: Some(EmptyDirVolumeSource::default()), ..Volume::default() };
+    let empty = |name: &str| Volume {
+        name: name.to_owned(),
+        empty_dir: Some(EmptyDirVolumeSource {
+            size_limit: Some(Quantity(config.disk.clone())),
+            ..EmptyDirVolumeSource::default()
+        }),
+        ..Volume::default()
+    };
     let mut volumes = vec![empty("home"), empty("tmp")];
     volumes.extend(config.artifacts.iter().map(|(claim, _)| Volume {
         name: "artifacts".to_owned(),
@@ -100,9 +106,14 @@ fn pod(config: &KubernetesConfig, job: &PipelineJob) -> PodSpec {
         automount_service_account_token: Some(false),
         enable_service_links: Some(false),
         termination_grace_period_seconds: i64::try_from(config.termination.as_secs()).ok(),
+        runtime_class_name: config.runtime_class.clone(),
         security_context: Some(PodSecurityContext {
             run_as_non_root: Some(true),
+            run_as_user: Some(GROUP),
+            run_as_group: Some(GROUP),
             fs_group: Some(GROUP),
+            // Else a node changes the owner of every model's file before it starts a pod.
+            fs_group_change_policy: Some("OnRootMismatch".to_owned()),
             seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".to_owned(), ..SeccompProfile::default() }),
             ..PodSecurityContext::default()
         }),
@@ -118,7 +129,12 @@ fn container(config: &KubernetesConfig, job: &PipelineJob) -> Container {
         ..VolumeMount::default()
     };
     let mut mounts = vec![mount("home", HOME), mount("tmp", "/tmp")];
-    mounts.extend(config.artifacts.iter().map(|(_, path)| mount("artifacts", path)));
+    // Of the models' volume it sees what its own pipeline left, and nothing else.
+    mounts.extend(config.artifacts.iter().map(|(_, path)| {
+        let own = artifacts::Store::packages(job.pipeline);
+        let at = format!("{}/{own}", path.trim_end_matches('/'));
+        VolumeMount { sub_path: Some(own), ..mount("artifacts", &at) }
+    }));
     Container {
         name: CONTAINER.to_owned(),
         image: Some(config.image.clone()),
@@ -127,7 +143,7 @@ fn container(config: &KubernetesConfig, job: &PipelineJob) -> Container {
         args: Some(vec!["run-pipeline".to_owned(), job.pipeline.to_string(), "--lease".to_owned(), job.lease.to_string()]),
         env: Some(environment(config, resources)),
         env_from: Some(sources(config)),
-        resources: Some(requirements(resources)),
+        resources: Some(requirements(resources, &config.disk)),
         volume_mounts: Some(mounts),
         security_context: Some(SecurityContext {
             allow_privilege_escalation: Some(false),
@@ -156,25 +172,44 @@ fn environment(config: &KubernetesConfig, resources: &Resources) -> Vec<EnvVar> 
         set("KERNEL_MEMORY_LIMIT_MB", resources.kernel_megabytes().to_string()),
     ];
     environment.extend(config.artifacts.iter().map(|(_, path)| set("MLSYS_ARTIFACTS", path.clone())));
+    environment.extend(config.secret.iter().flat_map(|secret| secrets(secret)));
     environment
 }
 
-fn sources(config: &KubernetesConfig) -> Vec<EnvFromSource> {
-    let map = config.config_map.iter().map(|name| EnvFromSource {
-        config_map_ref: Some(ConfigMapEnvSource { name: name.clone(), optional: None }),
-        ..EnvFromSource::default()
-    });
-    let secret = config.secret.iter().map(|name| EnvFromSource {
-        secret_ref: Some(SecretEnvSource { name: name.clone(), optional: None }),
-        ..EnvFromSource::default()
-    });
-    map.chain(secret).collect()
+/// What of the secrets a pod works with. It calls no other process of ours, and takes no deliveries: it is not told what
+/// opens those.
+fn secrets(secret: &str) -> Vec<EnvVar> {
+    let of_buckets = service::ARTIFACT_SETTINGS.iter().filter(|setting| setting.secret).map(|setting| setting.name);
+    let needed = ["DATABASE_URL", "REDIS_URL"].map(|name| (name, false));
+    let others = std::iter::once("GITHUB_TOKEN").chain(of_buckets).map(|name| (name, true));
+    let given = |(name, optional): (&str, bool)| {
+        let key = SecretKeySelector { name: secret.to_owned(), key: name.to_owned(), optional: optional.then_some(true) };
+        let source = EnvVarSource { secret_key_ref: Some(key), ..EnvVarSource::default() };
+        EnvVar { name: name.to_owned(), value_from: Some(source), ..EnvVar::default() }
+    };
+    needed.into_iter().chain(others).map(given).collect()
 }
 
-/// Asked for and allowed alike: such a pod is the last that a node under pressure evicts.
-fn requirements(resources: &Resources) -> ResourceRequirements {
-    let amounts = [("cpu", resources.cpu()), ("memory", resources.memory())];
-    let amounts: BTreeMap<_, _> =
-        amounts.into_iter().map(|(name, amount)| (name.to_owned(), Quantity(amount.to_owned()))).collect();
-    ResourceRequirements { limits: Some(amounts.clone()), requests: Some(amounts), ..ResourceRequirements::default() }
+fn sources(config: &KubernetesConfig) -> Vec<EnvFromSource> {
+    let map = |name: &String| EnvFromSource {
+        config_map_ref: Some(ConfigMapEnvSource { name: name.clone(), optional: None }),
+        ..EnvFromSource::default()
+    };
+    config.config_map.iter().map(map).collect()
+}
+
+/// What a pod asks of its node's disk beforehand: most notebooks write little.
+pub(super) const LEAST_DISK: &str = "1Gi";
+
+/// Processors and memory are asked for and allowed alike: such a pod is the last that a node under pressure evicts.
+fn requirements(resources: &Resources, disk: &str) -> ResourceRequirements {
+    let amounts = |disk: &str| {
+        let amounts = [("cpu", resources.cpu()), ("memory", resources.memory()), ("ephemeral-storage", disk)];
+        amounts.into_iter().map(|(name, amount)| (name.to_owned(), Quantity(amount.to_owned()))).collect::<BTreeMap<_, _>>()
+    };
+    ResourceRequirements {
+        limits: Some(amounts(disk)),
+        requests: Some(amounts(LEAST_DISK)),
+        ..ResourceRequirements::default()
+    }
 }

@@ -121,6 +121,10 @@ fn pod(pod: &Pod) -> PodState {
     if let Some(end) = terminated.filter(|end| end.reason.as_deref() == Some("OOMKilled")) {
         return out_of_memory(pod, end);
     }
+    if let Some(message) = status.message.as_deref().filter(|message| is_over_disk(message)) {
+        let reason = format!("the pod used up its disk: {}", message.trim());
+        return PodState::Ended { end: PodEnd::Failed { reason }, ran: true };
+    }
     if let Some(disruption) = disruption {
         let reason = disrupted(disruption, status.message.as_deref());
         return if phase == "Failed" || terminated.is_some() { lost(reason) } else { PodState::Leaving(reason) };
@@ -185,6 +189,17 @@ fn out_of_memory(pod: &Pod, end: &ContainerStateTerminated) -> PodState {
     let limit = limits.and_then(|limits| limits.get("memory")).map_or("what it may use", |memory| memory.0.as_str());
     let reason = format!("the pod ran out of memory: it was killed at {limit} (OOMKilled, exit code {})", end.exit_code);
     PodState::Ended { end: PodEnd::Failed { reason }, ran: true }
+}
+
+/// Whether a node evicted a pod for more than its own limits, as any other node would.
+/// Source: the messages of `pkg/kubelet/eviction` in Kubernetes.
+fn is_over_disk(message: &str) -> bool {
+    let limits = [
+        "Usage of EmptyDir volume ",
+        "Pod ephemeral local storage usage exceeds the total limit of containers",
+        "exceeded its local ephemeral storage limit",
+    ];
+    limits.iter().any(|limit| message.contains(limit))
 }
 
 fn disrupted(disruption: &PodCondition, said_by_node: Option<&str>) -> String {
@@ -264,6 +279,11 @@ mod tests {
             (json!({"phase": "Failed", "containerStatuses": terminated(143, "Error")}), false, "killed (exit code 143)"),
             (json!({"phase": "Failed", "containerStatuses": terminated(TRY_AGAIN, "Error")}), false, "could not begin"),
             (json!({"phase": "Failed", "reason": "Evicted", "message": "low on memory"}), false, "Evicted: low on memory"),
+            (
+                json!({"phase": "Failed", "reason": "Evicted", "message": "Usage of EmptyDir volume \"tmp\" exceeds the limit \"20Gi\". "}),
+                true,
+                "used up its disk: Usage of EmptyDir volume \"tmp\" exceeds the limit \"20Gi\".",
+            ),
             (json!({"phase": "Failed", "reason": "OutOfcpu", "message": "no cpu left"}), false, "OutOfcpu: no cpu left"),
             (json!({"phase": "Failed", "conditions": disrupted("DeletionByPodGC")}), false, "node is gone: so it was"),
             (json!({"phase": "Failed"}), false, "did not say why"),

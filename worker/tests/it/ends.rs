@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use testkit::kubernetes::Node;
 use worker::runner::{PodEnd, Resources};
 
@@ -9,7 +10,7 @@ use crate::stage::{IMAGE, Stage, UNTIL_OPEN, failure, loss, pipeline};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pod_that_ends_well_is_finished_and_says_where_it_ran() {
-    let script = format!(r#"echo "$@"; env; echo done > "$MLSYS_ARTIFACTS/model"; {UNTIL_OPEN}"#);
+    let script = format!(r#"echo "$@"; env; echo done > "$MLSYS_ARTIFACTS/packages/$2/model"; {UNTIL_OPEN}"#);
     let stage = Stage::with(&script);
     let job = pipeline();
     let run = stage.start(job.clone()).await;
@@ -22,12 +23,15 @@ async fn a_pod_that_ends_well_is_finished_and_says_where_it_ran() {
         format!("run-pipeline {} --lease 1", job.pipeline),
         format!("POD_NAME={}", pod["metadata"]["name"].as_str().expect("a name")),
         "RUNNER_BACKEND=local".to_owned(),
-        "INTERNAL_TOKEN=af31c0d2b4e6f8a0".to_owned(),
+        "DATABASE_URL=the value of DATABASE_URL".to_owned(),
+        "REDIS_URL=the value of REDIS_URL".to_owned(),
         "KERNEL_MEMORY_LIMIT_MB=1792".to_owned(),
     ] {
         assert!(output.lines().any(|said| said == line), "{line} in {output}");
     }
-    let made = stage.gate().with_file_name("artifacts").join("model");
+    let kept = output.lines().filter(|line| line.contains("the value of")).count();
+    assert_eq!(kept, 2, "no secret of the other processes is in the pod: {output}");
+    let made = stage.gate().with_file_name("artifacts/packages").join(job.pipeline.to_string()).join("model");
     assert_eq!(std::fs::read_to_string(made).expect("it lies in the claim's volume"), "done\n");
 }
 
@@ -90,6 +94,14 @@ async fn settings_that_are_missing_are_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_secret_without_a_database_is_named() {
+    let stage = Stage::with("exit 0");
+    stage.api.secret("mlsys", [("REDIS_URL".to_owned(), "redis://redis:6379".to_owned())]);
+    let reason = failure(stage.run().await.0);
+    assert!(reason.contains("couldn't find key DATABASE_URL in Secret pipelines/mlsys"), "{reason}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_volume_that_cannot_be_mounted_is_named_by_its_event() {
     let stage = Stage::with("exit 0");
     stage.api.hold_starts(Some("MountVolume.SetUp failed for volume \"artifacts\": no such server"));
@@ -131,8 +143,8 @@ async fn a_repositorys_own_resources_count() {
     let (end, _) = stage.start(job).await.ended().await;
     assert_eq!(end, PodEnd::Finished);
     let resources = &stage.api.pods()[0]["spec"]["containers"][0]["resources"];
-    assert_eq!(resources["requests"], serde_json::json!({"cpu": "500m", "memory": "8Gi"}));
-    assert_eq!(resources["limits"], resources["requests"]);
+    assert_eq!(resources["requests"], json!({"cpu": "500m", "memory": "8Gi", "ephemeral-storage": "1Gi"}));
+    assert_eq!(resources["limits"], json!({"cpu": "500m", "memory": "8Gi", "ephemeral-storage": "20Gi"}));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -219,14 +231,22 @@ async fn a_lost_pods_lease_can_be_run_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_job_is_what_the_published_schema_asks_for() {
-    let stage = Stage::with("exit 0");
+    let mut stage = Stage::with("exit 0");
+    stage.config.runtime_class = Some("gvisor".to_owned());
     assert_eq!(stage.run().await.0, PodEnd::Finished);
     let mut job = stage.api.jobs().remove(0);
     assert_eq!(job["metadata"]["labels"]["mlsys/owner"], "test");
     let pod = &job["spec"]["template"]["spec"];
-    assert_eq!(pod["automountServiceAccountToken"], false);
     assert_eq!(pod["containers"][0]["image"], IMAGE);
-    assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
+    assert_eq!(pod["runtimeClassName"], "gvisor");
+    let pipeline = job["metadata"]["labels"]["mlsys/pipeline-id"].as_str().expect("an id");
+    let (own, root) = (format!("packages/{pipeline}"), &stage.config.artifacts.as_ref().expect("a volume").1);
+    let mounts: Vec<_> = pod["containers"][0]["volumeMounts"].as_array().expect("mounts").iter().collect();
+    let expected = json!({"name": "artifacts", "mountPath": format!("{root}/{own}"), "subPath": own});
+    assert_eq!(
+        mounts,
+        [&json!({"name": "home", "mountPath": "/var/lib/mlsys"}), &json!({"name": "tmp", "mountPath": "/tmp"}), &expected]
+    );
     job["status"].take();
     job.as_object_mut().expect("an object").remove("status");
     let file = stage.gate().with_file_name("job.json");

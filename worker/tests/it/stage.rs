@@ -43,8 +43,10 @@ impl Stage {
         let api = KubernetesApi::start("pipelines");
         api.image(IMAGE, program);
         api.config_map("mlsys", [("GATE".to_owned(), folder.path().join("gate").to_string_lossy().into_owned())]);
-        api.secret("mlsys", [("INTERNAL_TOKEN".to_owned(), "af31c0d2b4e6f8a0".to_owned())]);
-        api.claim("mlsys-artifacts", folder.path().join("artifacts"));
+        let secrets = ["DATABASE_URL", "REDIS_URL", "INTERNAL_TOKEN", "GITHUB_WEBHOOK_SECRET", "LOCAL_WEBHOOK_SECRET"];
+        api.secret("mlsys", secrets.map(|name| (name.to_owned(), format!("the value of {name}"))));
+        let artifacts = folder.path().join("artifacts");
+        api.claim("mlsys-artifacts", artifacts.clone());
         let config = KubernetesConfig {
             image: IMAGE.to_owned(),
             namespace: Some("pipelines".to_owned()),
@@ -52,8 +54,10 @@ impl Stage {
             service_account: "mlsys-sa-dev".to_owned(),
             config_map: Some("mlsys".to_owned()),
             secret: Some("mlsys".to_owned()),
-            artifacts: Some(("mlsys-artifacts".to_owned(), "/artifacts".to_owned())),
+            artifacts: Some(("mlsys-artifacts".to_owned(), artifacts.to_string_lossy().into_owned())),
             resources: Resources::new("1", "2Gi").expect("amounts"),
+            disk: "20Gi".to_owned(),
+            runtime_class: None,
             pending: Duration::from_secs(1),
             beside_run: Duration::from_mins(10),
             cancel_grace: Duration::from_millis(500),

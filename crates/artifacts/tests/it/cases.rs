@@ -122,6 +122,8 @@ pub(crate) async fn a_pipelines_packages_are_removed_however_many_there_are(plac
     let files: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), name.as_bytes())).collect();
     let from = package(&place.path("many"), &files);
     let all: Vec<_> = names.iter().map(String::as_str).chain(["metadata.json"]).collect();
+    place.store.make_packages(pipeline).await.unwrap();
+    assert_eq!(place.keys().await.len(), 0, "a folder is no object");
     let many = place.store.keep_package(pipeline, "run-1", &from, &all).await.unwrap();
     place.store.verify(&many).await.unwrap();
     let kept = place.store.keep_package(other, "run-1", &place.package("weights"), FILES).await.unwrap();

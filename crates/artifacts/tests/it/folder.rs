@@ -3,7 +3,7 @@
 use std::{fs, os::unix::fs::symlink};
 
 use artifacts::{Error, Store, verify_version};
-use contract::Environment;
+use contract::{Environment, PipelineId};
 
 use crate::place::{FILES, Place, names, open, titanic};
 
@@ -28,6 +28,27 @@ async fn a_link_does_not_lead_out() {
     assert!(matches!(place.fetch(&location).await, Err(Error::Refused { .. })));
     assert!(matches!(place.put(2, "weights").await, Err(Error::Refused { .. })));
     assert_eq!(names(&outside), ["v1"]);
+}
+
+#[tokio::test]
+async fn what_a_pod_leaves_in_its_folder_harms_nobody_else() {
+    let place = Place::folder("");
+    let (pipeline, location) = (PipelineId::generate(), place.put(1, "weights").await.unwrap());
+    place.store.make_packages(pipeline).await.unwrap();
+    let (store, own) = (place.path("the store"), place.path("the store").join(Store::packages(pipeline)));
+    assert_eq!(names(&own), [""; 0], "it is there before anything is in it");
+    let package = place.store.keep_package(pipeline, "run-1", &place.package("weights"), FILES).await.unwrap();
+    symlink(store.join("mlsys-models-dev"), own.join("link")).unwrap();
+    let model = own.join("run-1/model.pkl");
+    fs::remove_file(&model).unwrap();
+    symlink(store.join("mlsys-models-dev/titanic/v1/model.pkl"), &model).unwrap();
+    assert!(matches!(place.fetch(&package).await, Err(Error::Refused { .. })), "a link");
+    fs::remove_file(&model).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&model).status().unwrap().success());
+    assert!(matches!(place.fetch(&package).await, Err(Error::Refused { .. })), "a pipe that never ends");
+    place.store.remove_packages(pipeline).await.unwrap();
+    assert!(!own.exists(), "an empty folder would stay for ever");
+    place.fetch(&location).await.unwrap();
 }
 
 #[tokio::test]

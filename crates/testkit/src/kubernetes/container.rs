@@ -91,23 +91,28 @@ pub(super) fn environment(cluster: &Cluster, wishes: &Wishes, pod: &Value) -> Re
     let container = &pod["spec"]["containers"][0];
     let mut environment = BTreeMap::new();
     for source in container["envFrom"].as_array().into_iter().flatten() {
-        for (field, kind, known) in
-            [("configMapRef", "configmap", &wishes.config_maps), ("secretRef", "secret", &wishes.secrets)]
-        {
-            let Some(name) = source[field]["name"].as_str() else { continue };
-            match known.get(name) {
-                Some(pairs) => environment.extend(pairs.clone()),
-                None if source[field]["optional"] == true => {}
-                None => return Err(format!("{kind} \"{name}\" not found")),
-            }
+        let Some(name) = source["configMapRef"]["name"].as_str() else { continue };
+        match wishes.config_maps.get(name) {
+            Some(pairs) => environment.extend(pairs.clone()),
+            None if source["configMapRef"]["optional"] == true => {}
+            None => return Err(format!("configmap \"{name}\" not found")),
         }
     }
     for variable in container["env"].as_array().into_iter().flatten() {
+        let of_secret = &variable["valueFrom"]["secretKeyRef"];
+        let name = variable["name"].as_str().unwrap_or_default().to_owned();
+        if of_secret.is_object() {
+            match secret(cluster, wishes, of_secret) {
+                Ok(value) => drop(environment.insert(name, value)),
+                Err(_) if of_secret["optional"] == true => {}
+                Err(message) => return Err(message),
+            }
+            continue;
+        }
         let value = match variable["valueFrom"]["fieldRef"]["fieldPath"].as_str() {
             Some(path) => path.split('.').try_fold(pod, |value, part| value.get(part)).and_then(Value::as_str),
             None => variable["value"].as_str(),
         };
-        let name = variable["name"].as_str().unwrap_or_default().to_owned();
         environment.insert(name, value.unwrap_or_default().to_owned());
     }
     let mounts = mounts(cluster, wishes, pod)?;
@@ -117,6 +122,14 @@ pub(super) fn environment(cluster: &Cluster, wishes: &Wishes, pod: &Value) -> Re
         }
     }
     Ok(environment)
+}
+
+fn secret(cluster: &Cluster, wishes: &Wishes, key: &Value) -> Result<String, String> {
+    let text = |field: &str| key[field].as_str().unwrap_or_default();
+    let (name, key) = (text("name"), text("key"));
+    let known = wishes.secrets.get(name).ok_or_else(|| format!("secret \"{name}\" not found"))?;
+    let missing = || format!("couldn't find key {key} in Secret {}/{name}", cluster.namespace);
+    known.get(key).cloned().ok_or_else(missing)
 }
 
 /// Where the pod's mounts lie on this machine, the deepest first. A process has no mounts of its own here, so its
@@ -133,6 +146,7 @@ fn mounts(cluster: &Cluster, wishes: &Wishes, pod: &Value) -> Result<Vec<(String
             }
             None => cluster.folder_of(pod).join(text(&mount["name"])),
         };
+        let folder = folder.join(text(&mount["subPath"]));
         std::fs::create_dir_all(&folder).expect("made");
         mounts.push((text(&mount["mountPath"]), folder));
     }

@@ -16,7 +16,7 @@ DASHBOARD := frontend/dist/index.html
 # What needs nothing but a folder; the store on SQLite.
 FAST := --package contract --package pipeline --package service --package backend --package store --package xtask
 
-.PHONY: demo test test-cluster test-packages test-dashboard test-packager test-fast chaos build build-all lint lint-python \
+.PHONY: demo test test-environment test-files test-dashboard test-packager test-fast chaos build build-all lint lint-python \
 	format-python deny audit sbom bench screenshots need-cargo need-lints need-kubectl need-npm need-servers
 
 demo: build
@@ -35,31 +35,27 @@ build-all: need-cargo
 test lint: export RUSTC_WORKSPACE_WRAPPER := clippy-driver
 test lint: export CLIPPY_ARGS := -Dwarnings
 
-# How much of `make test` runs at a time.
+# How many of the tests' programs run at a time: many of them wait most of the time, for leases, time-outs and servers.
 LANES := 3
 
 test: need-lints need-kubectl need-servers $(DASHBOARD) $(EXAMPLES)
 	$(CARGO) fmt --all --check
 	@echo "Building mlsys and its tests (the first time takes some minutes)…"
-	$(CARGO) test --workspace --tests --no-run
-	$(CARGO) test --workspace --test cluster --no-run
-	$(CARGO) xtask tidy
+	$(CARGO) test --workspace --tests --test cluster --no-run
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-environment test-files
+	@echo "Running the tests, $(LANES) programs at a time…"
+	$(CARGO) xtask test $(LANES)
+
+# Parts of `make test`, after all is built.
+test-environment:
 	MLSYS_HOME=.mlsys $(MLSYS) prepare
 	@$(MAKE) --no-print-directory lint-python deny audit
+
+test-files:
+	$(CARGO) xtask tidy
 	infra/k8s/validate
 	npm run --prefix frontend types:check
 	npm run --prefix frontend lint
-	@echo "Running the tests, $(LANES) things at a time; what each says comes when it ends…"
-	@$(MAKE) --no-print-directory --jobs=$(LANES) --output-sync=target --keep-going \
-		test-cluster test-packages test-dashboard test-packager
-
-# Parts of `make test`, after all is built. A cluster's tests wait most of the time: for leases, time-outs and servers that
-# come back. Meanwhile the others run.
-test-cluster:
-	$(CARGO) test --workspace --test cluster
-
-test-packages:
-	$(CARGO) test --workspace --tests
 
 test-dashboard:
 	npm test --prefix frontend

@@ -10,6 +10,7 @@ mod guards;
 mod internal;
 mod lists;
 mod logs;
+mod malformed;
 mod models;
 mod notebooks;
 mod openapi;

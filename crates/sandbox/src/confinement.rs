@@ -39,10 +39,15 @@ pub fn python_folders(python: &Path) -> Vec<PathBuf> {
     let mut folders = Vec::new();
     let home = std::env::var_os("HOME").map(PathBuf::from);
     let mut add = |bin: Option<&Path>| {
-        // `<folder>/bin/python`. An interpreter in `~/bin` does not open the whole of it.
-        let folder = bin.and_then(Path::parent).filter(|folder| folder.parent().is_some());
-        let folder = folder.filter(|folder| !home.as_ref().is_some_and(|home| home.starts_with(folder)));
-        folders.extend(folder.map(Path::to_owned));
+        // `<folder>/bin/python`, or beside it all that it needs.
+        let folder = bin.and_then(|bin| if bin.ends_with("bin") { bin.parent() } else { Some(bin) });
+        // An interpreter in `~/bin` does not open the whole of it.
+        let is_too_much =
+            |folder: &Path| folder.parent().is_none() || home.as_ref().is_some_and(|home| home.starts_with(folder));
+        let Some(folder) = folder.filter(|folder| !is_too_much(folder)) else { return };
+        folders.push(folder.to_owned());
+        // Its libraries may lie elsewhere.
+        folders.extend(folder.join("lib").canonicalize().ok().filter(|lib| !is_too_much(lib)));
     };
     add(python.parent());
     let configuration = python.parent().and_then(Path::parent).map(|folder| folder.join("pyvenv.cfg"));

@@ -86,9 +86,15 @@ pub(crate) fn signal_rules() -> io::Result<Option<OwnedFd>> {
     if !Offer::of_this_machine().keeps_signals() {
         return Ok(None);
     }
+    let root = PathFd::new("/").map_err(io::Error::other)?;
+    signals_only(root).map(Into::into).map_err(io::Error::other)
+}
+
+fn signals_only(root: PathFd) -> Result<RulesetCreated, RulesetError> {
     let ruleset = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
-    let ruleset = ruleset.scope(Scope::Signal).and_then(Ruleset::create).map_err(io::Error::other)?;
-    Ok(ruleset.into())
+    // Moving files from folder to folder is refused by all rules that do not allow it, whatever they are about.
+    let ruleset = ruleset.scope(Scope::Signal)?.handle_access(AccessFs::Refer)?.create()?;
+    ruleset.add_rule(PathBeneath::new(root, AccessFs::Refer))
 }
 
 fn build(confinement: &Confinement, scopes: bool) -> Result<RulesetCreated, RulesetError> {

@@ -1,18 +1,19 @@
 //! Repository chores.
 //!
 //! `cargo xtask tidy` fails on whatever is not as `ARCHITECTURE.md` says; `cargo xtask docs` writes what is generated;
-//! `cargo xtask lock-python` pins the platform's Python environment.
+//! `cargo xtask lock-python` pins the platform's Python environment; `cargo xtask test` runs all tests that are built.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool")]
 
 mod arrows;
 mod docs;
+mod programs;
 mod repository;
 mod sizes;
 mod texts;
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use repository::Repository;
 
 fn main() -> Result<ExitCode> {
@@ -21,9 +22,13 @@ fn main() -> Result<ExitCode> {
     match &*task {
         "tidy" => tidy(&repository),
         "docs" => docs::write(&repository).map(|()| ExitCode::SUCCESS),
+        "test" => {
+            let lanes = std::env::args().nth(2).map_or(Ok(3), |lanes| lanes.parse()).context("how many at a time?")?;
+            Ok(if programs::run(&repository, lanes)? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
         "lock-python" => lock_python(&repository).map(|()| ExitCode::SUCCESS),
         _ => {
-            eprintln!("usage: cargo xtask tidy|docs|lock-python");
+            eprintln!("usage: cargo xtask tidy|docs|lock-python|test [HOW MANY AT A TIME]");
             Ok(ExitCode::FAILURE)
         }
     }

@@ -53,6 +53,11 @@ pub struct TextFile {
 }
 
 impl Repository {
+    /// Its folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// The repository that this program was built in.
     pub fn here() -> Result<Self> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");

@@ -46,8 +46,12 @@ impl Place {
     /// A place whose Python processes start only while its gate is open.
     pub fn gated() -> Self {
         let place = Self { gated: true, ..Self::new() };
-        place.open_gate();
         let (python, gate) = (std::path::absolute(python()).unwrap(), place.gate());
+        // It names the environment that it leads to, as a virtual environment does.
+        std::fs::create_dir_all(place.gatekeeper().parent().unwrap()).unwrap();
+        let home = format!("home = {}\n", python.parent().unwrap().display());
+        std::fs::write(gate.with_file_name("pyvenv.cfg"), home).unwrap();
+        place.open_gate();
         let script = format!(
             "#!/bin/sh\nwhile ! test -e '{}'; do sleep 0.02; done\nexec '{}' \"$@\"\n",
             gate.display(),
@@ -59,11 +63,11 @@ impl Place {
     }
 
     fn gate(&self) -> PathBuf {
-        self.folder.path().join("gate")
+        self.folder.path().join("gated/gate")
     }
 
     fn gatekeeper(&self) -> PathBuf {
-        self.folder.path().join("python")
+        self.folder.path().join("gated/bin/python")
     }
 
     pub fn open_gate(&self) {

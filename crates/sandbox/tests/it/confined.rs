@@ -30,7 +30,7 @@ async fn only_its_own_folder_can_be_written_and_others_not_even_read() {
     let (own, other) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
     std::fs::write(other.path().join("secret"), "secret").expect("written");
     let script = format!(
-        "echo own > own && cat own; cat {other}/secret; echo x > {other}/new; ln {other}/secret stolen; echo x > /usr/x; \
+        "mkdir a b && echo own > a/own && ln a/own a/two && mv a/own b/own && mv a/two own && cat own; cat {other}/secret; echo x > {other}/new; ln {other}/secret stolen; echo x > /usr/x; \
          ls /etc > list && echo listed; cat /proc/$PPID/environ; echo end",
         other = other.path().display()
     );

@@ -154,7 +154,6 @@ fn assemble(
         name,
         tuning: config.tuning.clone(),
         work_directory: connections.home.join("work"),
-        mlflow_url: connections.mlflow_url.clone(),
         internal_token: connections.internal_token.clone(),
     };
     Ok((Worker::new(worker_config, adapters, notebooks)?, kernels))

@@ -14,7 +14,7 @@ use service::health::check;
 use store::StoreError;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
-use crate::{Tuning, drive, folder::WorkFolder, pods, runner::KubernetesRunner, tasks};
+use crate::{Tuning, drive, folder::WorkFolder, mlflow_proxy::Proxy, pods, runner::KubernetesRunner, tasks};
 
 /// How a worker works.
 #[derive(Debug, Clone)]
@@ -25,8 +25,6 @@ pub struct Config {
     pub tuning: Tuning,
     /// Where pipelines have their working folders.
     pub work_directory: PathBuf,
-    /// MLflow, as a notebook reaches it.
-    pub mlflow_url: String,
     /// What the model-servers' internal routes ask for.
     pub internal_token: service::Secret,
 }
@@ -43,6 +41,7 @@ pub struct Parts {
     pub(crate) hub: bus::LogHub,
     pub(crate) hosts: Hosts,
     pub(crate) mlflow: mlflow::Client,
+    pub(crate) mlflow_proxy: Proxy,
     pub(crate) artifacts: artifacts::Store,
     pub(crate) kernels: Arc<kernel::Pool>,
     pub(crate) environments: Environments,
@@ -72,15 +71,29 @@ impl Worker {
     /// A worker over its adapters.
     ///
     /// # Errors
-    /// When no HTTP client can be built, or the working folder can't be used.
+    /// When no HTTP client can be built, the working folder can't be used, or no port of the loopback is free.
     pub fn new(config: Config, adapters: Adapters, notebooks: Notebooks) -> anyhow::Result<Self> {
         let Adapters { store, queue, hub, hosts, mlflow, artifacts } = adapters;
         let Notebooks { kernels, environments, pods } = notebooks;
         let fleet = fleet::Fleet::new(config.internal_token.expose())?;
         let rollout = rollout::Rollout::new(store.serving.clone(), artifacts.clone(), fleet, mlflow.clone());
         let folder = WorkFolder::open(&config.work_directory)?;
-        let parts =
-            Parts { config, store, queue, hub, hosts, mlflow, artifacts, kernels, environments, rollout, pods, folder };
+        let mlflow_proxy = Proxy::start(mlflow.clone())?;
+        let parts = Parts {
+            config,
+            store,
+            queue,
+            hub,
+            hosts,
+            mlflow,
+            mlflow_proxy,
+            artifacts,
+            kernels,
+            environments,
+            rollout,
+            pods,
+            folder,
+        };
         Ok(Self(Arc::new(parts)))
     }
 

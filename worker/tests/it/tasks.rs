@@ -86,7 +86,6 @@ impl Stage {
             name: name.to_owned(),
             tuning: Tuning::read(&given, &mut Check::default()),
             work_directory: self.folder.path().join(name),
-            mlflow_url: self.url.clone(),
             internal_token: Secret::new("token"),
         };
         let folder = |name| self.folder.path().join(name);

@@ -160,7 +160,7 @@ fn decode(part: &str) -> Result<String, Refusal> {
 /// Whether a part of a path stands for itself alone, whoever reads it.
 pub(super) fn is_plain(part: &str) -> bool {
     !matches!(part, "" | "." | "..")
-        && !part.contains(|char: char| matches!(char, '/' | '\\' | '%' | '#') || char.is_control())
+        && !part.contains(|char: char| matches!(char, '/' | '\\' | '%' | '#' | '?') || char.is_control())
 }
 
 /// The pairs of a query; what is there more than once becomes a list.
@@ -238,6 +238,7 @@ mod tests {
             "/api/2.0/mlflow-artifacts/artifacts/1/a%00",
             "/api/2.0/mlflow-artifacts/artifacts/1/a%0a",
             "/api/2.0/mlflow-artifacts/artifacts/1/a%23b",
+            "/api/2.0/mlflow-artifacts/artifacts/1/..%3F",
             "/api/2.0/mlflow-artifacts/artifacts/1/%ff",
             "/api/2.0/mlflow/runs/get//",
         ] {

@@ -55,6 +55,9 @@ impl Knowledge {
             }
         }
         for need in missing {
+            if self.get(need.kind, &need.id).is_some() {
+                continue;
+            }
             let place = match need.kind {
                 Kind::Run => mlflow.run_place(&need.id).await,
                 Kind::Model => mlflow.model_place(&need.id).await,
@@ -94,7 +97,11 @@ impl Knowledge {
 
     /// Whether the run may make one more thing.
     pub fn has_room(&self) -> Result<(), Refusal> {
-        if self.known.lock().unwrap_or_else(PoisonError::into_inner).len() < MOST {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MOST {
+            known.retain(|_, thing| thing.own);
+        }
+        if known.len() < MOST {
             return Ok(());
         }
         Err(Refusal::Forbidden(format!("a run may make at most {MOST} runs, models and traces")))
@@ -176,4 +183,34 @@ impl Knowledge {
 fn path(uri: &str) -> String {
     let parts = uri.strip_prefix("mlflow-artifacts:/").unwrap_or_default().split('/').filter(|part| !part.is_empty());
     parts.collect::<Vec<_>>().join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_was_only_looked_at_makes_room_for_what_the_run_makes() {
+        let run = json!({ "run_id": "r", "experiment_id": "7", "artifact_uri": "mlflow-artifacts:/7/r/artifacts" });
+        let run = serde_json::from_value(run).expect("a run");
+        let (repository, model) = ("a/b".parse().expect("a name"), "c".parse().expect("a name"));
+        let knowledge = Knowledge::new(Grant { repository, model, run });
+        for number in 0..2 * MOST {
+            let seen = Known { own: false, ours: true, files: String::new() };
+            knowledge.put(Kind::Run, &number.to_string(), seen);
+        }
+        knowledge.has_room().expect("room");
+        for number in 0..MOST {
+            knowledge
+                .learn(Kind::Run, &json!({ "run": { "info": { "run_id": format!("own-{number}") } } }))
+                .expect("learned");
+        }
+        assert!(matches!(knowledge.has_room(), Err(Refusal::Forbidden(_))));
+        let need = |id: &str| Need { kind: Kind::Run, id: id.to_owned(), access: Access::Write, files: None };
+        knowledge.holds(&need("r")).expect("the run itself");
+        knowledge.holds(&need("own-5")).expect("what it made");
+        assert!(knowledge.learn(Kind::Run, &json!({ "run": {} })).is_err());
+    }
 }

@@ -125,7 +125,8 @@ impl Shared {
         if matches!(judged.then, Then::Learn(_)) {
             session.knowledge.has_room()?;
         }
-        session.knowledge.check(&self.mlflow, &judged.needs).await?;
+        let checked = timeout(CALL, session.knowledge.check(&self.mlflow, &judged.needs)).await;
+        checked.map_err(|_| Refusal::Unavailable("MLflow did not answer in time".to_owned()))??;
         let limit = if call.is_transfer() { TRANSFER } else { CALL };
         let sent = timeout(limit, self.request(&call, (&parts, body), judged.then, &session.over).send()).await;
         let answer = match sent {

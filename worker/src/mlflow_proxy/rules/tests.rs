@@ -143,6 +143,7 @@ fn an_experiment_belongs_to_the_repository_of_the_run_that_creates_it() {
     assert_eq!(judged.then, Then::Learn(Experiment));
     for refused in [
         json!({ "name": "octocat/other" }),
+        json!({ "name": "Octocat/other " }),
         json!({ "name": "tries", "artifact_location": "mlflow-artifacts:/8" }),
         json!({ "name": "tries", "artifactLocation": "file:///" }),
         json!({ "name": "tries", "tags": [{ "key": "mlsys.repository", "value": "octocat/other" }] }),

@@ -31,7 +31,8 @@ impl Judge<'_> {
 
     fn create_experiment(&mut self) -> Result<Then, Refusal> {
         let name = self.call.text("name")?.ok_or_else(|| Refusal::Unclear("name is missing".to_owned()))?;
-        if name.parse::<RepoName>().is_ok() {
+        // Some databases take no notice of space at the end.
+        if name.trim().parse::<RepoName>().is_ok() {
             return Err(Refusal::Forbidden(format!(
                 "the experiment {name} is named like a repository, whose runs would land in it: choose a name without a slash"
             )));

@@ -39,7 +39,7 @@ impl Refusal {
             ),
             Self::Unclear(message) => (StatusCode::BAD_REQUEST, "INVALID_PARAMETER_VALUE", message),
             Self::TooLarge => {
-                (StatusCode::PAYLOAD_TOO_LARGE, "INVALID_PARAMETER_VALUE", "the request is larger than 16 MiB".to_owned())
+                (StatusCode::PAYLOAD_TOO_LARGE, "INVALID_PARAMETER_VALUE", "the request is larger than 4 MiB".to_owned())
             }
             Self::Forbidden(message) => (StatusCode::FORBIDDEN, "PERMISSION_DENIED", message),
             Self::Missing(message) => (StatusCode::NOT_FOUND, "RESOURCE_DOES_NOT_EXIST", message),

@@ -28,8 +28,10 @@ use super::{
     rules::{self, Grant, REPOSITORY_TAG, Then},
     sessions::{Admission, Session, Sessions},
 };
-/// The largest body that is judged, and answer that is looked through, in bytes.
-const JUDGED_MAX: usize = 16 << 20;
+/// The largest body that is judged, in bytes; MLflow itself takes a million for a batch of metrics.
+const BODY_MAX: usize = 4 << 20;
+/// The largest answer that is looked through, in bytes.
+const ANSWER_MAX: usize = 16 << 20;
 /// How long MLflow may take to answer a call, from the request's last byte on.
 const CALL: Duration = Duration::from_mins(2);
 /// The same of a file, from its first byte on.
@@ -119,7 +121,7 @@ impl Shared {
         let mut call = Call::parse(&parts.method, &parts.uri)?;
         let mut body = Some(body);
         if !call.is_upload() && !call.asks_by_query() && call.interface != Interface::Root {
-            call.read(&whole(body.take()).await?)?;
+            call.read(&whole(body.take().unwrap_or_default(), BODY_MAX).await?)?;
         }
         let judged = rules::judge(&mut call, session.knowledge.grant())?;
         if matches!(judged.then, Then::Learn(_)) {
@@ -132,7 +134,8 @@ impl Shared {
         let answer = match sent {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) => {
-                tracing::warn!(%error, "a notebook's request did not reach MLflow");
+                let error = error.without_url();
+                tracing::debug!(%error, "a notebook's request did not reach MLflow, or was broken off");
                 return Err(Refusal::Unavailable("MLflow does not answer".to_owned()));
             }
             Err(_) => return Err(Refusal::Unavailable(format!("MLflow did not answer within {} s", limit.as_secs()))),
@@ -144,7 +147,7 @@ impl Shared {
         if judged.then == Then::Pass || !parts.status.is_success() {
             return Ok(Response::from_parts(parts, Body::from_stream(kept_moving(body, session.over.clone(), Some(slot)))));
         }
-        let body = whole(Some(Body::from_stream(body))).await;
+        let body = whole(Body::from_stream(body), ANSWER_MAX).await;
         let body = body.map_err(|_| Refusal::Unavailable("MLflow's answer is too long, or does not end".to_owned()))?;
         session.look_through(judged.then, &body)?;
         Ok(Response::from_parts(parts, Body::from(body)))
@@ -219,8 +222,8 @@ struct Experiments {
 }
 
 /// A body that is judged or looked through, whole.
-async fn whole(body: Option<Body>) -> Result<Bytes, Refusal> {
-    let body = timeout(CALL, to_bytes(body.unwrap_or_default(), JUDGED_MAX)).await;
+async fn whole(body: Body, most: usize) -> Result<Bytes, Refusal> {
+    let body = timeout(CALL, to_bytes(body, most)).await;
     body.map_err(|_| Refusal::Unclear("the request did not come to its end".to_owned()))?.map_err(|_| Refusal::TooLarge)
 }
 

@@ -6,6 +6,7 @@ use std::{
 };
 
 use axum::http::{HeaderMap, header};
+use service::Secret;
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -38,7 +39,7 @@ pub struct Admission {
     /// Where the run reaches MLflow.
     pub url: String,
     /// What it shows there: `MLFLOW_TRACKING_TOKEN`.
-    pub token: String,
+    pub token: Secret,
     sessions: Arc<Sessions>,
 }
 
@@ -49,7 +50,7 @@ impl Sessions {
         let (slots, over) = (Arc::new(Semaphore::new(IN_HAND)), CancellationToken::new());
         let session = Arc::new(Session { knowledge: Knowledge::new(grant), slots, over });
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(digest(&token), session);
-        Admission { url, token, sessions: Arc::clone(self) }
+        Admission { url, token: Secret::new(token), sessions: Arc::clone(self) }
     }
 
     /// The run whose token is shown.
@@ -65,7 +66,7 @@ impl Sessions {
 
 impl Drop for Admission {
     fn drop(&mut self) {
-        let session = self.sessions.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&digest(&self.token));
+        let session = self.sessions.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&digest(self.token.expose()));
         if let Some(session) = session {
             session.over.cancel();
         }

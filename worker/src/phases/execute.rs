@@ -110,7 +110,9 @@ async fn execute(run: &Arc<Run>, contract: &Contract, tracked: &mlflow::Run) -> 
         id: &record.id.to_string(),
         tracking: &admission.url,
         variables: vec![
-            ("MLFLOW_TRACKING_TOKEN", admission.token.clone()),
+            ("MLFLOW_TRACKING_TOKEN", admission.token.expose().to_owned()),
+            // The links would lead to an address that no browser may ask.
+            ("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true".to_owned()),
             ("MLFLOW_RUN_ID", tracked.run_id.clone()),
             ("MLFLOW_EXPERIMENT_ID", tracked.experiment_id.clone()),
             ("GIT_COMMIT", record.commit_sha.to_string()),

@@ -62,7 +62,7 @@ impl Stage {
 impl Running {
     async fn ask(&self, method: Method, path: &str, body: &Value) -> (StatusCode, Value) {
         let request = reqwest::Client::new().request(method, format!("{}{path}", self.admission.url));
-        let answer = request.bearer_auth(&self.admission.token).json(body).send().await.expect("an answer");
+        let answer = request.bearer_auth(self.admission.token.expose()).json(body).send().await.expect("an answer");
         let status = answer.status();
         let text = answer.text().await.expect("a text");
         (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
@@ -75,7 +75,7 @@ impl Running {
             .args(["-c", code])
             .current_dir(folder.path())
             .env("MLFLOW_TRACKING_URI", &self.admission.url)
-            .env("MLFLOW_TRACKING_TOKEN", &self.admission.token)
+            .env("MLFLOW_TRACKING_TOKEN", self.admission.token.expose())
             .env("MLFLOW_RUN_ID", &self.grant.run.run_id)
             .env("MLFLOW_EXPERIMENT_ID", &self.grant.run.experiment_id)
             .env("MODEL", self.grant.model.as_str())
@@ -441,10 +441,13 @@ async fn what_is_anothers_can_be_neither_seen_nor_changed() {
     // MLflow takes the last of two, and so does what is judged.
     let twice = format!(r#"{{"run_id":"{own_run}","run_id":"{run}","key":"a","value":"b"}}"#);
     let request = reqwest::Client::new().post(format!("{}{v2}/runs/set-tag", mine.admission.url)).body(twice);
-    assert_eq!(request.bearer_auth(&mine.admission.token).send().await.expect("an answer").status(), StatusCode::FORBIDDEN);
+    assert_eq!(
+        request.bearer_auth(mine.admission.token.expose()).send().await.expect("an answer").status(),
+        StatusCode::FORBIDDEN
+    );
     // A method or a workspace that a header names counts for nothing.
     let request = reqwest::Client::new().get(format!("{}{v2}/runs/get?run_id={own_run}", mine.admission.url));
-    let request = request.bearer_auth(&mine.admission.token).header("x-http-method-override", "DELETE");
+    let request = request.bearer_auth(mine.admission.token.expose()).header("x-http-method-override", "DELETE");
     assert_eq!(request.header("x-mlflow-workspace", "other").send().await.expect("an answer").status(), StatusCode::OK);
 
     let after = stage.client.get_run(run).await.expect("a run");
@@ -473,20 +476,22 @@ async fn nobody_gets_in_without_the_token_of_a_run_that_goes_on() {
         (answer.status(), answer.json::<Value>().await.expect("JSON")["error_code"].clone())
     };
     let unknown = (StatusCode::UNAUTHORIZED, json!("UNAUTHENTICATED"));
-    let shown = format!("Bearer {}", running.admission.token);
+    let shown = format!("Bearer {}", running.admission.token.expose());
     let cut = &shown[..shown.len() - 1];
-    for wrong in [&[][..], &[""], &["Bearer"], &["Bearer "], &[cut], &[&running.admission.token], &[&shown, &shown]] {
+    for wrong in [&[][..], &[""], &["Bearer"], &["Bearer "], &[cut], &[running.admission.token.expose()], &[&shown, &shown]]
+    {
         assert_eq!(ask(wrong).await, unknown, "{wrong:?}");
     }
     assert_eq!(ask(&[&shown]).await.0, StatusCode::OK);
-    assert_eq!(ask(&[&format!("Bearer {}", other.admission.token)]).await.0, StatusCode::FORBIDDEN);
+    assert_eq!(ask(&[&format!("Bearer {}", other.admission.token.expose())]).await.0, StatusCode::FORBIDDEN);
 
     // An upload that is under way when its run ends.
     let (mut sender, receiver) = tokio::io::duplex(1 << 16);
     let path = running.grant.run.artifact_uri.trim_start_matches("mlflow-artifacts:/").to_owned();
     let address = format!("{}/api/2.0/mlflow-artifacts/artifacts/{path}/cut.bin", running.admission.url);
     let body = reqwest::Body::wrap_stream(tokio_util::io::ReaderStream::new(receiver));
-    let upload = tokio::spawn(reqwest::Client::new().put(address).bearer_auth(&running.admission.token).body(body).send());
+    let upload =
+        tokio::spawn(reqwest::Client::new().put(address).bearer_auth(running.admission.token.expose()).body(body).send());
     sender.write_all(&vec![7; 1 << 18]).await.expect("it is taken in");
     drop(running.admission);
     let ended = tokio::time::timeout(Duration::from_secs(20), upload).await.expect("it is cut off").expect("no panic");
@@ -519,6 +524,26 @@ async fn large_files_are_streamed_both_ways() {
     running.python(code).await;
     let grown = peak() - before;
     assert!(grown < 50 << 20, "100 MiB took {} MiB of memory", grown >> 20);
+}
+
+#[tokio::test]
+async fn what_is_too_much_or_no_object_is_refused() {
+    let stage = Stage::new().await;
+    let running = stage.run("odd").await;
+    let send = async |body: Vec<u8>| {
+        let url = format!("{}/api/2.0/mlflow/runs/set-tag", running.admission.url);
+        let request = reqwest::Client::new().post(url).bearer_auth(running.admission.token.expose()).body(body);
+        request.send().await.expect("an answer").status()
+    };
+    let run = &running.grant.run.run_id;
+    let tag = |value: &str| format!(r#"{{"run_id":"{run}","key":"a","value":"{value}"}}"#);
+    assert_eq!(send(tag(&"x".repeat(4 << 20)).into_bytes()).await, StatusCode::PAYLOAD_TOO_LARGE);
+    for body in [&b"\xff\xfe{}"[..], b"[[[[", b"\"{}\"", b"run_id=a", b"{\"run_id\":1}"] {
+        assert_eq!(send(body.to_vec()).await, StatusCode::BAD_REQUEST, "{body:?}");
+    }
+    assert_eq!(send([b"[".repeat(100_000), tag("b").into_bytes()].concat()).await, StatusCode::BAD_REQUEST);
+    assert_eq!(send(tag("b").into_bytes()).await, StatusCode::OK);
+    assert_eq!(stage.client.get_run(run).await.expect("a run").tags["a"], "b");
 }
 
 #[tokio::test]

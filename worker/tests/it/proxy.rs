@@ -463,6 +463,37 @@ async fn what_is_anothers_can_be_neither_seen_nor_changed() {
 }
 
 #[tokio::test]
+async fn a_later_run_of_a_repository_sees_its_models_versions_and_leaves_them_as_they_are() {
+    let stage = Stage::new().await;
+    let Others { running, model_id, .. } = others(&stage).await;
+    let name = running.grant.model.as_str();
+    let next = stage.run_of(&running.grant.repository, name).await;
+    let (v2, none) = ("/api/2.0/mlflow", json!({}));
+    let files = format!("{}/models/{model_id}/artifacts", running.grant.run.experiment_id);
+    for path in [
+        format!("{v2}/registered-models/alias?name={name}&alias=prod"),
+        format!("{v2}/model-versions/get-download-uri?name={name}&version=1"),
+        format!("{v2}/logged-models/{model_id}"),
+        format!("/api/2.0/mlflow-artifacts/artifacts?path={files}"),
+        format!("/api/2.0/mlflow-artifacts/artifacts/{files}/MLmodel"),
+    ] {
+        let (status, said) = next.ask(Method::GET, &path, &none).await;
+        assert_eq!(status, StatusCode::OK, "{path}: {said}");
+    }
+    let tag = json!({ "name": name, "version": "1", "key": "a", "value": "b" });
+    let source = json!({ "name": name, "source": format!("models:/{model_id}"), "model_id": model_id });
+    for (method, path, body) in [
+        (Method::POST, format!("{v2}/model-versions/set-tag"), &tag),
+        (Method::POST, format!("{v2}/model-versions/create"), &source),
+        (Method::DELETE, format!("{v2}/logged-models/{model_id}"), &none),
+        (Method::PUT, format!("/api/2.0/mlflow-artifacts/artifacts/{files}/MLmodel"), &none),
+    ] {
+        let (status, said) = next.ask(method, &path, body).await;
+        assert_eq!(status, StatusCode::FORBIDDEN, "{path}: {said}");
+    }
+}
+
+#[tokio::test]
 async fn nobody_gets_in_without_the_token_of_a_run_that_goes_on() {
     let stage = Stage::new().await;
     let (running, other) = (stage.run("ends").await, stage.run("goes-on").await);

@@ -6,12 +6,15 @@
 //! - [`runner`]: runs a pipeline in a Kubernetes Job; `pods`: hands the lease to its pod and waits for its end.
 //! - [`process`]: the worker as a process of its own; `config`: its settings.
 //! - [`tasks`]: background work that is no pipeline; one file a kind.
+//! - [`mlflow_proxy`]: MLflow as a run's notebook may use it.
 //! - `log`: a pipeline's log, numbered and stored in batches.
 //! - [`packager`]: the Python that packages a model inside the kernel that trained it.
 //!
-//! Architecture invariant: the worker serves nothing but its health and its metrics, and never loads a model or a pickle.
+//! Architecture invariant: the worker serves nothing but its health, its metrics and, on the loopback, MLflow to its own runs. It
+//! never loads a model or a pickle.
 
 pub mod execution;
+pub mod mlflow_proxy;
 pub mod packager;
 pub mod runner;
 

@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 use crate::{
     Config, ProcessConfig, Worker,
     folder::WorkFolder,
+    mlflow_proxy::Proxy,
     pods,
     runner::{self, KubernetesRunner},
     worker::Notebooks,
@@ -162,9 +163,10 @@ fn assemble(config: &ProcessConfig, adapters: Adapters, role: Role, shutdown: &S
     let connections = &config.connections;
     ensure!(python.exists(), "{} is not there: `mlsys prepare` makes it under MLSYS_HOME", python.display());
     let rooms = WorkFolder::open(&connections.home.join("work"))?;
+    let mlflow_proxy = Proxy::start(adapters.mlflow.clone())?;
     // `!pip install` calls it.
     let read = config.sandbox_read.iter().chain([&config.uv]).cloned().collect();
-    let egress = config.sandbox_egress.clone().and_urls(&connections.mlflow_url);
+    let egress = config.sandbox_egress.clone().and_urls(mlflow_proxy.url());
     let confined = Confined { rooms: rooms.path().to_owned(), read, egress };
     let spec = KernelSpec {
         python: python.clone(),
@@ -175,12 +177,11 @@ fn assemble(config: &ProcessConfig, adapters: Adapters, role: Role, shutdown: &S
     let kernels = Pool::start(spec, pool_size, shutdown.token());
     let environments = Environments::new(connections.home.join("environments"), config.uv.clone(), python);
     let environments = environments.with_sources(config.source_builds);
-    let notebooks = Notebooks { kernels: kernels.clone(), environments, pods };
+    let notebooks = Notebooks { kernels: kernels.clone(), environments, mlflow_proxy, pods };
     let worker_config = Config {
         name,
         tuning: config.tuning.clone(),
         work_directory: connections.home.join("work"),
-        mlflow_url: connections.mlflow_url.clone(),
         internal_token: connections.internal_token.clone(),
         in_pod,
     };

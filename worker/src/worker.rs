@@ -14,7 +14,7 @@ use service::health::check;
 use store::StoreError;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
-use crate::{Tuning, drive, folder::WorkFolder, pods, runner::KubernetesRunner, tasks};
+use crate::{Tuning, drive, folder::WorkFolder, mlflow_proxy::Proxy, pods, runner::KubernetesRunner, tasks};
 
 /// How a worker works.
 #[derive(Debug, Clone)]
@@ -25,8 +25,6 @@ pub struct Config {
     pub tuning: Tuning,
     /// Where pipelines have their working folders.
     pub work_directory: PathBuf,
-    /// MLflow, as a notebook reaches it.
-    pub mlflow_url: String,
     /// What the model-servers' internal routes ask for.
     pub internal_token: service::Secret,
     /// Whether this is the process in a pipeline's pod, which what others wrote shares with it.
@@ -45,6 +43,7 @@ pub struct Parts {
     pub(crate) hub: bus::LogHub,
     pub(crate) hosts: Hosts,
     pub(crate) mlflow: mlflow::Client,
+    pub(crate) mlflow_proxy: Proxy,
     pub(crate) artifacts: artifacts::Store,
     pub(crate) kernels: Arc<kernel::Pool>,
     pub(crate) environments: Environments,
@@ -66,6 +65,8 @@ pub struct Notebooks {
     pub kernels: Arc<kernel::Pool>,
     /// Environments of notebooks that name their dependencies.
     pub environments: Environments,
+    /// MLflow, as they reach it.
+    pub mlflow_proxy: Proxy,
     /// Runs pipelines in pods; none: this process runs them.
     pub pods: Option<KubernetesRunner>,
 }
@@ -77,12 +78,25 @@ impl Worker {
     /// When no HTTP client can be built, or the working folder can't be used.
     pub fn new(config: Config, adapters: Adapters, notebooks: Notebooks) -> anyhow::Result<Self> {
         let Adapters { store, queue, hub, hosts, mlflow, artifacts } = adapters;
-        let Notebooks { kernels, environments, pods } = notebooks;
+        let Notebooks { kernels, environments, mlflow_proxy, pods } = notebooks;
         let fleet = fleet::Fleet::new(config.internal_token.expose())?;
         let rollout = rollout::Rollout::new(store.serving.clone(), artifacts.clone(), fleet, mlflow.clone());
         let folder = WorkFolder::open(&config.work_directory)?;
-        let parts =
-            Parts { config, store, queue, hub, hosts, mlflow, artifacts, kernels, environments, rollout, pods, folder };
+        let parts = Parts {
+            config,
+            store,
+            queue,
+            hub,
+            hosts,
+            mlflow,
+            mlflow_proxy,
+            artifacts,
+            kernels,
+            environments,
+            rollout,
+            pods,
+            folder,
+        };
         Ok(Self(Arc::new(parts)))
     }
 

@@ -40,6 +40,7 @@ def attempts():
     tried['tmp'] = attempt(lambda: open('/tmp/left-by-a-test', 'w'))
     tried['api'] = attempt(connect({api}))
     tried['model-server'] = attempt(connect({server}))
+    tried['mlflow'] = attempt(connect({mlflow}))
     tried['metadata'] = attempt(lambda: socket.create_connection(('169.254.169.254', 80), 5))
     tried['variables'] = 'got ' + repr([name for name in os.environ if 'SECRET' in name or name == 'GITHUB_TOKEN'])
     return tried
@@ -48,6 +49,7 @@ def attempts():
         pid = mlsys.pid(),
         api = port(&mlsys.api("")),
         server = port(&mlsys.model_server("")),
+        mlflow = port(mlsys.mlflow()),
     )
 }
 

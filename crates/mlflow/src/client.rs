@@ -92,15 +92,21 @@ impl Client {
         if status.is_success() { Ok(response) } else { Err(MlflowError::from_response(status, &response.bytes().await?)) }
     }
 
-    fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let request = self.http.request(method, format!("{}{path}", self.base)).timeout(self.timeouts.call);
+    /// A request to any path of the server, which is built of encoded parts. It has no time-out yet.
+    pub fn pass(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self.http.request(method, format!("{}{path}", self.base));
         match &self.token {
             Some(token) => request.bearer_auth(token),
             None => request,
         }
     }
 
-    async fn json<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, MlflowError> {
+    /// A request to a path of the server, as this client makes them itself.
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.pass(method, path).timeout(self.timeouts.call)
+    }
+
+    pub(crate) async fn json<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, MlflowError> {
         let body = self.send(request).await?.bytes().await?;
         serde_json::from_slice(&body).map_err(|error| MlflowError::Malformed { reason: error.to_string() })
     }

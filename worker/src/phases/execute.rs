@@ -14,7 +14,9 @@ use crate::{
     drive::Next,
     error::PhaseError,
     execution::{Executed, Execution, ExecutionError, Means},
-    metrics, packager,
+    metrics,
+    mlflow_proxy::Grant,
+    packager,
     phases::{download, tracking, validate},
     run::{Run, Stop},
 };
@@ -96,6 +98,9 @@ async fn execute(run: &Arc<Run>, contract: &Contract, tracked: &mlflow::Run) -> 
     for folder in ["export", "notebook", "outputs"] {
         tokio::fs::create_dir_all(output.join(folder)).await?;
     }
+    let grant = Grant { repository: record.repo.clone(), model: contract.model_name.clone(), run: tracked.clone() };
+    // The notebook's way to MLflow ends with its kernel.
+    let admission = worker.mlflow_proxy.admit(grant).await?;
     let execution = Execution {
         repository: record.repo.as_str(),
         tree: &run.tree(),
@@ -103,8 +108,11 @@ async fn execute(run: &Arc<Run>, contract: &Contract, tracked: &mlflow::Run) -> 
         contract: Some(contract),
         parameters: record.parameters.clone(),
         id: &record.id.to_string(),
-        tracking: &worker.config.mlflow_url,
+        tracking: &admission.url,
         variables: vec![
+            ("MLFLOW_TRACKING_TOKEN", admission.token.expose().to_owned()),
+            // The links would lead to an address that no browser may ask.
+            ("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true".to_owned()),
             ("MLFLOW_RUN_ID", tracked.run_id.clone()),
             ("MLFLOW_EXPERIMENT_ID", tracked.experiment_id.clone()),
             ("GIT_COMMIT", record.commit_sha.to_string()),
@@ -118,7 +126,7 @@ async fn execute(run: &Arc<Run>, contract: &Contract, tracked: &mlflow::Run) -> 
     let (snapshots, saver) = save_snapshots(run);
     let sink = Sink { run: run.clone(), snapshots };
     let executed = execution.run(means, &sink, &run.cancel).await;
-    drop(sink);
+    drop((sink, admission));
     saver.await.map_err(PhaseError::retry)?;
     executed.map_err(|error| not_run(run, error))
 }

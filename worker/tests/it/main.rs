@@ -4,6 +4,7 @@ mod api;
 mod cancel;
 mod ends;
 mod outages;
+mod proxy;
 mod stage;
 mod sweep;
 mod tasks;

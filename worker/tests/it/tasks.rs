@@ -86,7 +86,6 @@ impl Stage {
             name: name.to_owned(),
             tuning: Tuning::read(&given, &mut Check::default()),
             work_directory: self.folder.path().join(name),
-            mlflow_url: self.url.clone(),
             internal_token: Secret::new("token"),
             in_pod: false,
         };
@@ -104,6 +103,7 @@ impl Stage {
         let notebooks = Notebooks {
             kernels: kernel::Pool::start(spec, 0, stop.clone()),
             environments: python::Environments::new(folder("environments"), "uv".into(), "python3".into()),
+            mlflow_proxy: worker::mlflow_proxy::Proxy::start(adapters.mlflow.clone()).expect("a port"),
             pods: None,
         };
         let worker = Worker::new(config, adapters, notebooks).expect("a worker");

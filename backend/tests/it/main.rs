@@ -4,15 +4,19 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod access;
+mod approvals;
 mod dashboard;
 mod errors;
 mod guards;
 mod internal;
+mod issuer;
 mod lists;
 mod logs;
 mod models;
 mod notebooks;
+mod oidc;
 mod openapi;
+mod peer;
 mod pipelines;
 mod repos;
 mod secrets;

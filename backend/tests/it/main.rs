@@ -12,6 +12,7 @@ mod internal;
 mod issuer;
 mod lists;
 mod logs;
+mod malformed;
 mod models;
 mod notebooks;
 mod oidc;

@@ -88,10 +88,12 @@ pub async fn serve(listener: TcpListener, router: Router, network: Network, shut
             }
             (slot, accepted) = next => match (slot, accepted) {
                 (Ok(slot), Ok((stream, peer))) => {
-                    let Some(counted) = server.count(&peers, peer.ip().to_canonical()) else { continue };
+                    let Ok(reached) = stream.local_addr() else { continue };
+                    let ends = Ends { peer: peer.ip().to_canonical(), reached, tls: false };
+                    let Some(counted) = server.count(&peers, ends) else { continue };
                     let server = Arc::clone(&server);
                     open.spawn(async move {
-                        server.converse(stream, peer).await;
+                        server.converse(stream, ends).await;
                         drop((slot, counted));
                     });
                 }
@@ -138,29 +140,34 @@ struct Ends {
     tls: bool,
 }
 
+impl Ends {
+    /// Whether this machine asks itself.
+    fn are_one_machine(self) -> bool {
+        self.peer.is_loopback() || self.peer == self.reached.ip().to_canonical()
+    }
+}
+
 impl Server {
     /// Counts a connection, unless its address has too many. Those of this machine and of trusted proxies are those of many.
-    fn count(&self, peers: &Peers, peer: IpAddr) -> Option<Counted> {
-        let any_number = peer.is_loopback() || self.network.proxies.trusts(peer);
-        let counted = peers.count(peer, if any_number { usize::MAX } else { self.network.per_address });
+    fn count(&self, peers: &Peers, ends: Ends) -> Option<Counted> {
+        let any_number = ends.are_one_machine() || self.network.proxies.trusts(ends.peer);
+        let counted = peers.count(ends.peer, if any_number { usize::MAX } else { self.network.per_address });
         if counted.is_none() {
-            tracing::debug!(%peer, "an address has too many connections");
+            tracing::debug!(peer = %ends.peer, "an address has too many connections");
         }
         counted
     }
 
-    async fn converse(&self, stream: TcpStream, peer: SocketAddr) {
+    async fn converse(&self, stream: TcpStream, ends: Ends) {
         // Answers are written whole; waiting for more to send would only delay them.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY could not be set");
         }
-        let Ok(reached) = stream.local_addr() else { return };
-        let ends = Ends { peer: peer.ip().to_canonical(), reached, tls: false };
         match &self.network.tls {
             None => self.answer(stream, ends).await,
             Some(tls) => {
                 let encrypted = tokio::select! {
-                    encrypted = timeout(HEAD_LIMIT, encrypt(stream, tls, ends.peer)) => encrypted,
+                    encrypted = timeout(HEAD_LIMIT, encrypt(stream, tls, ends)) => encrypted,
                     () = self.shutdown.requested() => return,
                 };
                 match encrypted {
@@ -209,7 +216,7 @@ enum Begun {
     Plain(TcpStream),
 }
 
-async fn encrypt(mut stream: TcpStream, tls: &Tls, peer: IpAddr) -> io::Result<Begun> {
+async fn encrypt(mut stream: TcpStream, tls: &Tls, ends: Ends) -> io::Result<Begun> {
     let mut first = [0];
     if stream.peek(&mut first).await? == 0 {
         return Err(io::ErrorKind::UnexpectedEof.into());
@@ -218,7 +225,7 @@ async fn encrypt(mut stream: TcpStream, tls: &Tls, peer: IpAddr) -> io::Result<B
         return Ok(Begun::Encrypted(Box::new(TlsAcceptor::from(tls.config()).accept(stream).await?)));
     }
     // mlsys's own processes and commands know no name that the certificate is for.
-    if peer.is_loopback() {
+    if ends.are_one_machine() {
         return Ok(Begun::Plain(stream));
     }
     stream.write_all(NOT_ENCRYPTED).await?;

@@ -10,6 +10,7 @@ PORTS := $(if $(PORT),--port $(PORT)) $(if $(MODEL_SERVER_PORT),--model-server-p
 	$(if $(MLFLOW_PORT),--mlflow-port $(MLFLOW_PORT))
 PROCESSES := --bin mlsys --bin backend --bin worker --bin model-server
 EXAMPLES := target/webhooks-examples/node_modules/.package-lock.json
+ISSUER := target/oidc-issuer/node_modules/.package-lock.json
 FRONTEND := frontend/node_modules/.package-lock.json
 DASHBOARD := frontend/dist/index.html
 
@@ -38,7 +39,7 @@ test lint: export CLIPPY_ARGS := -Dwarnings
 # How many of the tests' programs run at a time: many of them wait most of the time, for leases, time-outs and servers.
 LANES := 3
 
-test: need-lints need-kubectl need-servers $(DASHBOARD) $(EXAMPLES)
+test: need-lints need-kubectl need-servers $(DASHBOARD) $(EXAMPLES) $(ISSUER)
 	$(CARGO) fmt --all --check
 	@echo "Building mlsys and its tests (the first time takes some minutes)…"
 	$(CARGO) test --workspace --tests --test cluster --no-run
@@ -65,7 +66,7 @@ test-packager:
 	$${MLSYS_PYTHON:-.mlsys/python/bin/python} -m unittest discover --start-directory worker/python
 
 # Without Redis, PostgreSQL, MLflow, a kernel or a browser.
-test-fast: need-cargo $(EXAMPLES) $(DASHBOARD)
+test-fast: need-cargo $(EXAMPLES) $(ISSUER) $(DASHBOARD)
 	$(CARGO) test $(FAST) --lib --bins --test it -- --skip on_postgresql --skip postgres
 
 lint: need-lints lint-python
@@ -111,6 +112,14 @@ $(EXAMPLES): crates/testkit/webhooks/package-lock.json
 	mkdir -p target/webhooks-examples
 	cp crates/testkit/webhooks/package.json crates/testkit/webhooks/package-lock.json target/webhooks-examples/
 	npm ci --prefix target/webhooks-examples --no-audit --no-fund
+
+# The OpenID Connect issuer that a test signs in with.
+$(ISSUER): crates/testkit/issuer/package-lock.json crates/testkit/issuer/issuer.js
+	@$(MAKE) --no-print-directory need-npm
+	mkdir -p target/oidc-issuer
+	cp crates/testkit/issuer/* target/oidc-issuer/
+	npm ci --prefix target/oidc-issuer --no-audit --no-fund
+	touch $(ISSUER)
 
 $(FRONTEND): frontend/package-lock.json
 	@$(MAKE) --no-print-directory need-npm

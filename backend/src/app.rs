@@ -138,7 +138,7 @@ impl Backend {
                 hooks: KnownHooks::default(),
                 failures: Failures::default(),
             },
-            auth: Auth::new(config.home_token.clone()),
+            auth: Auth::new(config.home_token.clone(), config.oidc.clone())?,
             config,
             store,
             models,
@@ -153,7 +153,7 @@ impl Backend {
 
     /// All routes; what none of them has, the dashboard may.
     pub fn router(&self) -> Router {
-        use routes::{internal, logs, models, webhook};
+        use routes::{internal, issuer, logs, models, webhook};
         let (described, document) = described().split_for_parts();
         let predict = || post(models::predict).layer(DefaultBodyLimit::max(PREDICT_BODY_MAX));
         let (undescribed, _) = Routes::new(openapi::base())
@@ -161,6 +161,9 @@ impl Backend {
             .add_unnamed(Rule::see(Of::Pipeline), "/ws/pipelines/{id}/logs", get(logs::follow))
             .add_unnamed(Rule::predict(), "/models/{name}/predict", predict())
             .add_unnamed(Rule::anybody(), "/health", get(service::health::alive))
+            // Browsers go there: what the issuer says is looked at.
+            .add_unnamed(Rule::anybody(), "/api/sign-in/issuer", get(issuer::begin))
+            .add_unnamed(Rule::anybody(), "/api/sign-in/callback", get(issuer::callback))
             // It looks at the delivery's signature.
             .add_unnamed(Rule::anybody(), WEBHOOK, post(webhook::github))
             .done()
@@ -203,8 +206,9 @@ fn pipelines(routes: Routes) -> Routes {
 
 fn models(routes: Routes) -> Routes {
     use Action::{Promote, Repositories, RollBack};
-    use routes::{changes, models, overview, repo_check, repos, statistics, traffic, versions};
+    use routes::{approvals, changes, models, overview, repo_check, repos, statistics, traffic, versions};
     let dev = contract::Environment::dev;
+    let prod = contract::Environment::prod;
     routes
         .add(Rule::see(Of::Everything), routes!(models::list))
         .add(Rule::see(Of::Model), routes!(models::one))
@@ -215,6 +219,11 @@ fn models(routes: Routes) -> Routes {
         // The least that there is; what the body names is asked for by the handler.
         .add(Rule::may(Promote(dev()), Of::Model), routes!(changes::promote))
         .add(Rule::may(RollBack(dev()), Of::Model), routes!(changes::rollback))
+        .add(Rule::see(Of::Query), routes!(approvals::list))
+        // It is the model's business, and the handler finds out which.
+        .add(Rule::may(Promote(prod()), Of::Later), routes!(approvals::approve))
+        .add(Rule::may(Promote(prod()), Of::Later), routes!(approvals::refuse))
+        .add(Rule::may(Promote(prod()), Of::Later), routes!(approvals::withdraw))
         .add(Rule::see(Of::Model), routes!(traffic::traffic))
         .add(Rule::predict(), routes!(models::predict).layer(DefaultBodyLimit::max(PREDICT_BODY_MAX)))
         .add(Rule::see(Of::Everything), routes!(repos::list))
@@ -232,10 +241,11 @@ fn models(routes: Routes) -> Routes {
 
 fn people(routes: Routes) -> Routes {
     use Action::{Audit, Keys, People};
-    use routes::{audit, health, keys, people, sessions, settings};
+    use routes::{audit, health, issuer, keys, people, sessions, settings};
     routes
         // It looks at what is shown to it, and not too often.
         .add(Rule::anybody(), routes!(sessions::sign_in))
+        .add(Rule::anybody(), routes!(issuer::ways))
         .add(Rule::known(), routes!(sessions::list))
         .add(Rule::known(), routes!(sessions::sign_out))
         .add(Rule::known(), routes!(sessions::end))

@@ -6,10 +6,12 @@ use assembly::{CONNECTION_SETTINGS, Connections};
 use contract::Environment;
 use serde::Serialize;
 use service::{
-    ALLOWED_HOSTS, ARTIFACT_SETTINGS, Check, EffectiveSetting, Hosts, PublicUrl, Secret, Setting, SettingError, Settings,
-    SettingsError,
+    ALLOWED_HOSTS, ARTIFACT_SETTINGS, Check, EffectiveSetting, Hosts, NETWORK_SETTINGS, Network, PublicUrl, Secret, Setting,
+    SettingError, Settings, SettingsError,
 };
 use utoipa::ToSchema;
+
+use crate::auth::oidc::{OIDC_SETTINGS, OidcConfig};
 
 /// What can be set beside [`CONNECTION_SETTINGS`], in the order the documentation shows.
 pub const SETTINGS: &[Setting] = &[
@@ -43,6 +45,12 @@ pub const SETTINGS: &[Setting] = &[
         name: "PREDICT_OPEN",
         default: "dev,staging",
         help: "The environments whose predictions need no key; `none`: all need one",
+        secret: false,
+    },
+    Setting {
+        name: "PROD_APPROVAL",
+        default: "none",
+        help: "second-person: a promotion to prod waits, a day at most, until somebody else approves it",
         secret: false,
     },
     Setting {
@@ -82,6 +90,8 @@ pub struct Config {
     pub home_token: Option<Secret>,
     /// The environments whose predictions need no key.
     pub predict_open: Vec<Environment>,
+    /// Whether a promotion to production waits for a second person.
+    pub prod_approval: bool,
     /// Whether `/metrics` need no key.
     pub metrics_open: bool,
     /// Where predictions are passed on to; none: the model-servers that report, in turn.
@@ -92,6 +102,10 @@ pub struct Config {
     pub public_url: Option<PublicUrl>,
     /// The names it answers to.
     pub hosts: Hosts,
+    /// What is between it and those who ask.
+    pub network: Network,
+    /// Where people sign in who have no password here.
+    pub oidc: Option<OidcConfig>,
     /// What the settings are, as they may be shown.
     pub settings: Vec<EffectiveSetting>,
     /// Whether everything is one process.
@@ -128,12 +142,19 @@ impl ProcessConfig {
                 internal_token: connections.internal_token.clone(),
                 home_token: None,
                 predict_open: check.or(open(settings), Vec::new()),
+                prod_approval: check.or(second_person(settings), false),
                 metrics_open: check.or(settings.parse("METRICS_OPEN"), false),
                 model_server_url: settings.get("MODEL_SERVER_URL").map(str::to_owned),
                 mlflow_url: connections.mlflow_url.clone(),
                 public_url: settings.parse("FRONTEND_URL").ok().flatten(),
                 hosts: Hosts::read(settings, &["BACKEND_URL"], !host.is_loopback(), &mut check),
-                settings: settings.effective(CONNECTION_SETTINGS.iter().chain(ARTIFACT_SETTINGS).chain(SETTINGS)),
+                network: Network::read(settings, &mut check),
+                oidc: OidcConfig::read(settings, &mut check),
+                settings: settings.effective(
+                    [CONNECTION_SETTINGS, ARTIFACT_SETTINGS, SETTINGS, NETWORK_SETTINGS, OIDC_SETTINGS]
+                        .into_iter()
+                        .flatten(),
+                ),
                 mode: Mode::Distributed,
             },
             connections,
@@ -142,6 +163,17 @@ impl ProcessConfig {
             check.refuse("MODEL_SERVER_URL", "must be an http(s) address");
         }
         check.finish().map(|()| config)
+    }
+}
+
+/// Whether production takes a second person.
+fn second_person(settings: &Settings) -> Result<Option<bool>, SettingError> {
+    match settings.get("PROD_APPROVAL").map(str::trim) {
+        None | Some("none") => Ok(Some(false)),
+        Some("second-person") => Ok(Some(true)),
+        Some(_) => {
+            Err(SettingError { name: "PROD_APPROVAL".to_owned(), reason: "must be second-person or none".to_owned() })
+        }
     }
 }
 

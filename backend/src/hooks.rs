@@ -106,7 +106,13 @@ impl KnownHooks {
 /// The address at which GitHub reaches this mlsys or, where that is not set, the one of this request.
 pub(crate) fn base(backend: &Backend, headers: &HeaderMap) -> String {
     let asked = || headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
-    backend.config.public_url.as_ref().map_or_else(|| format!("http://{}", asked()), |url| url.as_str().to_owned())
+    let own = || {
+        let host = asked();
+        let local = ["localhost", "127.", "[::1]"].iter().any(|local| host.starts_with(local));
+        let scheme = if backend.config.network.has_tls() && !local { "https" } else { "http" };
+        format!("{scheme}://{host}")
+    };
+    backend.config.public_url.as_ref().map_or_else(own, |url| url.as_str().to_owned())
 }
 
 /// Asks whether the webhook is there.

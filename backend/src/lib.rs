@@ -34,6 +34,7 @@ mod routes;
 mod servers;
 
 pub use app::{Backend, WEBHOOK_BODY_MAX};
+pub use auth::oidc::{OIDC_SETTINGS, OidcConfig};
 pub use config::{Config, Mode, ProcessConfig, SETTINGS};
 pub use openapi::json as openapi_json;
 pub use process::{run, serve};

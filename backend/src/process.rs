@@ -36,6 +36,7 @@ pub async fn run(settings: &Settings) -> Result<()> {
 fn base(config: &ProcessConfig, listening: SocketAddr) -> String {
     let own = || match listening.ip() {
         ip if ip.is_unspecified() => format!("http://localhost:{}", listening.port()),
+        ip if config.backend.network.has_tls() && !ip.is_loopback() => format!("https://{listening}"),
         _ => format!("http://{listening}"),
     };
     config.backend.public_url.as_ref().map_or_else(own, |url| url.as_str().to_owned())
@@ -59,7 +60,8 @@ async fn invite(backend: &Backend, base: &str) -> Result<()> {
 pub async fn serve(backend: Backend, listener: TcpListener, shutdown: Shutdown) -> Result<()> {
     let worker = backend.clone();
     let working = tokio::spawn(async move { worker.work().await });
-    let served = service::serve(listener, backend.router(), shutdown.clone()).await;
+    let network = backend.config.network.clone();
+    let served = service::serve(listener, backend.router(), network, shutdown.clone()).await;
     shutdown.begin();
     working.await?;
     Ok(served?)

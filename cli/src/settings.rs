@@ -58,6 +58,8 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Setting> {
     let tables = [
         assembly::CONNECTION_SETTINGS,
         backend::SETTINGS,
+        backend::OIDC_SETTINGS,
+        service::NETWORK_SETTINGS,
         worker::SETTINGS,
         worker::tasks::retention::SETTINGS,
         service::ARTIFACT_SETTINGS,

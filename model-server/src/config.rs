@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use service::{ALLOWED_HOSTS, ArtifactSettings, Check, Hosts, Secret, Setting, Settings, SettingsError};
+use service::{ALLOWED_HOSTS, ArtifactSettings, Check, Hosts, Network, Secret, Setting, Settings, SettingsError};
 
 /// What the server is told at start.
 #[derive(Debug, Clone)]
@@ -29,6 +29,8 @@ pub struct Config {
     pub advertise: String,
     /// The names the server answers to.
     pub hosts: Hosts,
+    /// What is between it and those who ask.
+    pub network: Network,
     /// What `/internal` routes ask for.
     pub internal_token: Secret,
     /// How many requests one model computes at the same time.
@@ -91,9 +93,11 @@ impl Config {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let listen = check.or(settings.parse("MODEL_SERVER_LISTEN"), SocketAddr::from(([127, 0, 0, 1], 8001)));
         let backend_url = address(settings, "BACKEND_URL", &mut check);
+        let network = Network::read(settings, &mut check);
         let config = Self {
             listen,
-            advertise: advertise(settings, (listen, backend_url.is_some()), &mut check),
+            advertise: advertise(settings, (listen, backend_url.is_some()), network.has_tls(), &mut check),
+            network,
             backend_url,
             hosts: Hosts::read(
                 settings,
@@ -126,14 +130,16 @@ fn address(settings: &Settings, name: &str, check: &mut Check) -> Option<String>
 }
 
 /// Where others reach the server. Only a server that `must` be reached has to know.
-fn advertise(settings: &Settings, (listen, must): (SocketAddr, bool), check: &mut Check) -> String {
+fn advertise(settings: &Settings, (listen, must): (SocketAddr, bool), tls: bool, check: &mut Check) -> String {
     let pod = check.take(settings.parse::<IpAddr>("POD_IP")).flatten();
     address(settings, "MODEL_SERVER_ADVERTISE", check).unwrap_or_else(|| {
         let own = pod.map_or(listen, |ip| SocketAddr::new(ip, listen.port()));
         if must && own.ip().is_unspecified() {
             check.refuse("MODEL_SERVER_ADVERTISE", "must be set: MODEL_SERVER_LISTEN is no address that others could use");
         }
-        format!("http://{own}")
+        // On this machine, plain HTTP is spoken as well, and the certificate is for no address of it.
+        let scheme = if tls && !own.ip().is_loopback() { "https" } else { "http" };
+        format!("{scheme}://{own}")
     })
 }
 
@@ -165,7 +171,7 @@ mod tests {
         ] {
             let settings: Settings = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
             let mut check = Check::default();
-            let told = advertise(&settings, (listen(own), true), &mut check);
+            let told = advertise(&settings, (listen(own), true), false, &mut check);
             match (check.finish(), expected) {
                 (Ok(()), expected) => assert_eq!(Ok(told.as_str()), expected),
                 (Err(SettingsError(errors)), expected) => assert_eq!(Err(errors[0].name.as_str()), expected, "{pairs:?}"),

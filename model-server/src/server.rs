@@ -8,7 +8,7 @@ use std::{
 
 use axum::Router;
 use scoring::{Runtime, RuntimeConfig, find_onnxruntime};
-use service::{Hosts, Secret, Shutdown};
+use service::{Hosts, Network, Secret, Shutdown};
 use tokio::{fs, net::TcpListener};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -25,6 +25,7 @@ pub struct ModelServer {
     serving: Serving,
     token: Secret,
     hosts: Hosts,
+    network: Network,
     _restoring: AbortOnDropHandle<()>,
     _following: Option<AbortOnDropHandle<()>>,
 }
@@ -47,7 +48,7 @@ impl ModelServer {
         let state = &config.state_directory;
         let (file, copies) = (state.join("deployed.json"), Copies::new(state.join("models")));
         let deployed = Deployed::open(file.clone()).map_err(StartError::state(file))?;
-        let (token, hosts) = (config.internal_token.clone(), config.hosts.clone());
+        let (token, hosts, network) = (config.internal_token.clone(), config.hosts.clone(), config.network.clone());
         let backend = config.backend_url.as_deref();
         let backend = backend.map(|url| Backend::new(url, token.clone(), config.advertise.clone())).transpose()?;
         let runtime = Runtime::open(RuntimeConfig {
@@ -67,7 +68,14 @@ impl ModelServer {
             let reconciler = Reconciler::new(Arc::clone(&loader), backend, Arc::clone(&caught_up));
             AbortOnDropHandle::new(tokio::spawn(reconciler.run()))
         });
-        Ok(Self { serving: Serving { loader, caught_up }, token, hosts, _restoring: restoring, _following: following })
+        Ok(Self {
+            serving: Serving { loader, caught_up },
+            token,
+            hosts,
+            network,
+            _restoring: restoring,
+            _following: following,
+        })
     }
 
     /// The routes, with everything around them.
@@ -81,7 +89,7 @@ impl ModelServer {
     /// # Errors
     /// When the listener fails for good.
     pub async fn serve(self, listener: TcpListener, shutdown: Shutdown) -> io::Result<()> {
-        let ended = service::serve(listener, self.router(), shutdown).await;
+        let ended = service::serve(listener, self.router(), self.network.clone(), shutdown).await;
         self.shutdown().await;
         ended
     }

@@ -138,7 +138,8 @@ impl Process {
             let worker = ready.clone();
             async move { worker.dependencies().await }
         });
-        let serving = listener.map(|listener| tokio::spawn(service::serve(listener, health, shutdown.clone())));
+        let serving = listener
+            .map(|listener| tokio::spawn(service::serve(listener, health, service::Network::default(), shutdown.clone())));
         let ended = worker.run(shutdown.token()).await;
         shutdown.begin();
         kernels.pool.shutdown().await;

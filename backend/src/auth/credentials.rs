@@ -26,9 +26,14 @@ pub(super) fn shown(headers: &HeaderMap) -> Shown<'_> {
         let (scheme, credentials) = given.split_once(' ').unwrap_or((given, ""));
         return Shown::Bearer(if scheme.eq_ignore_ascii_case("bearer") { credentials.trim() } else { "" });
     }
+    cookie(headers, COOKIE).map_or(Shown::Nothing, Shown::Cookie)
+}
+
+/// A cookie's value.
+pub(crate) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let pairs = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = pairs.flat_map(|list| list.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(name, _)| *name == COOKIE).map_or(Shown::Nothing, |(_, value)| Shown::Cookie(value))
+    pairs.find(|(known, _)| *known == name).map(|(_, value)| value)
 }
 
 /// SHA-256, in hex: what is kept of a cookie, a token or a key.

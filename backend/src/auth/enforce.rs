@@ -200,7 +200,7 @@ fn answer_refused(error: ApiError, parts: &Parts) -> Response {
 /// Where a request comes from.
 pub(crate) fn address(parts: &Parts) -> String {
     let connection = parts.extensions.get::<Connection>();
-    connection.map_or_else(|| "unknown".to_owned(), |connection| connection.peer.ip().to_canonical().to_string())
+    connection.map_or_else(|| "unknown".to_owned(), |connection| connection.client.to_string())
 }
 
 /// What a browser or program calls itself, cut short.

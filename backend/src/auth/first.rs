@@ -15,7 +15,7 @@ use crate::{
 /// How long an invitation is good.
 const INVITATION: Duration = Duration::from_hours(7 * 24);
 /// The login of a server's first person.
-const FIRST: &str = "admin";
+pub(crate) const FIRST: &str = "admin";
 
 /// An address that signs a person in, once.
 pub(crate) async fn sign_in_address(

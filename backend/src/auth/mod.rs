@@ -9,6 +9,7 @@
 //! | `known` | who was asked for a moment ago |
 //! | `objects` | what a request is about |
 //! | `passwords`, `limits` | signing in, not too often |
+//! | `oidc` | signing in with an issuer |
 //! | `first` | how the first person gets in |
 //! | `trail` | what a handler says of its change, for the audit log |
 
@@ -19,6 +20,7 @@ mod first;
 mod known;
 mod limits;
 mod objects;
+pub(crate) mod oidc;
 mod passwords;
 mod rules;
 mod trail;
@@ -29,9 +31,9 @@ use service::Secret;
 use store::{Access, NewPerson, Person, StoreError};
 
 pub(crate) use caller::{Caller, Kind};
-pub(crate) use credentials::{COOKIE, digest, new_key, new_secret};
+pub(crate) use credentials::{COOKIE, cookie, digest, new_key, new_secret};
 pub(crate) use enforce::{address, client};
-pub(crate) use first::{invitation_address, sign_in_address};
+pub(crate) use first::{FIRST, invitation_address, sign_in_address};
 pub(crate) use objects::object_of_model;
 pub(crate) use rules::{Of, Routes, Rule};
 pub(crate) use trail::Trail;
@@ -39,6 +41,7 @@ pub(crate) use trail::Trail;
 use known::Callers;
 use limits::Limiter;
 use objects::Places;
+use oidc::{Issuer, OidcConfig};
 use passwords::Passwords;
 
 /// The person that an embedded mlsys belongs to.
@@ -54,21 +57,24 @@ pub(crate) struct Auth {
     pub(crate) sign_ins: Limiter,
     /// Keys that there are not, by address.
     pub(crate) bad_keys: Limiter,
+    /// Where people sign in who have no password here.
+    pub(crate) issuer: Option<Issuer>,
     /// What the command line of this home shows.
     home: Option<Secret>,
 }
 
 impl Auth {
     /// Nobody is known yet.
-    pub(crate) fn new(home: Option<Secret>) -> Self {
-        Self {
+    pub(crate) fn new(home: Option<Secret>, issuer: Option<OidcConfig>) -> Result<Self, reqwest::Error> {
+        Ok(Self {
             callers: Callers::default(),
             places: Places::default(),
             passwords: Passwords::default(),
             sign_ins: Limiter::new(10, Duration::from_mins(1)),
             bad_keys: Limiter::new(60, Duration::from_mins(1)),
+            issuer: issuer.map(Issuer::new).transpose()?,
             home,
-        }
+        })
     }
 }
 

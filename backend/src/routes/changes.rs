@@ -3,12 +3,15 @@
 use axum::{
     Json,
     extract::{Path, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
 };
 use contract::{Environment, ModelName};
 use pipeline::access::Action;
 use rollout::RolledOut;
 use serde::{Deserialize, Serialize};
 use service::ApiError;
+use store::Approval;
 use utoipa::ToSchema;
 
 use crate::{
@@ -16,7 +19,7 @@ use crate::{
     auth::{Caller, Trail, object_of_model},
     changes::{self, Order},
     error::{bad_request, from_rollout},
-    routes::{models::known, parse},
+    routes::{approvals, models::known, parse},
 };
 
 /// What changes production must be confirmed with.
@@ -73,10 +76,14 @@ impl From<RolledOut> for DeploymentChange {
     }
 }
 
-/// Takes a deployed version over into the environment that follows: the same bytes, or nothing changes.
+/// Takes a deployed version over into the environment that follows: the same bytes, or nothing changes. Where production takes
+/// a second person, it is asked for.
 #[utoipa::path(
     post, path = "/api/models/{name}/promote", operation_id = "promoteModel", tag = "models",
-    responses((status = OK, body = DeploymentChange)),
+    responses(
+        (status = OK, body = DeploymentChange),
+        (status = ACCEPTED, body = Approval, description = "It waits for a second person"),
+    ),
 )]
 pub(crate) async fn promote(
     State(backend): State<Backend>,
@@ -84,7 +91,7 @@ pub(crate) async fn promote(
     caller: Caller,
     trail: Trail,
     Json(promotion): Json<Promotion>,
-) -> Result<Json<DeploymentChange>, ApiError> {
+) -> Result<Response, ApiError> {
     let model: ModelName = parse(&name)?;
     let object = object_of_model(&backend, &caller, &model).await?;
     caller.require(&Action::Promote(promotion.to.clone()), &object)?;
@@ -96,8 +103,13 @@ pub(crate) async fn promote(
     }
     confirmed(&to, confirm.as_deref())?;
     known(&backend, &model).await?;
+    if backend.config.prod_approval && is_production(&to) {
+        let approval = approvals::ask(&backend, &caller, (&model, version), (&from, &to)).await?;
+        trail.after(format_args!("version {version} in {}, once somebody else approves it", to.as_str()));
+        return Ok((StatusCode::ACCEPTED, Json(approval)).into_response());
+    }
     let made = changes::make(&backend, Order::Promote { model, version, from, to }).await.map_err(from_rollout)?;
-    Ok(Json(told(&trail, made)))
+    Ok(Json(told(&trail, made)).into_response())
 }
 
 /// Puts back what was deployed before, so that the next rollback goes further back; or nothing changes.
@@ -124,7 +136,7 @@ pub(crate) async fn rollback(
 }
 
 /// A change that was made, as the client and the audit log are told of it.
-fn told(trail: &Trail, made: RolledOut) -> DeploymentChange {
+pub(super) fn told(trail: &Trail, made: RolledOut) -> DeploymentChange {
     let change = DeploymentChange::from(made);
     let environment = change.environment.as_str();
     if let Some(previous) = change.previous_version {
@@ -134,8 +146,13 @@ fn told(trail: &Trail, made: RolledOut) -> DeploymentChange {
     change
 }
 
-fn confirmed(environment: &Environment, word: Option<&str>) -> Result<(), ApiError> {
-    if environment.following().is_none() && word != Some(WORD) {
+fn is_production(environment: &Environment) -> bool {
+    environment.following().is_none()
+}
+
+/// 400 unless what changes production is confirmed with the word.
+pub(super) fn confirmed(environment: &Environment, word: Option<&str>) -> Result<(), ApiError> {
+    if is_production(environment) && word != Some(WORD) {
         let detail = format!("to change {environment}, confirm with the word {WORD:?}");
         return Err(bad_request("confirmation_required", detail));
     }

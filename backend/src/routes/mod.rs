@@ -1,9 +1,11 @@
 //! The routes, one file a resource.
 
+pub(crate) mod approvals;
 pub(crate) mod audit;
 pub(crate) mod changes;
 pub(crate) mod health;
 pub(crate) mod internal;
+pub(crate) mod issuer;
 pub(crate) mod keys;
 pub(crate) mod logs;
 pub(crate) mod models;

@@ -20,7 +20,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use service::ApiError;
 use sha2::{Digest, Sha256};
-use store::{ModelCounts, NeedsPerson, PipelineCounts};
+use store::{Approval, ApprovalState, ModelCounts, NeedsPerson, PipelineCounts};
 use tokio::sync::Mutex;
 use utoipa::ToSchema;
 
@@ -65,6 +65,8 @@ pub(crate) struct Attention {
     pipelines: Vec<NeedsPerson>,
     /// The first repositories, by name.
     repos: Vec<AttentionRepo>,
+    /// The last promotions that wait for a second person: for everybody but who asked. They are in no count.
+    approvals: Vec<Approval>,
 }
 
 /// A repository whose webhook needs a person.
@@ -124,11 +126,13 @@ impl Recent {
 
 async fn count(backend: &Backend) -> Result<Overview, ApiError> {
     let (pipelines, intake, since) = (&backend.store.pipelines, &backend.store.intake, since());
-    let (counts, attention, models, repos) = tokio::try_join!(
+    let serving = &backend.store.serving;
+    let (counts, attention, models, repos, (approvals, _)) = tokio::try_join!(
         pipelines.counts(since),
         pipelines.attention(since, FIRST),
-        backend.store.serving.counts(),
+        serving.counts(),
         intake.repos_without_push(),
+        serving.approvals(None, Some(ApprovalState::Waiting), None, FIRST as usize),
     )
     .map_err(from_store)?;
     let (repos, without_push) = repos;
@@ -150,6 +154,7 @@ async fn count(backend: &Backend) -> Result<Overview, ApiError> {
             without_webhook,
             pipelines: attention.first,
             repos: first,
+            approvals,
         },
     })
 }

@@ -21,6 +21,7 @@ use crate::{
         keys::{check_grants, check_name},
         parse,
         pipelines::{Page, PageQuery},
+        sessions::from_elsewhere,
     },
 };
 
@@ -114,6 +115,9 @@ pub(crate) async fn invite_again(
     let person = backend.store.access.person(parse(&id)?).await.map_err(from_store)?;
     trail.object(format_args!("person {}", person.login));
     trail.after("invited again");
+    if person.from_issuer {
+        return Err(from_elsewhere("they sign in with the issuer, and need no password here"));
+    }
     invited(&backend, &headers, person).await
 }
 
@@ -142,6 +146,9 @@ pub(crate) async fn change(
     let before = access.person(id).await.map_err(from_store)?;
     trail.object(format_args!("person {}", before.login));
     trail.before(summary(&before));
+    if before.from_issuer && change.grants.is_some() {
+        return Err(from_elsewhere("their groups at the issuer say what they may: OIDC_ROLES names each group's role"));
+    }
     let change = PersonChange { name, disabled: change.disabled, grants: change.grants.as_deref() };
     let person = access.change_person(id, change).await.map_err(last_admin)?;
     backend.auth.callers.forget();

@@ -12,7 +12,7 @@ use contract::{Grant, PersonId, SessionId};
 use jiff::Timestamp;
 use pipeline::access::{Action, allowed_everywhere};
 use serde::{Deserialize, Serialize};
-use service::ApiError;
+use service::{ApiError, Connection};
 use store::{NewAuditEntry, NewSession, Purpose, Session, StoreError};
 use utoipa::ToSchema;
 
@@ -54,6 +54,9 @@ pub(crate) struct Me {
     kind: Kind,
     /// A person's login; a key's beginning and name.
     name: String,
+    /// The person; of a key, who made it; null: the command line of this home.
+    #[schema(required)]
+    person_id: Option<PersonId>,
     /// The browser's session; null: it is none.
     #[schema(required)]
     session_id: Option<SessionId>,
@@ -70,6 +73,7 @@ impl From<&Caller> for Me {
         Self {
             kind: caller.kind,
             name: caller.name.clone(),
+            person_id: caller.person,
             session_id: caller.session,
             grants: caller.grants.clone(),
             may: allowed_everywhere(&caller.grants, Timestamp::now()).iter().map(Action::in_words).collect(),
@@ -120,7 +124,7 @@ pub(crate) async fn sign_in(
     };
     let name = found.as_ref().ok().and_then(Option::as_ref).map_or(login, |found| found.name.clone());
     note(&backend, &name, from, result).await;
-    answer(&backend, &cookie.secret, found?.ok_or_else(wrong)?)
+    answer(is_secure(&backend, &parts), &cookie.secret, found?.ok_or_else(wrong)?)
 }
 
 /// Who wants to sign in.
@@ -200,7 +204,7 @@ fn unauthorized(code: &'static str, detail: &str) -> ApiError {
     error.with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"mlsys\""))
 }
 
-async fn note(backend: &Backend, login: &str, address: String, result: String) {
+pub(crate) async fn note(backend: &Backend, login: &str, address: String, result: String) {
     let entry = NewAuditEntry {
         actor_kind: "person",
         actor: login.chars().take(100).collect(),
@@ -216,7 +220,7 @@ async fn note(backend: &Backend, login: &str, address: String, result: String) {
 }
 
 /// Who it is now, with the cookie.
-fn answer(backend: &Backend, secret: &str, found: store::Caller) -> Result<Response, ApiError> {
+fn answer(secure: bool, secret: &str, found: store::Caller) -> Result<Response, ApiError> {
     let caller = Caller {
         kind: Kind::Person,
         name: found.name,
@@ -225,16 +229,31 @@ fn answer(backend: &Backend, secret: &str, found: store::Caller) -> Result<Respo
         grants: found.grants,
         expires_at: found.expires_at,
     };
-    let cookie = cookie(backend, secret, LASTS.as_secs())?;
+    let cookie = cookie(secure, secret, LASTS.as_secs())?;
     let headers = [(header::SET_COOKIE, cookie), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
     Ok((StatusCode::CREATED, headers, Json(Me::from(&caller))).into_response())
 }
 
-/// The cookie, for so many seconds. Scripts can't read it, and other sites can't send it.
-fn cookie(backend: &Backend, value: &str, seconds: u64) -> Result<HeaderValue, ApiError> {
-    let is_secure = backend.config.public_url.as_ref().is_some_and(|url| url.as_str().starts_with("https:"));
-    let secure = if is_secure { "; Secure" } else { "" };
-    let text = format!("{COOKIE}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}");
+/// Whether a cookie is to be sent over TLS alone: where browsers reach this mlsys by it, or this one did.
+pub(crate) fn is_secure(backend: &Backend, parts: &Parts) -> bool {
+    let public = backend.config.public_url.as_ref().is_some_and(|url| url.as_str().starts_with("https:"));
+    public || parts.extensions.get::<Connection>().is_some_and(|connection| connection.secure == Some(true))
+}
+
+/// The session's cookie, for so many seconds.
+pub(crate) fn cookie(secure: bool, value: &str, seconds: u64) -> Result<HeaderValue, ApiError> {
+    cookie_at(secure, (COOKIE, "/"), value, seconds)
+}
+
+/// A cookie of a name, sent to a path. Scripts can't read it, and other sites can't send it.
+pub(crate) fn cookie_at(
+    secure: bool,
+    (name, path): (&str, &str),
+    value: &str,
+    seconds: u64,
+) -> Result<HeaderValue, ApiError> {
+    let secure = if secure { "; Secure" } else { "" };
+    let text = format!("{name}={value}; Path={path}; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}");
     HeaderValue::try_from(text).map_err(internal)
 }
 
@@ -266,7 +285,12 @@ pub(crate) async fn list(
     delete, path = "/api/sessions/current", operation_id = "signOut", tag = "access",
     responses((status = NO_CONTENT)),
 )]
-pub(crate) async fn sign_out(State(backend): State<Backend>, caller: Caller, trail: Trail) -> Result<Response, ApiError> {
+pub(crate) async fn sign_out(
+    State(backend): State<Backend>,
+    caller: Caller,
+    trail: Trail,
+    parts: Parts,
+) -> Result<Response, ApiError> {
     trail.object("sessions");
     trail.after("signed out");
     let session = caller.session.ok_or_else(|| not_found("a key has no session: `mlsys keys revoke` revokes it"))?;
@@ -276,7 +300,7 @@ pub(crate) async fn sign_out(State(backend): State<Backend>, caller: Caller, tra
         Err(error) => return Err(from_store(error)),
     }
     backend.auth.callers.forget();
-    Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie(&backend, "", 0)?)]).into_response())
+    Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie(is_secure(&backend, &parts), "", 0)?)]).into_response())
 }
 
 /// Signs another browser out.
@@ -320,9 +344,17 @@ pub(crate) async fn new_address(
         return Err(ApiError::new(StatusCode::FORBIDDEN, "forbidden", "a key signs no browser in"));
     }
     let person = person(&backend, &caller).await?;
+    if backend.store.access.person(person).await.map_err(from_store)?.from_issuer {
+        return Err(from_elsewhere("sign in at /sign-in with the issuer: it is asked each time what you may"));
+    }
     let base = hooks::base(&backend, &headers);
     let address = sign_in_address(&backend, person, &base, ADDRESS).await?;
     Ok((StatusCode::CREATED, Json(SignInAddress { address })))
+}
+
+/// 409 for what an issuer decides.
+pub(crate) fn from_elsewhere(detail: &str) -> ApiError {
+    ApiError::new(StatusCode::CONFLICT, "decided_by_issuer", detail)
 }
 
 /// The person behind a caller.

@@ -67,7 +67,7 @@ fn signature(backend: &Backend, parts: &Parts) -> Result<Signature, ApiError> {
 
 /// Who sends.
 fn peer(parts: &Parts) -> Option<IpAddr> {
-    parts.extensions.get::<Connection>().map(|connection| connection.peer.ip().to_canonical())
+    parts.extensions.get::<Connection>().map(|connection| connection.client)
 }
 
 fn unsigned(error: SignatureError) -> ApiError {

@@ -4,16 +4,20 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod access;
+mod approvals;
 mod dashboard;
 mod errors;
 mod guards;
 mod internal;
+mod issuer;
 mod lists;
 mod logs;
 mod malformed;
 mod models;
 mod notebooks;
+mod oidc;
 mod openapi;
+mod peer;
 mod pipelines;
 mod repos;
 mod secrets;

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Puts a version's files into the bucket of dev, records it, and takes it into service in dev.
-async fn deploy(world: &World, version: u64) {
+pub async fn deploy(world: &World, version: u64) {
     let model: contract::ModelName = "titanic".parse().unwrap();
     let folder = world.folder.path().join(format!("package-{version}"));
     std::fs::create_dir_all(&folder).unwrap();

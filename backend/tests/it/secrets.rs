@@ -117,7 +117,7 @@ async fn a_repository_of_before_keeps_the_shared_secret_for_a_day_beside_its_fir
 async fn who_signs_wrongly_again_and_again_is_told_to_wait_and_keeps_no_good_delivery_out() {
     let world = World::new().await;
     world.repo("octocat/titanic").await;
-    let peer = service::Connection { peer: ([192, 0, 2, 7], 1).into(), reached: ([127, 0, 0, 1], 1).into() };
+    let peer = service::Connection { client: [192, 0, 2, 7].into(), reached: ([127, 0, 0, 1], 1).into(), secure: None };
     let ask = async |secret: &str, padding: usize| {
         let body = push(json!({ "padding": "x".repeat(padding) })).to_string();
         let delivery = Delivery::signed_with(secret, "push", body);

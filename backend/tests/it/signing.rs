@@ -27,7 +27,7 @@ fn cookie(answer: &Answer) -> String {
 }
 
 /// Invites somebody, who chooses a password; answers their id and their cookie.
-async fn invited(world: &World, login: &str, role: &str) -> (String, String) {
+pub async fn invited(world: &World, login: &str, role: &str) -> (String, String) {
     let made = world.post("/api/people", json!({ "login": login, "grants": [{ "role": role }] })).await;
     assert_eq!(made.status, 201, "{}", made.text());
     let token = token(made.json()["invitation"].as_str().unwrap(), "invitation");

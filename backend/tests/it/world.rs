@@ -124,8 +124,12 @@ impl World {
         for (name, value) in headers {
             // Where the request comes from, which no real header says.
             if *name == "from-address" {
-                let peer: std::net::SocketAddr = format!("{value}:1").parse().unwrap();
-                request.extensions_mut().insert(service::Connection { peer, reached: peer });
+                let reached = ([127, 0, 0, 1], 1).into();
+                request.extensions_mut().insert(service::Connection {
+                    client: value.parse().unwrap(),
+                    reached,
+                    secure: None,
+                });
                 continue;
             }
             let (name, value) = (name.parse::<HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap());
@@ -242,10 +246,13 @@ fn config() -> Config {
         internal_token: Secret::new(INTERNAL.trim_start_matches("Bearer ")),
         home_token: Some(Secret::new(HOME)),
         predict_open: vec!["dev".parse().unwrap(), "staging".parse().unwrap()],
+        prod_approval: false,
         metrics_open: false,
         model_server_url: None,
         mlflow_url: NOWHERE.to_owned(),
         public_url: Some(PUBLIC.parse().unwrap()),
+        network: service::Network::default(),
+        oidc: None,
         hosts: service::Hosts::read(&settings, &[], false, &mut Check::default()),
         settings: settings.effective(assembly::CONNECTION_SETTINGS.iter().chain(backend::SETTINGS)),
         mode: Mode::Distributed,

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod approvals;
 mod artifacts;
 mod demo;
 mod doctor;
@@ -10,6 +11,7 @@ mod logs;
 mod people;
 mod pipelines;
 mod predict;
+mod promote;
 mod push;
 mod retention;
 mod run;
@@ -57,6 +59,11 @@ enum Command {
     /// Invite and list people
     #[command(subcommand)]
     People(people::Command),
+    /// Take a deployed version over into the environment that follows
+    Promote(promote::Args),
+    /// List, approve, refuse and take back promotions that wait for a second person
+    #[command(subcommand)]
+    Approvals(approvals::Command),
     /// Ask a deployed model for predictions
     Predict(predict::Args),
     /// Check what mlsys needs on this machine
@@ -93,6 +100,8 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Login(args) => login::run(args, &settings).await,
         Command::Keys(command) => keys::run(command, &settings).await,
         Command::People(command) => people::run(command, &settings).await,
+        Command::Promote(args) => promote::run(args, &settings).await,
+        Command::Approvals(command) => approvals::run(command, &settings).await,
         Command::Predict(args) => predict::run(args, &settings).await,
         Command::Doctor(args) => doctor::run(&args, &settings).await,
         Command::Artifacts(command) => artifacts::run(command, &settings).await,

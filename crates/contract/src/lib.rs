@@ -20,7 +20,7 @@ mod task;
 pub use access::{Grant, Role};
 pub use changes::FileChanges;
 pub use gates::{Champion, GateReport, GateResult};
-pub use id::{CommitSha, IdError, KeyId, ModelName, PersonId, PipelineId, RepoName, SessionId, TaskId};
+pub use id::{ApprovalId, CommitSha, IdError, KeyId, ModelName, PersonId, PipelineId, RepoName, SessionId, TaskId};
 pub use job::Job;
 pub use log::{LogEnd, LogFrame, LogLine, NewLine, Stream};
 pub use manifest::{

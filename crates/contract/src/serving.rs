@@ -25,6 +25,11 @@ impl Environment {
         Self("dev".to_owned())
     }
 
+    /// The last one, that most depends on.
+    pub fn prod() -> Self {
+        Self("prod".to_owned())
+    }
+
     /// Its place in the order of [`Environment::ALL`], from 0.
     pub fn rank(&self) -> usize {
         Self::ALL.iter().position(|known| *known == self.0).unwrap_or(Self::ALL.len())

@@ -6,6 +6,7 @@ mod bearer;
 mod doors;
 mod env;
 pub mod health;
+mod network;
 mod problem;
 mod request;
 mod serve;
@@ -19,6 +20,7 @@ pub use env::{
     ARTIFACT_SETTINGS, ArtifactSettings, Check, EffectiveSetting, EnvFileError, Secret, Setting, SettingError, Settings,
     SettingsError,
 };
+pub use network::{NETWORK_SETTINGS, Network};
 pub use problem::ApiError;
 pub use request::{REQUEST_ID, layers};
 pub use serve::{Connection, IDLE_LIMIT, serve};

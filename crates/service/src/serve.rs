@@ -1,22 +1,35 @@
 //! Serving a router until the process is to stop.
 //!
-//! Who connects need not be known, so what a connection may hold without asking anything has bounds: their number, how long a
-//! request's head may take, and how much of it is read ahead.
+//! Who connects need not be known, so what a connection may hold without asking anything has bounds: their number, in all and of
+//! one address, how long TLS and a request's head may take, and how much of it is read ahead.
 
-use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
 
-use axum::{Router, body::Body, extract::Request};
+use axum::{Router, body::Body, extract::Request, http::HeaderMap};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use nix::sys::resource::{Resource, getrlimit};
 use tokio::{
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::Semaphore,
+    task::spawn_blocking,
+    time::{MissedTickBehavior, interval, timeout},
 };
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_util::task::TaskTracker;
 use tower::Service;
 
-use crate::Shutdown;
+use crate::{
+    Shutdown,
+    network::{Counted, LOOK, Network, Peers, Tls},
+};
 
 /// How long requests in hand may go on once the process is to stop.
 const DRAIN_LIMIT: Duration = Duration::from_secs(20);
@@ -32,13 +45,21 @@ const CONNECTIONS: u64 = 4096;
 /// How long nothing is accepted after it failed, as it does when there are no file descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
-/// The two ends of the connection that a request came by, in its extensions.
+/// What the first byte of a connection is that begins with TLS.
+const HANDSHAKE: u8 = 22;
+/// What is answered to who does not.
+const NOT_ENCRYPTED: &[u8] = b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain\r\ncontent-length: 27\r\n\
+    connection: close\r\n\r\nthis port speaks https only\n";
+
+/// The connection that a request came by, in its extensions.
 #[derive(Debug, Clone, Copy)]
 pub struct Connection {
-    /// Who asks: a client, or the proxy before it.
-    pub peer: SocketAddr,
+    /// Who asks; where a trusted proxy stands between, what that says.
+    pub client: IpAddr,
     /// Where it came to: an address of this machine.
     pub reached: SocketAddr,
+    /// Whether who asks did so over TLS, if that is known: a proxy that is not trusted may have done it for them.
+    pub secure: Option<bool>,
 }
 
 /// Serves the router over HTTP/1 until `shutdown` begins, then takes no new connection and lets the requests in hand end, for
@@ -46,10 +67,12 @@ pub struct Connection {
 ///
 /// # Errors
 /// When the listener fails for good.
-pub async fn serve(listener: TcpListener, router: Router, shutdown: Shutdown) -> io::Result<()> {
+pub async fn serve(listener: TcpListener, router: Router, network: Network, shutdown: Shutdown) -> io::Result<()> {
     // Makes the routes ready once, not for each request.
-    let router = router.with_state(());
-    let (slots, open) = (Arc::new(Semaphore::new(most_connections())), TaskTracker::new());
+    let server = Arc::new(Server { router: router.with_state(()), network, shutdown: shutdown.clone() });
+    let (slots, open, peers) = (Arc::new(Semaphore::new(most_connections())), TaskTracker::new(), Peers::default());
+    let mut look = interval(LOOK);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let next = async {
             let slot = Arc::clone(&slots).acquire_owned().await;
@@ -58,9 +81,21 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Shutdown) ->
         tokio::select! {
             biased;
             () = shutdown.requested() => break,
+            _ = look.tick(), if server.network.has_tls() => {
+                if let Some(tls) = server.network.tls.clone() {
+                    spawn_blocking(move || tls.refresh());
+                }
+            }
             (slot, accepted) = next => match (slot, accepted) {
                 (Ok(slot), Ok((stream, peer))) => {
-                    open.spawn(converse(stream, peer, router.clone(), shutdown.clone(), slot));
+                    let Ok(reached) = stream.local_addr() else { continue };
+                    let ends = Ends { peer: peer.ip().to_canonical(), reached, tls: false };
+                    let Some(counted) = server.count(&peers, ends) else { continue };
+                    let server = Arc::clone(&server);
+                    open.spawn(async move {
+                        server.converse(stream, ends).await;
+                        drop((slot, counted));
+                    });
                 }
                 (_, Err(error)) if is_of_one_connection(&error) => {}
                 (_, Err(error)) => {
@@ -73,7 +108,7 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Shutdown) ->
     }
     drop(listener);
     open.close();
-    if tokio::time::timeout(DRAIN_LIMIT, open.wait()).await.is_err() {
+    if timeout(DRAIN_LIMIT, open.wait()).await.is_err() {
         tracing::warn!(limit_s = DRAIN_LIMIT.as_secs(), "some requests did not end in time");
     }
     Ok(())
@@ -90,29 +125,110 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-async fn converse(stream: TcpStream, peer: SocketAddr, router: Router, shutdown: Shutdown, slot: OwnedSemaphorePermit) {
-    // Answers are written whole; waiting for more to send would only delay them.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "TCP_NODELAY could not be set");
+/// What all connections share.
+struct Server {
+    router: Router,
+    network: Network,
+    shutdown: Shutdown,
+}
+
+/// The two ends of a connection, and whether it is encrypted.
+#[derive(Clone, Copy)]
+struct Ends {
+    peer: IpAddr,
+    reached: SocketAddr,
+    tls: bool,
+}
+
+impl Ends {
+    /// Whether this machine asks itself.
+    fn are_one_machine(self) -> bool {
+        self.peer.is_loopback() || self.peer == self.reached.ip().to_canonical()
     }
-    let Ok(reached) = stream.local_addr() else { return };
-    let answer = service_fn(move |request: hyper::Request<Incoming>| {
-        let mut request: Request = request.map(Body::new);
-        request.extensions_mut().insert(Connection { peer, reached });
-        router.clone().call(request)
-    });
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEAD_LIMIT).max_buf_size(READ_AHEAD);
-    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), answer).with_upgrades());
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = shutdown.requested() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+}
+
+impl Server {
+    /// Counts a connection, unless its address has too many. Those of this machine and of trusted proxies are those of many.
+    fn count(&self, peers: &Peers, ends: Ends) -> Option<Counted> {
+        let any_number = ends.are_one_machine() || self.network.proxies.trusts(ends.peer);
+        let counted = peers.count(ends.peer, if any_number { usize::MAX } else { self.network.per_address });
+        if counted.is_none() {
+            tracing::debug!(peer = %ends.peer, "an address has too many connections");
         }
-    };
-    if let Err(error) = ended {
-        tracing::trace!(%error, "a connection ended early");
+        counted
     }
-    drop(slot);
+
+    async fn converse(&self, stream: TcpStream, ends: Ends) {
+        // Answers are written whole; waiting for more to send would only delay them.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY could not be set");
+        }
+        match &self.network.tls {
+            None => self.answer(stream, ends).await,
+            Some(tls) => {
+                let encrypted = tokio::select! {
+                    encrypted = timeout(HEAD_LIMIT, encrypt(stream, tls, ends)) => encrypted,
+                    () = self.shutdown.requested() => return,
+                };
+                match encrypted {
+                    Ok(Ok(Begun::Encrypted(stream))) => self.answer(*stream, Ends { tls: true, ..ends }).await,
+                    Ok(Ok(Begun::Plain(stream))) => self.answer(stream, ends).await,
+                    Ok(Err(error)) => tracing::trace!(%error, "a connection did not begin with TLS"),
+                    Err(error) => tracing::trace!(%error, "a connection did not begin in time"),
+                }
+            }
+        }
+    }
+
+    /// Answers the requests of a connection.
+    async fn answer(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, ends: Ends) {
+        let answer = service_fn(|request: hyper::Request<Incoming>| {
+            let mut request: Request = request.map(Body::new);
+            let connection = self.connection(ends, request.headers());
+            request.extensions_mut().insert(connection);
+            self.router.clone().call(request)
+        });
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new()).header_read_timeout(HEAD_LIMIT).max_buf_size(READ_AHEAD);
+        let mut connection = pin!(http.serve_connection(TokioIo::new(stream), answer).with_upgrades());
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = self.shutdown.requested() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::trace!(%error, "a connection ended early");
+        }
+    }
+
+    fn connection(&self, Ends { peer, reached, tls }: Ends, headers: &HeaderMap) -> Connection {
+        let proxies = &self.network.proxies;
+        Connection { client: proxies.client(peer, headers), reached, secure: proxies.secure(peer, tls, headers) }
+    }
+}
+
+/// How a connection begins.
+enum Begun {
+    Encrypted(Box<TlsStream<TcpStream>>),
+    /// By who is on this machine.
+    Plain(TcpStream),
+}
+
+async fn encrypt(mut stream: TcpStream, tls: &Tls, ends: Ends) -> io::Result<Begun> {
+    let mut first = [0];
+    if stream.peek(&mut first).await? == 0 {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    if first[0] == HANDSHAKE {
+        return Ok(Begun::Encrypted(Box::new(TlsAcceptor::from(tls.config()).accept(stream).await?)));
+    }
+    // mlsys's own processes and commands know no name that the certificate is for.
+    if ends.are_one_machine() {
+        return Ok(Begun::Plain(stream));
+    }
+    stream.write_all(NOT_ENCRYPTED).await?;
+    stream.shutdown().await?;
+    Err(io::ErrorKind::InvalidData.into())
 }

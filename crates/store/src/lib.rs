@@ -29,8 +29,8 @@ mod store;
 mod tasks;
 
 pub use access::{
-    Access, AuditEntry, AuditFilter, Caller, Key, NewAuditEntry, NewKey, NewPerson, NewSession, Person, PersonChange,
-    Purpose, Session, Subject,
+    Access, AuditEntry, AuditFilter, Caller, FromIssuer, Key, NewAuditEntry, NewKey, NewPerson, NewSession, Person,
+    PersonChange, Purpose, Session, Subject,
 };
 pub use error::{Outage, StoreError};
 pub use intake::{Accepted, Intake, NewDelivery, NewPipeline, PipelineRef, Repo, RepoChange, WebhookSecret};
@@ -40,8 +40,9 @@ pub use pipelines::{
 };
 pub use retention::{Cursor, Ended, OldVersion, Retention, VersionCursor};
 pub use serving::{
-    Addresses, Cause, Change, DeployedVersion, Deployment, DeploymentEvent, DeploymentLock, Locked, ModelCounts,
-    ModelFilter, ModelOrder, ModelSummary, NewDeployment, NewVersion, Pushed, Readdressed, Recorded, Serving, VersionRecord,
+    Addresses, Approval, ApprovalState, Cause, Change, DeployedVersion, Deployment, DeploymentEvent, DeploymentLock, Locked,
+    ModelCounts, ModelFilter, ModelOrder, ModelSummary, NewApproval, NewDeployment, NewVersion, NotAsked, Pushed,
+    Readdressed, Recorded, Serving, VersionRecord,
 };
 pub use store::Store;
 pub use tasks::{NewTask, TaskJob, TaskLease, TaskLeaseState, TaskRecord, Tasks};

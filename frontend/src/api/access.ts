@@ -5,10 +5,20 @@ import { POLL } from './polling'
 import type { Invite, MakeKey, PersonChange, SignIn } from './types'
 
 /** Who one is, and what one may. */
-export function useMe() {
+export function useMe(enabled = true) {
   return useQuery({
+    enabled,
     queryKey: keys.me(),
     queryFn: ({ signal }) => data(api.GET('/api/me', { signal })),
+    staleTime: POLL.still,
+  })
+}
+
+/** How one signs in here. */
+export function useSignInWays() {
+  return useQuery({
+    queryKey: keys.signInWays(),
+    queryFn: ({ signal }) => data(api.GET('/api/sign-in', { signal })),
     staleTime: POLL.still,
   })
 }

@@ -81,6 +81,39 @@ export function usePromote(name: string) {
   })
 }
 
+/** The promotions that wait for a second person: of one model, or of all. */
+export function useApprovals(model?: string) {
+  return useQuery({
+    queryKey: keys.approvals(model),
+    queryFn: ({ signal }) => data(api.GET('/api/approvals', { params: { query: { state: 'waiting', ...(model === undefined ? {} : { model }) } }, signal })),
+    refetchInterval: POLL.steady,
+  })
+}
+
+export function useApprove() {
+  const client = useQueryClient()
+  return useMutation({
+    mutationFn: ({ id, confirm }: { id: string; confirm: string }) => data(api.POST('/api/approvals/{id}/approve', { params: { path: { id } }, body: { confirm } })),
+    onSettled: () => client.invalidateQueries({ queryKey: keys.models() }),
+  })
+}
+
+export function useRefuse() {
+  const client = useQueryClient()
+  return useMutation({
+    mutationFn: ({ id, ...body }: { id: string; reason?: string }) => data(api.POST('/api/approvals/{id}/refuse', { params: { path: { id } }, body })),
+    onSettled: () => client.invalidateQueries({ queryKey: keys.models() }),
+  })
+}
+
+export function useWithdraw() {
+  const client = useQueryClient()
+  return useMutation({
+    mutationFn: (id: string) => data(api.DELETE('/api/approvals/{id}', { params: { path: { id } } })),
+    onSettled: () => client.invalidateQueries({ queryKey: keys.models() }),
+  })
+}
+
 export function useRollback(name: string) {
   const client = useQueryClient()
   return useMutation({

@@ -4,6 +4,74 @@
  */
 
 export interface paths {
+    "/api/approvals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The promotions that wait for a second person, or did, newest first. */
+        get: operations["listApprovals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/approvals/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes back a promotion that one asked for. */
+        delete: operations["withdrawPromotion"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/approvals/{id}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Approves a promotion that somebody else asked for, and makes it. */
+        post: operations["approvePromotion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/approvals/{id}/refuse": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Refuses a promotion that somebody asked for. */
+        post: operations["refusePromotion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/audit": {
         parameters: {
             query?: never;
@@ -151,7 +219,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Takes a deployed version over into the environment that follows: the same bytes, or nothing changes. */
+        /**
+         * Takes a deployed version over into the environment that follows: the same bytes, or nothing changes. Where production takes
+         *     a second person, it is asked for.
+         */
         post: operations["promoteModel"];
         delete?: never;
         options?: never;
@@ -632,6 +703,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/sign-in": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How one signs in here. */
+        get: operations["getSignInWays"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/statistics": {
         parameters: {
             query?: never;
@@ -703,6 +791,67 @@ export interface components {
              */
             last_used_at: string | null;
         };
+        /** @description A promotion that waits for a second person, or did. */
+        Approval: {
+            /** @description Its number. */
+            id: components["schemas"]["ApprovalId"];
+            /** @description The model. */
+            model_name: components["schemas"]["ModelName"];
+            /**
+             * Format: int64
+             * @description The version.
+             */
+            version: number;
+            /** @description Where it is deployed. */
+            from: components["schemas"]["Environment"];
+            /** @description Where it is to be. */
+            to: components["schemas"]["Environment"];
+            /**
+             * Format: int64
+             * @description The version that served there when it was asked for; null: none did.
+             */
+            previous_version: number | null;
+            /** @description What became of it. */
+            state: components["schemas"]["ApprovalState"];
+            /** @description Who asked: a login, or a key's beginning and name. */
+            asker: string;
+            /** @description The person who asked; of a key, who made it. */
+            asked_by: components["schemas"]["PersonId"];
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            asked_at: string;
+            /**
+             * Format: date-time
+             * @description Until when it waits.
+             */
+            expires_at: string;
+            /** @description Who decided; null: nobody did. */
+            decider: string | null;
+            /**
+             * Format: date-time
+             * @description When; null: nobody did.
+             */
+            decided_at: string | null;
+            /** @description Why, in words. */
+            detail: string | null;
+        };
+        /**
+         * Format: uuid
+         * @description A promotion that waits for a second person. Ordered by creation time (UUID version 7).
+         */
+        ApprovalId: string;
+        /**
+         * @description What became of a promotion that waits for a second person.
+         * @enum {string}
+         */
+        ApprovalState: "waiting" | "approved" | "refused" | "withdrawn" | "expired" | "stale" | "failed";
+        /** @description What confirms an approval. */
+        Approve: {
+            /** @description `production`. */
+            confirm?: string;
+        };
         /** @description What needs a person: how much of it there is, and the first of each kind. */
         Attention: {
             /**
@@ -729,6 +878,8 @@ export interface components {
             pipelines: components["schemas"]["AttentionPipeline"][];
             /** @description The first repositories, by name. */
             repos: components["schemas"]["AttentionRepo"][];
+            /** @description The last promotions that wait for a second person: for everybody but who asked. They are in no count. */
+            approvals: components["schemas"]["Approval"][];
         };
         /** @description A pipeline that needs a person. */
         AttentionPipeline: {
@@ -1136,6 +1287,7 @@ export interface components {
             kind: components["schemas"]["Kind"];
             /** @description A person's login; a key's beginning and name. */
             name: string;
+            person_id: components["schemas"]["PersonId"] | null;
             session_id: components["schemas"]["SessionId"] | null;
             grants: components["schemas"]["Grant"][];
             /** @description What one may do with everything: `see`, `run`, `promote:staging` … */
@@ -1334,6 +1486,13 @@ export interface components {
             next: string | null;
         };
         /** @description A page of a list. */
+        Page_Approval: {
+            /** @description In order. */
+            items: components["schemas"]["Approval"][];
+            /** @description What to give as `after` for the following page; null: there is none. */
+            next: string | null;
+        };
+        /** @description A page of a list. */
         Page_AuditEntry: {
             /** @description In order. */
             items: components["schemas"]["AuditEntry"][];
@@ -1412,6 +1571,8 @@ export interface components {
             disabled: boolean;
             /** @description Whether they have a password: they have been here. */
             has_password: boolean;
+            /** @description Whether they sign in with an issuer, where their groups say what they may. */
+            from_issuer: boolean;
             /** @description What they may. */
             grants: components["schemas"]["Grant"][];
             /**
@@ -1621,6 +1782,11 @@ export interface components {
          * @enum {string}
          */
         ReadyStatus: "ready" | "unready";
+        /** @description Why a promotion is refused. */
+        Refuse: {
+            /** @description In words, for who asked. */
+            reason?: string;
+        };
         /** @description A registered repository, and what its webhook needs. */
         Repo: {
             /** Format: int64 */
@@ -1782,6 +1948,11 @@ export interface components {
         SignInAddress: {
             /** @description It works once, and for a quarter of an hour. */
             address: string;
+        };
+        /** @description How one signs in here. */
+        SignInWays: {
+            /** @description The name of the issuer that people sign in with, at `/api/sign-in/issuer`; null: there is none. */
+            issuer: string | null;
         };
         /** @description A model's inputs. */
         Signature: {
@@ -1965,6 +2136,143 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    listApprovals: {
+        parameters: {
+            query?: {
+                /** @description Of this model. */
+                model?: string;
+                /** @description In this state: `waiting`, `approved`, `refused`, `withdrawn`, `expired`, `stale` or `failed`. */
+                state?: string;
+                /** @description The `next` of the page before. */
+                after?: string;
+                /** @description At most so many. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Approval"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    withdrawPromotion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    approvePromotion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Approve"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeploymentChange"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    refusePromotion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Refuse"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Approval"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listAudit: {
         parameters: {
             query?: {
@@ -2340,6 +2648,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DeploymentChange"];
+                };
+            };
+            /** @description It waits for a second person */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Approval"];
                 };
             };
             /** @description What went wrong */
@@ -3495,6 +3812,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Settings"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSignInWays: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInWays"];
                 };
             };
             /** @description What went wrong */

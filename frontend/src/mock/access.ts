@@ -1,4 +1,4 @@
-import type { ApiKey, AuditEntry, Invite, MakeKey, Me, Person, PersonChange, SignIn } from '../api/types'
+import type { ApiKey, Approval, AuditEntry, Invite, MakeKey, Me, Person, PersonChange, SignIn } from '../api/types'
 import { json, page, problem } from './http'
 import type { Handler } from './server'
 
@@ -7,13 +7,17 @@ const MAY = ['see', 'run', 'cancel', 'retry', 'promote:staging', 'promote:prod',
 /** Who may do what, in memory. */
 export class MockAccess {
   me: Me | null
+  /** The name of the issuer that people sign in with. */
+  issuer: string | null = null
   keys: ApiKey[]
   people: Person[]
   audit: AuditEntry[]
+  /** Promotions that wait for a second person. */
+  approvals: Approval[] = []
 
   constructor(now: number) {
     const ago = (hours: number) => new Date(now - hours * 3_600_000).toISOString()
-    this.me = { kind: 'person', name: 'owner', session_id: id(1), grants: [{ role: 'admin' }], may: MAY, expires_at: new Date(now + 86_400_000).toISOString() }
+    this.me = { kind: 'person', name: 'owner', person_id: id(5), session_id: id(1), grants: [{ role: 'admin' }], may: MAY, expires_at: new Date(now + 86_400_000).toISOString() }
     const grants = [{ role: 'predictor' as const, model: 'titanic-survival', environment: 'prod' as const }]
     this.keys = [
       { id: id(2), prefix: 'mlsys_4f1c09ab', name: 'the shop', grants, made_by: 'owner', created_at: ago(900), expires_at: null, revoked_at: null, last_used_at: ago(0.1) },
@@ -30,8 +34,8 @@ export class MockAccess {
       },
     ]
     this.people = [
-      { id: id(4), login: 'grace', name: 'Grace', disabled: false, has_password: true, grants: [{ role: 'developer', repo: 'acme/pricing' }], created_at: ago(700) },
-      { id: id(5), login: 'owner', name: 'Owner of this mlsys', disabled: false, has_password: false, grants: [{ role: 'admin' }], created_at: ago(2_500) },
+      { id: id(4), login: 'grace', name: 'Grace', disabled: false, has_password: true, from_issuer: false, grants: [{ role: 'developer', repo: 'acme/pricing' }], created_at: ago(700) },
+      { id: id(5), login: 'owner', name: 'Owner of this mlsys', disabled: false, has_password: false, from_issuer: false, grants: [{ role: 'admin' }], created_at: ago(2_500) },
     ]
     const entry = (number: number, action: string, object: string, result: string, before: string | null, after: string | null): AuditEntry => ({
       id: id(number),
@@ -58,12 +62,13 @@ export function accessRoutes(access: MockAccess): readonly [string, Handler][] {
   const nobody = () => problem(404, 'not_found', 'nothing is stored under this id')
   return [
     ['GET /api/me', () => (access.me ? json(access.me) : problem(401, 'unauthorized', 'sign in at /sign-in'))],
+    ['GET /api/sign-in', () => json({ issuer: access.issuer })],
     [
       'POST /api/sessions',
       ({ body }) => {
         const { token, password } = body as SignIn
         if (token !== 'abc123' && password !== 'correct horse') return problem(401, 'bad_password', 'no such login, or another password')
-        access.me = { kind: 'person', name: 'owner', session_id: id(1), grants: [{ role: 'admin' }], may: MAY, expires_at: null }
+        access.me = { kind: 'person', name: 'owner', person_id: id(5), session_id: id(1), grants: [{ role: 'admin' }], may: MAY, expires_at: null }
         return json(access.me, 201)
       },
     ],
@@ -108,7 +113,7 @@ export function accessRoutes(access: MockAccess): readonly [string, Handler][] {
       'POST /api/people',
       ({ body }) => {
         const { login, name, grants } = body as Invite
-        const person = { id: id(200 + access.people.length), login, name: name ?? login, disabled: false, has_password: false, grants, created_at: new Date().toISOString() }
+        const person = { id: id(200 + access.people.length), login, name: name ?? login, disabled: false, has_password: false, from_issuer: false, grants, created_at: new Date().toISOString() }
         access.people.push(person)
         return json({ invitation: 'http://localhost:8000/sign-in#invitation=abc123', person }, 201)
       },
@@ -125,6 +130,44 @@ export function accessRoutes(access: MockAccess): readonly [string, Handler][] {
       ({ parts }) => {
         if (access.people.find((one) => one.id === parts[0])?.login === 'owner') return problem(409, 'last_admin', 'nobody would be left who decides about people')
         access.people = access.people.filter((one) => one.id !== parts[0])
+        return json(null, 204)
+      },
+    ],
+    [
+      'GET /api/approvals',
+      ({ query }) =>
+        json(
+          page(
+            access.approvals.filter((one) => one.state === 'waiting' && (!query.get('model') || one.model_name === query.get('model'))),
+            query,
+          ),
+        ),
+    ],
+    [
+      'POST /api/approvals/*/refuse',
+      ({ parts, body }) => {
+        const approval = access.approvals.find((one) => one.id === parts[0])
+        if (!approval) return nobody()
+        return json(Object.assign(approval, { state: 'refused', detail: (body as { reason?: string }).reason ?? null, decider: 'owner' }))
+      },
+    ],
+    [
+      'POST /api/approvals/*/approve',
+      ({ parts, body }) => {
+        const approval = access.approvals.find((one) => one.id === parts[0])
+        if (!approval) return nobody()
+        if ((body as { confirm?: string }).confirm !== 'production') return problem(400, 'confirmation_required', 'to change prod, confirm with the word "production"')
+        approval.state = 'approved'
+        const { model_name, to, version, previous_version } = approval
+        return json({ model_name, environment: to, version, previous_version, generation: 99, detail: `${model_name} version ${version} serves in ${to}` })
+      },
+    ],
+    [
+      'DELETE /api/approvals/*',
+      ({ parts }) => {
+        const approval = access.approvals.find((one) => one.id === parts[0])
+        if (!approval) return nobody()
+        approval.state = 'withdrawn'
         return json(null, 204)
       },
     ],

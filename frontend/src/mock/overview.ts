@@ -1,4 +1,4 @@
-import type { AttentionPipeline, Overview, PipelineDetail, PipelineStatus, Repo } from '../api/types'
+import type { Approval, AttentionPipeline, Overview, PipelineDetail, PipelineStatus, Repo } from '../api/types'
 import type { MockModel } from './models'
 
 const DAYS = 14
@@ -55,7 +55,7 @@ function countsOf(pipelines: readonly PipelineDetail[]): Record<PipelineStatus, 
 }
 
 /** What the backend counts. */
-export function makeOverview(pipelines: readonly PipelineDetail[], models: ReadonlyMap<string, MockModel>, repos: readonly Repo[], now: number): Overview {
+export function makeOverview(pipelines: readonly PipelineDetail[], models: ReadonlyMap<string, MockModel>, repos: readonly Repo[], now: number, approvals: readonly Approval[] = []): Overview {
   const need = needPerson(pipelines, models, now)
   const failed = need.filter((one) => one.status === 'failed').length
   const waiting = reposNeedPerson(repos)
@@ -75,6 +75,7 @@ export function makeOverview(pipelines: readonly PipelineDetail[], models: Reado
       without_webhook: waiting.length,
       pipelines: need.slice(0, FIRST).map(named),
       repos: waiting.slice(0, FIRST).map(({ id, full_name, webhook }) => ({ id, full_name, detail: webhook.detail })),
+      approvals: approvals.filter((one) => one.state === 'waiting').slice(0, FIRST),
     },
   }
 }

@@ -78,7 +78,7 @@ export class MockServer {
   }
 
   private readonly routes: readonly [string, Handler][] = [
-    ['GET /api/overview', () => json(makeOverview(this.pipelines, this.models, this.repos, Date.now()))],
+    ['GET /api/overview', () => json(makeOverview(this.pipelines, this.models, this.repos, Date.now(), this.access.approvals))],
     [
       'GET /api/pipelines',
       ({ query }) => {

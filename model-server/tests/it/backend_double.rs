@@ -59,7 +59,8 @@ impl BackendDouble {
     fn serve_on(&mut self, listener: TcpListener) {
         let router = Router::new().route("/internal/model-servers", post(answer)).with_state(Arc::clone(&self.mind));
         let shutdown = Shutdown::new();
-        self.running = Some((shutdown.clone(), tokio::spawn(serve(listener, router, shutdown))));
+        self.running =
+            Some((shutdown.clone(), tokio::spawn(serve(listener, router, service::Network::default(), shutdown))));
     }
 
     pub async fn stop(&mut self) {

@@ -138,6 +138,7 @@ impl Place {
             python: if self.gated { self.gatekeeper() } else { python() },
             environments_directory: self.environments(),
             hosts: service::Hosts::default(),
+            network: service::Network::default(),
             internal_token: Secret::new(TOKEN),
             threads: 2,
             queue: self.queue,
@@ -146,7 +147,7 @@ impl Place {
         };
         let models = ModelServer::start(config).await.unwrap();
         let shutdown = Shutdown::new();
-        let serving = tokio::spawn(serve(listener, models.router(), shutdown.clone()));
+        let serving = tokio::spawn(serve(listener, models.router(), service::Network::default(), shutdown.clone()));
         let client = Client::builder().timeout(DEADLINE).build().unwrap();
         Server { url, client, models, shutdown, serving }
     }

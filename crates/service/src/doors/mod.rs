@@ -85,14 +85,17 @@ impl Doors {
             }
         }
         if !request.method().is_safe() || headers.contains_key(header::UPGRADE) {
-            self.check_origin(headers, hosts::named(request.uri(), headers).last())?;
+            let secure = request.extensions().get::<Connection>().and_then(|connection| connection.secure);
+            self.check_origin(headers, hosts::named(request.uri(), headers).last(), secure == Some(true))?;
         }
         Ok(())
     }
 
-    fn check_origin(&self, headers: &HeaderMap, host: Option<&str>) -> Result<(), ApiError> {
+    fn check_origin(&self, headers: &HeaderMap, host: Option<&str>, secure: bool) -> Result<(), ApiError> {
         let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
-        if origin.to_str().is_ok_and(|origin| self.hosts.welcome(origin, host)) {
+        // A page that came without TLS may be anybody's, whatever name it bears.
+        let as_safe = |origin: &str| !secure || origin.starts_with("https://");
+        if origin.to_str().is_ok_and(|origin| as_safe(origin) && self.hosts.welcome(origin, host)) {
             return Ok(());
         }
         let detail = "a page of another site may not ask for this; FRONTEND_URL names the dashboard's own address where a \

@@ -50,7 +50,12 @@ impl Server {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let shutdown = Shutdown::new();
         let (sender, entered) = tokio::sync::mpsc::channel(1);
-        let served = tokio::spawn(serve(listener, layers(router(sender, shutdown.clone())), shutdown.clone()));
+        let served = tokio::spawn(serve(
+            listener,
+            layers(router(sender, shutdown.clone())),
+            service::Network::default(),
+            shutdown.clone(),
+        ));
         let client = Client::builder().timeout(Duration::from_secs(10)).build().unwrap();
         Self { url, client, shutdown, served, entered }
     }

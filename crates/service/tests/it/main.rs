@@ -7,12 +7,13 @@ mod exposition;
 mod health;
 mod layers;
 mod metrics;
+mod network;
 mod process;
 mod traces;
 
 use axum::Router;
 use reqwest::Client;
-use service::{Shutdown, serve};
+use service::{Network, Shutdown, serve};
 use tokio::{net::TcpListener, task::JoinHandle};
 
 /// Serves a router on a free port until it is dropped.
@@ -23,9 +24,14 @@ struct Served {
 
 impl Served {
     async fn start(router: Router) -> Self {
+        Self::over(router, Network::default()).await
+    }
+
+    /// The same over a network.
+    async fn over(router: Router, network: Network) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        Self { url, task: tokio::spawn(serve(listener, router, Shutdown::new())) }
+        Self { url, task: tokio::spawn(serve(listener, router, network, Shutdown::new())) }
     }
 }
 

@@ -49,7 +49,7 @@ async fn a_process_serves_until_its_standard_input_ends() {
         let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
         wish.begin();
     });
-    serve(listener, layers(router), shutdown).await.unwrap();
+    serve(listener, layers(router), service::Network::default(), shutdown).await.unwrap();
 }
 
 /// Asks another process, and answers with what a row would keep: where this one's trace is.

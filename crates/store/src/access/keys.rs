@@ -80,7 +80,8 @@ impl Access {
         self.key_by_id(id).await
     }
 
-    /// Who shows the key with this SHA-256: a key that is neither revoked nor expired, of somebody who may sign in.
+    /// Who shows the key with this SHA-256: a key that is neither revoked nor expired, of somebody who may sign in. Whose
+    /// issuer left them nothing may not.
     pub async fn key(&self, digest: &str) -> Result<Option<Caller>, StoreError> {
         let clock = self.database.dialect.clock();
         let sql = format!(
@@ -88,7 +89,8 @@ impl Access {
                  CAST(CASE WHEN COALESCE(k.last_used_at, 0) < {clock} - {NOTED_EVERY} THEN 1 ELSE 0 END AS BIGINT) AS unnoted, {}
              FROM api_keys k JOIN people p ON p.id = k.made_by LEFT JOIN grants g ON g.holder = k.id
              WHERE k.digest = $1 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > {clock})
-                 AND p.disabled = 0 ORDER BY g.place",
+                 AND p.disabled = 0
+                 AND (p.subject IS NULL OR EXISTS (SELECT 1 FROM grants own WHERE own.holder = p.id)) ORDER BY g.place",
             grants::COLUMNS
         );
         let rows = self.database.all(sqlx::query(AssertSqlSafe(sql)).bind(digest.to_owned())).await?;

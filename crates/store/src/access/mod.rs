@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `people` | who may sign in |
 //! | `grants` | what people and keys may |
+//! | `issuers` | people whom an issuer vouches for |
 //! | `sessions` | browsers that are signed in |
 //! | `tokens` | what lets somebody in once |
 //! | `keys` | what programs show |
@@ -13,6 +14,7 @@
 
 mod audit;
 mod grants;
+mod issuers;
 mod keys;
 mod people;
 mod sessions;
@@ -23,6 +25,7 @@ use contract::{Grant, KeyId, PersonId, SessionId};
 use jiff::Timestamp;
 
 pub use audit::{AuditEntry, AuditFilter, NewAuditEntry};
+pub use issuers::FromIssuer;
 pub use keys::{Key, NewKey};
 pub use people::{NewPerson, Person, PersonChange};
 pub use sessions::{NewSession, Session};

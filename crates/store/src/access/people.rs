@@ -28,6 +28,8 @@ pub struct Person {
     pub disabled: bool,
     /// Whether they have a password: they have been here.
     pub has_password: bool,
+    /// Whether they sign in with an issuer, where their groups say what they may.
+    pub from_issuer: bool,
     /// What they may.
     pub grants: Vec<Grant>,
     /// Since when they are known.
@@ -105,9 +107,11 @@ impl Access {
         Ok(people(&rows)?.pop())
     }
 
-    /// Whether anybody has a password.
+    /// Whether anybody has a password, or has signed in with an issuer.
     pub async fn anybody_can_sign_in(&self) -> Result<bool, StoreError> {
-        let query = sqlx::query("SELECT id FROM people WHERE password IS NOT NULL AND disabled = 0 LIMIT 1");
+        let query = sqlx::query(
+            "SELECT id FROM people WHERE (password IS NOT NULL OR subject IS NOT NULL) AND disabled = 0 LIMIT 1",
+        );
         Ok(self.database.optional(query).await?.is_some())
     }
 
@@ -189,8 +193,9 @@ async fn has_admin(write: &mut Write) -> Result<bool, StoreError> {
 /// People that a condition is true of, each row with a grant of theirs.
 fn select(condition: &str, order: &str) -> String {
     format!(
-        "SELECT p.id, p.login, p.name, p.disabled, p.created_at, CAST(CASE WHEN p.password IS NULL THEN 0 ELSE 1 END AS BIGINT) AS known,
-             {COLUMNS}
+        "SELECT p.id, p.login, p.name, p.disabled, p.created_at,
+             CAST(CASE WHEN p.password IS NULL THEN 0 ELSE 1 END AS BIGINT) AS known,
+             CAST(CASE WHEN p.subject IS NULL THEN 0 ELSE 1 END AS BIGINT) AS from_issuer, {COLUMNS}
          FROM (SELECT * FROM people p WHERE {condition}) p LEFT JOIN grants g ON g.holder = p.id {order}"
     )
 }
@@ -204,6 +209,7 @@ fn people(rows: &[AnyRow]) -> Result<Vec<Person>, StoreError> {
             name: fields.get("name")?,
             disabled: fields.flag("disabled")?,
             has_password: fields.flag("known")?,
+            from_issuer: fields.flag("from_issuer")?,
             grants: Vec::new(),
             created_at: fields.time("created_at")?,
         })

@@ -8,11 +8,13 @@
 //! | `deployments` | what is deployed where, and was |
 //! | `changes` | pushes, promotions and rollbacks, and the way back |
 //! | `locks` | one roll-out at a time of a model in an environment |
+//! | `approvals` | promotions that wait for a second person |
 //! | `addresses` | where the artifact store is that rows name, and another one |
 //! | `environments` | which Python environments versions are served in |
 //! | `model_servers` | which model-servers there are, and what they serve |
 
 mod addresses;
+mod approvals;
 mod changes;
 mod deployments;
 mod environments;
@@ -23,6 +25,7 @@ mod owners;
 mod versions;
 
 pub use addresses::{Addresses, Readdressed};
+pub use approvals::{Approval, ApprovalState, NewApproval, NotAsked};
 pub use changes::Pushed;
 pub use deployments::{Cause, Change, Deployment, NewDeployment};
 pub use locks::{DeploymentLock, Locked};

@@ -21,12 +21,14 @@ macro_rules! on_both {
 
 mod access;
 mod addresses;
+mod approvals;
 mod changes;
 mod deliveries;
 mod deployments;
 mod details;
 mod durability;
 mod environments;
+mod issuers;
 mod jobs;
 mod leases;
 mod logs;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { AttentionPipeline, Overview } from '../../api'
+import type { Approval, AttentionPipeline, Me, Overview } from '../../api'
 import { makeOverview } from '../../mock/overview'
 import { MockServer } from '../../mock/server'
 import { attention } from './attention'
@@ -13,7 +13,7 @@ function failure(id: string, change: Partial<AttentionPipeline> = {}): Attention
 }
 
 function overview(change: Partial<Overview['attention']>): Overview {
-  return { ...base, attention: { total: 0, failed: 0, not_deployed: 0, without_webhook: 0, pipelines: [], repos: [], ...change } }
+  return { ...base, attention: { total: 0, failed: 0, not_deployed: 0, without_webhook: 0, pipelines: [], repos: [], approvals: [], ...change } }
 }
 
 describe('attention', () => {
@@ -43,5 +43,31 @@ describe('attention', () => {
     expect(found.items).toHaveLength(2)
     expect(found.hidden).toEqual({ pipelines: 39, repos: 4 })
     expect(found.total).toBe(45)
+  })
+
+  it('names what waits for a second person, unless it is oneself who asked or one may not', () => {
+    const [someone, other] = ['0198c1de-7a3b-7000-a000-000000000004', '0198c1de-7a3b-7000-a000-000000000005']
+    const approval: Approval = {
+      id: '1',
+      model_name: 'churn',
+      version: 4,
+      from: 'staging',
+      to: 'prod',
+      previous_version: null,
+      state: 'waiting',
+      asker: 'grace',
+      asked_by: someone,
+      asked_at: '2026-01-01T00:00:00Z',
+      expires_at: '2026-01-02T00:00:00Z',
+      decider: null,
+      decided_at: null,
+      detail: null,
+    }
+    const all = overview({ approvals: [approval] })
+    const me = (person_id: string | null, may: string[]): Me => ({ kind: 'person', name: 'x', person_id, session_id: null, grants: [], may, expires_at: null })
+    const found = attention(all, undefined, 5, me(other, ['promote:prod']))
+    expect(found.items.map((one) => one.title)).toEqual(['Version 4 of churn waits for your approval'])
+    expect(found.total).toBe(1)
+    for (const nobody of [undefined, me(someone, ['promote:prod']), me(other, ['promote:staging'])]) expect(attention(all, undefined, 5, nobody).items).toEqual([])
   })
 })

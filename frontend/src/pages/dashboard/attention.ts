@@ -1,4 +1,4 @@
-import type { AttentionPipeline, AttentionRepo, Overview, Readiness } from '../../api'
+import type { Approval, AttentionPipeline, AttentionRepo, Me, Overview, Readiness } from '../../api'
 import { dependencyAdvice, dependencyName } from '../../ui'
 
 export interface Attention {
@@ -61,6 +61,19 @@ function webhook(repo: AttentionRepo): Attention {
   }
 }
 
+/** A promotion that somebody else asked for. */
+function approval(one: Approval): Attention {
+  return {
+    key: `approval ${one.id}`,
+    tone: 'warning',
+    title: `Version ${one.version} of ${one.model_name} waits for your approval`,
+    detail: `${one.asker} asks to promote it to ${one.to}.`,
+    todo: 'Compare it with what serves there, then approve or refuse it.',
+    link: { to: `/models/${one.model_name}`, label: 'Decide' },
+    at: one.asked_at,
+  }
+}
+
 export interface AttentionSummary {
   /** How much there is, shown or not. */
   total: number
@@ -69,18 +82,21 @@ export interface AttentionSummary {
   hidden: { pipelines: number; repos: number }
 }
 
-/** What needs a person, at most so much of it: the installation first, then failures, then what waits. */
-export function attention(overview: Overview, readiness: Readiness | undefined, limit: number): AttentionSummary {
-  const { pipelines, repos, ...counts } = overview.attention
+/** What needs a person, at most so much of it: the installation and who waits for one first, then failures, then what is held. */
+export function attention(overview: Overview, readiness: Readiness | undefined, limit: number, me?: Me): AttentionSummary {
+  const { pipelines, repos, approvals, ...counts } = overview.attention
+  // Who asked can't approve.
+  const mine = me?.may.includes('promote:prod') ? approvals.filter((one) => one.asked_by !== me.person_id) : []
   const down = dependencies(readiness)
   const failed = pipelines.filter((one) => one.reason === 'failed').map(result)
   const held = pipelines.filter((one) => one.reason === 'not_deployed').map(result)
-  const items = [...down, ...failed, ...repos.map(webhook), ...held].slice(0, Math.max(limit, down.length))
+  const first = [...down, ...mine.map(approval)]
+  const items = [...first, ...failed, ...repos.map(webhook), ...held].slice(0, Math.max(limit, first.length))
   const shown = new Set(items.map((item) => item.key))
   const shownPipelines = pipelines.filter((one) => shown.has(one.id)).length
   const shownRepos = repos.filter((repo) => shown.has(`repo ${repo.id}`)).length
   return {
-    total: down.length + counts.total,
+    total: first.length + counts.total,
     items,
     hidden: { pipelines: counts.failed + counts.not_deployed - shownPipelines, repos: counts.without_webhook - shownRepos },
   }

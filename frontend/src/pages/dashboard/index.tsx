@@ -1,5 +1,5 @@
 import { Link } from 'react-router'
-import { useOverview, useReadiness } from '../../api'
+import { useMe, useOverview, useReadiness } from '../../api'
 import { ErrorState, formatCount, Page, Panel, plural, Skeleton } from '../../ui'
 import { AttentionList } from './AttentionList'
 import { attention } from './attention'
@@ -14,6 +14,7 @@ const SHOWN = 5
 export function Component() {
   const overview = useOverview()
   const readiness = useReadiness()
+  const me = useMe((overview.data?.attention.approvals.length ?? 0) > 0)
 
   if (!overview.data) {
     return (
@@ -24,7 +25,7 @@ export function Component() {
   }
   const { pipelines, models, repos } = overview.data
   const total = Object.values(pipelines.all).reduce((sum, count) => sum + count, 0)
-  const needed = attention(overview.data, readiness.data, SHOWN)
+  const needed = attention(overview.data, readiness.data, SHOWN, me.data)
   const needs = (
     <Panel title={needed.total > 0 ? `Needs attention (${formatCount(needed.total)})` : 'Needs attention'} flush>
       {readiness.isPending ? <Skeleton lines={8} className="p-3" /> : <AttentionList {...needed} />}

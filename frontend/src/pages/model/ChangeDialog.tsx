@@ -1,5 +1,5 @@
 import { type FormEvent, useEffect, useId, useRef, useState } from 'react'
-import { asProblem, type DeploymentChange, type ModelDetail, usePromote, useRollback } from '../../api'
+import { type Approval, asProblem, type DeploymentChange, type ModelDetail, usePromote, useRollback } from '../../api'
 import { Button, Dialog, Duration, Icon, toast } from '../../ui'
 import { Comparison } from './Comparison'
 import { adviceForChange, type Change, isConfirmed, isStale, needsWord, WORD } from './promotion'
@@ -43,11 +43,11 @@ export function ChangeDialog({ model, change, onClose, onBusy }: ChangeDialogPro
     onBusy(true)
     const confirm = needsWord(wanted) ? { confirm: WORD } : {}
     try {
-      const made: DeploymentChange =
+      const made: DeploymentChange | Approval =
         wanted.kind === 'promote'
           ? await promote.mutateAsync({ version: wanted.version, from: wanted.from, to: wanted.to, ...confirm })
           : await rollback.mutateAsync({ environment: wanted.to, ...confirm })
-      toast(made.detail, 'success')
+      toast('state' in made ? `Version ${made.version} waits until somebody else approves it for ${made.to}.` : made.detail, 'success')
       close()
     } catch (failure) {
       if (isOpen.current) setError(failure)

@@ -7,6 +7,7 @@ import { MetricCharts } from './MetricCharts'
 import { TrafficTab } from './TrafficTab'
 import { TryIt } from './tryit/TryIt'
 import { Versions } from './Versions'
+import { WaitingApproval } from './WaitingApproval'
 
 const TABS = [
   { key: 'versions', label: 'Versions' },
@@ -53,6 +54,7 @@ function ModelPage({ name }: { name: string }) {
         </>
       }
     >
+      <WaitingApproval model={model} />
       <Environments model={model} />
       <Tabs tabs={TABS} current={tab} onChange={show} label="About the model">
         {tab === 'try' ? (

@@ -54,6 +54,65 @@ describe('promoting', () => {
   })
 })
 
+describe('a second person', () => {
+  const waiting = (asked_by: string) => ({
+    id: '0198c1de-7a3b-7000-a000-000000000077',
+    model_name: 'titanic-survival',
+    version: model().detail.environments.staging ?? 1,
+    from: 'staging' as const,
+    to: 'prod' as const,
+    previous_version: model().detail.environments.prod ?? null,
+    state: 'waiting' as const,
+    asker: 'grace',
+    asked_by,
+    asked_at: new Date().toISOString(),
+    expires_at: new Date(Date.now() + 3_600_000).toISOString(),
+    decider: null,
+    decided_at: null,
+    detail: null,
+  })
+  const somebody = '0198c1de-7a3b-7000-a000-000000000004'
+  const state = () => server.access.approvals[0]?.state
+
+  it('approves what somebody else asked for, after the word', async () => {
+    server.access.approvals = [waiting(somebody)]
+    renderAt('/models/titanic-survival')
+    fireEvent.click(await screen.findByRole('button', { name: 'Approve' }))
+    const submit = () => within(screen.getByRole('dialog')).getByRole<HTMLButtonElement>('button', { name: 'Promote to prod' })
+    expect(submit().disabled).toBe(true)
+    fireEvent.change(screen.getByLabelText(/Type production/), { target: { value: 'Production' } })
+    expect(submit().disabled).toBe(true)
+    fireEvent.change(screen.getByLabelText(/Type production/), { target: { value: 'production' } })
+    fireEvent.click(submit())
+    await waitFor(() => expect(state()).toBe('approved'))
+    await waitFor(() => expect(screen.queryByRole('button', { name: 'Approve' })).toBeNull())
+  })
+
+  it('refuses it with a reason', async () => {
+    server.access.approvals = [waiting(somebody)]
+    renderAt('/models/titanic-survival')
+    fireEvent.click(await screen.findByRole('button', { name: 'Refuse' }))
+    fireEvent.change(screen.getByLabelText('Why, for grace'), { target: { value: 'not on a Friday' } })
+    fireEvent.click(within(screen.getByRole('dialog')).getByRole('button', { name: 'Refuse' }))
+    await waitFor(() => expect(state()).toBe('refused'))
+    expect(server.access.approvals[0]?.detail).toBe('not on a Friday')
+  })
+
+  it('only takes back what one asked for oneself', async () => {
+    server.access.approvals = [waiting(server.access.me?.person_id ?? '')]
+    renderAt('/models/titanic-survival')
+    fireEvent.click(await screen.findByRole('button', { name: 'Take it back' }))
+    expect(screen.queryByRole('button', { name: 'Approve' })).toBeNull()
+    await waitFor(() => expect(state()).toBe('withdrawn'))
+  })
+
+  it('is told of on the dashboard, unless it is oneself who asked', async () => {
+    server.access.approvals = [waiting(somebody)]
+    renderAt('/')
+    expect(await screen.findByText(/of titanic-survival waits for your approval/)).toBeTruthy()
+  })
+})
+
 describe('trying a model', () => {
   it('sends the example and shows label and probabilities', async () => {
     renderAt('/models/titanic-survival?tab=try')

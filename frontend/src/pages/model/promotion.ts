@@ -63,6 +63,11 @@ export function metricRows(now: Metrics | undefined, then: Metrics | undefined):
 }
 
 const advice: Record<string, { title: string; todo: string }> = {
+  approval_waits: { title: 'Another promotion waits', todo: 'Decide about it, or take it back, then ask again.' },
+  approval_stale: { title: 'What is deployed has changed since it was asked for', todo: 'Look at the environments, then ask again.' },
+  approval_expired: { title: 'Nobody decided in time', todo: 'Ask for it again.' },
+  approval_decided: { title: 'It is decided already', todo: 'Look at the environments.' },
+  second_person_required: { title: 'Somebody else has to approve it', todo: 'You asked for it yourself, be it with a key of yours.' },
   confirmation_required: { title: 'Production needs the word', todo: `Type “${WORD}”, then try again.` },
   not_deployed: { title: 'The version serves there no more', todo: 'Somebody changed the environment meanwhile. Close this, look at the environments and decide again.' },
   deployment_in_progress: { title: 'Another deployment is under way', todo: 'Wait until it ends, a minute at most, then try again.' },

@@ -36,13 +36,15 @@ function PersonForm({ person, onInvited, onClose }: { person: Person; onInvited:
   }
   return (
     <form onSubmit={submit} className="flex flex-col gap-3">
-      <GrantFields grant={grant} onChange={setGrant} />
+      {person.from_issuer ? <p className="text-muted">Their groups at the issuer say what they may, at each sign-in.</p> : <GrantFields grant={grant} onChange={setGrant} />}
       {rest.length > 0 && <p className="text-muted">And: {rest.map(grantText).join(', ')}</p>}
       {error && <ErrorState error={error} title="Nothing was changed" />}
       <div className="flex flex-wrap gap-2 border-t border-line pt-3">
-        <Button busy={again.isPending} onClick={() => again.mutate(person.id, { onSuccess: onInvited })}>
-          New invitation
-        </Button>
+        {!person.from_issuer && (
+          <Button busy={again.isPending} onClick={() => again.mutate(person.id, { onSuccess: onInvited })}>
+            New invitation
+          </Button>
+        )}
         <Button onClick={() => change.mutate({ id: person.id, disabled: !person.disabled }, { onSuccess: done(`${person.login} is changed.`) })}>
           {person.disabled ? 'Let in again' : 'Keep out'}
         </Button>
@@ -58,9 +60,11 @@ function PersonForm({ person, onInvited, onClose }: { person: Person; onInvited:
       </div>
       <div className="flex justify-end gap-2">
         <Button onClick={onClose}>Cancel</Button>
-        <Button type="submit" look="primary" busy={change.isPending}>
-          Save
-        </Button>
+        {!person.from_issuer && (
+          <Button type="submit" look="primary" busy={change.isPending}>
+            Save
+          </Button>
+        )}
       </div>
     </form>
   )

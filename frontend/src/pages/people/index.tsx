@@ -6,6 +6,7 @@ import { PersonDialog } from './PersonDialog'
 
 function state(person: Person): string {
   if (person.disabled) return 'may not sign in'
+  if (person.from_issuer) return 'signs in with the issuer'
   return person.has_password ? '' : 'no password'
 }
 

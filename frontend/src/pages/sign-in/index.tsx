@@ -3,6 +3,7 @@ import { useLocation, useNavigate, useSearchParams } from 'react-router'
 import { type SignIn, useSignIn } from '../../api'
 import { Command, ErrorState, useTitle } from '../../ui'
 import { given, onward } from './address'
+import { IssuerLink } from './IssuerLink'
 import { PasswordForm } from './PasswordForm'
 
 /** Pages that are not the dashboard's own must be loaded anew. */
@@ -47,6 +48,7 @@ export function Component() {
         </p>
       ) : (
         <>
+          {address?.kind !== 'invitation' && <IssuerLink next={next} refused={signIn.isError ? null : query.get('refused')} />}
           {signIn.isError && <ErrorState error={signIn.error} title="You are not signed in" />}
           <PasswordForm invitation={address?.kind === 'invitation' ? address.token : null} busy={signIn.isPending} onSubmit={enter} />
           {address?.kind !== 'invitation' && (

@@ -68,6 +68,22 @@ it('lets whoever is invited choose a password, twice the same', async () => {
   await waitFor(() => expect(router.state.location.pathname).toBe('/'))
 })
 
+it('leads to the issuer where there is one, and says why it did not work', async () => {
+  server.access.issuer = 'keycloak.example.org'
+  renderAt('/sign-in?refused=no_role&next=%2Fmodels%3Fsearch%3Da')
+  const link = await screen.findByRole<HTMLAnchorElement>('link', { name: 'Sign in with keycloak.example.org' })
+  expect(link.getAttribute('href')).toBe('/api/sign-in/issuer?next=%2Fmodels%3Fsearch%3Da')
+  expect(screen.getByRole('alert').textContent).toContain('none of your groups')
+  expect(screen.getByLabelText('Login')).toBeTruthy()
+})
+
+it('has no way to an issuer where there is none, and none that an address names', async () => {
+  renderAt('/sign-in?refused=%3Cb%3Enonsense%3C%2Fb%3E')
+  await screen.findByLabelText('Login')
+  expect(screen.getByRole('alert').textContent).toBe('You are not signed in. Try again.')
+  expect(screen.queryByRole('link')).toBeNull()
+})
+
 it('leads to the sign-in, and back, when the session is over', async () => {
   const router = renderAt('/repositories?search=acme')
   await screen.findByRole('heading', { name: 'Repositories' })

@@ -1,0 +1,196 @@
+//! TLS, proxies, and how many connections one address may have: over real sockets.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use axum::{Extension, Router, routing::post};
+use reqwest::Certificate;
+use service::{Check, Connection, Hosts, Network, Settings, SettingsError, doors, layers};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use crate::{Served, client};
+
+/// Who asked, and whether over TLS.
+async fn who(Extension(connection): Extension<Connection>) -> String {
+    format!("{} {:?}", connection.client, connection.secure)
+}
+
+fn settings(pairs: &[(&str, String)]) -> Settings {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
+}
+
+async fn served(pairs: &[(&str, String)]) -> Served {
+    let mut check = Check::default();
+    let (hosts, network) =
+        (Hosts::read(&Settings::default(), &[], false, &mut check), Network::read(&settings(pairs), &mut check));
+    check.finish().unwrap();
+    Served::over(layers(doors(Router::new().route("/", post(who).get(who)), hosts, &[])), network).await
+}
+
+/// A certificate and its key, in files.
+struct Files {
+    folder: TempDir,
+    /// As who trusts it is told.
+    pem: String,
+}
+
+impl Files {
+    fn new() -> Self {
+        let files = Self { folder: tempfile::tempdir().unwrap(), pem: String::new() };
+        Self { pem: files.renew(), ..files }
+    }
+
+    /// Writes a new certificate and key; answers the certificate.
+    fn renew(&self) -> String {
+        let new = |path: PathBuf| PathBuf::from(format!("{}.new", path.display()));
+        let made = Command::new("openssl")
+            .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"])
+            .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"])
+            .args(["-addext", "basicConstraints=critical,CA:FALSE"])
+            .arg("-keyout")
+            .arg(new(self.key()))
+            .arg("-out")
+            .arg(new(self.cert()))
+            .output()
+            .expect("openssl makes the certificates of this test: install it");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        // As certificates are renewed: never half a file.
+        for path in [self.key(), self.cert()] {
+            fs::rename(new(path.clone()), path).unwrap();
+        }
+        fs::read_to_string(self.cert()).unwrap()
+    }
+
+    fn cert(&self) -> PathBuf {
+        self.folder.path().join("tls.crt")
+    }
+
+    fn key(&self) -> PathBuf {
+        self.folder.path().join("tls.key")
+    }
+
+    fn settings(&self) -> Vec<(&'static str, String)> {
+        vec![("TLS_CERT", shown(&self.cert())), ("TLS_KEY", shown(&self.key()))]
+    }
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// Asks by a new connection, trusting this certificate.
+async fn by_tls(server: &Served, pem: &str, origin: Option<&str>) -> reqwest::Result<reqwest::Response> {
+    client();
+    let trusted = Certificate::from_pem(pem.as_bytes()).unwrap();
+    let client = reqwest::Client::builder().no_proxy().tls_certs_only([trusted]).timeout(Duration::from_secs(10)).build()?;
+    let mut request = client.post(server.url.replace("http://127.0.0.1", "https://localhost"));
+    if let Some(origin) = origin {
+        request = request.header("origin", origin);
+    }
+    request.send().await
+}
+
+#[tokio::test]
+async fn with_a_certificate_tls_is_spoken_and_pages_without_it_are_foreign() {
+    let files = Files::new();
+    let server = served(&files.settings()).await;
+    let answer = by_tls(&server, &files.pem, None).await.unwrap();
+    assert_eq!(answer.text().await.unwrap(), "127.0.0.1 Some(true)");
+    let authority = server.url.trim_start_matches("http://127.0.0.1");
+    for (origin, status) in [(format!("https://localhost{authority}"), 200), (format!("http://localhost{authority}"), 403)] {
+        assert_eq!(by_tls(&server, &files.pem, Some(&origin)).await.unwrap().status(), status, "{origin}");
+    }
+    // What is on this machine need not.
+    assert_eq!(client().get(&server.url).send().await.unwrap().text().await.unwrap(), "127.0.0.1 None");
+    assert!(by_tls(&server, &Files::new().pem, None).await.is_err(), "who trusts another certificate");
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_renewed_is_shown_and_one_that_is_broken_is_not() {
+    let files = Files::new();
+    let server = served(&files.settings()).await;
+    let first = files.pem.clone();
+    fs::write(files.cert(), "-----BEGIN CERTIFICATE-----\nhalf").unwrap();
+    let patience = Instant::now() + Duration::from_secs(7);
+    while Instant::now() < patience {
+        assert!(by_tls(&server, &first, None).await.is_ok(), "the one before goes on");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    let second = files.renew();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while by_tls(&server, &second, None).await.is_err() {
+        assert!(Instant::now() < deadline, "the new one is never shown");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    assert!(by_tls(&server, &first, None).await.is_err());
+}
+
+#[test]
+fn what_is_wrong_with_the_files_is_said_before_anything_is_served() {
+    let (files, other) = (Files::new(), Files::new());
+    let empty = files.folder.path().join("empty");
+    fs::write(&empty, "").unwrap();
+    for (cert, key, name, text) in [
+        (Some(files.cert()), None, "TLS_KEY", "must be set"),
+        (None, Some(files.key()), "TLS_CERT", "must be set"),
+        (Some("/no/such/file".into()), Some(files.key()), "TLS_CERT", "/no/such/file"),
+        (Some(files.cert()), Some("/no/such/file".into()), "TLS_KEY", "/no/such/file"),
+        (Some(empty.clone()), Some(files.key()), "TLS_CERT", "has no certificate"),
+        (Some(files.cert()), Some(empty), "TLS_KEY", "empty"),
+        (Some(files.cert()), Some(other.key()), "TLS_KEY", "is not the key of"),
+        (Some(files.key()), Some(files.key()), "TLS_CERT", "has no certificate"),
+    ] {
+        let pairs = [("TLS_CERT", cert), ("TLS_KEY", key)];
+        let pairs: Vec<_> = pairs.into_iter().filter_map(|(name, path)| Some((name, shown(&path?)))).collect();
+        let mut check = Check::default();
+        Network::read(&settings(&pairs), &mut check);
+        let SettingsError(errors) = check.finish().unwrap_err();
+        assert_eq!((errors.len(), errors[0].name.as_str()), (1, name), "{errors:?}");
+        assert!(errors[0].reason.contains(text), "{errors:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_never_begins_costs_itself_alone() {
+    let files = Files::new();
+    let server = served(&files.settings()).await;
+    let own = server.url.trim_start_matches("http://");
+    let mut held = Vec::new();
+    // Nothing; the beginning of a greeting; a greeting that is none.
+    for sent in [&b""[..], &[22, 3, 1, 2, 0, 1], &[22, 0, 0, 0, 0, 0, 0, 0]] {
+        let mut stream = TcpStream::connect(own).await.unwrap();
+        stream.write_all(sent).await.unwrap();
+        held.push(stream);
+    }
+    assert!(by_tls(&server, &files.pem, None).await.is_ok(), "others are answered meanwhile");
+    let started = Instant::now();
+    for mut stream in held {
+        let mut rest = Vec::new();
+        // It may end with a reset.
+        let _ = stream.read_to_end(&mut rest).await;
+        assert!(started.elapsed() < Duration::from_secs(39), "{rest:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_trusted_proxy_is_believed_who_asks_and_nobody_else() {
+    let lies = [("x-forwarded-for", "198.51.100.1, 198.51.100.2"), ("x-forwarded-proto", "https")];
+    for (trusted, answer) in
+        [("", "127.0.0.1 None"), ("10.0.0.0/8", "127.0.0.1 None"), ("127.0.0.0/8", "198.51.100.2 Some(true)")]
+    {
+        let server = served(&[("TRUSTED_PROXIES", trusted.to_owned())]).await;
+        let mut request = client().get(&server.url);
+        for (name, value) in lies {
+            request = request.header(name, value);
+        }
+        assert_eq!(request.send().await.unwrap().text().await.unwrap(), answer, "{trusted}");
+    }
+}

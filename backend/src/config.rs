@@ -3,11 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use assembly::{CONNECTION_SETTINGS, Connections};
-use contract::Environment;
 use serde::Serialize;
 use service::{
-    ALLOWED_HOSTS, ARTIFACT_SETTINGS, Check, EffectiveSetting, Hosts, PublicUrl, Secret, Setting, SettingError, Settings,
-    SettingsError,
+    ALLOWED_HOSTS, ARTIFACT_SETTINGS, Check, EffectiveSetting, Hosts, METRICS_OPEN, Open, PREDICT_OPEN, PublicUrl, Secret,
+    Setting, Settings, SettingsError,
 };
 use utoipa::ToSchema;
 
@@ -39,18 +38,8 @@ pub const SETTINGS: &[Setting] = &[
         secret: false,
     },
     ALLOWED_HOSTS,
-    Setting {
-        name: "PREDICT_OPEN",
-        default: "dev,staging",
-        help: "The environments whose predictions need no key; `none`: all need one",
-        secret: false,
-    },
-    Setting {
-        name: "METRICS_OPEN",
-        default: "false",
-        help: "Whether the API's /metrics need no key; else a scraper shows one of a viewer",
-        secret: false,
-    },
+    PREDICT_OPEN,
+    METRICS_OPEN,
     Setting {
         name: "MODEL_SERVER_URL",
         default: "",
@@ -80,10 +69,8 @@ pub struct Config {
     pub internal_token: Secret,
     /// What the command line of an embedded mlsys shows; none: it shows a key like all others.
     pub home_token: Option<Secret>,
-    /// The environments whose predictions need no key.
-    pub predict_open: Vec<Environment>,
-    /// Whether `/metrics` need no key.
-    pub metrics_open: bool,
+    /// What needs no key.
+    pub open: Open,
     /// Where predictions are passed on to; none: the model-servers that report, in turn.
     pub model_server_url: Option<String>,
     /// MLflow's base address, for the readiness check.
@@ -127,8 +114,7 @@ impl ProcessConfig {
                 local_secret: check.take(settings.strong_secret("LOCAL_WEBHOOK_SECRET")).flatten(),
                 internal_token: connections.internal_token.clone(),
                 home_token: None,
-                predict_open: check.or(open(settings), Vec::new()),
-                metrics_open: check.or(settings.parse("METRICS_OPEN"), false),
+                open: Open::read(settings, &mut check),
                 model_server_url: settings.get("MODEL_SERVER_URL").map(str::to_owned),
                 mlflow_url: connections.mlflow_url.clone(),
                 public_url: settings.parse("FRONTEND_URL").ok().flatten(),
@@ -143,12 +129,4 @@ impl ProcessConfig {
         }
         check.finish().map(|()| config)
     }
-}
-
-/// The environments whose predictions need no key.
-fn open(settings: &Settings) -> Result<Option<Vec<Environment>>, SettingError> {
-    let given = settings.get("PREDICT_OPEN").unwrap_or("dev,staging").trim();
-    let names = given.split(',').map(str::trim).filter(|_| given != "none");
-    let read: Result<_, String> = names.map(str::parse).collect();
-    read.map(Some).map_err(|reason| SettingError { name: "PREDICT_OPEN".to_owned(), reason: format!("{reason}, or none") })
 }

@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use service::{ALLOWED_HOSTS, ArtifactSettings, Check, Hosts, Secret, Setting, Settings, SettingsError};
+use service::{
+    ALLOWED_HOSTS, ArtifactSettings, Check, Hosts, METRICS_OPEN, Open, PREDICT_OPEN, Secret, Setting, Settings,
+    SettingsError,
+};
 
 /// What the server is told at start.
 #[derive(Debug, Clone)]
@@ -29,8 +32,10 @@ pub struct Config {
     pub advertise: String,
     /// The names the server answers to.
     pub hosts: Hosts,
-    /// What `/internal` routes ask for.
+    /// What our own processes show.
     pub internal_token: Secret,
+    /// What needs no key.
+    pub open: Open,
     /// How many requests one model computes at the same time.
     pub threads: usize,
     /// How many requests one model may have in hand, computed or waiting; more are turned away at once.
@@ -49,6 +54,8 @@ pub const SETTINGS: &[Setting] = &[
         "the model-server's address as others reach it; where POD_IP is set, that with the port of MODEL_SERVER_LISTEN",
     ),
     ALLOWED_HOSTS,
+    PREDICT_OPEN,
+    METRICS_OPEN,
     setting(
         "FRONTEND_URL",
         "",
@@ -100,6 +107,7 @@ impl Config {
             python,
             environments_directory: path("MLSYS_ENVIRONMENTS", "environments"),
             internal_token: check.take(settings.require_secret("INTERNAL_TOKEN")).unwrap_or_else(|| Secret::new("")),
+            open: Open::read(settings, &mut check),
             threads: check.or(settings.parse("MODEL_SERVER_THREADS"), processors),
             queue: check.or(settings.parse("MODEL_SERVER_QUEUE"), 256),
             prediction_limit: Duration::from_secs(check.or(settings.parse("MODEL_SERVER_PREDICTION_SECONDS"), 30)),

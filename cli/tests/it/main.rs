@@ -10,6 +10,7 @@ mod crash;
 mod detail;
 mod faults;
 mod gates;
+mod keys;
 mod logs;
 mod models;
 mod owners;

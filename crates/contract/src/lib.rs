@@ -17,7 +17,7 @@ mod readiness;
 mod serving;
 mod task;
 
-pub use access::{Grant, Role};
+pub use access::{AccessList, Grant, ListedKey, Role};
 pub use changes::FileChanges;
 pub use gates::{Champion, GateReport, GateResult};
 pub use id::{CommitSha, IdError, KeyId, ModelName, PersonId, PipelineId, RepoName, SessionId, TaskId};

@@ -42,7 +42,7 @@ const MAP: &[(&str, &[&[&str]])] = &[
     ("scoring", &[CONTRACT, &["sandbox"]]),
     ("backend", &[BELOW_PROCESSES]),
     ("worker", &[BELOW_PROCESSES]),
-    ("model-server", &[CONTRACT, &["service", "artifacts", "sandbox", "scoring", "python"]]),
+    ("model-server", &[CONTRACT, &["pipeline", "service", "artifacts", "sandbox", "scoring", "python"]]),
     ("mlsys", &[BELOW_PROCESSES, &["backend", "worker", "model-server"]]),
     ("testkit", &[CONTRACT]),
     ("load", &[]),

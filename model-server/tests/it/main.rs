@@ -1,6 +1,7 @@
 //! The model-server through HTTP, over ONNX Runtime and Python processes as they are.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod access;
 mod backend_double;
 mod bodies;
 mod deploying;

@@ -5,6 +5,7 @@
 mod artifacts;
 mod effective;
 mod file;
+mod open;
 mod secret;
 mod unknown;
 
@@ -19,6 +20,7 @@ use crate::telemetry::blot_out;
 
 pub use artifacts::{ARTIFACT_SETTINGS, ArtifactSettings};
 pub use effective::EffectiveSetting;
+pub use open::{METRICS_OPEN, Open, PREDICT_OPEN};
 pub use secret::Secret;
 
 /// One setting's row in the generated documentation.

@@ -166,6 +166,11 @@ impl Cluster {
         Api::new(format!("http://127.0.0.1:{}", self.balancer.port()), self.logs()).signed(&self.key)
     }
 
+    /// What a model-server answers to our own processes.
+    pub fn model_server(&self, server: &Member) -> Api {
+        Api::new(server.url(), self.logs()).signed(INTERNAL_TOKEN)
+    }
+
     /// The worker with a process id.
     pub fn worker_of(&self, pid: u32) -> Option<usize> {
         self.workers.iter().position(|worker| worker.pid() == Some(pid))

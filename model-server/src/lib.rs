@@ -15,6 +15,6 @@ mod serve;
 mod server;
 mod sync;
 
-pub use config::{Config, SETTINGS};
+pub use config::{Config, ProvenanceRule, SETTINGS};
 pub use error::StartError;
 pub use server::ModelServer;

@@ -62,7 +62,7 @@ impl ModelServer {
             queue: config.queue,
             prediction_limit: config.prediction_limit,
         })?;
-        let workshop = Workshop::new(runtime, artifacts, config.queue);
+        let workshop = Workshop::new(runtime, artifacts, config.provenance, config.queue);
         let loader = Arc::new(Loader::new(workshop, copies, deployed).await);
         let restoring = AbortOnDropHandle::new(tokio::spawn(Arc::clone(&loader).restore()));
         let caught_up = Arc::new(AtomicBool::new(backend.is_none()));

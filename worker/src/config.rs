@@ -3,11 +3,13 @@
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
+    sync::Arc,
     time::Duration,
 };
 
 use assembly::Connections;
-use service::{Check, Setting, Settings, SettingsError};
+use provenance::SigningKey;
+use service::{Check, SIGNING_KEY, Setting, Settings, SettingsError};
 
 use crate::{runner::KubernetesConfig, tasks::retention::RetentionSettings};
 
@@ -44,6 +46,7 @@ pub const SETTINGS: &[Setting] = &[
         "",
         "A Python with what crates/python/platform/requirements.in names; unset: python under MLSYS_HOME",
     ),
+    SIGNING_KEY,
     setting("MLSYS_UV", "", "The uv that builds Python environments; unset: uv under MLSYS_HOME"),
 ];
 
@@ -137,6 +140,8 @@ pub struct ProcessConfig {
     pub python: PathBuf,
     /// What builds other environments.
     pub uv: PathBuf,
+    /// What versions' provenance is signed with; none: they get none.
+    pub signing_key: Option<Arc<SigningKey>>,
     /// Where pipelines run in pods; none: this process runs them.
     pub kubernetes: Option<KubernetesConfig>,
 }
@@ -157,6 +162,7 @@ impl ProcessConfig {
             listen: SocketAddr::new(host, check.or(settings.parse("WORKER_PORT"), 8002)),
             kubernetes: (tuning.runner == Runner::Kubernetes).then(|| KubernetesConfig::read(settings, &mut check)),
             tuning,
+            signing_key: check.take(settings.secret_as(SIGNING_KEY.name)).flatten().map(Arc::new),
             python: path("MLSYS_PYTHON", "python/bin/python"),
             uv: path("MLSYS_UV", "uv/bin/uv"),
             connections,

@@ -147,6 +147,11 @@ fn assemble(
         preload: PRELOAD.map(str::to_owned).to_vec(),
     };
     let kernels = Pool::start(spec, pool_size, shutdown.token());
+    if let Some(key) = &config.signing_key {
+        tracing::info!(public_key = %key.public(), "what versions are made from is signed");
+    } else {
+        tracing::warn!("SIGNING_KEY is unset: nothing signed will say what versions are made from");
+    }
     let connections = &config.connections;
     let environments = Environments::new(connections.home.join("environments"), config.uv.clone(), python);
     let notebooks = Notebooks { kernels: kernels.clone(), environments, pods };
@@ -156,6 +161,7 @@ fn assemble(
         work_directory: connections.home.join("work"),
         mlflow_url: connections.mlflow_url.clone(),
         internal_token: connections.internal_token.clone(),
+        signing_key: config.signing_key.clone(),
     };
     Ok((Worker::new(worker_config, adapters, notebooks)?, kernels))
 }

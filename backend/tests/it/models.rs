@@ -116,6 +116,15 @@ async fn a_version_tells_what_it_is() {
     assert_eq!((&version["manifest"]["model_name"], &version["environments"]), (&json!("titanic"), &json!(["dev"])));
     assert_eq!(version["links"]["mlflow_version"], format!("{NOWHERE}/#/models/titanic/versions/2"));
     assert_eq!(version["links"]["mlflow_run"], Value::Null);
+    let path = "/api/models/titanic/versions/2/provenance";
+    assert_eq!(version["links"]["provenance"], Value::Null, "a version of before");
+    assert_eq!(world.get(path).await.code(), because(404, "not_found"));
+    let folder = world.folder.path().join("artifacts/mlsys-models-dev/titanic/v2");
+    std::fs::write(folder.join("provenance.json"), "{\"payload\": 1}").unwrap();
+    let said = world.get(path).await;
+    assert_eq!((said.status, said.text()), (200, "{\"payload\": 1}"), "as it was written");
+    assert_eq!(said.header("content-type"), "application/vnd.dsse.envelope.v1+json");
+    assert_eq!(world.json("/api/models/titanic/versions/2").await["links"]["provenance"], path);
     let model = world.json("/api/models/titanic").await;
     assert_eq!((&model["latest_version"], &model["versions"]), (&json!(2), &json!(2)));
     let dev = &model["deployments"][0];

@@ -14,6 +14,7 @@ mod keys;
 mod logs;
 mod models;
 mod owners;
+mod provenance;
 mod settings;
 mod strangers;
 

@@ -16,8 +16,8 @@ pub mod telemetry;
 pub use bearer::{check_bearer, protect, shown_bearer};
 pub use doors::{ALLOWED_HOSTS, Hosts, PublicUrl, doors, read_body};
 pub use env::{
-    ARTIFACT_SETTINGS, ArtifactSettings, Check, EffectiveSetting, EnvFileError, METRICS_OPEN, Open, PREDICT_OPEN, Secret,
-    Setting, SettingError, Settings, SettingsError,
+    ARTIFACT_SETTINGS, ArtifactSettings, Check, EffectiveSetting, EnvFileError, METRICS_OPEN, Open, PREDICT_OPEN,
+    SIGNING_KEY, Secret, Setting, SettingError, Settings, SettingsError,
 };
 pub use problem::ApiError;
 pub use request::{REQUEST_ID, layers};

@@ -4,7 +4,7 @@ use std::{os::unix::fs::PermissionsExt, path::PathBuf, time::Duration};
 
 use artifacts::{Store, VersionLocation};
 use contract::{Environment, LoadedModel, ModelName, Problem};
-use model_server::{Config, ModelServer};
+use model_server::{Config, ModelServer, ProvenanceRule};
 use reqwest::{
     Client, RequestBuilder, Response, StatusCode,
     header::{self, HeaderValue},
@@ -33,6 +33,7 @@ pub struct Place {
     pub prediction_limit: Duration,
     pub backend_url: Option<String>,
     pub open: Open,
+    pub provenance: ProvenanceRule,
     gated: bool,
 }
 
@@ -45,7 +46,16 @@ impl Place {
         // Numbers are collected from here on.
         drop(service::telemetry::metrics::routes::<()>());
         let open = Open { predictions: vec!["dev".parse().unwrap(), "staging".parse().unwrap()], metrics: false };
-        Self { folder, store, queue: 64, prediction_limit: Duration::from_secs(30), backend_url: None, open, gated: false }
+        Self {
+            folder,
+            store,
+            queue: 64,
+            prediction_limit: Duration::from_secs(30),
+            backend_url: None,
+            open,
+            provenance: ProvenanceRule::default(),
+            gated: false,
+        }
     }
 
     /// A place whose Python processes start only while its gate is open.
@@ -141,6 +151,7 @@ impl Place {
             hosts: service::Hosts::default(),
             internal_token: Secret::new(TOKEN),
             open: self.open.clone(),
+            provenance: self.provenance.clone(),
             threads: 2,
             queue: self.queue,
             prediction_limit: self.prediction_limit,

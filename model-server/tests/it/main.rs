@@ -11,6 +11,7 @@ mod harness;
 mod keeping;
 mod metrics;
 mod predicting;
+mod provenance;
 mod python_flavour;
 mod sharing;
 mod swapping;

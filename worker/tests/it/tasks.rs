@@ -88,6 +88,7 @@ impl Stage {
             work_directory: self.folder.path().join(name),
             mlflow_url: self.url.clone(),
             internal_token: Secret::new("token"),
+            signing_key: None,
         };
         let folder = |name| self.folder.path().join(name);
         let spec = kernel::KernelSpec { python: "python3".into(), memory_limit: None, preload: Vec::new() };

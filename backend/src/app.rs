@@ -215,6 +215,7 @@ fn models(routes: Routes) -> Routes {
         .add(Rule::may(Repositories, Of::Everything), routes!(models::change))
         .add(Rule::see(Of::Model), routes!(versions::list))
         .add(Rule::see(Of::Model), routes!(versions::one))
+        .add(Rule::see(Of::Model), routes!(versions::provenance))
         .add(Rule::see(Of::Model), routes!(versions::history))
         // The least that there is; what the body names is asked for by the handler.
         .add(Rule::may(Promote(dev()), Of::Model), routes!(changes::promote))

@@ -3,11 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use assembly::{CONNECTION_SETTINGS, Connections};
-use contract::Environment;
 use serde::Serialize;
 use service::{
-    ALLOWED_HOSTS, ARTIFACT_SETTINGS, Check, EffectiveSetting, Hosts, NETWORK_SETTINGS, Network, PublicUrl, Secret, Setting,
-    SettingError, Settings, SettingsError,
+    ALLOWED_HOSTS, ARTIFACT_SETTINGS, Check, EffectiveSetting, Hosts, METRICS_OPEN, NETWORK_SETTINGS, Network, Open,
+    PREDICT_OPEN, PublicUrl, Secret, Setting, SettingError, Settings, SettingsError,
 };
 use utoipa::ToSchema;
 
@@ -41,24 +40,14 @@ pub const SETTINGS: &[Setting] = &[
         secret: false,
     },
     ALLOWED_HOSTS,
-    Setting {
-        name: "PREDICT_OPEN",
-        default: "dev,staging",
-        help: "The environments whose predictions need no key; `none`: all need one",
-        secret: false,
-    },
+    PREDICT_OPEN,
     Setting {
         name: "PROD_APPROVAL",
         default: "none",
         help: "second-person: a promotion to prod waits, a day at most, until somebody else approves it",
         secret: false,
     },
-    Setting {
-        name: "METRICS_OPEN",
-        default: "false",
-        help: "Whether the API's /metrics need no key; else a scraper shows one of a viewer",
-        secret: false,
-    },
+    METRICS_OPEN,
     Setting {
         name: "MODEL_SERVER_URL",
         default: "",
@@ -88,12 +77,10 @@ pub struct Config {
     pub internal_token: Secret,
     /// What the command line of an embedded mlsys shows; none: it shows a key like all others.
     pub home_token: Option<Secret>,
-    /// The environments whose predictions need no key.
-    pub predict_open: Vec<Environment>,
+    /// What needs no key.
+    pub open: Open,
     /// Whether a promotion to production waits for a second person.
     pub prod_approval: bool,
-    /// Whether `/metrics` need no key.
-    pub metrics_open: bool,
     /// Where predictions are passed on to; none: the model-servers that report, in turn.
     pub model_server_url: Option<String>,
     /// MLflow's base address, for the readiness check.
@@ -141,9 +128,8 @@ impl ProcessConfig {
                 local_secret: check.take(settings.strong_secret("LOCAL_WEBHOOK_SECRET")).flatten(),
                 internal_token: connections.internal_token.clone(),
                 home_token: None,
-                predict_open: check.or(open(settings), Vec::new()),
+                open: Open::read(settings, &mut check),
                 prod_approval: check.or(second_person(settings), false),
-                metrics_open: check.or(settings.parse("METRICS_OPEN"), false),
                 model_server_url: settings.get("MODEL_SERVER_URL").map(str::to_owned),
                 mlflow_url: connections.mlflow_url.clone(),
                 public_url: settings.parse("FRONTEND_URL").ok().flatten(),
@@ -175,12 +161,4 @@ fn second_person(settings: &Settings) -> Result<Option<bool>, SettingError> {
             Err(SettingError { name: "PROD_APPROVAL".to_owned(), reason: "must be second-person or none".to_owned() })
         }
     }
-}
-
-/// The environments whose predictions need no key.
-fn open(settings: &Settings) -> Result<Option<Vec<Environment>>, SettingError> {
-    let given = settings.get("PREDICT_OPEN").unwrap_or("dev,staging").trim();
-    let names = given.split(',').map(str::trim).filter(|_| given != "none");
-    let read: Result<_, String> = names.map(str::parse).collect();
-    read.map(Some).map_err(|reason| SettingError { name: "PREDICT_OPEN".to_owned(), reason: format!("{reason}, or none") })
 }

@@ -112,6 +112,7 @@ pub(crate) struct Known {
     pub webhook_secret: Secret,
     pub local_secret: Secret,
     pub internal_token: Secret,
+    pub signing_key: Secret,
     pub python: PathBuf,
     pub addresses: Addresses,
 }
@@ -257,6 +258,7 @@ impl Settings {
         settings.fill("GITHUB_WEBHOOK_SECRET", secret(|known| &known.webhook_secret));
         settings.fill("LOCAL_WEBHOOK_SECRET", secret(|known| &known.local_secret));
         settings.fill("INTERNAL_TOKEN", secret(|known| &known.internal_token));
+        settings.fill("SIGNING_KEY", known.map_or("00".repeat(32), |known| known.signing_key.expose().to_owned()));
         let address = |pick: fn(&Addresses) -> &str| known.map_or("http://localhost", |known| pick(&known.addresses));
         settings.fill("MLFLOW_TRACKING_URI", address(|at| &at.mlflow));
         settings.fill("BACKEND_URL", address(|at| &at.api));
@@ -304,6 +306,7 @@ mod tests {
             webhook_secret: Secret::new("a webhook secret"),
             local_secret: Secret::new("a secret of the local remote"),
             internal_token: Secret::new("a token of 16 characters"),
+            signing_key: Secret::new("5a".repeat(32)),
             python: PathBuf::from("/nowhere/python"),
             addresses: Addresses { api: at(1), model_server: at(2), mlflow: at(3), pid: 4 },
         }

@@ -94,6 +94,10 @@ impl Stack {
                 Some(token) => token,
                 None => home.kept_secret("internal.secret")?,
             },
+            signing_key: match settings.secret("SIGNING_KEY") {
+                Some(key) => key,
+                None => home.kept_secret("signing.secret")?,
+            },
             python,
         };
         let mut processes = settings.processes(Some(&known))?;

@@ -6,7 +6,11 @@ use std::{
     time::Duration,
 };
 
-use service::{ALLOWED_HOSTS, ArtifactSettings, Check, Hosts, Network, Secret, Setting, Settings, SettingsError};
+use provenance::{PublicKey, SigningKey};
+use service::{
+    ALLOWED_HOSTS, ArtifactSettings, Check, Hosts, METRICS_OPEN, Network, Open, PREDICT_OPEN, SIGNING_KEY, Secret, Setting, Settings,
+    SettingsError,
+};
 
 /// What the server is told at start.
 #[derive(Debug, Clone)]
@@ -31,8 +35,12 @@ pub struct Config {
     pub hosts: Hosts,
     /// What is between it and those who ask.
     pub network: Network,
-    /// What `/internal` routes ask for.
+    /// What our own processes show.
     pub internal_token: Secret,
+    /// What needs no key.
+    pub open: Open,
+    /// What must be said, and by whom, of where a version comes from.
+    pub provenance: ProvenanceRule,
     /// How many requests one model computes at the same time.
     pub threads: usize,
     /// How many requests one model may have in hand, computed or waiting; more are turned away at once.
@@ -41,6 +49,36 @@ pub struct Config {
     pub prediction_limit: Duration,
     /// How models in Python are confined.
     pub sandbox: sandbox::Mode,
+}
+
+/// What must be said, and by whom, of where a version comes from.
+#[derive(Debug, Clone, Default)]
+pub struct ProvenanceRule {
+    /// Of which one must have signed what is said; none: it is not looked at.
+    pub keys: Vec<PublicKey>,
+    /// Whether a version of which nothing is said is refused.
+    pub required: bool,
+}
+
+impl ProvenanceRule {
+    fn read(settings: &Settings, check: &mut Check) -> Self {
+        let own = check.take(settings.secret_as::<SigningKey>(SIGNING_KEY.name)).flatten();
+        let mut keys: Vec<_> = own.iter().map(SigningKey::public).collect();
+        if let Some(given) = settings.get("VERIFYING_KEYS") {
+            keys.clear();
+            for text in given.split(',') {
+                match text.trim().parse() {
+                    Ok(key) => keys.push(key),
+                    Err(_) => check.refuse("VERIFYING_KEYS", "must be keys of 64 hexadecimal digits, separated by commas"),
+                }
+            }
+        }
+        let required = check.or(settings.parse("REQUIRE_PROVENANCE"), false);
+        if required && keys.is_empty() {
+            check.refuse("REQUIRE_PROVENANCE", "needs keys to check it with: set VERIFYING_KEYS or SIGNING_KEY");
+        }
+        Self { keys, required }
+    }
 }
 
 /// Every setting of the program.
@@ -53,6 +91,15 @@ pub const SETTINGS: &[Setting] = &[
         "the model-server's address as others reach it; where POD_IP is set, that with the port of MODEL_SERVER_LISTEN",
     ),
     ALLOWED_HOSTS,
+    PREDICT_OPEN,
+    METRICS_OPEN,
+    SIGNING_KEY,
+    setting(
+        "VERIFYING_KEYS",
+        "",
+        "public keys of which one must have signed a version's provenance, separated by commas; unset: that of SIGNING_KEY",
+    ),
+    setting("REQUIRE_PROVENANCE", "false", "whether versions without signed provenance are refused"),
     setting(
         "FRONTEND_URL",
         "",
@@ -111,6 +158,8 @@ impl Config {
             python,
             environments_directory: path("MLSYS_ENVIRONMENTS", "environments"),
             internal_token: check.take(settings.require_secret("INTERNAL_TOKEN")).unwrap_or_else(|| Secret::new("")),
+            open: Open::read(settings, &mut check),
+            provenance: ProvenanceRule::read(settings, &mut check),
             threads: check.or(settings.parse("MODEL_SERVER_THREADS"), processors),
             queue: check.or(settings.parse("MODEL_SERVER_QUEUE"), 256),
             prediction_limit: Duration::from_secs(check.or(settings.parse("MODEL_SERVER_PREDICTION_SECONDS"), 30)),

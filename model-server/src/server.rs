@@ -14,6 +14,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
     Config, StartError,
+    access::{Access, Keys},
     api::{self, Serving},
     load::{Copies, Workshop},
     sync::{Backend, Deployed, Loader, Reconciler},
@@ -48,6 +49,8 @@ impl ModelServer {
         let state = &config.state_directory;
         let (file, copies) = (state.join("deployed.json"), Copies::new(state.join("models")));
         let deployed = Deployed::open(file.clone()).map_err(StartError::state(file))?;
+        let keys = Keys::open(state.join("keys.json"));
+        let access = Arc::new(Access::new(config.internal_token.clone(), config.open, keys));
         let (token, hosts, network) = (config.internal_token.clone(), config.hosts.clone(), config.network.clone());
         let backend = config.backend_url.as_deref();
         let backend = backend.map(|url| Backend::new(url, token.clone(), config.advertise.clone())).transpose()?;
@@ -60,22 +63,16 @@ impl ModelServer {
             queue: config.queue,
             prediction_limit: config.prediction_limit,
         })?;
-        let workshop = Workshop::new(runtime, artifacts, config.queue);
+        let workshop = Workshop::new(runtime, artifacts, config.provenance, config.queue);
         let loader = Arc::new(Loader::new(workshop, copies, deployed).await);
         let restoring = AbortOnDropHandle::new(tokio::spawn(Arc::clone(&loader).restore()));
         let caught_up = Arc::new(AtomicBool::new(backend.is_none()));
         let following = backend.map(|backend| {
-            let reconciler = Reconciler::new(Arc::clone(&loader), backend, Arc::clone(&caught_up));
+            let reconciler = Reconciler::new((Arc::clone(&loader), Arc::clone(&access)), backend, Arc::clone(&caught_up));
             AbortOnDropHandle::new(tokio::spawn(reconciler.run()))
         });
-        Ok(Self {
-            serving: Serving { loader, caught_up },
-            token,
-            hosts,
-            network,
-            _restoring: restoring,
-            _following: following,
-        })
+        let serving = Serving { loader, access, caught_up };
+        Ok(Self { serving, token, hosts, network, _restoring: restoring, _following: following })
     }
 
     /// The routes, with everything around them.

@@ -3,11 +3,13 @@
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
+    sync::Arc,
     time::Duration,
 };
 
 use assembly::Connections;
-use service::{Check, Setting, Settings, SettingsError};
+use provenance::SigningKey;
+use service::{Check, SIGNING_KEY, Setting, Settings, SettingsError};
 
 use crate::{runner::KubernetesConfig, tasks::retention::RetentionSettings};
 
@@ -60,6 +62,7 @@ pub const SETTINGS: &[Setting] = &[
         "false",
         "Whether what notebooks depend on may be built from source, and be had from paths and URLs; otherwise only wheels of the package index are installed",
     ),
+    SIGNING_KEY,
     setting("MLSYS_UV", "", "The uv that builds Python environments; unset: uv under MLSYS_HOME"),
 ];
 
@@ -161,6 +164,8 @@ pub struct ProcessConfig {
     pub sandbox_egress: sandbox::Egress,
     /// Whether packages may be built from source, and be had from paths and URLs.
     pub source_builds: bool,
+    /// What versions' provenance is signed with; none: they get none.
+    pub signing_key: Option<Arc<SigningKey>>,
     /// Where pipelines run in pods; none: this process runs them.
     pub kubernetes: Option<KubernetesConfig>,
 }
@@ -181,6 +186,7 @@ impl ProcessConfig {
             listen: SocketAddr::new(host, check.or(settings.parse("WORKER_PORT"), 8002)),
             kubernetes: (tuning.runner == Runner::Kubernetes).then(|| KubernetesConfig::read(settings, &mut check)),
             tuning,
+            signing_key: check.take(settings.secret_as(SIGNING_KEY.name)).flatten().map(Arc::new),
             python: path("MLSYS_PYTHON", "python/bin/python"),
             uv: path("MLSYS_UV", "uv/bin/uv"),
             sandbox: check.or(settings.parse("SANDBOX"), sandbox::Mode::Auto),

@@ -15,6 +15,7 @@ use kernel::{
 use pipeline::Contract;
 use python::{EnvironmentError, Environments, PythonEnvironment, Script};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use crate::{Tuning, packager};
@@ -67,6 +68,8 @@ pub struct Executed {
     pub report: RunReport,
     /// What the packager made of the model, if it came so far.
     pub package: Option<packager::Answer>,
+    /// SHA-256 of the notebook that ran, in hex.
+    pub notebook_sha256: String,
 }
 
 /// Why a notebook could not be run.
@@ -107,7 +110,7 @@ impl Execution<'_> {
             () = cancel.cancelled() => return Err(ExecutionError::Cancelled),
         };
         let bytes = tokio::fs::read(self.tree.join(self.notebook)).await?;
-        let notebook = NotebookFile::parse(&bytes)?;
+        let (notebook, notebook_sha256) = (NotebookFile::parse(&bytes)?, hex::encode(Sha256::digest(&bytes)));
         let asked = Instant::now();
         let mut kernel = tokio::select! {
             kernel = start(means, &environment) => kernel?,
@@ -130,7 +133,7 @@ impl Execution<'_> {
         if let (Some(places), Some(outside)) = (&places, self.package) {
             places.room.hand_out(&places.package, outside)?;
         }
-        Ok(Executed { report, package })
+        Ok(Executed { report, package, notebook_sha256 })
     }
 
     async fn environment(

@@ -3,7 +3,7 @@
 //! The sources are carried in this binary and handed to the kernel as text; nothing has to be installed in the
 //! notebook's environment.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use contract::ModelManifest;
 use pipeline::Contract;
@@ -37,6 +37,8 @@ pub enum Answer {
         manifest: Box<ModelManifest>,
         /// What there is to say of it, line by line.
         log: Vec<String>,
+        /// Everything in the Python environment that trained it: versions by distribution name.
+        packages: BTreeMap<String, String>,
     },
     /// The model can't be packaged.
     Error {

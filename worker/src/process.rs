@@ -176,6 +176,11 @@ fn assemble(config: &ProcessConfig, adapters: Adapters, role: Role, shutdown: &S
         confined: Some(confined),
     };
     let kernels = Pool::start(spec, pool_size, shutdown.token());
+    if let Some(key) = &config.signing_key {
+        tracing::info!(public_key = %key.public(), "what versions are made from is signed");
+    } else if !in_pod {
+        tracing::warn!("SIGNING_KEY is unset: nothing signed will say what versions are made from");
+    }
     let environments = Environments::new(connections.home.join("environments"), config.uv.clone(), python);
     let environments = environments.with_sources(config.source_builds);
     let notebooks = Notebooks { kernels: kernels.clone(), environments, mlflow_proxy, pods };
@@ -185,6 +190,7 @@ fn assemble(config: &ProcessConfig, adapters: Adapters, role: Role, shutdown: &S
         work_directory: connections.home.join("work"),
         internal_token: connections.internal_token.clone(),
         in_pod,
+        signing_key: config.signing_key.clone(),
     };
     Ok((Worker::new(worker_config, adapters, notebooks)?, Kernels { pool: kernels, _rooms: rooms }))
 }

@@ -9,6 +9,7 @@ use assembly::Adapters;
 use bus::JobKind;
 use contract::{Job, Phase, PipelineId};
 use forge::Hosts;
+use provenance::SigningKey;
 use python::Environments;
 use service::health::check;
 use store::StoreError;
@@ -29,6 +30,8 @@ pub struct Config {
     pub internal_token: service::Secret,
     /// Whether this is the process in a pipeline's pod, which what others wrote shares with it.
     pub in_pod: bool,
+    /// What says with which right where a version comes from; none: nothing is said.
+    pub signing_key: Option<Arc<SigningKey>>,
 }
 
 /// A worker: everything a pipeline's phases need. Cheap to clone.

@@ -8,7 +8,7 @@ use axum::{
 };
 use contract::{Grant, PersonId, Role, SessionId};
 use jiff::Timestamp;
-use pipeline::access::{Action, Decision, Object, decide, decide_anywhere};
+use pipeline::access::{Action, Decision, Object, decide, decide_anywhere, refusal};
 use serde::Serialize;
 use service::ApiError;
 use utoipa::ToSchema;
@@ -87,15 +87,7 @@ impl Caller {
 
 /// 403, which names the role that is needed.
 pub(crate) fn forbidden(action: &Action, object: &Object) -> ApiError {
-    let of = match (&object.repo, &object.model) {
-        (_, Some(model)) => format!(" for the model {model}"),
-        (Some(repo), None) => format!(" for the repository {repo}"),
-        (None, None) => String::new(),
-    };
-    let role = action.least_role();
-    let an = if matches!(role, Role::Operator | Role::Admin) { "an" } else { "a" };
-    let detail = format!("this takes {an} {role}'s rights{of}; ask whoever administers this mlsys for the role {role}");
-    ApiError::new(StatusCode::FORBIDDEN, "forbidden", detail)
+    ApiError::new(StatusCode::FORBIDDEN, "forbidden", refusal(action, object))
 }
 
 impl<S: Sync> FromRequestParts<S> for Caller {

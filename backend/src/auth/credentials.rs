@@ -2,6 +2,7 @@
 //! nobody can guess what has it.
 
 use axum::http::{HeaderMap, header};
+use service::shown_bearer;
 use sha2::{Digest, Sha256};
 
 /// The session's cookie.
@@ -20,11 +21,8 @@ pub(super) enum Shown<'a> {
 
 /// What a request shows. A key goes before a cookie: whoever sets a header means it.
 pub(super) fn shown(headers: &HeaderMap) -> Shown<'_> {
-    if let Some(given) = headers.get(header::AUTHORIZATION) {
-        // What is not text, or of another kind, is no credential of ours and still one.
-        let given = given.to_str().unwrap_or_default();
-        let (scheme, credentials) = given.split_once(' ').unwrap_or((given, ""));
-        return Shown::Bearer(if scheme.eq_ignore_ascii_case("bearer") { credentials.trim() } else { "" });
+    if let Some(key) = shown_bearer(headers) {
+        return Shown::Bearer(key);
     }
     cookie(headers, COOKIE).map_or(Shown::Nothing, Shown::Cookie)
 }

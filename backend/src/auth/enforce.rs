@@ -17,7 +17,7 @@ use super::{
     Caller, Kind, Rule, Trail,
     caller::forbidden,
     credentials::{Shown, digest, shown},
-    objects::{allowed, answering, object_of_model, parameter},
+    objects::{Answering, allowed, answering, object_of_model, parameter},
     rules::Whom,
 };
 use crate::{
@@ -75,7 +75,7 @@ impl From<ApiError> for Refused {
 async fn admit(backend: &Backend, rule: &Rule, parts: &mut Parts) -> Result<Option<Arc<Caller>>, Refused> {
     let open = match rule.whom {
         Whom::Anybody => return Ok(None),
-        Whom::Numbers => backend.config.metrics_open,
+        Whom::Numbers => backend.config.open.metrics,
         _ => false,
     };
     let caller = find(backend, parts).await?;
@@ -112,15 +112,19 @@ async fn may_predict(backend: &Backend, caller: Option<&Caller>, parts: &mut Par
         Some(model) => answering(backend, model, &parts.uri).await?,
         None => None,
     };
-    if environment.as_ref().is_some_and(|environment| backend.config.predict_open.contains(environment)) {
-        return Ok(());
+    let is_open = environment.as_ref().is_some_and(|environment| backend.config.open.predictions.contains(environment));
+    if !is_open {
+        let Some(caller) = caller else { return Err(unknown()) };
+        let object = match &model {
+            Some(model) => object_of_model(backend, caller, model).await?,
+            None => object,
+        };
+        caller.require(&Action::Predict(environment.clone()), &object)?;
     }
-    let Some(caller) = caller else { return Err(unknown()) };
-    let object = match &model {
-        Some(model) => object_of_model(backend, caller, model).await?,
-        None => object,
-    };
-    caller.require(&Action::Predict(environment), &object)
+    if let Some(environment) = environment {
+        parts.extensions.insert(Answering(environment));
+    }
+    Ok(())
 }
 
 /// Who calls. Nobody, if they show nothing or a session that is over; a key that is none of ours is a 401.

@@ -7,6 +7,7 @@
 //! | `caller` | somebody who is known |
 //! | `credentials` | what they show: a cookie, a key, the home's own token |
 //! | `known` | who was asked for a moment ago |
+//! | `listed` | which keys model-servers are told of |
 //! | `objects` | what a request is about |
 //! | `passwords`, `limits` | signing in, not too often |
 //! | `oidc` | signing in with an issuer |
@@ -19,6 +20,7 @@ mod enforce;
 mod first;
 mod known;
 mod limits;
+mod listed;
 mod objects;
 pub(crate) mod oidc;
 mod passwords;
@@ -34,12 +36,13 @@ pub(crate) use caller::{Caller, Kind};
 pub(crate) use credentials::{COOKIE, cookie, digest, new_key, new_secret};
 pub(crate) use enforce::{address, client};
 pub(crate) use first::{FIRST, invitation_address, sign_in_address};
-pub(crate) use objects::object_of_model;
+pub(crate) use objects::{Answering, object_of_model};
 pub(crate) use rules::{Of, Routes, Rule};
 pub(crate) use trail::Trail;
 
 use known::Callers;
 use limits::Limiter;
+use listed::Lists;
 use objects::Places;
 use oidc::{Issuer, OidcConfig};
 use passwords::Passwords;
@@ -52,6 +55,7 @@ pub(crate) const OWNER: &str = "owner";
 pub(crate) struct Auth {
     pub(crate) callers: Callers,
     pub(crate) places: Places,
+    lists: Lists,
     pub(crate) passwords: Passwords,
     /// Failed sign-ins, by address and by login.
     pub(crate) sign_ins: Limiter,
@@ -69,6 +73,7 @@ impl Auth {
         Ok(Self {
             callers: Callers::default(),
             places: Places::default(),
+            lists: Lists::default(),
             passwords: Passwords::default(),
             sign_ins: Limiter::new(10, Duration::from_mins(1)),
             bad_keys: Limiter::new(60, Duration::from_mins(1)),

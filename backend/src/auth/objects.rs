@@ -59,6 +59,10 @@ impl Places {
     }
 }
 
+/// The environment that a prediction was let in for. No other may answer: a model-server may know of a newer deployment.
+#[derive(Debug, Clone)]
+pub(crate) struct Answering(pub(crate) Environment);
+
 /// Which version a prediction asks for.
 #[derive(Debug, Default, Deserialize)]
 struct Choice {

@@ -1,4 +1,4 @@
-//! What model-servers ask: what is deployed.
+//! What model-servers ask: what is deployed, and who may ask them.
 
 use axum::{
     Json,
@@ -18,8 +18,8 @@ use crate::{
     error::{bad_request, from_store},
 };
 
-/// `POST /internal/model-servers`: keeps a server's report, and answers with what is deployed, or 304 where that has not
-/// changed.
+/// `POST /internal/model-servers`: keeps a server's report, and answers with what is deployed and which keys let somebody in, or
+/// 304 where that has not changed.
 pub(crate) async fn report(
     State(backend): State<Backend>,
     headers: HeaderMap,
@@ -30,11 +30,13 @@ pub(crate) async fn report(
     }
     backend.store.serving.report_server(&report).await.map_err(from_store)?;
     let (change, deployed) = backend.store.serving.desired().await.map_err(from_store)?;
-    let etag = format!("\"{change}\"");
+    let listed = backend.auth.listed(&backend.store).await.map_err(from_store)?;
+    let etag = format!("\"{change}-{}\"", listed.digest);
     if headers.get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes()) {
         return Ok(StatusCode::NOT_MODIFIED.into_response());
     }
-    let desired = Desired { change, models: deployed.into_iter().map(desired).collect() };
+    let models = deployed.into_iter().map(desired).collect();
+    let desired = Desired { change, models, access: Some(listed.access.clone()) };
     Ok(([(ETAG, etag)], Json(desired)).into_response())
 }
 

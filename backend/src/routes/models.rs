@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::{
-    Json,
+    Extension, Json,
     body::{Body, Bytes},
     extract::{Path, Query, RawQuery, State},
     http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 
 use crate::{
     Backend,
-    auth::Trail,
+    auth::{Answering, Trail},
     error::{bad_request, from_store, not_found},
     routes::{
         parse,
@@ -199,17 +199,20 @@ pub(crate) async fn predict(
     State(backend): State<Backend>,
     Path(name): Path<String>,
     RawQuery(query): RawQuery,
+    answering: Option<Extension<Answering>>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, ApiError> {
     let name: ModelName = parse(&name)?;
-    let query = query.map_or(String::new(), |query| format!("?{query}"));
+    let query = asked_for(query, answering.map(|Extension(Answering(environment))| environment));
+    // Who may ask was looked at here; the model-servers know us by the token.
+    let token = backend.config.internal_token.expose();
     let servers = backend.models.servers.in_turn(&backend.store).await.map_err(from_store)?;
     let mut answer = None;
     for base in servers {
         let mut call =
             backend.models.http.post(format!("{base}/predict/{name}{query}")).timeout(PREDICT_TIMEOUT).body(body.clone());
-        call = call.headers(service::telemetry::trace_headers());
+        call = call.bearer_auth(token).headers(service::telemetry::trace_headers());
         for name in [CONTENT_TYPE.as_str(), "x-request-id"] {
             if let Some(value) = headers.get(name) {
                 call = call.header(name, value);
@@ -239,4 +242,13 @@ pub(crate) async fn predict(
         response.headers_mut().insert(CONTENT_TYPE, content_type);
     }
     Ok(response)
+}
+
+/// What a model-server is asked for: what the client asked for, in the environment that it was let in for.
+fn asked_for(query: Option<String>, answering: Option<Environment>) -> String {
+    let names = |query: &String| query.split('&').any(|pair| pair.starts_with("env="));
+    let environment = answering.filter(|_| !query.as_ref().is_some_and(names));
+    let environment = environment.map(|environment| format!("env={environment}"));
+    let parts: Vec<_> = query.into_iter().filter(|query| !query.is_empty()).chain(environment).collect();
+    if parts.is_empty() { String::new() } else { format!("?{}", parts.join("&")) }
 }

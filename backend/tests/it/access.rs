@@ -27,6 +27,7 @@ const WHOM: &[(&str, &str, &str)] = &[
     ("PATCH /api/models/{name}", "repositories", "everything"),
     ("GET /api/models/{name}/versions", "see", "model"),
     ("GET /api/models/{name}/versions/{version}", "see", "model"),
+    ("GET /api/models/{name}/versions/{version}/provenance", "see", "model"),
     ("GET /api/models/{name}/history", "see", "model"),
     ("GET /api/models/{name}/traffic", "see", "model"),
     ("GET /api/approvals", "see", "everything"),

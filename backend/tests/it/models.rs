@@ -116,6 +116,15 @@ async fn a_version_tells_what_it_is() {
     assert_eq!((&version["manifest"]["model_name"], &version["environments"]), (&json!("titanic"), &json!(["dev"])));
     assert_eq!(version["links"]["mlflow_version"], format!("{NOWHERE}/#/models/titanic/versions/2"));
     assert_eq!(version["links"]["mlflow_run"], Value::Null);
+    let path = "/api/models/titanic/versions/2/provenance";
+    assert_eq!(version["links"]["provenance"], Value::Null, "a version of before");
+    assert_eq!(world.get(path).await.code(), because(404, "not_found"));
+    let folder = world.folder.path().join("artifacts/mlsys-models-dev/titanic/v2");
+    std::fs::write(folder.join("provenance.json"), "{\"payload\": 1}").unwrap();
+    let said = world.get(path).await;
+    assert_eq!((said.status, said.text()), (200, "{\"payload\": 1}"), "as it was written");
+    assert_eq!(said.header("content-type"), "application/vnd.dsse.envelope.v1+json");
+    assert_eq!(world.json("/api/models/titanic/versions/2").await["links"]["provenance"], path);
     let model = world.json("/api/models/titanic").await;
     assert_eq!((&model["latest_version"], &model["versions"]), (&json!(2), &json!(2)));
     let dev = &model["deployments"][0];
@@ -175,11 +184,35 @@ async fn a_prediction_is_passed_on_body_for_body_and_nothing_else_is() {
                 (&json!("/predict/titanic?version=3&env=dev"), &json!("{\"inputs\": [[1.0]]}"))
             );
             assert_eq!((&said["type"], &said["id"]), (&json!("application/json"), &json!("the-clients")));
-            assert_eq!((&said["cookie"], &said["authorization"]), (&Value::Null, &Value::Null), "what is mlsys's own stays");
+            assert_eq!(said["cookie"], Value::Null, "what is mlsys's own stays");
+            assert_eq!(said["authorization"], crate::world::INTERNAL, "the backend answers for who asks");
             assert_eq!((answer.header("content-type"), answer.header("set-cookie")), ("application/json; x=1", ""));
         }
         assert_eq!(predict(world, "/models/No%20Name/predict").await.code(), because(400, "bad_identifier"));
     }
+}
+
+/// A model-server may know of a newer deployment than the one that was looked at.
+#[tokio::test]
+async fn who_was_let_in_for_an_environment_is_answered_by_no_other() {
+    let world = World::new().await;
+    report(&world, &server(StatusCode::OK, "").await).await;
+    deploy(&world, 3).await;
+    for (asked, passed_on) in [
+        ("", "?env=dev"),
+        ("?version=3", "?version=3&env=dev"),
+        ("?env=dev", "?env=dev"),
+        ("?env=staging&version=1", "?env=staging&version=1"),
+    ] {
+        let path = format!("/models/titanic/predict{asked}");
+        let said = world.ask_as_nobody(Method::POST, &path, &[("content-type", "application/json")], "[]").await.json();
+        assert_eq!(said["uri"], format!("/predict/titanic{passed_on}"));
+    }
+    assert_eq!(
+        predict(&world, "/models/titanic/predict").await.json()["uri"],
+        "/predict/titanic",
+        "who may all is asked none"
+    );
 }
 
 #[tokio::test]

@@ -210,7 +210,7 @@ async fn a_key_for_one_model_and_environment_predicts_there_and_nowhere_else() {
         }
     }
     assert_eq!(with_key(&world, "/api/models", &all).await.status, 403, "who predicts sees nothing");
-    let closed = World::with(crate::world::NOWHERE, |config| config.predict_open.clear()).await;
+    let closed = World::with(crate::world::NOWHERE, |config| config.open.predictions.clear()).await;
     let answer = closed.ask_as_nobody(Method::POST, "/models/titanic/predict?env=dev", &[], "[]").await;
     assert_eq!(answer.status, 401);
 }
@@ -372,7 +372,7 @@ async fn numbers_need_a_viewer_unless_they_are_open() {
         (with_key(&world, "/metrics", &viewer).await.status, with_key(&world, "/metrics", &predictor).await.status),
         (200, 403)
     );
-    let open = World::with(crate::world::NOWHERE, |config| config.metrics_open = true).await;
+    let open = World::with(crate::world::NOWHERE, |config| config.open.metrics = true).await;
     assert_eq!(open.ask_as_nobody(Method::GET, "/metrics", &[], "").await.status, 200);
 }
 

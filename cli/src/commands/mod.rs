@@ -18,6 +18,7 @@ mod run;
 mod settings;
 mod up;
 mod validate;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -66,6 +67,8 @@ enum Command {
     Approvals(approvals::Command),
     /// Ask a deployed model for predictions
     Predict(predict::Args),
+    /// Check that a version was made from what is said of it, and is what was made
+    Verify(verify::Args),
     /// Check what mlsys needs on this machine
     Doctor(doctor::Args),
     /// Count what is older than the settings keep; --apply removes it now
@@ -103,6 +106,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Promote(args) => promote::run(args, &settings).await,
         Command::Approvals(command) => approvals::run(command, &settings).await,
         Command::Predict(args) => predict::run(args, &settings).await,
+        Command::Verify(args) => verify::run(args, &settings).await,
         Command::Doctor(args) => doctor::run(&args, &settings).await,
         Command::Artifacts(command) => artifacts::run(command, &settings).await,
         Command::Retention(args) => retention::run(&args, &settings).await,

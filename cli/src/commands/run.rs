@@ -144,7 +144,7 @@ struct Told<'a> {
 
 impl Told<'_> {
     fn tell(&self, args: &Args) -> ExitCode {
-        let Executed { report, package } = self.executed;
+        let Executed { report, package, .. } = self.executed;
         let succeeded = matches!(report.outcome, Outcome::Succeeded);
         if args.json {
             let metrics: BTreeMap<_, _> =
@@ -232,7 +232,7 @@ fn logged_metrics(store: &Path) -> BTreeMap<String, f64> {
 
 fn package_report(answer: &packager::Answer) -> Value {
     match answer {
-        packager::Answer::Packaged { manifest, log } => json!({ "manifest": manifest, "log": log }),
+        packager::Answer::Packaged { manifest, log, .. } => json!({ "manifest": manifest, "log": log }),
         packager::Answer::Error { error } => json!({ "error": error }),
     }
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use contract::PipelineStatus;
-use testkit::{Api, Books, Entry, Notebook, Outcome, Size};
+use testkit::{Books, Entry, Notebook, Outcome, Size};
 
 use crate::{Stage, stage};
 
@@ -97,7 +97,7 @@ async fn a_model_server_that_was_away_is_named_and_catches_up() {
     assert!(log.iter().any(|text| text.contains(&away.url())), "the log names {}: {log:#?}", away.url());
     tokio::task::block_in_place(|| away.start());
     let since = Instant::now();
-    let api = Api::new(away.url(), Vec::new());
+    let api = stage.model_server(away);
     while api.try_get("/models/absent-0").await.is_err() {
         assert!(since.elapsed() < Duration::from_secs(30), "it does not catch up");
         tokio::time::sleep(Duration::from_millis(100)).await;

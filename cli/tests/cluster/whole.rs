@@ -10,7 +10,8 @@ use crate::{Stage, stage};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_main_job_is_done_by_many_processes() {
-    let stage = stage(&Size::default()).await;
+    // What a worker signs, model-servers elsewhere take, which take nothing else.
+    let stage = stage(&Size { settings: vec![("REQUIRE_PROVENANCE", "true")], ..Size::default() }).await;
     a_push_is_followed_deployed_and_predicts_at_every_server(&stage).await;
     a_cancel_interrupts_the_kernel_from_any_backend(&stage).await;
     a_retry_goes_on_from_the_failed_phase(&stage).await;

@@ -11,9 +11,11 @@ mod crash;
 mod detail;
 mod faults;
 mod gates;
+mod keys;
 mod logs;
 mod models;
 mod owners;
+mod provenance;
 mod settings;
 mod strangers;
 

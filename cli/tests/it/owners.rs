@@ -62,7 +62,15 @@ async fn a_home_is_its_owners_alone_with_all_that_is_secret_in_it() {
     let mlsys = mlsys();
     let mode = |path: &std::path::Path| std::fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
     assert_eq!(mode(mlsys.home()), 0o700);
-    for name in ["webhook.secret", "local.secret", "internal.secret", "address.json", "mlsys.db", "mlflow/mlflow.db"] {
+    for name in [
+        "webhook.secret",
+        "local.secret",
+        "internal.secret",
+        "signing.secret",
+        "address.json",
+        "mlsys.db",
+        "mlflow/mlflow.db",
+    ] {
         assert_eq!(mode(&mlsys.home().join(name)), 0o600, "{name}");
     }
     for url in [mlsys.api("/api/repos"), mlsys.model_server("/models")] {

@@ -173,6 +173,11 @@ impl Arriving {
         .await
     }
 
+    /// Makes it durable, whatever it is.
+    pub async fn close(self) -> Result<(), Error> {
+        blocking(move || self.file.sync_all().map_err(Error::io(&self.path))).await
+    }
+
     /// Makes sure that it is the expected file, and durable.
     pub async fn finish(self, name: &str, expected: &ModelFile) -> Result<(), Error> {
         let (name, expected) = (name.to_owned(), expected.clone());

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use contract::{MANIFEST_FILE, ModelFile, ModelManifest};
+use contract::{MANIFEST_FILE, ModelFile, ModelManifest, PROVENANCE_FILE};
 use sha2::{Digest, Sha256};
 
 use crate::{Error, keys};
@@ -28,7 +28,11 @@ impl Manifest {
         }
         let meaning: ModelManifest =
             serde_json::from_slice(&bytes).map_err(|error| Error::bad_manifest(error.to_string()))?;
-        match meaning.files.keys().find(|name| !keys::is_file_name(name) || *name == MANIFEST_FILE) {
+        match meaning
+            .files
+            .keys()
+            .find(|name| !keys::is_file_name(name) || [MANIFEST_FILE, PROVENANCE_FILE].contains(&name.as_str()))
+        {
             Some(name) => Err(Error::bad_manifest(format!("{name:?} cannot be a file's name"))),
             None => Ok(Self { bytes, sha256, meaning }),
         }

@@ -130,6 +130,20 @@ impl Store {
         Ok(folder.manifest(Some(&version.sha256)).await?.meaning)
     }
 
+    /// Puts beside a version that lies within this store what is said of where it comes from. What was said first stays.
+    pub async fn put_provenance(&self, version: &VersionLocation, said: Vec<u8>) -> Result<(), Error> {
+        let folder = self.folder(&self.place(&version.uri)?)?;
+        folder.manifest(Some(&version.sha256)).await?;
+        folder.put_provenance(said.into()).await
+    }
+
+    /// What is said of where a version that lies within this store comes from, if anything is.
+    pub async fn provenance(&self, version: &VersionLocation) -> Result<Option<Vec<u8>>, Error> {
+        let folder = self.folder(&self.place(&version.uri)?)?;
+        folder.manifest(Some(&version.sha256)).await?;
+        Ok(folder.provenance().await?.map(Into::into))
+    }
+
     /// Removes a version's files from an environment's bucket, if they are there. Where this is cut off, removing it again
     /// removes the rest.
     pub async fn remove_version(&self, environment: &Environment, model: &ModelName, version: u64) -> Result<(), Error> {
@@ -166,6 +180,9 @@ impl Store {
         let manifest = source.manifest(Some(&from.sha256)).await?;
         if !target.put(&manifest, Origin::Stored(&source)).await? {
             target.verify(&manifest).await?;
+        }
+        if let Some(said) = source.provenance().await? {
+            target.put_provenance(said).await?;
         }
         Ok(VersionLocation { uri: target.uri(), sha256: manifest.sha256 })
     }

@@ -4,10 +4,14 @@
 //! only where there is none: from then on whoever puts other content is refused, and all who go on write the same bytes. Then
 //! come the files, each sealed only if its digest is right, and at last `metadata.json`, without which there is no version.
 //! Whatever is cut off is simply done again.
+//!
+//! Beside them may lie what is said of where the version comes from, which names their digests and so can't be one of them. It
+//! goes wherever the version goes.
 
 use std::path::Path;
 
-use contract::{MANIFEST_FILE, ModelFile, ModelManifest};
+use bytes::Bytes;
+use contract::{MANIFEST_FILE, ModelFile, ModelManifest, PROVENANCE_FILE};
 use futures_util::{TryStreamExt, pin_mut};
 
 use crate::{
@@ -17,6 +21,9 @@ use crate::{
     local::{self, Incoming, blocking},
     manifest::{self, Manifest},
 };
+
+/// What is said of a version is not longer, in bytes.
+const PROVENANCE_LIMIT: u64 = 4 << 20;
 
 /// A folder in a bucket that holds a version, or may.
 #[derive(Debug)]
@@ -68,8 +75,28 @@ impl Folder<'_> {
             }
             file.finish(name, expected).await?;
         }
+        if let Some(provenance) = self.provenance().await? {
+            incoming.file(PROVENANCE_FILE).await?.write(provenance).await?.close().await?;
+        }
         let target = into.to_owned();
         blocking(move || incoming.settle(&manifest, &target).map(|()| manifest.meaning)).await
+    }
+
+    /// What is said of where the version comes from, if anything is.
+    pub async fn provenance(&self) -> Result<Option<Bytes>, Error> {
+        match self.bucket.read(&self.file(PROVENANCE_FILE), PROVENANCE_LIMIT).await {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(Error::Missing { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Puts what is said of where the version comes from. What was said first stays.
+    pub async fn put_provenance(&self, bytes: Bytes) -> Result<(), Error> {
+        if bytes.len() as u64 > PROVENANCE_LIMIT {
+            return Err(Error::Refused { uri: self.uri(), reason: "its provenance is longer than 4 MiB" });
+        }
+        self.bucket.create(&self.file(PROVENANCE_FILE), bytes).await.map(drop)
     }
 
     /// Puts a version. False if it is there already, which says nothing of its other files.

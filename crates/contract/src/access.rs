@@ -1,6 +1,6 @@
-//! Who may do what, as it is given: roles and grants. What a role may is decided in `pipeline`.
+//! Who may do what, as it is given: roles and grants, and the keys that have them. What a role may is decided in `pipeline`.
 
-use std::{fmt, str::FromStr};
+use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -97,4 +97,25 @@ impl Grant {
         }
         Ok(())
     }
+}
+
+/// Who may ask a model-server: what the backend tells it along with what is deployed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessList {
+    /// Every key that lets somebody in.
+    pub keys: Vec<ListedKey>,
+    /// Whose the names of the deployed models are, for rights that are given for a repository.
+    pub owners: BTreeMap<ModelName, RepoName>,
+}
+
+/// A key that is neither revoked nor expired.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListedKey {
+    /// SHA-256 of the key, in hex. The key itself is nowhere.
+    pub sha256: String,
+    /// What it may.
+    pub grants: Vec<Grant>,
+    /// From when on it lets nobody in; none: it does not expire.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
 }

@@ -17,7 +17,7 @@ mod readiness;
 mod serving;
 mod task;
 
-pub use access::{Grant, Role};
+pub use access::{AccessList, Grant, ListedKey, Role};
 pub use changes::FileChanges;
 pub use gates::{Champion, GateReport, GateResult};
 pub use id::{ApprovalId, CommitSha, IdError, KeyId, ModelName, PersonId, PipelineId, RepoName, SessionId, TaskId};
@@ -25,7 +25,7 @@ pub use job::Job;
 pub use log::{LogEnd, LogFrame, LogLine, NewLine, Stream};
 pub use manifest::{
     Column, ColumnType, ConvertedModel, ExampleInputs, ExampleRows, Flavour, InputExample, MANIFEST_FILE, MODEL_FILE,
-    ModelFile, ModelManifest, ONNX_FILE, OnnxLayout, Signature, Task, TensorSpec, is_sha256,
+    ModelFile, ModelManifest, ONNX_FILE, OnnxLayout, PROVENANCE_FILE, Signature, Task, TensorSpec, is_sha256,
 };
 pub use parameter::{Parameter, ParameterType};
 pub use pipeline::{Phase, PhaseRecord, PhaseStatus, PipelineRecord, PipelineStatus};

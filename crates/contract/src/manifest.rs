@@ -9,6 +9,8 @@ use crate::ModelName;
 
 /// The manifest's file name in a version's folder.
 pub const MANIFEST_FILE: &str = "metadata.json";
+/// The file beside them that says where the version comes from, signed. Versions of before have none.
+pub const PROVENANCE_FILE: &str = "provenance.json";
 /// The pickled estimator's file name.
 pub const MODEL_FILE: &str = "model.pkl";
 /// The converted model's file name.

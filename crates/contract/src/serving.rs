@@ -9,7 +9,7 @@ use utoipa::{
     openapi::{ObjectBuilder, RefOr, Schema, Type},
 };
 
-use crate::{Flavour, ModelName};
+use crate::{AccessList, Flavour, ModelName};
 
 /// Where a model is deployed. Environments are data: a name that fits file, bucket and alias names.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -19,6 +19,11 @@ pub struct Environment(String);
 impl Environment {
     /// All there are, in the order a version goes through them.
     pub const ALL: [&str; 3] = ["dev", "staging", "prod"];
+
+    /// Each of [`Environment::ALL`].
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().map(|name| Self(name.to_owned()))
+    }
 
     /// The first environment a model reaches.
     pub fn dev() -> Self {
@@ -138,6 +143,9 @@ pub struct Desired {
     pub change: u64,
     /// Each version of each model in each environment.
     pub models: Vec<DesiredModel>,
+    /// Who may ask for predictions. None: the backend is of a version that does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<AccessList>,
 }
 
 /// `POST /internal/model-servers`: what a model-server serves, and where it can be reached.

@@ -19,7 +19,7 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    /// Connects at the first call; `token` is what the servers' internal routes ask for. The process must have installed a
+    /// Connects at the first call; `token` is what the servers ask of our own processes. The process must have installed a
     /// rustls provider.
     ///
     /// # Errors

@@ -74,7 +74,8 @@ impl Fleet {
     }
 
     async fn numbers(&self, address: &str) -> Result<String, String> {
-        let call = self.http.get(format!("{}/metrics", address.trim_end_matches('/'))).timeout(TIMEOUT);
+        let url = format!("{}/metrics", address.trim_end_matches('/'));
+        let call = self.http.get(url).bearer_auth(&self.token).timeout(TIMEOUT);
         let mut answer = call.send().await.map_err(|_| "it can't be reached".to_owned())?;
         if !answer.status().is_success() {
             return Err(format!("it answers {}", answer.status()));

@@ -1,4 +1,4 @@
-//! `Authorization: Bearer …` between our own processes.
+//! `Authorization: Bearer …`: what callers show, and our own processes each other.
 
 use std::sync::Arc;
 
@@ -11,11 +11,17 @@ use axum::{
 
 use crate::{ApiError, Secret};
 
+/// What an `Authorization` header shows. Empty for another scheme, or what is no text: that is no credential of ours, and still
+/// one. None where there is no such header.
+pub fn shown_bearer(headers: &HeaderMap) -> Option<&str> {
+    let given = headers.get(header::AUTHORIZATION)?.to_str().unwrap_or_default();
+    let (scheme, credentials) = given.split_once(' ').unwrap_or((given, ""));
+    Some(if scheme.eq_ignore_ascii_case("bearer") { credentials.trim() } else { "" })
+}
+
 /// Checks that a request carries the token, in constant time. Anything else is a 401 `unauthorized`.
 pub fn check_bearer(headers: &HeaderMap, token: &Secret) -> Result<(), ApiError> {
-    let given = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
-    let (scheme, credentials) = given.split_at_checked("Bearer ".len()).unwrap_or_default();
-    if scheme.eq_ignore_ascii_case(b"Bearer ") && token.matches(credentials) {
+    if shown_bearer(headers).is_some_and(|shown| token.matches(shown.as_bytes())) {
         return Ok(());
     }
     Err(ApiError::new(

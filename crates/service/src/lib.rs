@@ -14,11 +14,11 @@ mod shutdown;
 mod start;
 pub mod telemetry;
 
-pub use bearer::{check_bearer, protect};
+pub use bearer::{check_bearer, protect, shown_bearer};
 pub use doors::{ALLOWED_HOSTS, Hosts, PublicUrl, doors, read_body};
 pub use env::{
-    ARTIFACT_SETTINGS, ArtifactSettings, Check, EffectiveSetting, EnvFileError, Secret, Setting, SettingError, Settings,
-    SettingsError,
+    ARTIFACT_SETTINGS, ArtifactSettings, Check, EffectiveSetting, EnvFileError, METRICS_OPEN, Open, PREDICT_OPEN,
+    SIGNING_KEY, Secret, Setting, SettingError, Settings, SettingsError,
 };
 pub use network::{NETWORK_SETTINGS, Network};
 pub use problem::ApiError;

@@ -298,6 +298,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/models/{name}/versions/{version}/provenance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Where a version comes from: an in-toto statement in a DSSE envelope, signed by the key of this mlsys. 404 for a version of
+         *     which nothing was said when it was registered.
+         */
+        get: operations["getProvenance"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/overview": {
         parameters: {
             query?: never;
@@ -2043,6 +2063,8 @@ export interface components {
             mlflow_run: string | null;
             /** @description The version in MLflow. */
             mlflow_version: string | null;
+            /** @description What is said, signed, of where it comes from; null: nothing is, as an mlsys of before made it or a worker without a key. */
+            provenance: string | null;
         };
         /** @description A version, with its lineage. */
         VersionRecord: {
@@ -2791,6 +2813,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["VersionDetail"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getProvenance: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.dsse.envelope.v1+json": unknown;
                 };
             };
             /** @description What went wrong */

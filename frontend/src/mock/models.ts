@@ -62,7 +62,11 @@ function versionOf(project: Project, pipeline: PipelineDetail, version: number):
     created_at: pipeline.finished_at ?? pipeline.created_at,
     environments: [],
     manifest,
-    links: { ...pipeline.links, mlflow_version: `http://127.0.0.1:5000/#/models/${project.model}/versions/${version}` },
+    links: {
+      ...pipeline.links,
+      mlflow_version: `http://127.0.0.1:5000/#/models/${project.model}/versions/${version}`,
+      provenance: `/api/models/${project.model}/versions/${version}/provenance`,
+    },
   }
 }
 

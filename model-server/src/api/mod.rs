@@ -1,5 +1,6 @@
 //! The HTTP API.
 
+mod guard;
 mod health;
 mod internal;
 mod models;
@@ -17,28 +18,33 @@ use axum::{
 use contract::ModelName;
 use service::{ApiError, Secret, protect, telemetry};
 
-use crate::sync::Loader;
+use guard::Rule;
+
+use crate::{access::Access, sync::Loader};
 
 /// What the routes share.
 #[derive(Debug, Clone, FromRef)]
 pub(crate) struct Serving {
     pub(crate) loader: Arc<Loader>,
+    pub(crate) access: Arc<Access>,
     /// Whether what the backend says was followed once, or there is none.
     pub(crate) caught_up: Arc<AtomicBool>,
 }
 
-/// All routes.
+/// All routes, each with whom it lets in.
 pub(crate) fn router(serving: Serving, token: Secret) -> Router {
+    let behind = |rule: Rule, method| rule.before(&serving, method);
     let internal = Router::new()
         .route("/internal/load/{name}", post(internal::load))
         .route("/internal/unload/{name}", post(internal::unload));
     Router::new()
+        // Anybody.
         .route("/health", get(service::health::alive))
         .route("/ready", get(health::ready))
-        .route("/models", get(models::list))
-        .route("/models/{name}", get(models::show))
-        .route("/predict/{name}", post(rest::predict))
-        .merge(telemetry::metrics::routes())
+        .route("/models", behind(Rule::Look, get(models::list)))
+        .route("/models/{name}", behind(Rule::Look, get(models::show)))
+        .route("/predict/{name}", behind(Rule::Predict, post(rest::predict)))
+        .merge(Rule::Numbers.before_all(&serving, telemetry::metrics::routes()))
         .merge(protect(internal, token))
         .with_state(serving)
 }

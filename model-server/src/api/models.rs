@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::{Path, State},
 };
 use contract::{LoadedModel, Signature, Task};
@@ -11,8 +11,8 @@ use serde::Serialize;
 use serde_json::Value;
 use service::ApiError;
 
-use super::{model_name, problem};
-use crate::{serve::Deployment, sync::Loader};
+use super::{guard::Admitted, model_name, problem};
+use crate::{access::Access, serve::Deployment, sync::Loader};
 
 /// A list that has no further pages.
 #[derive(Serialize)]
@@ -32,21 +32,30 @@ pub(super) struct Detail {
     signature: Signature,
 }
 
-/// `GET /models`: every model in every environment, by name, the highest environment first.
-pub(super) async fn list(State(loader): State<Arc<Loader>>) -> Json<List<LoadedModel>> {
-    let items = loader.registry.all().into_iter().map(|deployment| LoadedModel::clone(&deployment.info)).collect();
-    Json(List { items, next: None })
+/// `GET /models`: every model in every environment that the caller may know of, by name, the highest environment first.
+pub(super) async fn list(
+    State(loader): State<Arc<Loader>>,
+    State(access): State<Arc<Access>>,
+    Extension(Admitted { caller, .. }): Extension<Admitted>,
+) -> Json<List<LoadedModel>> {
+    let mut served = loader.registry.all();
+    served.retain(|deployment| access.shows(&caller, Some(&deployment.info.model_name), &deployment.info.environment));
+    Json(List { items: served.iter().map(|deployment| LoadedModel::clone(&deployment.info)).collect(), next: None })
 }
 
-/// `GET /models/{name}`: one model in every environment.
+/// `GET /models/{name}`: one model in every environment that the caller may know of.
 pub(super) async fn show(
     State(loader): State<Arc<Loader>>,
+    State(access): State<Arc<Access>>,
+    Extension(Admitted { caller, .. }): Extension<Admitted>,
     Path(name): Path<String>,
 ) -> Result<Json<List<Detail>>, ApiError> {
     let name = model_name(name)?;
     // Says why there is nothing, when there is nothing.
     loader.find(&name, None, None).map_err(problem::unserved)?;
-    Ok(Json(List { items: loader.registry.of(&name).iter().map(detail).collect(), next: None }))
+    let mut served = loader.registry.of(&name);
+    served.retain(|deployment| access.shows(&caller, Some(&name), &deployment.info.environment));
+    Ok(Json(List { items: served.iter().map(detail).collect(), next: None }))
 }
 
 fn detail(deployment: &Deployment) -> Detail {

@@ -41,7 +41,9 @@ pub(super) fn load(error: LoadError) -> ApiError {
     let status = match &error {
         LoadError::Artifact(Artifact::Refused { .. }) | LoadError::BadDigest => StatusCode::BAD_REQUEST,
         LoadError::Artifact(Artifact::DigestMismatch { .. } | Artifact::Missing { .. } | Artifact::BadManifest { .. })
-        | LoadError::Model(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        | LoadError::Model(_)
+        | LoadError::Provenance(_)
+        | LoadError::NoProvenance => StatusCode::UNPROCESSABLE_ENTITY,
         LoadError::Stale { .. } => StatusCode::CONFLICT,
         LoadError::NotServed => StatusCode::NOT_FOUND,
         LoadError::Artifact(Artifact::Conflict { .. } | Artifact::Denied { .. } | Artifact::Unavailable { .. })

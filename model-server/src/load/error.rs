@@ -11,6 +11,12 @@ pub(crate) enum LoadError {
     /// The model does not start, or does not pass its self-test.
     #[error(transparent)]
     Model(#[from] scoring::LoadError),
+    /// What is said of where it comes from does not hold.
+    #[error(transparent)]
+    Provenance(#[from] provenance::Refused),
+    /// Nothing is said of where it comes from, which is required.
+    #[error("nothing signed says where this version comes from, and REQUIRE_PROVENANCE is set")]
+    NoProvenance,
     /// The request's digest is not one.
     #[error("sha256 must be 64 lower-case hex digits")]
     BadDigest,
@@ -44,6 +50,8 @@ impl LoadError {
             Self::Model(Model::NoEnvironment(_)) => "environment_missing",
             Self::Model(Model::NotStarted(_)) => "model_not_started",
             Self::Model(Model::SelfTest(_)) => "self_test_failed",
+            Self::Provenance(_) => "provenance_refused",
+            Self::NoProvenance => "provenance_missing",
             Self::BadDigest => "bad_request",
             Self::NotServed => "model_not_found",
             Self::Stale { .. } => "stale_generation",

@@ -1,13 +1,13 @@
 //! From an address to a version that answers.
 
-use std::{path::Path, sync::Arc};
+use std::{io, path::Path, sync::Arc};
 
-use contract::{Flavour, LoadRequest, ModelManifest, ModelName};
+use contract::{Flavour, LoadRequest, ModelManifest, ModelName, PROVENANCE_FILE};
 use python::PythonEnvironment;
 use scoring::{Model, Runtime};
 
 use super::LoadError;
-use crate::serve::Version;
+use crate::{ProvenanceRule, serve::Version};
 
 /// Where a version's files are taken from first.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -24,13 +24,14 @@ pub(crate) struct Workshop {
     runtime: Runtime,
     /// Where every version's files are.
     artifacts: artifacts::Store,
+    provenance: ProvenanceRule,
     /// How many requests one version may have in hand.
     queue: usize,
 }
 
 impl Workshop {
-    pub(crate) fn new(runtime: Runtime, artifacts: artifacts::Store, queue: usize) -> Self {
-        Self { runtime, artifacts, queue }
+    pub(crate) fn new(runtime: Runtime, artifacts: artifacts::Store, provenance: ProvenanceRule, queue: usize) -> Self {
+        Self { runtime, artifacts, provenance, queue }
     }
 
     /// Waits until the processes of all models have ended. They do once their models are gone.
@@ -67,9 +68,38 @@ impl Workshop {
     async fn fetch(&self, request: &LoadRequest, folder: &Path, source: Source) -> Result<ModelManifest, LoadError> {
         if source == Source::Copy
             && let Ok(manifest) = artifacts::verify_version(folder, &request.sha256).await
+            && self.check_provenance(request, &manifest, folder).await.is_ok()
         {
             return Ok(manifest);
         }
-        Ok(self.artifacts.fetch_version(&request.uri, &request.sha256, folder).await?)
+        let manifest = self.artifacts.fetch_version(&request.uri, &request.sha256, folder).await?;
+        self.check_provenance(request, &manifest, folder).await?;
+        Ok(manifest)
+    }
+
+    /// Makes sure that what is said of where a version comes from holds for its files, which are the ones that its manifest
+    /// lists.
+    async fn check_provenance(
+        &self,
+        request: &LoadRequest,
+        manifest: &ModelManifest,
+        folder: &Path,
+    ) -> Result<(), LoadError> {
+        let ProvenanceRule { keys, required } = &self.provenance;
+        if keys.is_empty() {
+            return Ok(());
+        }
+        match tokio::fs::read(folder.join(PROVENANCE_FILE)).await {
+            Ok(said) => Ok(provenance::check(&said, keys, (manifest, &request.sha256, request.version))?),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && *required => Err(LoadError::NoProvenance),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                tracing::warn!(
+                    model.name = %manifest.model_name, model.version = request.version,
+                    "nothing signed says where this version comes from: an mlsys of before made it, or a worker without SIGNING_KEY"
+                );
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 }

@@ -108,6 +108,14 @@ impl Registry {
         found.map(|deployment| Arc::clone(&deployment.version)).ok_or(Unserved::OtherVersion)
     }
 
+    /// The environment of the version that would answer, where none is asked for.
+    pub(crate) fn environment(&self, name: &ModelName, version: Option<u64>) -> Option<Environment> {
+        let map = self.0.load();
+        let mut places = map.get(name)?.iter();
+        let place = places.find(|place| version.is_none_or(|version| place.version(version).is_some()));
+        place.map(|place| place.environment.clone())
+    }
+
     /// Everything that is served, by name, the highest environment first.
     pub(crate) fn all(&self) -> Vec<Deployment> {
         let map = self.0.load();

@@ -1,17 +1,15 @@
 //! What is deployed, remembered across restarts in `deployed.json`.
 
-use std::{
-    collections::BTreeMap,
-    fs, io,
-    io::Write,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, fs, io, path::PathBuf};
 
 use contract::DesiredModel;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
-use crate::serve::{Place, place_of};
+use crate::{
+    files,
+    serve::{Place, place_of},
+};
 
 type Entries = BTreeMap<Place, Vec<DesiredModel>>;
 
@@ -69,18 +67,8 @@ impl Deployed {
         }
         let file = File { models: next.values().flatten().cloned().collect() };
         let (path, bytes) = (self.path.clone(), serde_json::to_vec_pretty(&file)?);
-        tokio::task::spawn_blocking(move || write(&path, &bytes)).await??;
+        tokio::task::spawn_blocking(move || files::write(&path, &bytes)).await??;
         *entries = next;
         Ok(something)
     }
-}
-
-/// Writes a file that is always whole, even when the machine stops.
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    fs::File::open(folder)?.sync_all()
 }

@@ -74,6 +74,11 @@ impl Loader {
         self.registry.find(name, environment, version).map_err(explain)
     }
 
+    /// The environment that answers a request that names none: where the version is served, else where it will be.
+    pub(crate) fn environment(&self, name: &ModelName, version: Option<u64>) -> Option<Environment> {
+        self.registry.environment(name, version).or_else(|| self.targets.environment(name, version))
+    }
+
     /// Whether what is asked for is meant to be served, and why it is not.
     fn explain(&self, (name, environment, version): (&ModelName, Option<&Environment>, Option<u64>)) -> Option<Unserved> {
         let targets = self.targets.all();

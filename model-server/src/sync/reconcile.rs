@@ -22,6 +22,7 @@ use tokio::{
 
 use super::{Backend, Loader, Progress};
 use crate::{
+    access::Access,
     load::LoadError,
     serve::{Place, place_of},
 };
@@ -55,6 +56,7 @@ impl Pause {
 /// What it takes to follow the backend.
 pub(crate) struct Reconciler {
     loader: Arc<Loader>,
+    access: Arc<Access>,
     backend: Backend,
     /// The newest list.
     list: Option<Desired>,
@@ -67,9 +69,9 @@ pub(crate) struct Reconciler {
 
 impl Reconciler {
     /// `caught_up` becomes true once the server serves what it should, or knows that it cannot.
-    pub(crate) fn new(loader: Arc<Loader>, backend: Backend, caught_up: Arc<AtomicBool>) -> Self {
+    pub(crate) fn new((loader, access): (Arc<Loader>, Arc<Access>), backend: Backend, caught_up: Arc<AtomicBool>) -> Self {
         let (jobs, busy, pauses) = (JoinSet::new(), BTreeSet::new(), BTreeMap::new());
-        Self { loader, backend, list: None, jobs, busy, pauses, caught_up }
+        Self { loader, access, backend, list: None, jobs, busy, pauses, caught_up }
     }
 
     /// Goes on until it is dropped. Loads that it began end by themselves.
@@ -77,7 +79,10 @@ impl Reconciler {
         let started = Instant::now();
         loop {
             let held = self.list.as_ref().map_or(0, |list| list.change);
-            if let Some(list) = self.backend.ask(self.loader.targets.report(), held).await {
+            if let Some(mut list) = self.backend.ask(self.loader.targets.report(), held).await {
+                if let Some(access) = list.access.take() {
+                    self.access.keys.replace(access).await;
+                }
                 self.list = Some(list);
             }
             self.advance();

@@ -7,7 +7,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use contract::{Desired, DesiredModel, LoadRequest, ServedModel, ServedState};
+use contract::{Desired, DesiredModel, Environment, LoadRequest, ModelName, ServedModel, ServedState};
 
 use crate::{
     load::LoadError,
@@ -201,6 +201,14 @@ impl Targets {
     /// What a place is meant to serve.
     pub(crate) fn at(&self, place: &Place) -> Vec<Target> {
         self.table().places.get(place).cloned().unwrap_or_default()
+    }
+
+    /// The highest environment that is meant to serve a model, in this version if one is named.
+    pub(crate) fn environment(&self, name: &ModelName, version: Option<u64>) -> Option<Environment> {
+        let table = self.table();
+        let named = |target: &Target| version.is_none_or(|version| target.wanted.load.version == version);
+        let places = table.places.iter().filter(|(place, targets)| place.0 == *name && targets.iter().any(named));
+        places.map(|(place, _)| &place.1).max_by_key(|environment| environment.rank()).cloned()
     }
 
     /// What the backend is told.

@@ -16,6 +16,7 @@ use axum::{
 };
 use contract::{Desired, DesiredModel, LoadRequest, ServedState, ServerReport};
 use service::{Shutdown, serve};
+use sha2::{Digest, Sha256};
 use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::harness::{DEADLINE, TOKEN};
@@ -82,6 +83,19 @@ impl BackendDouble {
         self.say(Word::List(list));
     }
 
+    /// The list that it says.
+    pub fn said(&self) -> Desired {
+        match &self.mind.lock().unwrap().word {
+            Word::List(list) => list.clone(),
+            Word::Other(status, _) => panic!("it says {status}"),
+        }
+    }
+
+    /// How many reports came.
+    pub fn asked(&self) -> usize {
+        self.mind.lock().unwrap().reports.len()
+    }
+
     /// How many reports were answered with a status.
     pub fn answered(&self, status: StatusCode) -> usize {
         self.mind.lock().unwrap().reports.iter().filter(|(_, answer)| *answer == status).count()
@@ -105,10 +119,9 @@ impl BackendDouble {
 
     /// Waits until the server has asked so many times more.
     pub async fn rounds(&self, more: usize) {
-        let count = || self.mind.lock().unwrap().reports.len();
-        let enough = count() + more;
+        let enough = self.asked() + more;
         let wait = async {
-            while count() < enough {
+            while self.asked() < enough {
                 tokio::time::sleep(PAUSE).await;
             }
         };
@@ -136,7 +149,7 @@ async fn answer(State(mind): State<Arc<Mutex<Mind>>>, headers: HeaderMap, Json(r
     let response = match &mind.word {
         Word::Other(status, text) => (*status, *text).into_response(),
         Word::List(list) => {
-            let etag = format!("\"{}\"", serde_json::to_string(list).unwrap().len() as u64 * 1000 + list.change);
+            let etag = format!("\"{}\"", hex::encode(Sha256::digest(serde_json::to_vec(list).unwrap())));
             if headers.get(header::IF_NONE_MATCH).is_some_and(|known| *known == etag) {
                 (StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response()
             } else {
@@ -161,5 +174,5 @@ pub fn shared(weight: u32, model: DesiredModel) -> DesiredModel {
 }
 
 pub fn list(change: u64, models: impl IntoIterator<Item = DesiredModel>) -> Desired {
-    Desired { change, models: models.into_iter().collect() }
+    Desired { change, models: models.into_iter().collect(), access: None }
 }

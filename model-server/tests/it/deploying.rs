@@ -18,7 +18,10 @@ async fn internal_routes_want_the_token() {
     let place = Place::new();
     let server = place.serve().await;
     for path in ["/internal/load/titanic", "/internal/unload/titanic"] {
-        assert_eq!(outcome(server.post(path).send().await.unwrap()).await, (401, "unauthorized".to_owned()));
+        assert_eq!(
+            outcome(reqwest::Client::new().post(format!("{}{path}", server.url)).send().await.unwrap()).await,
+            (401, "unauthorized".to_owned())
+        );
         let wrong = server.post(path).bearer_auth(format!("{TOKEN}!")).send().await.unwrap();
         assert_eq!(outcome(wrong).await, (401, "unauthorized".to_owned()));
     }

@@ -4,10 +4,13 @@ use std::{os::unix::fs::PermissionsExt, path::PathBuf, time::Duration};
 
 use artifacts::{Store, VersionLocation};
 use contract::{Environment, LoadedModel, ModelName, Problem};
-use model_server::{Config, ModelServer};
-use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use model_server::{Config, ModelServer, ProvenanceRule};
+use reqwest::{
+    Client, RequestBuilder, Response, StatusCode,
+    header::{self, HeaderValue},
+};
 use serde_json::{Value, json};
-use service::{ArtifactSettings, Secret, Shutdown, serve};
+use service::{ArtifactSettings, Open, Secret, Shutdown, serve};
 use tempfile::TempDir;
 use testkit::packaged;
 pub use testkit::python;
@@ -29,6 +32,8 @@ pub struct Place {
     pub queue: usize,
     pub prediction_limit: Duration,
     pub backend_url: Option<String>,
+    pub open: Open,
+    pub provenance: ProvenanceRule,
     gated: bool,
 }
 
@@ -40,7 +45,17 @@ impl Place {
         let store = Store::open(folder.path().join("artifacts").to_str().unwrap(), []).unwrap();
         // Numbers are collected from here on.
         drop(service::telemetry::metrics::routes::<()>());
-        Self { folder, store, queue: 64, prediction_limit: Duration::from_secs(30), backend_url: None, gated: false }
+        let open = Open { predictions: vec!["dev".parse().unwrap(), "staging".parse().unwrap()], metrics: false };
+        Self {
+            folder,
+            store,
+            queue: 64,
+            prediction_limit: Duration::from_secs(30),
+            backend_url: None,
+            open,
+            provenance: ProvenanceRule::default(),
+            gated: false,
+        }
     }
 
     /// A place whose Python processes start only while its gate is open.
@@ -140,6 +155,8 @@ impl Place {
             hosts: service::Hosts::default(),
             network: service::Network::default(),
             internal_token: Secret::new(TOKEN),
+            open: self.open.clone(),
+            provenance: self.provenance.clone(),
             threads: 2,
             queue: self.queue,
             prediction_limit: self.prediction_limit,
@@ -148,7 +165,8 @@ impl Place {
         let models = ModelServer::start(config).await.unwrap();
         let shutdown = Shutdown::new();
         let serving = tokio::spawn(serve(listener, models.router(), service::Network::default(), shutdown.clone()));
-        let client = Client::builder().timeout(DEADLINE).build().unwrap();
+        let shown = (header::AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {TOKEN}")).unwrap());
+        let client = Client::builder().timeout(DEADLINE).default_headers([shown].into_iter().collect()).build().unwrap();
         Server { url, client, models, shutdown, serving }
     }
 
@@ -163,6 +181,7 @@ impl Place {
 
 pub struct Server {
     pub url: String,
+    /// Asks as the backend does; see `access` for others.
     pub client: Client,
     models: ModelServer,
     shutdown: Shutdown,

@@ -1,6 +1,7 @@
 //! The model-server through HTTP, over ONNX Runtime and Python processes as they are.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod access;
 mod backend_double;
 mod bodies;
 mod deploying;
@@ -10,6 +11,7 @@ mod harness;
 mod keeping;
 mod metrics;
 mod predicting;
+mod provenance;
 mod python_flavour;
 mod sharing;
 mod swapping;

@@ -96,7 +96,7 @@ def _package(config, user_ns):
         json.dumps(manifest, allow_nan=False, ensure_ascii=False, indent=1), encoding="utf-8"
     )
     log.append(f"Packaged {type(model).__name__} in {time.monotonic() - started:.1f} s.")
-    return {"manifest": manifest, "log": log}
+    return {"manifest": manifest, "log": log, "packages": mlmodel.packages()}
 
 
 def _convert(model, found, signature, log):

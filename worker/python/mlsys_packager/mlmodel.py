@@ -111,5 +111,15 @@ def python_version():
     return platform.python_version()
 
 
+def packages():
+    """Everything that is installed where the notebook runs: versions by name. Of two of one name the first is imported."""
+    found = {}
+    for distribution in metadata.distributions():
+        name, version = distribution.metadata["Name"], distribution.version
+        if name and version:
+            found.setdefault(name, version)
+    return dict(sorted(found.items()))
+
+
 def _write_json(path, value):
     path.write_text(json.dumps(value, allow_nan=False, ensure_ascii=False, indent=1), encoding="utf-8")

@@ -30,8 +30,20 @@ pub struct Checkpoint {
     pub metrics: BTreeMap<String, Value>,
     /// The packaged model.
     pub manifest: ModelManifest,
+    /// What it was made with, as far as nothing else says; nothing where an earlier mlsys executed the notebook.
+    #[serde(default)]
+    pub made_with: MadeWith,
     /// Where the package is kept until it is registered: another machine may have to do that.
     pub package: artifacts::VersionLocation,
+}
+
+/// What a model was made with.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct MadeWith {
+    /// SHA-256 of the notebook, in hex.
+    pub notebook_sha256: Option<String>,
+    /// Everything in the Python environment: versions by distribution name.
+    pub packages: BTreeMap<String, String>,
 }
 
 impl Checkpoint {
@@ -51,7 +63,7 @@ pub async fn run(run: &Arc<Run>, attempt: u32) -> Result<Next, PhaseError> {
     }
     let contract = validate::contract(run).await?;
     let tracked = tracking::open_run(run, &contract, attempt).await?;
-    let Executed { report, package } = execute(run, &contract, &tracked).await?;
+    let Executed { report, package, notebook_sha256 } = execute(run, &contract, &tracked).await?;
     keep_notebook(run, &report.notebook).await?;
     if let Err(error) = conclude(run, &report) {
         if run.stopped() != Some(Stop::Lost) {
@@ -61,7 +73,7 @@ pub async fn run(run: &Arc<Run>, attempt: u32) -> Result<Next, PhaseError> {
         }
         return Err(error);
     }
-    let manifest = packaged(package)?;
+    let (manifest, packages) = packaged(package)?;
     run.ensure_held().await?;
     tracking::upload_outputs(run, &tracked, &report.spilled).await?;
     let files = package_files(&manifest);
@@ -73,7 +85,8 @@ pub async fn run(run: &Arc<Run>, attempt: u32) -> Result<Next, PhaseError> {
     let description = store::Description { metrics: Some(metrics.clone()), ..store::Description::default() };
     run.describe(description).await?;
     let metrics = metrics.into_iter().map(|(name, value)| (name, metrics::to_json(value))).collect();
-    let checkpoint = Checkpoint { run: tracked, metrics, manifest, package };
+    let made_with = MadeWith { notebook_sha256: Some(notebook_sha256), packages };
+    let checkpoint = Checkpoint { run: tracked, metrics, manifest, made_with, package };
     Ok(Next::Continue(serde_json::to_value(checkpoint).map_err(PhaseError::fail)?))
 }
 
@@ -196,9 +209,9 @@ fn conclude(run: &Run, report: &RunReport) -> Result<(), PhaseError> {
     .map_err(|error| if run.stopped() == Some(Stop::Lost) { PhaseError::Abandoned } else { error })
 }
 
-fn packaged(answer: Option<packager::Answer>) -> Result<ModelManifest, PhaseError> {
+fn packaged(answer: Option<packager::Answer>) -> Result<(ModelManifest, BTreeMap<String, String>), PhaseError> {
     match answer {
-        Some(packager::Answer::Packaged { manifest, .. }) => Ok(*manifest),
+        Some(packager::Answer::Packaged { manifest, packages, .. }) => Ok((*manifest, packages)),
         Some(packager::Answer::Error { error }) => {
             Err(PhaseError::Fail(format!("the model could not be packaged: {error}")))
         }

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use contract::{Environment, Phase};
+use jiff::Timestamp;
 use mlflow::LoggedModel;
+use pipeline::Contract;
+use provenance::Facts;
 use serde::{Deserialize, Serialize};
 use store::{Recorded, StoreError};
 
@@ -35,6 +38,7 @@ pub async fn run(run: &Run) -> Result<Next, PhaseError> {
     tracking::log_rest(run, &contract, &executed.run.run_id, &executed.numbers()).await?;
     let version = version(run, &executed).await?;
     let location = put_files(run, &executed, version).await?;
+    say_where_from(run, &contract, &executed, (version, &location)).await?;
     record(run, &executed, version, &location).await?;
     run.log.say(format!("registered {} version {version}", executed.manifest.model_name));
     let checkpoint = Checkpoint { version, uri: location.uri, sha256: location.sha256 };
@@ -112,6 +116,35 @@ async fn put_files(
     let files = execute::package_files(&executed.manifest);
     let name = &executed.manifest.model_name;
     Ok(run.worker.artifacts.put_version(&Environment::dev(), name, version, &run.package(), &files).await?)
+}
+
+/// Puts beside the version, signed, where it comes from.
+async fn say_where_from(
+    run: &Run,
+    contract: &Contract,
+    executed: &execute::Checkpoint,
+    (version, location): (u64, &artifacts::VersionLocation),
+) -> Result<(), PhaseError> {
+    let Some(key) = &run.worker.config.signing_key else { return Ok(()) };
+    let (record, now) = (&run.record, Timestamp::now());
+    let mut parameters = contract.parameters.clone();
+    parameters.extend(record.parameters.clone());
+    let facts = Facts {
+        version,
+        manifest: &executed.manifest,
+        sha256: &location.sha256,
+        source: (record.repo.as_str(), &record.branch, record.commit_sha.as_str()),
+        notebook: (&record.notebook_path, executed.made_with.notebook_sha256.as_deref()),
+        parameters: &parameters,
+        metrics: &executed.metrics,
+        packages: &executed.made_with.packages,
+        pipeline: record.id,
+        mlflow_run: &executed.run.run_id,
+        times: (record.started_at.unwrap_or(now), now),
+        mlsys: env!("CARGO_PKG_VERSION"),
+    };
+    let said = provenance::sign(facts, key).map_err(PhaseError::fail)?;
+    Ok(run.worker.artifacts.put_provenance(location, said).await?)
 }
 
 async fn record(

@@ -88,6 +88,7 @@ impl Stage {
             work_directory: self.folder.path().join(name),
             internal_token: Secret::new("token"),
             in_pod: false,
+            signing_key: None,
         };
         let folder = |name| self.folder.path().join(name);
         let spec = kernel::KernelSpec { python: "python3".into(), memory_limit: None, preload: Vec::new(), confined: None };

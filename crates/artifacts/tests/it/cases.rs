@@ -22,6 +22,34 @@ pub(crate) async fn a_version_is_put_where_the_layout_says_and_fetched_whole(pla
     place.store.verify(&location).await.unwrap();
 }
 
+pub(crate) async fn what_is_said_of_a_version_goes_where_it_goes_and_stays_what_it_was(place: Place) {
+    let location = place.put(3, "weights").await.unwrap();
+    assert_eq!(place.store.provenance(&location).await.unwrap(), None);
+    assert_eq!(names(&place.fetch(&location).await.unwrap()), FILES, "a version of before has none");
+    place.store.put_provenance(&location, b"signed".to_vec()).await.unwrap();
+    place.store.put_provenance(&location, b"later".to_vec()).await.unwrap();
+    assert_eq!(place.put(3, "weights").await.unwrap(), location, "the version is what it was");
+    let copied = place.store.copy_version(&location, &"prod".parse().unwrap(), &titanic(), 3).await.unwrap();
+    for version in [&location, &copied] {
+        assert_eq!(place.store.provenance(version).await.unwrap().unwrap(), b"signed");
+        let fetched = place.fetch(version).await.unwrap();
+        assert_eq!(fs::read_to_string(fetched.join("provenance.json")).unwrap(), "signed");
+        assert_eq!(verify_version(&fetched, &location.sha256).await.unwrap().model_name, titanic());
+    }
+    let other = VersionLocation { sha256: "0".repeat(64), ..location.clone() };
+    assert!(matches!(place.store.put_provenance(&other, Vec::new()).await, Err(Error::DigestMismatch { .. })));
+    let long = place.store.put_provenance(&location, vec![b' '; (4 << 20) + 1]).await;
+    assert!(matches!(long, Err(Error::Refused { .. })), "what could not be read again is not put");
+    place.store.remove_version(&Environment::dev(), &titanic(), 3).await.unwrap();
+    assert!(place.keys().await.iter().all(|key| key.contains("prod")), "it goes with the version");
+    // It is beside the files, and none of them.
+    let package = place.package("weights");
+    fs::write(package.join("metadata.json"), manifest(&[("provenance.json", b"weights")])).unwrap();
+    let files = &["metadata.json", "provenance.json"];
+    let put = place.store.put_version(&Environment::dev(), &titanic(), 4, &package, files).await;
+    assert!(matches!(put, Err(Error::BadManifest { .. })));
+}
+
 pub(crate) async fn putting_the_same_again_is_fine_and_other_content_is_a_conflict(place: Place) {
     let first = place.put(1, "weights").await.unwrap();
     assert_eq!(place.put(1, "weights").await.unwrap(), first);

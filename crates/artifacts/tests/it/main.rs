@@ -18,6 +18,7 @@ macro_rules! everywhere {
 
 everywhere! {
     a_version_is_put_where_the_layout_says_and_fetched_whole,
+    what_is_said_of_a_version_goes_where_it_goes_and_stays_what_it_was,
     putting_the_same_again_is_fine_and_other_content_is_a_conflict,
     of_many_puts_at_once_one_content_wins_and_is_whole,
     a_package_that_is_not_what_its_manifest_says_leaves_nothing,

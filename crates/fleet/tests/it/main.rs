@@ -91,7 +91,11 @@ async fn what_the_servers_count_is_added_up_and_an_unreachable_one_leaves_no_sum
             "mlsys_model_requests_total{{model=\"iris\",version=\"3\",protocol=\"rest\",code=\"200\"}} {count}\n\
              mlsys_model_request_duration_seconds_bucket{{model=\"iris\",version=\"3\",le=\"+Inf\"}} {count}\n"
         );
-        serve(Router::new().route("/metrics", get(async move || text)))
+        let told = async move |headers: HeaderMap| {
+            assert_eq!(headers["authorization"], "Bearer token");
+            text
+        };
+        serve(Router::new().route("/metrics", get(told)))
     };
     let (name, two) = ("iris".parse().unwrap(), vec![numbers(3).await, numbers(4).await]);
     let traffic = fleet().traffic(two.clone(), &name).await.unwrap();

@@ -58,7 +58,7 @@ impl Action {
             Self::Settings,
             Self::Audit,
         ];
-        for environment in Environment::ALL.into_iter().filter_map(|name| name.parse::<Environment>().ok()) {
+        for environment in Environment::all() {
             all.push(Self::Predict(Some(environment.clone())));
             all.push(Self::Promote(environment.clone()));
             all.push(Self::RollBack(environment));

@@ -51,6 +51,18 @@ pub fn allowed_everywhere(grants: &[Grant], now: Timestamp) -> Vec<Action> {
     Action::all().into_iter().filter(|action| decide(grants, action, &everything, now) == Decision::Allowed).collect()
 }
 
+/// What somebody is told who may not do something: the role that it takes.
+pub fn refusal(action: &Action, object: &Object) -> String {
+    let of = match (&object.repo, &object.model) {
+        (_, Some(model)) => format!(" for the model {model}"),
+        (Some(repo), None) => format!(" for the repository {repo}"),
+        (None, None) => String::new(),
+    };
+    let role = action.least_role();
+    let an = if matches!(role, Role::Operator | Role::Admin) { "an" } else { "a" };
+    format!("this takes {an} {role}'s rights{of}; ask whoever administers this mlsys for the role {role}")
+}
+
 fn decided(allowed: bool, action: &Action) -> Decision {
     if allowed { Decision::Allowed } else { Decision::NeedsRole(action.least_role()) }
 }

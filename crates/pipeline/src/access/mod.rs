@@ -9,4 +9,4 @@ mod action;
 mod decide;
 
 pub use action::{Action, allows};
-pub use decide::{Decision, Object, allowed_everywhere, decide, decide_anywhere};
+pub use decide::{Decision, Object, allowed_everywhere, decide, decide_anywhere, refusal};

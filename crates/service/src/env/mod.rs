@@ -5,6 +5,7 @@
 mod artifacts;
 mod effective;
 mod file;
+mod open;
 mod secret;
 mod unknown;
 
@@ -19,6 +20,7 @@ use crate::telemetry::blot_out;
 
 pub use artifacts::{ARTIFACT_SETTINGS, ArtifactSettings};
 pub use effective::EffectiveSetting;
+pub use open::{METRICS_OPEN, Open, PREDICT_OPEN};
 pub use secret::Secret;
 
 /// One setting's row in the generated documentation.
@@ -79,6 +81,14 @@ impl fmt::Display for SettingsError {
 }
 
 impl std::error::Error for SettingsError {}
+
+/// What signs where a version comes from.
+pub const SIGNING_KEY: Setting = Setting {
+    name: "SIGNING_KEY",
+    default: "",
+    help: "What versions' provenance is signed with, the same for all workers: 64 hexadecimal digits, as `openssl rand -hex 32` makes them; `mlsys up` generates one when it is unset",
+    secret: true,
+};
 
 /// How many characters a secret has at least: fewer can be guessed.
 const SHORTEST_SECRET: usize = 16;
@@ -156,6 +166,12 @@ impl Settings {
             }
             secret => Ok(secret),
         }
+    }
+
+    /// The value of a secret as a `T`, if it is set. It is kept out of the log from now on.
+    pub fn secret_as<T: FromStr<Err: fmt::Display>>(&self, name: &str) -> Result<Option<T>, SettingError> {
+        let parsed = self.secret(name).map(|secret| secret.expose().trim().parse::<T>()).transpose();
+        parsed.map_err(|error| SettingError { name: name.to_owned(), reason: error.to_string() })
     }
 
     /// Sets a variable, whatever it was.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use contract::{Grant, KeyId, PersonId};
+use contract::{Grant, KeyId, ListedKey, PersonId};
 use jiff::Timestamp;
 use serde::Serialize;
 use sqlx::{AssertSqlSafe, any::AnyRow};
@@ -107,6 +107,30 @@ impl Access {
             })
         };
         Ok(grants::gathered(&rows, first, |caller| &mut caller.grants)?.pop())
+    }
+
+    /// The keys that let somebody in, newest first, at most so many.
+    pub async fn listed_keys(&self, limit: u32) -> Result<Vec<ListedKey>, StoreError> {
+        let clock = self.database.dialect.clock();
+        let sql = format!(
+            "SELECT listed.id, listed.digest, listed.expires_at, {}
+             FROM (SELECT api_keys.id, digest, expires_at FROM api_keys JOIN people ON people.id = made_by
+                   WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > {clock}) AND disabled = 0
+                   ORDER BY api_keys.id DESC LIMIT $1) listed
+                 LEFT JOIN grants g ON g.holder = listed.id
+             ORDER BY listed.id DESC, g.place",
+            grants::COLUMNS
+        );
+        let rows = self.database.all(sqlx::query(AssertSqlSafe(sql)).bind(i64::from(limit))).await?;
+        let first = |row: &AnyRow| {
+            let fields = Fields(row);
+            Ok(ListedKey {
+                sha256: fields.get("digest")?,
+                grants: Vec::new(),
+                expires_at: fields.time_option("expires_at")?,
+            })
+        };
+        grants::gathered(&rows, first, |key| &mut key.grants)
     }
 
     /// Writes down that a key was used.

@@ -1,5 +1,7 @@
 //! Whose a model's name is: the repository's that registered it first, until somebody hands it over.
 
+use std::collections::BTreeMap;
+
 use contract::{ModelName, PipelineId, RepoName};
 
 use crate::{
@@ -21,6 +23,15 @@ impl Serving {
     pub async fn owner(&self, model: &ModelName) -> Result<Option<RepoName>, StoreError> {
         let query = sqlx::query("SELECT repo FROM model_owners WHERE model_name = $1").bind(model.as_str());
         self.database.optional(query).await?.map(|row| Fields(&row).parsed("repo")).transpose()
+    }
+
+    /// Whose the names of the deployed models are.
+    pub async fn owners_of_deployed(&self) -> Result<BTreeMap<ModelName, RepoName>, StoreError> {
+        let query = sqlx::query(
+            "SELECT DISTINCT d.model_name, o.repo FROM deployments d JOIN model_owners o ON o.model_name = d.model_name",
+        );
+        let rows = self.database.all(query).await?;
+        rows.iter().map(|row| Ok((Fields(row).parsed("model_name")?, Fields(row).parsed("repo")?))).collect()
     }
 
     /// Gives a model's name to another repository. What that one registers from now on is the model's next version.

@@ -168,6 +168,29 @@ async fn who_may_not_sign_in_is_let_in_by_nothing(world: World) {
     assert!(access.key("key").await.unwrap().is_some());
 }
 
+async fn the_keys_that_let_somebody_in_are_listed_and_no_others(world: World) {
+    let access = &world.store.access;
+    let ada = person(&world.store, ADMIN, Role::Admin).await;
+    let grace = person(&world.store, "grace", Role::Admin).await;
+    let grants = narrow();
+    let made = access.add_key(key("one", ada.id, &grants)).await.unwrap();
+    access.add_key(NewKey { lasts: None, ..key("for ever", ada.id, &[]) }).await.unwrap();
+    access.add_key(NewKey { lasts: Some(Duration::ZERO), ..key("over", ada.id, &grants) }).await.unwrap();
+    access.add_key(key("of another", grace.id, &grants)).await.unwrap();
+    let listed = async |limit| {
+        let keys = access.listed_keys(limit).await.unwrap();
+        keys.into_iter().map(|key| key.sha256).collect::<Vec<_>>()
+    };
+    let all = access.listed_keys(9).await.unwrap();
+    assert_eq!(listed(9).await, ["of another", "for ever", "one"]);
+    assert_eq!((&all[2].grants, all[2].expires_at, &all[1].grants[..]), (&grants, made.expires_at, &[][..]));
+    assert_eq!(listed(2).await, ["of another", "for ever"], "a limit is of keys, not of rights");
+    access.revoke_key(made.id, None).await.unwrap();
+    let disabled = PersonChange { disabled: Some(true), ..PersonChange::default() };
+    access.change_person(grace.id, disabled).await.unwrap();
+    assert_eq!(listed(9).await, ["for ever"]);
+}
+
 async fn a_key_may_what_it_was_made_for_until_it_is_revoked_or_over(world: World) {
     let access = &world.store.access;
     let ada = person(&world.store, ADMIN, Role::Admin).await;
@@ -277,6 +300,7 @@ on_both![
     an_invitation_sets_a_password_and_ends_what_went_before,
     who_may_not_sign_in_is_let_in_by_nothing,
     a_key_may_what_it_was_made_for_until_it_is_revoked_or_over,
+    the_keys_that_let_somebody_in_are_listed_and_no_others,
     what_was_done_is_read_from_the_newest_on_and_by_who_and_what,
     what_a_request_is_about_is_found,
 ];

@@ -85,8 +85,9 @@ async fn filled(url: &str) -> AnyConnection {
 }
 
 /// Tables, and what they are called in statements, that have few rows; and what waits or is under way, which is few too.
-const FEW: [&str; 14] = [
+const FEW: [&str; 15] = [
     "people",
+    "api_keys",
     "g",
     "o",
     "b",

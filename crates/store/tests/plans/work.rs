@@ -331,6 +331,7 @@ async fn access(store: &Store) {
     };
     let key = access.add_key(new).await.unwrap();
     access.key(&digest).await.unwrap();
+    access.listed_keys(50).await.unwrap();
     access.note_key(key.id).await.unwrap();
     access.keys(Some(person.id), None, 50).await.unwrap();
     access.keys(None, Some(key.id), 50).await.unwrap();
@@ -338,6 +339,7 @@ async fn access(store: &Store) {
     access.pipeline_subject(PipelineId::generate()).await.unwrap();
     let model = "model-7".parse().unwrap();
     store.serving.owner(&model).await.unwrap();
+    store.serving.owners_of_deployed().await.unwrap();
     access.model_places(&model).await.unwrap();
     access.record(NewAuditEntry { actor: "ada".to_owned(), ..NewAuditEntry::default() }).await.unwrap();
     let word = || Some("ada".to_owned());

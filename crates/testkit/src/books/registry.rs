@@ -99,8 +99,7 @@ pub(super) async fn deployed(
 ) -> usize {
     let mut served = Vec::new();
     for server in &cluster.model_servers {
-        let list =
-            Api::new(server.url(), Vec::new()).try_get("/models").await.unwrap_or_else(|error| json!({ "items": error }));
+        let list = cluster.model_server(server).try_get("/models").await.unwrap_or_else(|error| json!({ "items": error }));
         served.push((server.name(), list));
     }
     let mut count = 0;

@@ -27,6 +27,8 @@ use crate::{
 const WEBHOOK_SECRET: &str = "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb";
 /// What the processes show each other.
 const INTERNAL_TOKEN: &str = "3e23e8160039594a33894f6564e1b1348bbd7a0088d42c4acb73eeaed59c009d";
+/// What versions' provenance is signed with.
+const SIGNING_KEY: &str = "2e7d2c03a9507ae265ecf5b5356885a53393a2029d241394997265a1a25aefc6";
 /// How long a process of ours may take to start.
 const START: Duration = Duration::from_mins(2);
 /// So many lines of each log a failure shows.
@@ -166,6 +168,11 @@ impl Cluster {
         Api::new(format!("http://127.0.0.1:{}", self.balancer.port()), self.logs()).signed(&self.key)
     }
 
+    /// What a model-server answers to our own processes.
+    pub fn model_server(&self, server: &Member) -> Api {
+        Api::new(server.url(), self.logs()).signed(INTERNAL_TOKEN)
+    }
+
     /// The worker with a process id.
     pub fn worker_of(&self, pid: u32) -> Option<usize> {
         self.workers.iter().position(|worker| worker.pid() == Some(pid))
@@ -258,6 +265,7 @@ fn common(size: &Size, folder: &Path, github: &GitHub, balancer: &Proxy) -> Vec<
         ("GITHUB_API_URL", github.url()),
         ("GITHUB_WEBHOOK_SECRET", WEBHOOK_SECRET.to_owned()),
         ("INTERNAL_TOKEN", INTERNAL_TOKEN.to_owned()),
+        ("SIGNING_KEY", SIGNING_KEY.to_owned()),
         ("BACKEND_URL", format!("http://127.0.0.1:{}", balancer.port())),
         ("LEASE_SECONDS", size.lease.to_string()),
         // Workers come and go here, mostly without a notebook: a kernel started ahead would be in vain.

@@ -65,6 +65,15 @@ export function Lineage({ version }: { version: VersionDetail }) {
           {version.sha256}
         </code>
       </Step>
+      <Step name="Signed provenance">
+        {links.provenance ? (
+          <a href={links.provenance} download={`provenance-${version.version}.json`} className="link">
+            Download the statement
+          </a>
+        ) : (
+          'None: an earlier mlsys made it, or a worker without a key'
+        )}
+      </Step>
     </ol>
   )
 }

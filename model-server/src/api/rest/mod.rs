@@ -6,6 +6,7 @@ mod decode;
 use std::{sync::Arc, time::Instant};
 
 use axum::{
+    Extension,
     body::Bytes,
     extract::{Path, Query, Request, State},
     http::{HeaderValue, StatusCode, header},
@@ -16,7 +17,7 @@ use scoring::PredictError;
 use serde::Deserialize;
 use service::ApiError;
 
-use super::{model_name, problem};
+use super::{guard::Admitted, model_name, problem};
 use crate::{serve::Version, sync::Loader};
 
 /// The longest body, in bytes.
@@ -27,8 +28,8 @@ const LONG_BODY: usize = 64 * 1024;
 /// Which of a model's versions is asked.
 #[derive(Deserialize)]
 pub(super) struct Choice {
-    version: Option<u64>,
-    env: Option<Environment>,
+    pub(super) version: Option<u64>,
+    pub(super) env: Option<Environment>,
 }
 
 /// `POST /predict/{name}?version=&env=`: the predictions for some rows.
@@ -36,6 +37,7 @@ pub(super) async fn predict(
     State(loader): State<Arc<Loader>>,
     Path(name): Path<String>,
     Query(choice): Query<Choice>,
+    Extension(admitted): Extension<Admitted>,
     request: Request,
 ) -> Result<Response, ApiError> {
     let body = match service::read_body(request.into_body(), BODY_LIMIT).await {
@@ -43,7 +45,8 @@ pub(super) async fn predict(
         Err(refused) => return Ok(refused.into_response()),
     };
     // Only now, so that a slow client does not keep a replaced version.
-    let version = loader.find(&model_name(name)?, choice.env.as_ref(), choice.version).map_err(problem::unserved)?;
+    let environment = choice.env.or(admitted.environment);
+    let version = loader.find(&model_name(name)?, environment.as_ref(), choice.version).map_err(problem::unserved)?;
     let started = Instant::now();
     let answer = answer(&version, body).await.map_err(problem::predict);
     let status = answer.as_ref().map_or_else(ApiError::status, |_| StatusCode::OK);

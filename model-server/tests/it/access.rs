@@ -1,0 +1,332 @@
+//! Who may ask a model-server: every route, for every kind of caller.
+
+use std::time::Instant;
+
+use axum::http::Method;
+use contract::{AccessList, Desired, Environment, Grant, ListedKey, Role};
+use futures_util::future::join_all;
+use jiff::{SignedDuration, Timestamp};
+use pipeline::access::{Action, Decision, Object, decide};
+use reqwest::{Client, Response};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use crate::{
+    backend_double::{BackendDouble, list, model},
+    harness::{DEADLINE, Place, Server, TOKEN, outcome, problem},
+};
+
+const OURS: &str = "octocat/prices";
+const ROWS: &str = r#"{"inputs":[[1,2,3]]}"#;
+
+/// Somebody who asks, and shows this.
+struct Somebody {
+    name: String,
+    shown: Option<String>,
+    grants: Vec<Grant>,
+    /// Whether what they show is good.
+    is_known: bool,
+}
+
+fn listed(key: &str, grants: &[Grant]) -> ListedKey {
+    ListedKey { sha256: hex::encode(Sha256::digest(key)), grants: grants.to_vec(), expires_at: None }
+}
+
+/// The keys that let somebody in.
+fn keys(keys: impl IntoIterator<Item = ListedKey>) -> AccessList {
+    let owners =
+        [("prices".parse().unwrap(), OURS.parse().unwrap()), ("other".parse().unwrap(), "octocat/other".parse().unwrap())];
+    AccessList { keys: keys.into_iter().collect(), owners: owners.into() }
+}
+
+fn with(access: AccessList, list: Desired) -> Desired {
+    Desired { access: Some(access), ..list }
+}
+
+/// Nobody, ourselves, and each role: for everything, for the model, its repository, one environment, others, expired, revoked.
+fn everybody() -> (Vec<Somebody>, AccessList) {
+    let bad = |name: &str, shown: Option<&str>| Somebody {
+        name: name.to_owned(),
+        shown: shown.map(str::to_owned),
+        grants: Vec::new(),
+        is_known: false,
+    };
+    let mut all = vec![
+        bad("nobody", None),
+        bad("a made-up key", Some("Bearer mlsys_00000000")),
+        bad("an empty key", Some("Bearer ")),
+        bad("a password", Some("Basic dXNlcjp3b3Jk")),
+        bad("the token cut short", Some(&format!("Bearer {}", &TOKEN[..TOKEN.len() - 1]))),
+        bad("what is kept of a key", Some(&format!("Bearer {}", hex::encode(Sha256::digest("a viewer"))))),
+        bad("ourselves", Some(&format!("Bearer {TOKEN}"))),
+    ];
+    let mut known = Vec::new();
+    for role in Role::ALL {
+        let of = |repo: Option<&str>, model: Option<&str>, environment: Option<&str>, expires_at| Grant {
+            repo: repo.map(|repo| repo.parse().unwrap()),
+            model: model.map(|model| model.parse().unwrap()),
+            environment: environment.map(|environment| environment.parse().unwrap()),
+            expires_at,
+            role,
+        };
+        let now = Timestamp::now();
+        for (kind, grant) in [
+            ("", Grant::everywhere(role)),
+            (" of the model", of(None, Some("prices"), None, None)),
+            (" of another model", of(None, Some("other"), None, None)),
+            (" of the repository", of(Some(OURS), None, None, None)),
+            (" of another repository", of(Some("octocat/other"), None, None, None)),
+            (" in prod", of(None, None, Some("prod"), None)),
+            (" of the model in dev", of(None, Some("prices"), Some("dev"), None)),
+            (" until an hour ago", of(None, None, None, Some(now - SignedDuration::from_hours(1)))),
+            (" for an hour", of(None, None, None, Some(now + SignedDuration::from_hours(1)))),
+        ] {
+            let (name, grants) = (format!("a {role}{kind}"), vec![grant]);
+            known.push(listed(&name, &grants));
+            all.push(Somebody { shown: Some(format!("bearer {name}")), name, grants, is_known: true });
+        }
+        let revoked = format!("a {role}, revoked");
+        all.push(bad(&revoked, Some(&format!("Bearer {revoked}"))));
+        let over = format!("a {role} whose key is over");
+        known.push(ListedKey { expires_at: Some(now), ..listed(&over, &[Grant::everywhere(role)]) });
+        all.push(bad(&over, Some(&format!("Bearer {over}"))));
+    }
+    (all, keys(known))
+}
+
+async fn ask(server: &Server, (method, path): (Method, &str), shown: Option<&str>) -> Response {
+    let request = Client::new().request(method, format!("{}{path}", server.url)).timeout(DEADLINE);
+    let request = shown.map_or(request.try_clone().unwrap(), |shown| request.header("authorization", shown));
+    request.header("content-type", "application/json").body(ROWS).send().await.unwrap()
+}
+
+/// Predicts with a key, and gives the status.
+async fn status(server: &Server, path: &str, key: &str) -> u16 {
+    ask(server, (Method::POST, path), Some(&format!("Bearer {key}"))).await.status().as_u16()
+}
+
+/// Waits until a prediction with a key has this status.
+async fn until(server: &Server, path: &str, key: &str, wanted: u16) {
+    let wait = async { while status(server, path, key).await != wanted {} };
+    assert!(tokio::time::timeout(DEADLINE, wait).await.is_ok(), "{key}: never {wanted}");
+}
+
+/// A server that serves prices in dev and prod, and a backend that says so and which keys there are.
+async fn serving(access: AccessList) -> (Place, BackendDouble, Server) {
+    let mut place = Place::new();
+    let (one, other) = (place.put("prices", "prices", 1).await, place.put_as("prices", "other").await);
+    let models = [
+        model("prices", "dev", (&one, 1), 1),
+        model("prices", "prod", (&one, 1), 2),
+        model("other", "prod", (&other, 1), 3),
+    ];
+    let backend = BackendDouble::saying(with(access, list(3, models))).await;
+    place.backend_url = Some(backend.url.clone());
+    let server = place.serve().await;
+    server.until("/ready", 200).await;
+    (place, backend, server)
+}
+
+/// What the pure rules say, as a status.
+fn expected(who: &Somebody, route: &str) -> u16 {
+    let may = |action: Action, model: Option<&str>| {
+        let model = model.map(|model| model.parse().unwrap());
+        let object = Object { repo: model.is_some().then(|| OURS.parse().unwrap()), model };
+        decide(&who.grants, &action, &object, Timestamp::now()) == Decision::Allowed
+    };
+    let knows = |model| {
+        let predicts = Environment::all().any(|environment| may(Action::Predict(Some(environment)), model));
+        may(Action::See, model) || predicts
+    };
+    let ours = who.name == "ourselves";
+    let allowed = match route {
+        "GET /health" | "GET /ready" => return 200,
+        // What shows nothing that is good is no better than nothing where a key is needed, and worse where none is.
+        "POST /predict/prices?env=dev" => return if who.shown.is_none() || ours || who.is_known { 200 } else { 401 },
+        _ if route.contains("/internal/") => return if ours { 422 } else { 401 },
+        _ if !ours && !who.is_known => return 401,
+        "POST /predict/prices?env=prod" | "POST /predict/prices?version=1" => {
+            may(Action::Predict("prod".parse().ok()), Some("prices"))
+        }
+        // It isn't there, which only those learn who may ask about everything.
+        "POST /predict/absent" | "POST /predict/absent?env=prod" if ours => return 404,
+        "POST /predict/absent" => {
+            return if may(Action::Predict(None), None) { 404 } else { 403 };
+        }
+        "POST /predict/absent?env=prod" => {
+            return if may(Action::Predict("prod".parse().ok()), None) { 404 } else { 403 };
+        }
+        "GET /models" => knows(None),
+        "GET /models/prices" => knows(Some("prices")),
+        "GET /metrics" => may(Action::See, None),
+        route => panic!("{route}?"),
+    };
+    if ours || allowed { 200 } else { 403 }
+}
+
+#[tokio::test]
+async fn every_route_lets_in_whom_the_rules_let_in_and_tells_the_others_nothing() {
+    let (everybody, access) = everybody();
+    let (_place, _backend, server) = serving(access).await;
+    for route in [
+        "GET /health",
+        "GET /ready",
+        "GET /models",
+        "GET /models/prices",
+        "GET /metrics",
+        "POST /predict/prices?env=dev",
+        "POST /predict/prices?env=prod",
+        "POST /predict/prices?version=1",
+        "POST /predict/absent",
+        "POST /predict/absent?env=prod",
+        "POST /internal/load/prices",
+        "POST /internal/unload/prices",
+    ] {
+        let (method, path) = route.split_once(' ').unwrap();
+        for who in &everybody {
+            let answer = ask(&server, (method.parse().unwrap(), path), who.shown.as_deref()).await;
+            let (status, expected) = (answer.status().as_u16(), expected(who, route));
+            assert_eq!(status, expected, "{}: {route}", who.name);
+            if [401, 403].contains(&status) {
+                let challenge = answer.headers().contains_key("www-authenticate");
+                let problem = problem(answer).await;
+                let code = if status == 401 { "unauthorized" } else { "forbidden" };
+                assert_eq!((problem.code.as_str(), challenge), (code, status == 401), "{}: {route}", who.name);
+                assert!(!problem.detail.contains(OURS) && !problem.detail.contains(TOKEN), "{}", problem.detail);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_may_ask_in_one_environment_learns_of_no_other() {
+    let grant = |role, environment: &str, model: Option<&str>| Grant {
+        environment: environment.parse().ok(),
+        model: model.map(|model| model.parse().unwrap()),
+        ..Grant::everywhere(role)
+    };
+    let tester = listed("tester", &[grant(Role::Predictor, "dev", None)]);
+    let shop = listed("shop", &[grant(Role::Predictor, "prod", Some("other"))]);
+    let (_place, _backend, server) = serving(keys([tester, shop])).await;
+    let known = async |path: &str, key: &str| {
+        let answer = ask(&server, (Method::GET, path), Some(&format!("Bearer {key}"))).await;
+        let answer: Value = answer.json().await.unwrap();
+        let item =
+            |item: &Value| format!("{} {}", item["model_name"].as_str().unwrap(), item["environment"].as_str().unwrap());
+        answer["items"].as_array().unwrap().iter().map(item).collect::<Vec<_>>()
+    };
+    assert_eq!(known("/models", "tester").await, ["prices dev"]);
+    assert_eq!(known("/models/prices", "tester").await, ["prices dev"]);
+    assert_eq!(known("/models/other", "shop").await, ["other prod"]);
+    // What the highest environment serves is no answer for who may not ask there.
+    assert_eq!(status(&server, "/predict/prices", "tester").await, 403);
+    assert_eq!(status(&server, "/predict/prices?env=dev", "tester").await, 200);
+}
+
+#[tokio::test]
+async fn what_is_open_is_what_the_settings_say() {
+    let mut place = Place::new();
+    (place.open.predictions, place.open.metrics) = (vec!["prod".parse().unwrap()], true);
+    let server = place.serve().await;
+    let location = place.put("prices", "prices", 1).await;
+    let asked = async |path: &str| ask(&server, (Method::POST, path), None).await.status().as_u16();
+    server.loads("prices", &location, 1, "dev").await;
+    assert_eq!((asked("/predict/prices").await, asked("/predict/prices?env=dev").await), (401, 401));
+    server.loads("prices", &location, 1, "prod").await;
+    assert_eq!((asked("/predict/prices").await, asked("/predict/prices?env=prod").await), (200, 200));
+    for closed in ["?env=dev", "?env=staging", "?env=moon", "?version=x", "?version=2", "?env=dev&env=prod"] {
+        assert_eq!(asked(&format!("/predict/prices{closed}")).await, 401, "{closed}");
+    }
+    assert_eq!(asked("/predict/absent").await, 401);
+    assert_eq!(ask(&server, (Method::GET, "/metrics"), None).await.status(), 200);
+    assert_eq!(
+        ask(&server, (Method::GET, "/metrics"), Some("Bearer wrong")).await.status(),
+        503,
+        "no list was heard of yet"
+    );
+}
+
+/// Who was let in because dev is open gets no other answer than dev's, however long the body takes.
+#[tokio::test]
+async fn a_slow_client_of_an_open_environment_is_not_answered_by_what_was_deployed_meanwhile() {
+    let place = Place::new();
+    let server = place.serve_one("prices").await;
+    let address = server.url.trim_start_matches("http://");
+    let mut slow = TcpStream::connect(address).await.unwrap();
+    let head = format!("POST /predict/prices HTTP/1.1\r\nHost: {address}\r\nContent-Length: {}\r\n", ROWS.len());
+    slow.write_all(format!("{head}Expect: 100-continue\r\nConnection: close\r\n\r\n").as_bytes()).await.unwrap();
+    // It is let in, and asked for its body.
+    let mut begun = [0; 12];
+    tokio::time::timeout(DEADLINE, slow.read_exact(&mut begun)).await.unwrap().unwrap();
+    assert_eq!(&begun, b"HTTP/1.1 100");
+    let second = place.put("prices", "prices", 2).await;
+    server.loads("prices", &second, 2, "prod").await;
+    slow.write_all(ROWS.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    tokio::time::timeout(DEADLINE, slow.read_to_string(&mut answer)).await.unwrap().unwrap();
+    assert!(answer.contains("\"model_version\":1,"), "{answer}");
+    assert_eq!(server.answer("prices", ROWS).await["model_version"], 2, "prod is what others get");
+}
+
+#[tokio::test]
+async fn keys_go_on_working_while_the_backend_is_down_and_end_when_they_are_revoked() {
+    const PROD: &str = "/predict/prices?env=prod";
+    let all = [Grant::everywhere(Role::Predictor)];
+    let (place, mut backend, server) = serving(keys([listed("old", &all), listed("seldom", &all)])).await;
+    assert_eq!(status(&server, PROD, "old").await, 200);
+    backend.stop().await;
+    assert_eq!(status(&server, PROD, "old").await, 200);
+    server.stop().await;
+
+    // Started again, with nobody to ask.
+    let server = place.serve().await;
+    server.until("/ready", 200).await;
+    assert_eq!((status(&server, PROD, "old").await, status(&server, PROD, "seldom").await), (200, 200));
+    assert_eq!(status(&server, PROD, "made up").await, 401);
+
+    // The backend is back: one key was revoked meanwhile, another one made. What is deployed is as it was.
+    backend.list(with(keys([listed("seldom", &all), listed("new", &all)]), backend.said()));
+    backend.start_again().await;
+    until(&server, PROD, "old", 401).await;
+    until(&server, PROD, "new", 200).await;
+    assert_eq!(status(&server, PROD, "seldom").await, 200);
+
+    // A backend of an older version says nothing of keys, which is not that there are none.
+    let now = backend.said();
+    backend.list(Desired { access: None, change: now.change + 1, ..now });
+    backend.rounds(3).await;
+    assert_eq!((status(&server, PROD, "new").await, status(&server, PROD, "old").await), (200, 401));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn nobody_is_taken_for_unknown_before_the_first_list() {
+    let place = Place::new();
+    let server = place.serve_one("prices").await;
+    let answer = ask(&server, (Method::POST, "/predict/prices"), Some("Bearer mlsys_key")).await;
+    assert_eq!(answer.headers()["retry-after"], "1");
+    assert_eq!(outcome(answer).await, (503, "keys_unknown".to_owned()));
+    assert_eq!(ask(&server, (Method::POST, "/predict/prices"), None).await.status(), 200, "dev is open");
+}
+
+#[tokio::test]
+async fn a_flood_of_unknown_keys_does_not_reach_the_backend() {
+    let (_place, backend, server) = serving(keys([listed("good", &[Grant::everywhere(Role::Predictor)])])).await;
+    let (client, url) = (Client::new(), format!("{}/predict/prices?env=prod", server.url));
+    let (before, since) = (backend.asked(), Instant::now());
+    let mut refused = 0;
+    for round in 0..40 {
+        let one = |number: usize| client.post(&url).bearer_auth(format!("mlsys_{round}_{number}")).body(ROWS).send();
+        let answers = join_all((0..50).map(one)).await;
+        refused += answers.into_iter().filter(|answer| answer.as_ref().unwrap().status() == 401).count();
+    }
+    assert_eq!(refused, 2000);
+    // It asks every 0.8 s at the most, whoever comes.
+    let asked = u64::try_from(backend.asked() - before).unwrap();
+    assert!(u128::from(asked) <= since.elapsed().as_millis() / 800 + 2, "{asked} in {:?}", since.elapsed());
+    assert_eq!(status(&server, "/predict/prices?env=prod", "good").await, 200);
+}

@@ -8,8 +8,8 @@ use std::{
 
 use provenance::{PublicKey, SigningKey};
 use service::{
-    ALLOWED_HOSTS, ArtifactSettings, Check, Hosts, METRICS_OPEN, Network, Open, PREDICT_OPEN, SIGNING_KEY, Secret, Setting, Settings,
-    SettingsError,
+    ALLOWED_HOSTS, ArtifactSettings, Check, Hosts, METRICS_OPEN, Network, Open, PREDICT_OPEN, SIGNING_KEY, Secret, Setting,
+    Settings, SettingsError,
 };
 
 /// What the server is told at start.

@@ -71,7 +71,7 @@ impl Proxy {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let shared = Arc::new(Shared { mlflow, sessions: Arc::default() });
         let (router, closing) = (Router::new().fallback(answer).with_state(Arc::clone(&shared)), Shutdown::new());
-        let serving = service::serve(listener, router, closing.clone());
+        let serving = service::serve(listener, router, service::Network::default(), closing.clone());
         tokio::spawn(async move {
             if let Err(error) = serving.await {
                 tracing::error!(%error, "MLflow can't be reached by notebooks any more");

@@ -6,13 +6,15 @@
 #![expect(unsafe_code, reason = "system calls that have no safe form")]
 #![expect(clippy::cast_possible_truncation, reason = "a system call takes and gives words, whatever they stand for")]
 
+mod machine;
+mod system;
+
 use std::{
     fs, io,
-    mem::MaybeUninit,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     os::{
-        fd::{AsRawFd, FromRawFd, OwnedFd, RawFd},
-        unix::{ffi::OsStrExt, net::UnixStream},
+        fd::{AsRawFd, OwnedFd, RawFd},
+        unix::ffi::OsStrExt,
     },
     path::{Path, PathBuf},
     sync::{
@@ -21,34 +23,19 @@ use std::{
     },
 };
 
-use libc::{c_int, c_long};
+use libc::c_int;
+use machine::Machine;
 use nix::{fcntl::OFlag, sys::stat::Mode, unistd::Pid};
 
-use crate::egress::{Egress, Facts, Names};
+pub(crate) use system::{apply, receive};
+use system::{notification_sizes, open_process, read_memory, socket_of, thread_group};
+
+use crate::egress::{Egress, Names};
 
 /// Connections of one family that keep a thread of ours waiting; more are told to come again.
 const MOST_WAITING: usize = 64;
 /// The longest address there is, in bytes: `sockaddr_storage`.
 const ADDRESS: usize = 128;
-/// `TCP_LISTEN` in `/proc/net/tcp`.
-const LISTENING: &str = "0A";
-
-/// Filters are told here what to do with a call.
-const PROGRAM: [libc::sock_filter; 5] = {
-    const fn step(code: u32, value: u32, then: u8, otherwise: u8) -> libc::sock_filter {
-        libc::sock_filter { code: code as u16, jt: then, jf: otherwise, k: value }
-    }
-    /// The same calls under the numbers of a second interface, which some systems have.
-    const SECOND_INTERFACE: u32 = if cfg!(target_arch = "x86_64") { 0x4000_0000 } else { 0 };
-    [
-        // The number of the call. Another machine's calls end the process: see `seccomp`.
-        step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
-        step(libc::BPF_ALU | libc::BPF_AND | libc::BPF_K, !SECOND_INTERFACE, 0, 0),
-        step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, libc::SYS_connect as u32, 0, 1),
-        step(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_USER_NOTIF, 0, 0),
-        step(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW, 0, 0),
-    ]
-};
 
 /// Whether connections can be judged here: another process's socket and memory can be had by whoever started it.
 pub(crate) fn is_possible() -> bool {
@@ -63,56 +50,6 @@ pub(crate) fn is_possible() -> bool {
     let memory = read_memory(std::process::id(), std::ptr::from_ref(&there) as u64, &mut here);
     let socket = open_process(std::process::id()).and_then(|process| socket_of(&process, 0));
     notification_sizes().is_some() && memory.is_ok() && socket.is_ok()
-}
-
-/// Between fork and exec: has each `connect` from here on judged by whoever holds the other end of `link`.
-pub(crate) fn apply(link: RawFd) -> io::Result<()> {
-    let program = libc::sock_fprog { len: PROGRAM.len() as u16, filter: PROGRAM.as_ptr().cast_mut() };
-    // SAFETY: the program is a constant, and the message and what it points at are of this frame.
-    unsafe {
-        let listener = libc::syscall(
-            libc::SYS_seccomp,
-            libc::SECCOMP_SET_MODE_FILTER,
-            libc::SECCOMP_FILTER_FLAG_NEW_LISTENER,
-            &raw const program,
-        );
-        if listener < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        let mut byte = [0_u8];
-        let mut part = libc::iovec { iov_base: byte.as_mut_ptr().cast(), iov_len: 1 };
-        let mut control = [0_u64; 8];
-        let mut message: libc::msghdr = MaybeUninit::zeroed().assume_init();
-        message.msg_iov = &raw mut part;
-        message.msg_iovlen = 1;
-        message.msg_control = control.as_mut_ptr().cast();
-        message.msg_controllen = libc::CMSG_SPACE(size_of::<c_int>() as u32) as _;
-        let header = libc::CMSG_FIRSTHDR(&raw const message);
-        (*header).cmsg_level = libc::SOL_SOCKET;
-        (*header).cmsg_type = libc::SCM_RIGHTS;
-        (*header).cmsg_len = libc::CMSG_LEN(size_of::<c_int>() as u32) as _;
-        libc::CMSG_DATA(header).cast::<c_int>().write_unaligned(listener as c_int);
-        if libc::sendmsg(link, &raw const message, libc::MSG_NOSIGNAL) < 0 {
-            return Err(io::Error::last_os_error());
-        }
-    }
-    Ok(())
-}
-
-/// The listener that [`apply`] sent.
-pub(crate) fn receive(link: &UnixStream) -> io::Result<OwnedFd> {
-    use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
-
-    let mut byte = [0_u8];
-    let mut parts = [io::IoSliceMut::new(&mut byte)];
-    let mut space = nix::cmsg_space!(RawFd);
-    let message = recvmsg::<()>(link.as_raw_fd(), &mut parts, Some(&mut space), MsgFlags::MSG_CMSG_CLOEXEC)?;
-    let received = message.cmsgs()?.find_map(|control| match control {
-        ControlMessageOwned::ScmRights(descriptors) => descriptors.first().copied(),
-        _ => None,
-    });
-    // SAFETY: the system has just made it for us.
-    received.map(|descriptor| unsafe { OwnedFd::from_raw_fd(descriptor) }).ok_or_else(|| io::ErrorKind::BrokenPipe.into())
 }
 
 /// Judges the connections of one family.
@@ -351,113 +288,4 @@ fn is_datagram(socket: &OwnedFd) -> io::Result<bool> {
         return Err(io::Error::last_os_error());
     }
     Ok(kind == libc::SOCK_DGRAM)
-}
-
-/// How long the system's notifications and our answers are, in bytes; none where it has none.
-fn notification_sizes() -> Option<(usize, usize)> {
-    let mut sizes = libc::seccomp_notif_sizes { seccomp_notif: 0, seccomp_notif_resp: 0, seccomp_data: 0 };
-    // SAFETY: `sizes` is of this frame.
-    let answer = unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_GET_NOTIF_SIZES, 0, &raw mut sizes) };
-    (answer == 0).then(|| (sizes.seccomp_notif.into(), sizes.seccomp_notif_resp.into()))
-}
-
-fn descriptor(answer: c_long) -> io::Result<OwnedFd> {
-    if answer < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: the system has just made it for us.
-    Ok(unsafe { OwnedFd::from_raw_fd(answer as RawFd) })
-}
-
-fn open_process(process: u32) -> io::Result<OwnedFd> {
-    // SAFETY: a system call without memory.
-    descriptor(unsafe { libc::syscall(libc::SYS_pidfd_open, process, 0) })
-}
-
-fn socket_of(process: &OwnedFd, number: RawFd) -> io::Result<OwnedFd> {
-    // SAFETY: a system call without memory.
-    descriptor(unsafe { libc::syscall(libc::SYS_pidfd_getfd, process.as_raw_fd(), number, 0) })
-}
-
-fn read_memory(thread: u32, address: u64, into: &mut [u8]) -> io::Result<()> {
-    let local = libc::iovec { iov_base: into.as_mut_ptr().cast(), iov_len: into.len() };
-    let remote = libc::iovec { iov_base: address as *mut _, iov_len: into.len() };
-    // SAFETY: the system checks the other process's address, and ours is of the length that is said.
-    let read = unsafe { libc::process_vm_readv(thread.cast_signed(), &raw const local, 1, &raw const remote, 1, 0) };
-    match usize::try_from(read) {
-        Ok(read) if read == into.len() => Ok(()),
-        Ok(_) => Err(io::Error::from_raw_os_error(libc::EFAULT)),
-        Err(_) => Err(io::Error::last_os_error()),
-    }
-}
-
-/// The process that a thread belongs to.
-fn thread_group(thread: u32) -> io::Result<u32> {
-    let status = fs::read_to_string(format!("/proc/{thread}/status"))?;
-    let group = status.lines().find_map(|line| line.strip_prefix("Tgid:")?.trim().parse().ok());
-    group.ok_or_else(|| io::ErrorKind::NotFound.into())
-}
-
-/// What is asked of this machine to judge a family's connection.
-struct Machine<'a> {
-    supervisor: &'a Supervisor,
-    datagram: bool,
-}
-
-impl Facts for Machine<'_> {
-    fn is_ours(&self, address: IpAddr) -> bool {
-        let own = nix::ifaddrs::getifaddrs().into_iter().flatten().filter_map(|interface| {
-            let address = interface.address?;
-            let four = address.as_sockaddr_in().map(|four| IpAddr::V4(four.ip()));
-            four.or_else(|| address.as_sockaddr_in6().map(|six| IpAddr::V6(six.ip())))
-        });
-        own.into_iter().any(|own| own.to_canonical() == address)
-    }
-
-    fn is_of_family(&self, address: SocketAddr) -> bool {
-        // Whoever may send datagrams sends them without connecting, too.
-        self.datagram || are_of_family(self.supervisor.reaper, &listeners(address.port()))
-    }
-
-    fn is_resolver(&self, address: IpAddr) -> bool {
-        let text = fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
-        let servers = text.lines().filter_map(|line| line.trim().strip_prefix("nameserver")?.trim().parse::<IpAddr>().ok());
-        servers.into_iter().any(|server| server.to_canonical() == address)
-    }
-
-    fn resolve(&self, name: &str) -> Vec<IpAddr> {
-        self.supervisor.names.resolve(name)
-    }
-}
-
-/// The sockets that listen on a port, as `/proc/net/tcp` numbers them.
-fn listeners(port: u16) -> Vec<String> {
-    let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|path| fs::read_to_string(path).unwrap_or_default());
-    let end = format!(":{port:04X}");
-    let rows = tables.iter().flat_map(|table| table.lines().skip(1)).map(|row| row.split_ascii_whitespace());
-    let listening = rows.filter_map(|mut row| {
-        let (local, state) = (row.nth(1)?, row.nth(1)?);
-        (local.ends_with(&end) && state == LISTENING).then(|| row.nth(5).map(str::to_owned)).flatten()
-    });
-    listening.collect()
-}
-
-/// Whether processes below the reaper hold all of these sockets, and there is one.
-fn are_of_family(reaper: Pid, sockets: &[String]) -> bool {
-    let wanted: Vec<String> = sockets.iter().map(|number| format!("socket:[{number}]")).collect();
-    let mut found = vec![false; wanted.len()];
-    let mut members = vec![reaper.as_raw()];
-    while let Some(member) = members.pop() {
-        for thread in fs::read_dir(format!("/proc/{member}/task")).into_iter().flatten().flatten() {
-            let children = fs::read_to_string(thread.path().join("children")).unwrap_or_default();
-            members.extend(children.split_ascii_whitespace().filter_map(|child| child.parse::<i32>().ok()));
-        }
-        for held in fs::read_dir(format!("/proc/{member}/fd")).into_iter().flatten().flatten() {
-            let Ok(link) = fs::read_link(held.path()) else { continue };
-            if let Some(at) = wanted.iter().position(|wanted| link.as_os_str() == wanted.as_str()) {
-                found[at] = true;
-            }
-        }
-    }
-    !found.is_empty() && found.iter().all(|found| *found)
 }

@@ -42,7 +42,8 @@ LANES := 3
 test: need-lints need-kubectl need-servers $(DASHBOARD) $(EXAMPLES) $(ISSUER)
 	$(CARGO) fmt --all --check
 	@echo "Building mlsys and its tests (the first time takes some minutes)…"
-	$(CARGO) test --workspace --tests --test cluster --no-run
+	$(CARGO) test --workspace --tests --no-run
+	$(CARGO) test --workspace --test cluster --no-run
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-environment test-files
 	@echo "Running the tests, $(LANES) programs at a time…"
 	$(CARGO) xtask test $(LANES)

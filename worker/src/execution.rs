@@ -131,7 +131,7 @@ impl Execution<'_> {
         say(format!("{} cells ran in {:.2} s{memory}", report.cells_run, report.time_in_cells.as_secs_f64()));
         let package = report.after_cell.take().map(|answer| packaged(answer, &say));
         if let (Some(places), Some(outside)) = (&places, self.package) {
-            places.room.hand_out(&places.package, outside)?;
+            places.room.hand_out(outside)?;
         }
         Ok(Executed { report, package, notebook_sha256 })
     }
@@ -204,10 +204,8 @@ struct Places {
 impl Places {
     fn within(mut room: Room, execution: &Execution<'_>) -> std::io::Result<Self> {
         let tree = room.take_in(execution.tree)?;
-        let export = room.made().join("export");
-        std::fs::create_dir_all(&export)?;
-        let model = export.join(execution.model.file_name().unwrap_or("model.pkl".as_ref()));
-        Ok(Self { tree, model, package: room.made().join("model"), room })
+        let model = room.export().join(execution.model.file_name().unwrap_or("model.pkl".as_ref()));
+        Ok(Self { tree, model, package: room.made(), room })
     }
 
     /// The same execution in there.

@@ -2,7 +2,7 @@
 
 use std::{path::absolute, process::ExitCode, sync::Arc};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use assembly::Adapters;
 use contract::PipelineId;
 use kernel::{Confined, KernelSpec, Pool};
@@ -163,6 +163,13 @@ fn assemble(config: &ProcessConfig, adapters: Adapters, role: Role, shutdown: &S
     let python = absolute(&config.python)?;
     let connections = &config.connections;
     ensure!(python.exists(), "{} is not there: `mlsys prepare` makes it under MLSYS_HOME", python.display());
+    #[cfg(target_os = "linux")]
+    if let Some(open) = sandbox::open_folder(&connections.home).filter(|_| config.sandbox != sandbox::Mode::Off) {
+        bail!(
+            "MLSYS_HOME is {}, and notebooks may read all of {open}: choose a folder elsewhere",
+            connections.home.display()
+        );
+    }
     let rooms = WorkFolder::open(&connections.home.join("work"))?;
     let mlflow_proxy = Proxy::start(adapters.mlflow.clone())?;
     // `!pip install` calls it.

@@ -1,6 +1,9 @@
 //! The main job on many processes.
 
-use std::time::{Duration, Instant};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use contract::{PhaseStatus, PipelineStatus};
 use serde_json::{Value, json};
@@ -10,11 +13,14 @@ use crate::{Stage, stage};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_main_job_is_done_by_many_processes() {
-    // What a worker signs, model-servers elsewhere take, which take nothing else.
-    let stage = stage(&Size { settings: vec![("REQUIRE_PROVENANCE", "true")], ..Size::default() }).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().display().to_string();
+    // What a worker signs, model-servers elsewhere take, which take nothing else. Notebooks may read a folder of data.
+    let settings = vec![("REQUIRE_PROVENANCE", "true".to_owned()), ("SANDBOX_READ", data)];
+    let stage = stage(&Size { settings, ..Size::default() }).await;
     a_push_is_followed_deployed_and_predicts_at_every_server(&stage).await;
     a_cancel_interrupts_the_kernel_from_any_backend(&stage).await;
-    a_retry_goes_on_from_the_failed_phase(&stage).await;
+    a_retry_goes_on_from_the_failed_phase(&stage, folder.path()).await;
 }
 
 async fn a_push_is_followed_deployed_and_predicts_at_every_server(stage: &Stage) {
@@ -72,10 +78,9 @@ async fn a_cancel_interrupts_the_kernel_from_any_backend(stage: &Stage) {
     assert_eq!(api.ended(id).await.status, PipelineStatus::Cancelled);
 }
 
-async fn a_retry_goes_on_from_the_failed_phase(stage: &Stage) {
+async fn a_retry_goes_on_from_the_failed_phase(stage: &Stage, data: &Path) {
     let repository = stage.repository("team/retried").await;
-    let folder = tempfile::tempdir().expect("a folder");
-    let flag = folder.path().join("flag");
+    let flag = data.join("flag");
     let notebook =
         Notebook::tiny("retried", "1").before("mlops:export", &format!("open({:?}).close()", flag.display().to_string()));
     let id = stage.push_notebook(&repository, "n.ipynb", &notebook.json()).await;

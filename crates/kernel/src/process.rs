@@ -90,7 +90,7 @@ impl Process {
         if let Some(room) = &room {
             let temporary = directory.path().join("tmp");
             std::fs::create_dir(&temporary)?;
-            command.envs(room.variables(&temporary));
+            command.envs(room.variables(spec, &temporary));
         }
         let confinement = room.as_ref().map(|room| room.confinement(spec, directory.path()));
         let failed = |source| KernelError::Python { python: spec.python.clone(), source };

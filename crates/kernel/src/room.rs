@@ -25,6 +25,8 @@ impl Room {
         let Some(confined) = &spec.confined else { return Ok(None) };
         let folder = tempfile::Builder::new().prefix("room-").tempdir_in(&confined.rooms)?;
         let room = Self { folder, lent: None };
+        // All of it before anything runs there, which could put links in its way.
+        std::fs::create_dir(room.export())?;
         std::fs::create_dir(room.home())?;
         // Found once for all fonts of the machine; finding them again takes seconds.
         if let Err(error) = lay_out_fonts(&room.home()) {
@@ -37,6 +39,9 @@ impl Room {
     pub(crate) fn confinement(&self, spec: &KernelSpec, directory: &Path) -> Confinement {
         let mut read = python_folders(&spec.python);
         read.extend(spec.confined.iter().flat_map(|confined| confined.read.iter().cloned()));
+        // What the variables name that it inherits.
+        let named = ["SSL_CERT_FILE", "SSL_CERT_DIR", "LD_LIBRARY_PATH"].into_iter().filter_map(std::env::var_os);
+        read.extend(named.flat_map(|paths| std::env::split_paths(&paths).collect::<Vec<_>>()));
         let egress = spec.confined.as_ref().map(|confined| confined.egress.clone()).unwrap_or_default();
         let write = vec![self.folder.path().to_owned(), directory.to_owned()];
         Confinement { read, write, egress, ..Confinement::default() }
@@ -44,9 +49,14 @@ impl Room {
 
     /// What a kernel in it is told by its environment. Temporary files lie in the kernel's own directory, whose path is
     /// short: sockets are made among them.
-    pub(crate) fn variables(&self, temporary: &Path) -> [(&'static str, OsString); 3] {
-        // Names are asked for by connections, where datagrams can't be sent.
-        [("HOME", self.home().into()), ("TMPDIR", temporary.into()), ("RES_OPTIONS", "use-vc".into())]
+    pub(crate) fn variables(&self, spec: &KernelSpec, temporary: &Path) -> Vec<(&'static str, OsString)> {
+        let mut variables = vec![("HOME", self.home().into()), ("TMPDIR", temporary.into())];
+        let egress = spec.confined.as_ref().map(|confined| &confined.egress);
+        if egress.is_some_and(|egress| !egress.is_everybody()) {
+            // Names are asked for by connections, where datagrams can't be sent.
+            variables.push(("RES_OPTIONS", "use-vc".into()));
+        }
+        variables
     }
 
     /// Moves a tree into the room, until the room is dropped; its new place. A link leads there from the old one.
@@ -61,23 +71,28 @@ impl Room {
         Ok(inside)
     }
 
-    /// A folder for what is made here. It is not there yet.
+    /// A folder for the file that is exported.
+    pub fn export(&self) -> PathBuf {
+        self.folder.path().join("export")
+    }
+
+    /// A folder for what is made of that. It is not there yet.
     pub fn made(&self) -> PathBuf {
         self.folder.path().join("made")
     }
 
-    /// Moves a folder that was made in the room to its place outside. Nothing happens if there is none.
+    /// Moves [`made`](Self::made) to its place outside. Nothing happens if there is none. The run must have ended.
     ///
     /// # Errors
-    /// When something else is there, or it can't be moved.
-    pub fn hand_out(&self, made: &Path, outside: &Path) -> io::Result<()> {
-        if made.symlink_metadata().is_err() {
+    /// When it is no folder, something else is at that place, or it can't be moved.
+    pub fn hand_out(&self, outside: &Path) -> io::Result<()> {
+        if self.made().symlink_metadata().is_err() {
             return Ok(());
         }
         if let Some(folder) = outside.parent() {
             std::fs::create_dir_all(folder)?;
         }
-        give_back(made, outside)
+        give_back(&self.made(), outside)
     }
 
     fn inside(&self) -> PathBuf {

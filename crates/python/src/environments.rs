@@ -180,7 +180,8 @@ impl Environments {
         tokio::fs::create_dir_all(&self.directory).await?;
         let scratch = tempfile::tempdir_in(&self.directory)?;
         // Packages are built by code of their own, and so is the repository's.
-        let confined = uv::confinement(&self.uv, &self.platform, scratch.path(), tree)?;
+        let cache = uv::cache(self.sources);
+        let confined = uv::confinement(&self.uv, &self.platform, (scratch.path(), &cache), tree)?;
         let confined = Some(&confined);
         // `uv` reads what was decoded; relative paths start where the file lies.
         let (decoded, constraints) = (scratch.path().join(needs.file_name), scratch.path().join("constraints.txt"));
@@ -195,7 +196,7 @@ impl Environments {
         };
         let command = |words: &[&str]| {
             let mut command = Command::new(&self.uv);
-            command.args(words);
+            command.arg("--cache-dir").arg(&cache).args(words);
             if needs.no_settings {
                 command.arg("--no-config");
             }
@@ -205,10 +206,16 @@ impl Environments {
         create.arg(&built);
         uv::run(create, &needs.base, say, confined).await?.map_err(failed)?;
         let install = |extra: &[&str]| {
-            let mut install = command(&["pip", "install", "--compile-bytecode", "--python"]);
+            // Compiling afterwards: `uv` would do it with whatever the packages have Python run at its start.
+            let mut install = command(&["pip", "install", "--python"]);
             install
                 .arg(built.join("bin/python"))
-                .args((!self.sources).then_some("--no-build"))
+                .args(if self.sources {
+                    // Not linked: what one build writes to the cache would be in the environments that are there.
+                    &["--link-mode", "copy"][..]
+                } else {
+                    &["--no-build"]
+                })
                 .arg("-r")
                 .arg(file)
                 .arg("-c")
@@ -231,6 +238,10 @@ impl Environments {
                 }
             })?;
         }
+        let mut compile = Command::new(built.join("bin/python"));
+        compile.args(["-I", "-S", "-m", "compileall", "-q", "-q", "-j", "2"]).arg(built.join("lib"));
+        // Files that are no Python of this version stay as they are.
+        let _ = uv::run(compile, &needs.base, say, confined).await?;
         match tokio::fs::rename(&built, target).await {
             // Another worker on this machine built the same.
             Err(_) if tokio::fs::try_exists(target.join("bin/python")).await? => Ok(()),

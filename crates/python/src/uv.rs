@@ -76,25 +76,43 @@ fn is_passed(name: &str, confined: bool) -> bool {
     own || ENVIRONMENT.contains(&name)
 }
 
+fn variable(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).map(PathBuf::from)
+}
+
+/// What a variable names, or a folder of the user's.
+fn below_home(name: &str, default: &str) -> PathBuf {
+    variable(name).unwrap_or_else(|| variable("HOME").unwrap_or_default().join(default))
+}
+
+/// Where `uv` keeps what it has fetched. What is built from source can write there, so it is apart from what others' wheels,
+/// and the platform's, come from.
+pub fn cache(sources: bool) -> PathBuf {
+    let cache = variable("UV_CACHE_DIR").unwrap_or_else(|| below_home("XDG_CACHE_HOME", ".cache").join("uv"));
+    if sources { cache.with_extension("sources") } else { cache }
+}
+
 /// What building an environment of others' packages may reach: a scratch folder, the repository's tree, `uv` with its
 /// cache, and how the index is reached.
-pub fn confinement(uv: &Path, platform: &Path, scratch: &Path, tree: &Path) -> std::io::Result<Confinement> {
-    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
+pub fn confinement(
+    uv: &Path,
+    platform: &Path,
+    (scratch, cache): (&Path, &Path),
+    tree: &Path,
+) -> std::io::Result<Confinement> {
     let home = variable("HOME").unwrap_or_default();
-    let below = |name: &str, default: &str| variable(name).unwrap_or_else(|| home.join(default));
-    let cache = variable("UV_CACHE_DIR").unwrap_or_else(|| below("XDG_CACHE_HOME", ".cache").join("uv"));
-    std::fs::create_dir_all(&cache)?;
+    std::fs::create_dir_all(cache)?;
     let temporary = scratch.join("tmp");
     std::fs::create_dir_all(&temporary)?;
     let mut read = python_folders(platform);
     read.extend([
         uv.to_owned(),
-        below("UV_PYTHON_INSTALL_DIR", ".local/share/uv"),
-        below("XDG_CONFIG_HOME", ".config").join("uv"),
+        below_home("UV_PYTHON_INSTALL_DIR", ".local/share/uv"),
+        below_home("XDG_CONFIG_HOME", ".config").join("uv"),
     ]);
     read.extend([".netrc", ".gitconfig", ".config/git"].map(|name| home.join(name)));
     read.extend(["UV_CONFIG_FILE", "UV_FIND_LINKS", "SSL_CERT_FILE", "SSL_CERT_DIR"].into_iter().filter_map(variable));
-    let write = vec![temporary, scratch.to_owned(), tree.to_owned(), cache];
+    let write = vec![temporary, scratch.to_owned(), tree.to_owned(), cache.to_owned()];
     Ok(Confinement { read, write, egress: indexes(), ..Confinement::default() })
 }
 

@@ -75,7 +75,7 @@ impl Egress {
     }
 
     /// Whether most places are open.
-    pub(crate) fn is_everybody(&self) -> bool {
+    pub fn is_everybody(&self) -> bool {
         self.everybody
     }
 
@@ -89,16 +89,19 @@ impl Egress {
     /// Whether a connection may be made.
     pub(crate) fn admits(&self, address: SocketAddr, facts: &impl Facts) -> bool {
         let (ip, port) = (address.ip().to_canonical(), address.port());
-        if self.named.iter().any(|place| place.holds(ip, port, facts)) {
-            return true;
-        }
-        if port == DNS && !self.is_none() && facts.is_resolver(ip) {
-            return true;
-        }
-        if ip.is_unspecified() || ip.is_loopback() || facts.is_ours(ip) {
-            return facts.is_of_family(SocketAddr::new(ip, port));
-        }
-        self.everybody && !is_link_local(ip) && !METADATA.contains(&ip)
+        let is_named = |of: fn(&Whom) -> bool| {
+            self.named.iter().filter(|place| of(&place.whom)).any(|place| place.holds(ip, port, facts))
+        };
+        let is_here = || ip.is_unspecified() || ip.is_loopback() || facts.is_ours(ip);
+        is_named(|whom| matches!(whom, Whom::Network(..)))
+            || port == DNS && !self.is_none() && facts.is_resolver(ip)
+            || if is_here() {
+                facts.is_of_family(SocketAddr::new(ip, port))
+            } else {
+                self.everybody && !is_link_local(ip) && !METADATA.contains(&ip)
+            }
+            // Looking names up may take a while.
+            || is_named(|whom| matches!(whom, Whom::Host(_)))
     }
 }
 

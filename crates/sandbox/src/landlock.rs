@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    os::fd::OwnedFd,
+    os::{fd::OwnedFd, unix::fs::MetadataExt},
     path::{Path, PathBuf},
 };
 
@@ -17,16 +17,14 @@ use crate::{Confinement, Offer};
 const INTERFACE: ABI = ABI::V6;
 /// Everybody needs these. Of `/proc`, what is another's is not readable all the same: Landlock refuses what would need
 /// tracing it.
-const SYSTEM: [&str; 14] = [
+const SYSTEM: [&str; 12] = [
     "/usr",
     "/lib",
     "/lib32",
     "/lib64",
     "/bin",
     "/sbin",
-    "/opt",
     "/nix",
-    "/snap",
     "/proc",
     "/sys",
     "/var/cache/fontconfig",
@@ -49,7 +47,9 @@ const SECRET: [&str; 12] = [
     "NetworkManager",
 ];
 /// Devices that do no harm, those of computations among them.
-const DEVICES: [&str; 12] = [
+const DEVICES: [&str; 14] = [
+    "/dev/dxg",
+    "/dev/infiniband",
     "/dev/null",
     "/dev/zero",
     "/dev/full",
@@ -106,8 +106,9 @@ fn build(confinement: &Confinement, scopes: bool) -> Result<RulesetCreated, Rule
     let read = AccessFs::from_read(INTERFACE);
     // Whoever can make a device can read the disk.
     let write = all & !(AccessFs::MakeBlock | AccessFs::MakeChar);
-    // Its names only.
-    let mut rules = allow(ruleset.create()?, Path::new("/etc"), AccessFs::ReadDir.into())?;
+    // Its names only, where the process may read all of it.
+    let etc = if is_root() { AccessFs::ReadDir.into() } else { read };
+    let mut rules = allow(ruleset.create()?, Path::new("/etc"), etc)?;
     for path in SYSTEM.iter().map(PathBuf::from).chain(open_in_etc()).chain(confinement.read.iter().cloned()) {
         rules = allow(rules, &path, read)?;
     }
@@ -124,8 +125,22 @@ fn allow(rules: RulesetCreated, path: &Path, access: BitFlags<AccessFs>) -> Resu
     rules.add_rule(PathBeneath::new(fd, access))
 }
 
+/// The folder that everybody may read and that a path lies in, if there is one.
+pub fn open_folder(path: &Path) -> Option<&'static str> {
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    SYSTEM.into_iter().find(|open| path.starts_with(Path::new(open).canonicalize().unwrap_or_else(|_| open.into())))
+}
+
+#[expect(unsafe_code, reason = "asking for it has no safe form")]
+fn is_root() -> bool {
+    // SAFETY: a system call without memory.
+    unsafe { libc::geteuid() == 0 }
+}
+
 fn open_in_etc() -> impl Iterator<Item = PathBuf> {
     let names = std::fs::read_dir("/etc").into_iter().flatten().flatten();
+    // What others may not read is nobody's whose code is confined.
+    let names = names.filter(|entry| entry.metadata().is_ok_and(|found| found.is_symlink() || found.mode() & 0o004 != 0));
     let open = names.filter(|entry| !SECRET.iter().any(|secret| entry.file_name() == *secret)).map(|entry| entry.path());
     // Of the certificates, those that are public.
     open.flat_map(|path| {
@@ -135,5 +150,9 @@ fn open_in_etc() -> impl Iterator<Item = PathBuf> {
 
 fn graphics_cards() -> impl Iterator<Item = PathBuf> {
     let devices = std::fs::read_dir("/dev").into_iter().flatten().flatten();
-    devices.filter(|entry| entry.file_name().to_string_lossy().starts_with("nvidia")).map(|entry| entry.path())
+    devices
+        .filter(|entry| {
+            ["nvidia", "accel", "neuron"].iter().any(|kind| entry.file_name().to_string_lossy().starts_with(kind))
+        })
+        .map(|entry| entry.path())
 }

@@ -197,6 +197,7 @@ mod linux {
     impl Inside {
         fn apply(&self) -> io::Result<()> {
             let Limits { processes, file_size, open_files } = self.limits;
+            leave_descriptors();
             give_up_capabilities();
             limit(libc::RLIMIT_CORE, 0)?;
             limit(libc::RLIMIT_NPROC, processes)?;
@@ -227,15 +228,22 @@ mod linux {
         unsafe { libc::kill(libc::getppid(), 0) == 0 }
     }
 
-    /// Leaves root what it needs for files, and for becoming another user. The rest opens ways around what is refused:
-    /// reading other processes, for one.
+    /// Leaves root what it needs for its own files. The rest opens ways around what is refused: reading other processes, for one,
+    /// or changing whose a file is.
     fn give_up_capabilities() {
-        // CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, SETGID, SETUID, NET_BIND_SERVICE.
-        const KEPT: [libc::c_ulong; 8] = [0, 1, 3, 4, 5, 6, 7, 10];
+        // DAC_OVERRIDE, NET_BIND_SERVICE.
+        const KEPT: [libc::c_ulong; 2] = [1, 10];
         for capability in (0..64).filter(|capability| !KEPT.contains(capability)) {
             // SAFETY: a system call without memory. Whoever may not give one up, or knows none of this number, has none.
             unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) };
         }
+    }
+
+    /// Keeps whatever we were started with open from the program to come, but for its standard streams. Systems that can't have no
+    /// Landlock either.
+    fn leave_descriptors() {
+        // SAFETY: a system call without memory; descriptors stay open until the program begins.
+        unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
     }
 
     /// Lowers a limit; never raises one.

@@ -29,6 +29,8 @@ mod supervisor;
 
 pub use confinement::{Confinement, Limits, python_folders};
 pub use egress::{Egress, UnknownPlace};
+#[cfg(target_os = "linux")]
+pub use landlock::open_folder;
 pub use launch::{Family, spawn};
 pub use mode::{Mode, Refused, begin, make_undumpable, mode};
 pub use offer::Offer;

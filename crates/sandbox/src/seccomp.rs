@@ -59,6 +59,13 @@ const REFUSED: [c_long; 45] = [
 ];
 /// Types of internet sockets that are neither streams nor datagrams: raw, reliable datagrams, packets in order, DCCP.
 const OTHER_TYPES: [i32; 4] = [3, 4, 5, 6];
+/// The same number on every machine.
+const FCHMODAT2: c_long = 452;
+/// Calls that set a file's mode, and which argument it is.
+#[cfg(target_arch = "x86_64")]
+const MODES: [(c_long, u8); 4] = [(libc::SYS_chmod, 1), (libc::SYS_fchmod, 1), (libc::SYS_fchmodat, 2), (FCHMODAT2, 2)];
+#[cfg(not(target_arch = "x86_64"))]
+const MODES: [(c_long, u8); 3] = [(libc::SYS_fchmod, 1), (libc::SYS_fchmodat, 2), (FCHMODAT2, 2)];
 /// What asks for a namespace when a process is made.
 const NAMESPACES: u64 = (libc::CLONE_NEWUSER
     | libc::CLONE_NEWNS
@@ -81,6 +88,15 @@ pub(crate) fn filters(egress: &Egress, judged: bool) -> io::Result<Vec<BpfProgra
     }
     refused.insert(libc::SYS_clone, namespaces);
     refused.insert(libc::SYS_socket, sockets(egress, judged)?);
+    refused.insert(libc::SYS_socketpair, datagrams_by_path()?);
+    // The limits of others: of ours, that is.
+    refused.insert(libc::SYS_prlimit64, vec![rule(0, SeccompCmpOp::Ne, 0)?]);
+    // Whoever runs such a file becomes its owner, or of its group.
+    for (call, argument) in MODES {
+        let bits = [u64::from(libc::S_ISUID), u64::from(libc::S_ISGID)];
+        let rules = bits.map(|bit| rule(argument, SeccompCmpOp::MaskedEq(bit), bit)).into_iter();
+        refused.insert(call, rules.collect::<io::Result<_>>()?);
+    }
     // They connect without `connect`. Where they are refused, every client goes on with it.
     let opens = u64::from(libc::MSG_FASTOPEN.cast_unsigned());
     for (call, argument) in [(libc::SYS_sendto, 3), (libc::SYS_sendmsg, 2), (libc::SYS_sendmmsg, 3)] {
@@ -116,7 +132,19 @@ fn sockets(egress: &Egress, judged: bool) -> io::Result<Vec<SeccompRule>> {
         // It connects by sending.
         refused.push(vec![family()?, kind(2, SeccompCmpOp::Eq, libc::IPPROTO_SCTP)?]);
     }
-    refused.into_iter().map(|conditions| SeccompRule::new(conditions).map_err(io::Error::other)).collect()
+    let refused: io::Result<Vec<_>> =
+        refused.into_iter().map(|conditions| SeccompRule::new(conditions).map_err(io::Error::other)).collect();
+    Ok([refused?, datagrams_by_path()?].concat())
+}
+
+/// Datagrams to sockets with a path, and what means the same: they go wherever they are sent, with descriptors in them.
+fn datagrams_by_path() -> io::Result<Vec<SeccompRule>> {
+    let datagrams = [libc::SOCK_DGRAM, libc::SOCK_RAW].map(|kind| {
+        let family = condition(0, SeccompCmpOp::Eq, u64::from(libc::AF_UNIX.cast_unsigned()))?;
+        let kind = condition(1, SeccompCmpOp::MaskedEq(0xf), u64::from(kind.cast_unsigned()))?;
+        SeccompRule::new(vec![family, kind]).map_err(io::Error::other)
+    });
+    datagrams.into_iter().collect()
 }
 
 fn rule(argument: u8, operator: SeccompCmpOp, value: u64) -> io::Result<SeccompRule> {

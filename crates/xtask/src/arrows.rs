@@ -104,7 +104,7 @@ mod tests {
             ("worker", "backend"),
             ("backend", "mlsys"),
             ("model-server", "store"),
-            ("model-server", "pipeline"),
+            ("model-server", "rollout"),
             ("xtask", "contract"),
             ("testkit", "store"),
         ] {

@@ -185,3 +185,15 @@ async fn what_a_notebook_does_every_day_works() {
         assert!(said.contains(text), "{text}: {said}");
     }
 }
+
+#[tokio::test]
+async fn a_folder_that_is_handed_out_is_the_runs_own() {
+    let other = tempfile::tempdir().unwrap();
+    std::fs::write(other.path().join("metadata.json"), "another run's").unwrap();
+    let code = format!("import os\nos.symlink({:?}, os.path.join(os.environ['HOME'], '../made'))", other.path());
+    let (done, room, rooms) = run(&[("", &code)]).await;
+    assert!(done.report.outcome.is_success(), "{}", done.report.outcome);
+    let place = rooms.path().join("out/model");
+    assert!(room.hand_out(&place).is_err());
+    assert!(other.path().join("metadata.json").exists() && !place.exists());
+}

@@ -194,3 +194,26 @@ async fn what_builds_a_package_sees_no_secret_and_leaves_no_process_behind() {
     let stat = fs::read_to_string(format!("/proc/{left}/stat")).unwrap_or_default();
     assert!(stat.rsplit_once(')').is_none_or(|(_, rest)| rest.trim_start().starts_with('Z')), "{stat}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_packages_have_python_run_at_its_start_is_not_run_while_they_are_installed() {
+    let world = World::new(&[("jobs/requirements.txt", "./evil-1.0-py3-none-any.whl\n")]);
+    let ran = world.tree.path().join("ran");
+    let make = format!(
+        "import zipfile
+with zipfile.ZipFile({wheel:?}, 'w') as wheel:
+    wheel.writestr('evil.py', 'A = 1')
+    wheel.writestr('evil.pth', 'import os; open({ran:?}, \"w\")\\n')
+    wheel.writestr('evil-1.0.dist-info/METADATA', 'Metadata-Version: 2.1\\nName: evil\\nVersion: 1.0\\n')
+    wheel.writestr('evil-1.0.dist-info/WHEEL', 'Wheel-Version: 1.0\\nGenerator: x\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n')
+    wheel.writestr('evil-1.0.dist-info/RECORD', '')",
+        wheel = world.tree.path().join("jobs/evil-1.0-py3-none-any.whl").display().to_string(),
+        ran = ran.display().to_string(),
+    );
+    testkit::run_python(&make, &[]);
+    let environment = world.resolve().await.expect("built");
+    assert!(!ran.exists(), "a stranger's code ran");
+    let compiled = "import evil; print(evil.__cached__)";
+    assert!(Path::new(&imports(&environment.python, compiled)).exists(), "it is compiled");
+    assert!(ran.exists(), "and would have been seen");
+}

@@ -77,3 +77,17 @@ fn are_of_family(reaper: Pid, sockets: &[String]) -> bool {
     }
     !found.is_empty() && found.iter().all(|found| *found)
 }
+
+/// Whether a socket that has a name and no path is the family's.
+pub(super) fn is_name_of_family(reaper: Pid, name: &[u8]) -> bool {
+    // In the table, `@` stands for each zero.
+    let shown: String = name.iter().map(|byte| if *byte == 0 { '@' } else { char::from(*byte) }).collect();
+    let table = fs::read("/proc/net/unix").unwrap_or_default();
+    let table: String = table.into_iter().map(char::from).collect();
+    let named = table.lines().skip(1).filter_map(|row| {
+        let mut columns = row.splitn(7, ' ').skip(6);
+        let (number, own) = columns.next()?.trim_start().split_once(' ')?;
+        (own == shown).then(|| number.to_owned())
+    });
+    are_of_family(reaper, &named.collect::<Vec<_>>())
+}

@@ -10,17 +10,16 @@ mod machine;
 mod system;
 
 use std::{
+    collections::VecDeque,
     fs, io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     os::{
         fd::{AsRawFd, OwnedFd, RawFd},
-        unix::ffi::OsStrExt,
+        unix::{ffi::OsStrExt, thread::JoinHandleExt},
     },
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use libc::c_int;
@@ -32,8 +31,10 @@ use system::{notification_sizes, open_process, read_memory, socket_of, thread_gr
 
 use crate::egress::{Egress, Names};
 
-/// Connections of one family that keep a thread of ours waiting; more are told to come again.
-const MOST_WAITING: usize = 64;
+/// So many connections of one family are made at a time; others wait for their turn.
+const AT_A_TIME: usize = 64;
+/// How often those are interrupted who still wait when their family has ended.
+const INTERRUPT: Duration = Duration::from_millis(20);
 /// The longest address there is, in bytes: `sockaddr_storage`.
 const ADDRESS: usize = 128;
 
@@ -61,7 +62,14 @@ pub(crate) struct Supervisor {
     /// What stands above the family.
     reaper: Pid,
     names: Names,
-    waiting: AtomicUsize,
+    calls: Mutex<Calls>,
+}
+
+/// What is asked for, and the threads that see to it.
+#[derive(Default)]
+struct Calls {
+    waiting: VecDeque<Call>,
+    threads: Vec<libc::pthread_t>,
 }
 
 /// A call that waits for our answer.
@@ -86,8 +94,9 @@ impl Supervisor {
     /// Begins; ends by itself when nobody is left who could ask.
     pub(crate) fn start(listener: OwnedFd, egress: Egress, folders: &[PathBuf], reaper: Pid) -> io::Result<()> {
         let folders = folders.iter().filter_map(|folder| folder.canonicalize().ok()).collect();
-        let (names, waiting) = (Names::default(), AtomicUsize::new(0));
-        let supervisor = Arc::new(Self { listener, egress, folders, reaper, names, waiting });
+        system::hear_interruptions()?;
+        let (names, calls) = (Names::default(), Mutex::default());
+        let supervisor = Arc::new(Self { listener, egress, folders, reaper, names, calls });
         std::thread::Builder::new().name("egress".to_owned()).spawn(move || supervisor.serve())?;
         Ok(())
     }
@@ -95,13 +104,67 @@ impl Supervisor {
     fn serve(self: Arc<Self>) {
         while self.wait_for_a_call() {
             match self.next_call() {
-                Ok(Some(call)) => self.judge(call),
+                Ok(Some(call)) => self.take(call),
                 Ok(None) => {}
                 Err(error) => {
                     tracing::error!(%error, "connections of a process can't be judged any more, and fail");
-                    return;
+                    break;
                 }
             }
+        }
+        // Nobody is left who waits for a connection, however long it would still take.
+        self.calls().waiting.clear();
+        loop {
+            {
+                // While this is locked, none of them ends.
+                let calls = self.calls();
+                if calls.threads.is_empty() {
+                    return;
+                }
+                calls.threads.iter().for_each(|thread| system::interrupt(*thread));
+            }
+            std::thread::sleep(INTERRUPT);
+        }
+    }
+
+    fn calls(&self) -> MutexGuard<'_, Calls> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has a thread see to a call: a connection may take minutes, and others go on meanwhile.
+    fn take(self: &Arc<Self>, call: Call) {
+        let mut calls = self.calls();
+        calls.waiting.push_back(call);
+        if calls.threads.len() == AT_A_TIME {
+            return;
+        }
+        let supervisor = Arc::clone(self);
+        match std::thread::Builder::new().name("connect".to_owned()).spawn(move || supervisor.work()) {
+            Ok(thread) => calls.threads.push(thread.as_pthread_t()),
+            Err(error) => {
+                // Another thread may come to it; if there is none, nobody does.
+                if calls.threads.is_empty() {
+                    calls.waiting.pop_back();
+                    self.answer(call, Err(error));
+                }
+            }
+        }
+    }
+
+    /// Sees to calls until none waits.
+    fn work(&self) {
+        loop {
+            let call = {
+                let mut calls = self.calls();
+                let Some(call) = calls.waiting.pop_front() else {
+                    // While this is locked, nobody interrupts a thread that has ended.
+                    calls.threads.retain(|thread| *thread != system::this_thread());
+                    return;
+                };
+                call
+            };
+            let made = self.look_at(call).and_then(|(socket, address)| connect(&socket, &address));
+            self.answer(call, made);
         }
     }
 
@@ -138,32 +201,6 @@ impl Supervisor {
         Ok(Some(Call { id: told.id, thread: told.pid, descriptor: descriptor as RawFd, address, length }))
     }
 
-    fn judge(self: &Arc<Self>, call: Call) {
-        let (socket, address) = match self.look_at(call) {
-            Ok(admitted) => admitted,
-            Err(error) => return self.answer(call, Err(error)),
-        };
-        // SAFETY: a system call without memory.
-        let flags = unsafe { libc::fcntl(socket.as_raw_fd(), libc::F_GETFL) };
-        if flags & libc::O_NONBLOCK != 0 {
-            return self.answer(call, connect(&socket, &address));
-        }
-        // It may wait for minutes, and others go on meanwhile.
-        if self.waiting.fetch_add(1, Ordering::Relaxed) >= MOST_WAITING {
-            self.waiting.fetch_sub(1, Ordering::Relaxed);
-            return self.answer(call, Err(io::Error::from_raw_os_error(libc::EAGAIN)));
-        }
-        let supervisor = Arc::clone(self);
-        let connecting = move || {
-            supervisor.answer(call, connect(&socket, &address));
-            supervisor.waiting.fetch_sub(1, Ordering::Relaxed);
-        };
-        if let Err(error) = std::thread::Builder::new().name("connect".to_owned()).spawn(connecting) {
-            self.waiting.fetch_sub(1, Ordering::Relaxed);
-            self.answer(call, Err(error));
-        }
-    }
-
     /// The socket, and the address that it may be connected to.
     fn look_at(&self, call: Call) -> io::Result<(OwnedFd, Address)> {
         let length = usize::try_from(call.length).ok().filter(|length| (2..=ADDRESS).contains(length));
@@ -192,23 +229,29 @@ impl Supervisor {
         Ok((socket, address))
     }
 
-    /// A socket with a path has to lie in one of the family's own folders. Those without one stay within Landlock's scope.
+    /// A socket with a path has to lie in one of the family's own folders; one with a name only has to be the family's.
     fn own_socket(&self, thread: u32, address: Address) -> io::Result<Address> {
+        let refused = || io::Error::from(io::ErrorKind::PermissionDenied);
         let name = &address.bytes[2..address.length];
         if name.first().is_none_or(|first| *first == 0) {
-            let kept_inside = crate::Offer::of_this_machine().keeps_signals();
-            return if kept_inside { Ok(address) } else { Err(io::ErrorKind::PermissionDenied.into()) };
+            return if machine::is_name_of_family(self.reaper, name) { Ok(address) } else { Err(refused()) };
         }
         let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
         let path = Path::new(&format!("/proc/{thread}/cwd")).join(std::ffi::OsStr::from_bytes(name));
-        // Once it is open, no link that is put in the way leads elsewhere.
-        let pinned = nix::fcntl::open(&path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())?;
+        // Once it is open, no link that is put in the way leads elsewhere. What is not there is told of its own folders only.
+        let pinned = nix::fcntl::open(&path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()).map_err(|error| {
+            let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
+            if folder.is_some_and(|folder| self.is_own(&folder)) { error.into() } else { refused() }
+        })?;
         let pinned_path = format!("/proc/self/fd/{}", pinned.as_raw_fd());
-        let found = fs::read_link(&pinned_path)?;
-        if !self.folders.iter().any(|folder| found.starts_with(folder)) {
-            return Err(io::ErrorKind::PermissionDenied.into());
+        if !self.is_own(&fs::read_link(&pinned_path)?) {
+            return Err(refused());
         }
         Ok(Address::unix(&pinned_path, pinned))
+    }
+
+    fn is_own(&self, path: &Path) -> bool {
+        self.folders.iter().any(|folder| path.starts_with(folder))
     }
 
     fn ensure_waiting(&self, call: Call) -> io::Result<()> {

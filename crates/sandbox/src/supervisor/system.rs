@@ -122,3 +122,30 @@ pub(super) fn thread_group(thread: u32) -> io::Result<u32> {
     let group = status.lines().find_map(|line| line.strip_prefix("Tgid:")?.trim().parse().ok());
     group.ok_or_else(|| io::ErrorKind::NotFound.into())
 }
+
+/// Interrupts a system call of ours that waits, such as `connect`. Nothing else happens: it is ignored otherwise.
+const INTERRUPTION: c_int = libc::SIGURG;
+
+/// Has [`interrupt`] end what waits in a thread, in this process.
+pub(super) fn hear_interruptions() -> io::Result<()> {
+    extern "C" fn nothing(_: c_int) {}
+    // SAFETY: the handler does nothing, and a call that it interrupts is not begun again.
+    let failed = unsafe {
+        let mut action: libc::sigaction = MaybeUninit::zeroed().assume_init();
+        action.sa_sigaction = nothing as extern "C" fn(c_int) as libc::sighandler_t;
+        libc::sigaction(INTERRUPTION, &raw const action, std::ptr::null_mut()) != 0
+    };
+    if failed { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Interrupts a thread, which must not have ended.
+pub(super) fn interrupt(thread: libc::pthread_t) {
+    // SAFETY: the caller's.
+    unsafe { libc::pthread_kill(thread, INTERRUPTION) };
+}
+
+/// The thread that asks.
+pub(super) fn this_thread() -> libc::pthread_t {
+    // SAFETY: a call without memory.
+    unsafe { libc::pthread_self() }
+}

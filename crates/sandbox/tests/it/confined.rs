@@ -76,3 +76,40 @@ async fn calls_into_other_processes_and_the_system_are_refused() {
         assert_eq!(said, "EPERM\nEPERM\nEPERM\nEPERM\nFalse\nthread");
     }
 }
+
+#[tokio::test]
+async fn what_reaches_past_the_walls_by_other_calls_is_refused_too() {
+    let script = "
+import errno, os, resource, socket
+def refused(call):
+    try:
+        call()
+        return 'done'
+    except OSError as error:
+        return errno.errorcode[error.errno]
+print(refused(lambda: resource.prlimit(os.getppid(), resource.RLIMIT_CPU, (1, 1))))
+print(refused(lambda: socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)))
+print(refused(lambda: socket.socket(socket.AF_UNIX, socket.SOCK_RAW)))
+print(refused(lambda: socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)))
+open('own', 'w').close()
+print(refused(lambda: os.chmod('own', 0o4755)), refused(lambda: os.chmod('own', 0o2755)), refused(lambda: os.chmod('own', 0o755)))
+print(refused(lambda: resource.setrlimit(resource.RLIMIT_CORE, (0, 0))), refused(lambda: socket.socketpair()))";
+    let folder = tempfile::tempdir().expect("a folder");
+    let said = run(folder.path(), &Egress::all(), "/usr/bin/python3", script).await;
+    if !said.is_empty() {
+        assert_eq!(said, "EPERM\nEPERM\nEPERM\nEPERM\nEPERM EPERM done\ndone done");
+    }
+}
+
+#[tokio::test]
+async fn files_that_we_have_open_are_not_handed_on() {
+    use std::os::fd::AsRawFd;
+
+    let (folder, other) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    std::fs::write(other.path().join("secret"), "secret").expect("written");
+    let mode = nix::sys::stat::Mode::empty();
+    // As whoever started us may have opened it: without a word on what becomes of it.
+    let open = nix::fcntl::open(&other.path().join("secret"), nix::fcntl::OFlag::O_RDONLY, mode).expect("opened");
+    let script = format!("test -e /proc/self/fd/{} && echo open; echo end", open.as_raw_fd());
+    assert_eq!(run(folder.path(), &Egress::all(), "/bin/sh", &script).await, "end");
+}

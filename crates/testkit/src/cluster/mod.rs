@@ -48,7 +48,7 @@ pub struct Size {
     /// Whether backends and workers reach Redis, PostgreSQL and MLflow through proxies of their own.
     pub proxied: bool,
     /// More settings for every process.
-    pub settings: Vec<(&'static str, &'static str)>,
+    pub settings: Vec<(&'static str, String)>,
 }
 
 impl Default for Size {
@@ -109,7 +109,7 @@ impl Cluster {
         let backend_ports: Vec<u16> = (0..size.backends).map(|_| free_port()).collect();
         let balancer = Proxy::to(&backend_ports);
         let mut settings = common(size, folder.path(), &github, &balancer);
-        settings.extend(size.settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        settings.extend(size.settings.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
         let plan = Plan {
             folder: folder.path().to_owned(),
             ports: [redis.port(), postgres.port(), mlflow.port()],

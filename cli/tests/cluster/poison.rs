@@ -19,7 +19,7 @@ async fn a_notebook_whose_workers_die_is_given_up_after_three_take_overs() {
         if pipeline.status.is_final() {
             break pipeline;
         }
-        let last = stage.api().stored_log(id).await.iter().filter_map(said_worker).last();
+        let last = stage.api().stored_log(id).await.iter().filter_map(said_worker).next_back();
         if let Some(worker) = last.and_then(|pid| stage.worker_of(pid)).map(|worker| &stage.workers[worker]) {
             worker.kill();
             stage.timeline.say(format!("{} was killed", worker.name()));

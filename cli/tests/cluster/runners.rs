@@ -70,6 +70,7 @@ impl Ground {
             ("KUBERNETES_ARTIFACTS_CLAIM", "mlsys-artifacts"),
             ("KUBERNETES_MEMORY", "2Gi"),
         ];
+        let settings = settings.into_iter().map(|(name, value)| (name, value.to_owned())).collect();
         let stage = stage(&Size { settings, ..Size::default() }).await;
         let worker = stage.workers[0].pid().expect("it runs");
         let environment = std::fs::read(format!("/proc/{worker}/environ")).expect("an environment");

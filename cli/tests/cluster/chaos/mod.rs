@@ -55,7 +55,7 @@ fn given<T: FromStr>(name: &str, default: T) -> T {
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_dies_or_sleeps_the_books_are_right_afterwards() {
     let plan = Plan::read();
-    let settings = vec![("WORKER_CONCURRENCY", "1")];
+    let settings = vec![("WORKER_CONCURRENCY", "1".to_owned())];
     let stage = stage(&Size { workers: plan.workers, model_servers: 2, lease: 5, settings, ..Size::default() }).await;
     stage.timeline.say(format!("CHAOS_SEED={}: {plan:?}", plan.seed));
     let books = Books::default();

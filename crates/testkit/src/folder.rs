@@ -18,7 +18,7 @@ while IFS= read -r folder; do set -- "$@" "$folder"; done
 "#;
 
 /// An empty folder, which other users may enter: servers run as users of their own.
-pub(crate) fn folder(prefix: &str) -> TempDir {
+pub fn folder(prefix: &str) -> TempDir {
     static NAMES: OnceLock<Mutex<ChildStdin>> = OnceLock::new();
     let open = Permissions::from_mode(0o755);
     let folder = tempfile::Builder::new().prefix(prefix).permissions(open).tempdir().expect("a folder");

@@ -34,7 +34,7 @@ pub use api::Api;
 pub(crate) use background::background;
 pub use books::{Books, Entry, Outcome, Summary};
 pub use cluster::{Answer, Cluster, Links, Member, Size};
-pub(crate) use folder::folder;
+pub use folder::folder;
 pub use gcs::Gcs;
 pub use github::{Asked, GitHub, Push, Repository, Rights};
 pub use notebook::Notebook;

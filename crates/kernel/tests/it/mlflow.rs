@@ -1,45 +1,80 @@
 //! Notebooks that use MLflow in a run that the platform has begun.
 
-use std::{collections::BTreeMap, process::Command};
+use std::{collections::BTreeMap, fs, path::Path, process::Command, sync::LazyLock};
 
 use kernel::{Kernel, KernelSpec, Outcome};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::harness::{Bench, Done, python, spec};
 
 const BEGIN: &str = "import mlflow\nclient = mlflow.MlflowClient()\nexperiment = client.create_experiment('pipeline')\n\
                      print(experiment, client.create_run(experiment).info.run_id)";
-const LIST: &str = "import json, mlflow\nclient = mlflow.MlflowClient()\nids = [each.experiment_id for each in client.search_experiments()]\n\
-                    print(json.dumps({run.info.run_id: sorted(run.data.metrics) for run in client.search_runs(ids)}))";
 const AUTOLOG: &str = "import mlflow.sklearn\nfrom sklearn.linear_model import LinearRegression\nmlflow.sklearn.autolog(log_models=False)\n\
                        fitted = LinearRegression().fit([[0], [1], [2]], [0, 1, 2])\nmlflow.log_metric('c', 3)";
 
-/// A file store, by the environment that leads there.
-fn store(bench: &Bench) -> BTreeMap<String, String> {
-    let uri = format!("file://{}", bench.folder.path().join("store").display());
+/// The environment that leads to a file store.
+fn environment(store: &Path) -> BTreeMap<String, String> {
+    let uri = format!("file://{}", store.display());
     let pairs = [("MLFLOW_TRACKING_URI", uri.as_str()), ("MLFLOW_ALLOW_FILE_STORE", "true")];
     pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
 }
 
-fn ask(code: &str, environment: &BTreeMap<String, String>) -> String {
-    let answer = Command::new(python()).args(["-c", code]).envs(environment).output().unwrap();
-    assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
-    String::from_utf8(answer.stdout).unwrap()
+/// A folder with a file `store` that has an experiment and a run, and the ids of both: made once, as MLflow takes seconds to import.
+fn begun() -> &'static (TempDir, String, String) {
+    static BEGUN: LazyLock<(TempDir, String, String)> = LazyLock::new(|| {
+        let folder = testkit::folder("mlsys-mlflow-store-");
+        let answer =
+            Command::new(python()).args(["-c", BEGIN]).envs(environment(&folder.path().join("store"))).output().unwrap();
+        assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
+        let answer = String::from_utf8(answer.stdout).unwrap();
+        let (experiment, run) = answer.trim().split_once(' ').unwrap();
+        (folder, experiment.to_owned(), run.to_owned())
+    });
+    &BEGUN
+}
+
+/// Copies a folder of text files, with one text in place of another.
+fn copy(from: &Path, to: &Path, [old, new]: [&str; 2]) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if from.is_dir() {
+            copy(&from, &to, [old, new]);
+        } else {
+            fs::write(to, fs::read_to_string(from).unwrap().replace(old, new)).unwrap();
+        }
+    }
+}
+
+/// The metrics of all runs of a file store that are not deleted, by the runs' ids.
+fn metrics(store: &Path) -> Value {
+    let folders = |folder: &Path| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
+    let experiments = folders(store).into_iter().filter(|folder| !folder.ends_with(".trash"));
+    let runs = experiments.flat_map(|folder| folders(&folder)).filter(|run| run.join("metrics").is_dir());
+    let active = runs.filter(|run| fs::read_to_string(run.join("meta.yaml")).unwrap().contains("lifecycle_stage: active"));
+    let name = |path: &Path| path.file_name().unwrap().to_string_lossy().into_owned();
+    let listed = active.map(|run| {
+        let mut metrics: Vec<_> = folders(&run.join("metrics")).iter().map(|path| name(path)).collect();
+        metrics.sort();
+        (name(&run), json!(metrics))
+    });
+    Value::Object(listed.collect())
 }
 
 /// Runs cells in a run that was begun for them; answers its id and the metrics of all runs of the store.
 async fn joined(cells: &[(&str, &str)], kernel: Kernel) -> (Done, String, Value) {
     let mut bench = Bench::new(cells);
-    let store = store(&bench);
-    let begun = ask(BEGIN, &store);
-    let (experiment, run) = begun.trim().split_once(' ').unwrap();
-    bench.request.environment.clone_from(&store);
-    bench.request.environment.insert("MLFLOW_EXPERIMENT_ID".to_owned(), experiment.to_owned());
-    bench.request.environment.insert("MLFLOW_RUN_ID".to_owned(), run.to_owned());
+    let (folder, experiment, run) = begun();
+    let (begun, own) = (folder.path().join("store"), bench.folder.path().join("store"));
+    // Its files name the folder that they lie in.
+    copy(&begun, &own, [&begun, &own].map(|path| path.to_str().unwrap()));
+    bench.request.environment = environment(&own);
+    bench.request.environment.insert("MLFLOW_EXPERIMENT_ID".to_owned(), experiment.clone());
+    bench.request.environment.insert("MLFLOW_RUN_ID".to_owned(), run.clone());
     let done = bench.run_on(kernel).await;
     assert!(matches!(done.report.outcome, Outcome::Succeeded), "{}", done.report.outcome);
-    let runs = serde_json::from_str(&ask(LIST, &store)).unwrap();
-    (done, run.to_owned(), runs)
+    (done, run.clone(), metrics(&own))
 }
 
 #[tokio::test]
@@ -87,11 +122,11 @@ async fn a_kernel_that_has_mlflow_imported_ahead_joins_as_well() {
 async fn without_a_run_begun_for_it_a_notebook_chooses_experiment_and_runs() {
     let code = "import mlflow\nprint(mlflow.set_experiment('x').name)\nfor _ in range(2):\n    with mlflow.start_run():\n        pass";
     let mut bench = Bench::new(&[("", code)]);
-    let store = store(&bench);
-    bench.request.environment.clone_from(&store);
+    let own = bench.folder.path().join("store");
+    bench.request.environment = environment(&own);
     let done = bench.run().await;
     assert!(done.text(0).contains("x\n"), "{}", done.report.outcome);
-    let runs: Value = serde_json::from_str(&ask(LIST, &store)).unwrap();
+    let runs = metrics(&own);
     assert_eq!(runs.as_object().unwrap().len(), 2, "{runs}");
 }
 

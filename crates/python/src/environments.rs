@@ -17,6 +17,8 @@ use crate::{
     uv,
 };
 
+/// Compiles an environment's packages.
+const COMPILE: &str = include_str!("compile.py");
 /// How long building an environment may take.
 const BUILD_TIMEOUT: Duration = Duration::from_mins(30);
 /// What a kernel of ours needs beside the notebook's own dependencies.
@@ -239,8 +241,9 @@ impl Environments {
             })?;
         }
         let mut compile = Command::new(built.join("bin/python"));
-        compile.args(["-I", "-S", "-m", "compileall", "-q", "-q", "-j", "2"]).arg(built.join("lib"));
-        // Files that are no Python of this version stay as they are.
+        let platform = self.platform.parent().and_then(Path::parent).unwrap_or(&self.platform);
+        compile.args(["-I", "-S", "-c", COMPILE]).arg(&built).arg(platform);
+        // What is not compiled takes longer to start, and nothing else.
         let _ = uv::run(compile, &needs.base, say, confined).await?;
         match tokio::fs::rename(&built, target).await {
             // Another worker on this machine built the same.

@@ -63,8 +63,9 @@ test-dashboard:
 	npm test --prefix frontend
 	npm run --prefix frontend e2e
 
+# Small models: several threads would mostly wait for each other, and not idly.
 test-packager:
-	$${MLSYS_PYTHON:-.mlsys/python/bin/python} -m unittest discover --start-directory worker/python
+	OMP_NUM_THREADS=1 $${MLSYS_PYTHON:-.mlsys/python/bin/python} -m unittest discover --start-directory worker/python
 
 # Without Redis, PostgreSQL, MLflow, a kernel or a browser.
 test-fast: need-cargo $(EXAMPLES) $(ISSUER) $(DASHBOARD)

@@ -14,6 +14,7 @@ mod parameter;
 mod pipeline;
 mod problem;
 mod readiness;
+mod secret;
 mod serving;
 mod task;
 
@@ -31,6 +32,7 @@ pub use parameter::{Parameter, ParameterType};
 pub use pipeline::{Phase, PhaseRecord, PhaseStatus, PipelineRecord, PipelineStatus};
 pub use problem::Problem;
 pub use readiness::{Readiness, ReadyStatus};
+pub use secret::{RunSecrets, SECRET_MIN, SECRETS_PER_REPO, SECRETS_PER_RUN, SecretName, SecretNameError, check_secret};
 pub use serving::{
     Desired, DesiredModel, Environment, LoadRequest, LoadedModel, ServedModel, ServedState, ServerReport, UnloadRequest,
 };

@@ -6,4 +6,5 @@ pub(crate) mod dialect;
 pub(crate) mod fields;
 mod loan;
 mod log_sync;
+pub(crate) mod sealing;
 pub(crate) mod search;

@@ -150,8 +150,12 @@ impl Intake {
     /// Forgets a repository and its secrets. Its pipelines stay.
     pub async fn delete_repo(&self, id: i64) -> Result<(), StoreError> {
         let mut write = self.database.write().await?;
-        let secrets = "DELETE FROM webhook_secrets WHERE repo = (SELECT full_name FROM repos WHERE id = $1)";
-        write.run(sqlx::query(secrets).bind(id)).await?;
+        for secrets in [
+            "DELETE FROM webhook_secrets WHERE repo = (SELECT full_name FROM repos WHERE id = $1)",
+            "DELETE FROM run_secrets WHERE repo = (SELECT full_name FROM repos WHERE id = $1)",
+        ] {
+            write.run(sqlx::query(secrets).bind(id)).await?;
+        }
         let deleted = write.run(sqlx::query("DELETE FROM repos WHERE id = $1").bind(id)).await?;
         write.commit().await?;
         if deleted == 0 { Err(StoreError::NotFound) } else { Ok(()) }

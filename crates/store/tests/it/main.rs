@@ -39,6 +39,7 @@ mod owners;
 mod pipelines;
 mod repos;
 mod retention;
+mod sealing;
 mod statistics;
 mod take;
 mod tasks;

@@ -206,7 +206,7 @@ fn pipelines(routes: Routes) -> Routes {
 
 fn models(routes: Routes) -> Routes {
     use Action::{Promote, Repositories, RollBack};
-    use routes::{approvals, changes, models, overview, repo_check, repos, statistics, traffic, versions};
+    use routes::{approvals, changes, models, overview, repo_check, repos, secrets, statistics, traffic, versions};
     let dev = contract::Environment::dev;
     let prod = contract::Environment::prod;
     routes
@@ -227,7 +227,7 @@ fn models(routes: Routes) -> Routes {
         .add(Rule::may(Promote(prod()), Of::Later), routes!(approvals::withdraw))
         .add(Rule::see(Of::Model), routes!(traffic::traffic))
         .add(Rule::predict(), routes!(models::predict).layer(DefaultBodyLimit::max(PREDICT_BODY_MAX)))
-        .add(Rule::see(Of::Everything), routes!(repos::list))
+        .add(Rule::see(Of::Query), routes!(repos::list))
         .add(Rule::may(Repositories, Of::Later), routes!(repos::add))
         .add(Rule::may(Repositories, Of::Later).only_looks(), routes!(repo_check::check))
         .add(Rule::see(Of::Repo), routes!(repos::one))
@@ -236,6 +236,9 @@ fn models(routes: Routes) -> Routes {
         .add(Rule::may(Repositories, Of::Repo), routes!(repos::install_webhook))
         .add(Rule::may(Repositories, Of::Repo), routes!(repos::renew_secret))
         .add(Rule::may(Repositories, Of::Repo), routes!(repos::remove_old_secret))
+        .add(Rule::may(Repositories, Of::Repo).only_looks(), routes!(secrets::list))
+        .add(Rule::may(Repositories, Of::Repo), routes!(secrets::set))
+        .add(Rule::may(Repositories, Of::Repo), routes!(secrets::remove))
         .add(Rule::see(Of::Everything), routes!(overview::overview).layer(Extension(overview::Recent::default())))
         .add(Rule::see(Of::Everything), routes!(statistics::by_day))
 }

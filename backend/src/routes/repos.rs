@@ -141,6 +141,9 @@ fn given<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Size>, D::Error> 
 #[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListQuery {
+    /// Only this one.
+    #[param(value_type = Option<String>)]
+    repo: Option<RepoName>,
     /// With each of these words in its name.
     search: Option<String>,
     /// Only those whose webhook needs a person, as `/api/overview` counts them.
@@ -160,8 +163,10 @@ pub(crate) struct ListQuery {
 pub(crate) async fn list(
     State(backend): State<Backend>,
     Query(query): Query<ListQuery>,
+    caller: Caller,
     headers: HeaderMap,
 ) -> Result<Json<CountedPage<RepoView>>, ApiError> {
+    caller.require(&Action::See, &Object { repo: query.repo.clone(), model: None })?;
     let limit = query.limit.unwrap_or(PAGE).clamp(1, PAGE_MAX);
     let wanted = search(query.search)?.unwrap_or_default().to_lowercase();
     let repos = backend.store.intake.repos().await.map_err(from_store)?;
@@ -169,6 +174,7 @@ pub(crate) async fn list(
     let base = hooks::base(&backend, &headers);
     let mut found: Vec<_> = repos
         .into_iter()
+        .filter(|repo| query.repo.as_ref().is_none_or(|name| repo.full_name == *name))
         .filter(|repo| {
             let name = repo.full_name.as_str().to_lowercase();
             wanted.split_whitespace().all(|word| name.contains(word))
@@ -199,7 +205,7 @@ pub(crate) async fn one(
     Ok(Json(view(&backend, registered(&backend, id).await?, &headers).await?))
 }
 
-async fn registered(backend: &Backend, id: i64) -> Result<Repo, ApiError> {
+pub(crate) async fn registered(backend: &Backend, id: i64) -> Result<Repo, ApiError> {
     let found = backend.store.intake.repo(id).await.map_err(from_store)?;
     found.ok_or_else(|| from_store(store::StoreError::NotFound))
 }

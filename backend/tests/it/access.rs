@@ -43,6 +43,9 @@ const WHOM: &[(&str, &str, &str)] = &[
     ("POST /api/repos/check", "repositories", "later"),
     ("GET /api/repos/{id}", "see", "repo"),
     ("PATCH /api/repos/{id}", "repositories", "repo"),
+    ("GET /api/repos/{id}/secrets", "repositories", "repo"),
+    ("PUT /api/repos/{id}/secrets/{name}", "repositories", "repo"),
+    ("DELETE /api/repos/{id}/secrets/{name}", "repositories", "repo"),
     ("POST /api/repos/{id}/webhook-secret", "repositories", "repo"),
     ("DELETE /api/repos/{id}/webhook-secret", "repositories", "repo"),
     ("DELETE /api/repos/{id}", "repositories", "repo"),
@@ -251,10 +254,16 @@ async fn a_list_of_ones_own_is_for_whom_it_is_their_own() {
     let (world, ..) = filled().await;
     for who in everybody(&world).await.iter().filter(|who| who.is_known) {
         let shown = format!("Bearer {}", who.key.as_deref().unwrap());
-        let path = format!("/api/pipelines?repo={OURS}");
+        for list in ["pipelines", "repos"] {
+            let path = format!("/api/{list}?repo={OURS}");
+            let answer = world.ask(Method::GET, &path, &[("authorization", shown.as_str())], "").await;
+            let expected = expected(who, "see", "everything", true).unwrap_or(200);
+            assert_eq!(answer.status, expected, "{}: {list}", who.name);
+        }
+        // Who sees one model sees no list of repositories by naming it.
+        let path = format!("/api/repos?model={MODEL}");
         let answer = world.ask(Method::GET, &path, &[("authorization", shown.as_str())], "").await;
-        let expected = expected(who, "see", "everything", true).unwrap_or(200);
-        assert_eq!(answer.status, expected, "{}", who.name);
+        assert_eq!(answer.status, expected(who, "see", "everything", false).unwrap_or(200), "{}", who.name);
     }
 }
 

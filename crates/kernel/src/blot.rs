@@ -147,12 +147,14 @@ fn add_forms(value: &str, forms: &mut BTreeSet<String>) {
         let quoted = html.replace('"', "&quot;").replace('\'', "&#x27;");
         // As Python and JSON write it in quotes.
         let repr = line.replace('\\', "\\\\");
+        let bytes = bytes_repr(&repr);
+        forms.extend([repr.replace('\'', "\\'"), bytes.replace('\'', "\\'"), bytes]);
         let json = serde_json::to_string(line).unwrap_or_default();
         let json = json.get(1..json.len().saturating_sub(1)).unwrap_or_default().to_owned();
         let ascii = json.chars().map(|c| if c.is_ascii() { c.to_string() } else { escaped(c) }).collect();
         let urls = ["", "/", "!'()*"].map(|kept| url_encoded(line, kept));
         let form = urls[0].replace("%20", "+");
-        forms.extend([line.to_owned(), html, quoted, repr.replace('\'', "\\'"), repr, json, ascii, form]);
+        forms.extend([line.to_owned(), html, quoted, repr, json, ascii, form]);
         forms.extend(urls);
     }
     forms.insert(hex::encode(whole));
@@ -167,6 +169,9 @@ fn add_base64(bytes: &[u8], forms: &mut BTreeSet<String>) {
         let padded = [&[0; 2][..before], bytes].concat();
         let own = (before * 8).div_ceil(6)..padded.len() * 8 / 6;
         for encoded in [STANDARD_NO_PAD.encode(&padded), URL_SAFE_NO_PAD.encode(&padded)] {
+            if before == 0 {
+                forms.insert(encoded.clone());
+            }
             let piece = encoded.get(own.clone()).unwrap_or_default();
             if piece.len() >= BASE64_MIN {
                 forms.insert(piece.to_owned());
@@ -177,6 +182,20 @@ fn add_base64(bytes: &[u8], forms: &mut BTreeSet<String>) {
             }
         }
     }
+}
+
+/// What Python writes of a text's bytes, whose backslashes are doubled already.
+fn bytes_repr(text: &str) -> String {
+    let mut repr = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii() {
+            repr.push(char::from(byte));
+        } else {
+            // Writing to a string has no way to fail.
+            let _ = write!(repr, "\\x{byte:02x}");
+        }
+    }
+    repr
 }
 
 /// A character as JSON writes it in ASCII.
@@ -228,6 +247,7 @@ mod tests {
             r"p&amp;ss &lt;w&quot;o\rd&gt;/ä&#x27;1",
             r#"p&ss <w"o\\rd>/ä'1"#,
             r#"p&ss <w"o\\rd>/ä\'1"#,
+            r#"p&ss <w"o\\rd>/\xc3\xa4\'1"#,
             r#"p&ss <w\"o\\rd>/ä'1"#,
             r#"p&ss <w\"o\\rd>/\u00e4'1"#,
             "p%26ss%20%3Cw%22o%5Crd%3E%2F%C3%A4%271",
@@ -248,6 +268,7 @@ mod tests {
             // A character or two at each end belong to what stands beside it as well.
             assert!(clean.contains(BLOT) && clean.len() < encoded.len() - 12, "{encoded} {clean}");
         }
+        assert_eq!(self::blot(&["hunter2!"]).text(&STANDARD_NO_PAD.encode("hunter2!")), BLOT);
         let long = "0123456789abcdef".repeat(20);
         let wrapped = STANDARD_NO_PAD.encode(&long).as_bytes().chunks(76).map(<[u8]>::to_vec).collect::<Vec<_>>();
         let clean = self::blot(&[&long]).text(&String::from_utf8(wrapped.join(&b'\n')).unwrap()).into_owned();

@@ -81,7 +81,8 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<ExitC
         outputs: &output.with_extension("outputs"),
     };
     // One's own notebook: what it names is one's own as well.
-    let environments = Environments::new(settings.home.join("environments"), platform.uv(), python).with_sources(true);
+    let environments = Environments::new(settings.home.join("environments"), platform.uv(), python);
+    let environments = environments.with_sources(true).with_memory_limit(tuning.build_memory_limit);
     let means = Means { kernels: &kernels, environments: &environments, tuning: &tuning };
     let screen = Screen { printer: (!args.json).then(|| Printer::new(false)) };
     let executed = execution.run(means, &screen, &shutdown.token()).await?;

@@ -9,7 +9,6 @@
 //! | `launcher/`, `process`, `room` | the kernel's process: clean environment, leash, signals, death; the folder of one that is confined |
 //! | `zmtp`, `wire`, `call`, `drive` | the transport; the sockets; our calls into the kernel; one request from sending to idle, with its time limits |
 //! | `record`, `outputs`, `fold`, `lines`, `spill` | outputs on their way to the notebook, the log, and the disk |
-//! | `memory` | how much memory the kernel's process tree takes, and who killed it |
 //! | `papermill`, `literal` | the executed notebook as papermill writes it |
 //!
 //! Deliberately absent: whether a notebook is fit to run, and what its results mean.
@@ -21,7 +20,6 @@ mod error;
 mod fold;
 mod lines;
 mod literal;
-mod memory;
 pub mod notebook;
 mod outcome;
 mod outputs;

@@ -7,6 +7,7 @@ use std::{
 };
 
 use jiff::Timestamp;
+use sandbox::Watch;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -14,7 +15,6 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     AfterCell, DeathCause, EventSink, Kernel, KernelError, Outcome, RunReport, RunRequest, call,
     drive::{Ended, Limits, Stop, drive},
-    memory::Watch,
     notebook::CellKind,
     papermill::{self, Prepared, Step},
     record::Recording,
@@ -51,7 +51,7 @@ async fn run_notebook(
     };
     let spill = Spill::start(std::mem::take(&mut request.spill_directory));
     let mut run = Run {
-        memory: Watch::start(&kernel.process, kernel.memory_limit),
+        memory: kernel.process.watch(kernel.memory_limit),
         recording: Recording::new(prepared.notebook, spill, events),
         limit: (Instant::now() + request.run_timeout, request.run_timeout),
         kernel,

@@ -160,8 +160,11 @@ impl Place {
             threads: 2,
             queue: self.queue,
             prediction_limit: self.prediction_limit,
-            sandbox: sandbox::Mode::Auto,
+            memory_limit: None,
+            sandbox: sandbox::Mode::Landlock,
         };
+        // Models tell the numbers of their processes, which are others outside where there are namespaces.
+        sandbox::begin(config.sandbox).unwrap();
         let models = ModelServer::start(config).await.unwrap();
         let shutdown = Shutdown::new();
         let serving = tokio::spawn(serve(listener, models.router(), service::Network::default(), shutdown.clone()));

@@ -270,6 +270,8 @@ fn common(size: &Size, folder: &Path, github: &GitHub, balancer: &Proxy) -> Vec<
         ("LEASE_SECONDS", size.lease.to_string()),
         // Workers come and go here, mostly without a notebook: a kernel started ahead would be in vain.
         ("KERNEL_POOL_SIZE", "0".to_owned()),
+        // Notebooks look for their worker among all processes.
+        ("SANDBOX", "landlock".to_owned()),
         ("MLSYS_PYTHON", python().display().to_string()),
         ("MLSYS_UV", uv.display().to_string()),
         ("RUST_LOG", "info".to_owned()),

@@ -1,4 +1,4 @@
-//! How much memory the kernel's process tree takes, and whether the system killed it for that.
+//! How much memory a process with all below it takes, and an end for those that take too much.
 
 use std::{
     collections::HashSet,
@@ -10,18 +10,21 @@ use std::{
     time::Duration,
 };
 
-use nix::{sys::signal::Signal, unistd::Pid};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use tokio::{task::JoinHandle, time::MissedTickBehavior};
 
-use crate::process::{Process, signal_one};
+use crate::Family;
 
 const INTERVAL: Duration = Duration::from_millis(100);
 /// Linux pages as `/proc` counts them.
 const PAGE: u64 = 4096;
 
-/// Samples a process tree until it is dropped, and kills it over its limit.
+/// Samples how much memory a family takes until it is dropped, and kills the family over its limit.
 #[derive(Debug)]
-pub(crate) struct Watch {
+pub struct Watch {
     main: Pid,
     limit: Option<u64>,
     seen: Arc<Seen>,
@@ -36,31 +39,31 @@ struct Seen {
 }
 
 impl Watch {
-    pub(crate) fn start(process: &Process, limit: Option<u64>) -> Self {
-        let (pid, main) = (process.pid(), process.main());
+    /// Begins. The limit is in bytes, for all of the family together.
+    pub fn start(family: &Family, limit: Option<u64>) -> Self {
         let seen = Arc::new(Seen::default());
-        let sampler = tokio::spawn(sample(pid, limit, Arc::clone(&seen)));
-        Self { main, limit, seen, oom_kills_before: oom_kills(), sampler }
+        let sampler = tokio::spawn(sample(family.pid(), family.init(), limit, Arc::clone(&seen)));
+        Self { main: family.main(), limit, seen, oom_kills_before: oom_kills(), sampler }
     }
 
-    /// The most memory seen so far, in bytes. The kernel's own high-water mark counts too while it lives.
-    pub(crate) fn peak(&self) -> Option<u64> {
+    /// The most memory seen so far, in bytes. The main process's own high-water mark counts too while it lives.
+    pub fn peak(&self) -> Option<u64> {
         let peak = self.seen.peak.load(Ordering::Relaxed).max(high_water(self.main).unwrap_or(0));
         (peak > 0).then_some(peak)
     }
 
-    /// Whether the tree was killed here for being over its limit.
-    pub(crate) fn is_over_limit(&self) -> bool {
+    /// Whether the family was killed here for being over its limit.
+    pub fn is_over_limit(&self) -> bool {
         self.seen.over_limit.load(Ordering::Relaxed)
     }
 
     /// The limit that [`is_over_limit`](Self::is_over_limit) speaks of, in bytes.
-    pub(crate) fn limit(&self) -> Option<u64> {
+    pub fn limit(&self) -> Option<u64> {
         self.limit
     }
 
     /// Whether the system has killed a process for want of memory since the start.
-    pub(crate) fn system_ran_out(&self) -> bool {
+    pub fn system_ran_out(&self) -> bool {
         oom_kills() > self.oom_kills_before
     }
 }
@@ -71,28 +74,65 @@ impl Drop for Watch {
     }
 }
 
-async fn sample(pid: Pid, limit: Option<u64>, seen: Arc<Seen>) {
+/// A limit on memory as it is set, in megabytes, made bytes. Unset, it is three quarters of what this machine, or the control
+/// group that we are in, has.
+pub fn memory_limit(megabytes: Option<u64>) -> Option<u64> {
+    megabytes.map(|megabytes| megabytes.saturating_mul(1 << 20)).or_else(three_quarters)
+}
+
+fn three_quarters() -> Option<u64> {
+    let machine = kibibytes(&fs::read_to_string("/proc/meminfo").ok()?, "MemTotal:")?;
+    let groups = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
+    let limits = groups.iter().filter_map(|file| fs::read_to_string(file).ok()?.trim().parse::<u64>().ok());
+    Some(limits.chain([machine]).min()? / 4 * 3)
+}
+
+async fn sample(pid: Pid, init: Option<Pid>, limit: Option<u64>, seen: Arc<Seen>) {
     let mut ticks = tokio::time::interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let measured = tokio::task::spawn_blocking(move || Tree::of(pid.as_raw()).memory(limit)).await;
-        let Ok(memory) = measured else { return };
+        let Ok(memory) = tokio::task::spawn_blocking(move || resident(pid, init, limit)).await else { return };
         seen.peak.fetch_max(memory, Ordering::Relaxed);
         if limit.is_some_and(|limit| memory > limit) {
             seen.over_limit.store(true, Ordering::Relaxed);
-            Tree::of(pid.as_raw()).kill();
+            // It has the others killed, and ends.
+            let _ = kill(pid, Signal::SIGTERM);
             return;
         }
     }
 }
 
-/// A process with all its descendants, as they are now. It only stands above the rest, and has no memory of its own.
-#[derive(Debug)]
-pub(crate) struct Tree {
-    root: i32,
-    members: Vec<Member>,
+/// The resident memory of a family in bytes, without what is ours. Where a sum over several processes is over the limit, the
+/// pages they share count once.
+fn resident(reaper: Pid, init: Option<Pid>, limit: Option<u64>) -> u64 {
+    let members = below(reaper).into_iter().filter(|pid| init.is_none_or(|init| init.as_raw() != *pid));
+    let members: Vec<Member> = members.filter_map(Member::read).collect();
+    let resident = members.iter().map(|member| member.resident).sum();
+    if members.len() < 2 || limit.is_none_or(|limit| resident <= limit) {
+        return resident;
+    }
+    members.iter().map(|member| proportional(member.pid).unwrap_or(member.resident)).sum()
 }
+
+/// All processes below one, as they are now.
+pub(crate) fn below(top: Pid) -> Vec<i32> {
+    let mut members = vec![top.as_raw()];
+    let mut at = 0;
+    while let Some(member) = members.get(at).copied() {
+        for thread in fs::read_dir(format!("/proc/{member}/task")).into_iter().flatten().flatten() {
+            let children = fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+            members.extend(children.split_ascii_whitespace().filter_map(|child| child.parse::<i32>().ok()));
+        }
+        at += 1;
+    }
+    members.remove(0);
+    members
+}
+
+/// A process with all its descendants, as they are now, and whoever is of its group, though nothing stands above them any more.
+#[derive(Debug)]
+pub(crate) struct Tree(Vec<Member>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Member {
@@ -105,7 +145,8 @@ struct Member {
 }
 
 impl Tree {
-    pub(crate) fn of(root: i32) -> Self {
+    pub(crate) fn of(root: Pid) -> Self {
+        let root = root.as_raw();
         let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
         let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
         let all: Vec<Member> = pids.filter_map(Member::read).collect();
@@ -118,31 +159,14 @@ impl Tree {
                 all.iter().filter(|member| inside.contains(&member.parent)).map(|member| member.pid).collect::<Vec<_>>(),
             );
         }
-        Self { root, members: all.into_iter().filter(|member| inside.contains(&member.pid)).collect() }
-    }
-
-    /// Resident memory in bytes. Where a sum over several processes is over the limit, the pages they share count once.
-    fn memory(&self, limit: Option<u64>) -> u64 {
-        let counted: Vec<&Member> = self.members.iter().filter(|member| member.pid != self.root).collect();
-        let resident = counted.iter().map(|member| member.resident).sum();
-        if counted.len() < 2 || limit.is_none_or(|limit| resident <= limit) {
-            return resident;
-        }
-        counted.iter().map(|member| proportional(member.pid).unwrap_or(member.resident)).sum()
-    }
-
-    /// Has the process at its top kill the others and end.
-    fn kill(&self) {
-        if self.members.iter().any(|member| member.pid == self.root) {
-            signal_one(Pid::from_raw(self.root), Signal::SIGTERM);
-        }
+        Self(all.into_iter().filter(|member| inside.contains(&member.pid)).collect())
     }
 
     /// Kills the members that still live.
     pub(crate) fn kill_survivors(&self) {
-        for member in &self.members {
+        for member in &self.0 {
             if Member::read(member.pid).is_some_and(|now| now.started == member.started) {
-                signal_one(Pid::from_raw(member.pid), Signal::SIGKILL);
+                let _ = kill(Pid::from_raw(member.pid), Signal::SIGKILL);
             }
         }
     }

@@ -11,7 +11,10 @@ use std::{
 };
 
 use nix::{
-    sys::signal::{Signal, kill},
+    sys::{
+        signal::{Signal, kill},
+        statvfs::statvfs,
+    },
     unistd::Pid,
 };
 use tokio::{task::JoinHandle, time::MissedTickBehavior};
@@ -42,13 +45,13 @@ impl Watch {
     /// Begins. The limit is in bytes, for all of the family together.
     pub fn start(family: &Family, limit: Option<u64>) -> Self {
         let seen = Arc::new(Seen::default());
-        let sampler = tokio::spawn(sample(family.pid(), family.init(), limit, Arc::clone(&seen)));
+        let sampler = tokio::spawn(sample((family.pid(), family.main(), family.init()), limit, Arc::clone(&seen)));
         Self { main: family.main(), limit, seen, oom_kills_before: oom_kills(), sampler }
     }
 
     /// The most memory seen so far, in bytes. The main process's own high-water mark counts too while it lives.
     pub fn peak(&self) -> Option<u64> {
-        let peak = self.seen.peak.load(Ordering::Relaxed).max(high_water(self.main).unwrap_or(0));
+        let peak = self.seen.peak.load(Ordering::Relaxed).max(status(self.main, "VmHWM:").unwrap_or(0));
         (peak > 0).then_some(peak)
     }
 
@@ -87,32 +90,44 @@ fn three_quarters() -> Option<u64> {
     Some(limits.chain([machine]).min()? / 4 * 3)
 }
 
-async fn sample(pid: Pid, init: Option<Pid>, limit: Option<u64>, seen: Arc<Seen>) {
+/// The reaper, the main process, and the init where there is one.
+type Heads = (Pid, Pid, Option<Pid>);
+
+async fn sample(heads: Heads, limit: Option<u64>, seen: Arc<Seen>) {
     let mut ticks = tokio::time::interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let Ok(memory) = tokio::task::spawn_blocking(move || resident(pid, init, limit)).await else { return };
+        let Ok(memory) = tokio::task::spawn_blocking(move || taken(heads, limit)).await else { return };
         seen.peak.fetch_max(memory, Ordering::Relaxed);
         if limit.is_some_and(|limit| memory > limit) {
             seen.over_limit.store(true, Ordering::Relaxed);
             // It has the others killed, and ends.
-            let _ = kill(pid, Signal::SIGTERM);
+            let _ = kill(heads.0, Signal::SIGTERM);
             return;
         }
     }
 }
 
-/// The resident memory of a family in bytes, without what is ours. Where a sum over several processes is over the limit, the
-/// pages they share count once.
-fn resident(reaper: Pid, init: Option<Pid>, limit: Option<u64>) -> u64 {
+/// The memory of a family in bytes, without what is ours. Where a sum over several processes is over the limit, the pages
+/// they share count once.
+fn taken((reaper, main, init): Heads, limit: Option<u64>) -> u64 {
     let members = below(reaper).into_iter().filter(|pid| init.is_none_or(|init| init.as_raw() != *pid));
     let members: Vec<Member> = members.filter_map(Member::read).collect();
-    let resident = members.iter().map(|member| member.resident).sum();
+    let files = init.map_or(0, |_| only_in_files(main, &members));
+    let resident = files + members.iter().map(|member| member.resident).sum::<u64>();
     if members.len() < 2 || limit.is_none_or(|limit| resident <= limit) {
         return resident;
     }
-    members.iter().map(|member| proportional(member.pid).unwrap_or(member.resident)).sum()
+    files + members.iter().map(|member| proportional(member.pid).unwrap_or(member.resident)).sum::<u64>()
+}
+
+/// How much of a family's own `/dev/shm` no process has mapped, in bytes, at least.
+fn only_in_files(main: Pid, members: &[Member]) -> u64 {
+    let Ok(found) = statvfs(format!("/proc/{main}/root/dev/shm").as_str()) else { return 0 };
+    let used = found.blocks().saturating_sub(found.blocks_free()).saturating_mul(found.fragment_size());
+    let mapped = |member: &Member| status(Pid::from_raw(member.pid), "RssShmem:").unwrap_or(0);
+    if used == 0 { 0 } else { used.saturating_sub(members.iter().map(mapped).sum()) }
 }
 
 /// All processes below one, as they are now.
@@ -193,9 +208,9 @@ fn proportional(pid: i32) -> Option<u64> {
     kibibytes(&fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?, "Pss:")
 }
 
-/// The most memory a process has had, in bytes.
-fn high_water(pid: Pid) -> Option<u64> {
-    kibibytes(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?, "VmHWM:")
+/// What `proc_pid_status(5)` says of a process's memory, in bytes.
+fn status(pid: Pid, name: &str) -> Option<u64> {
+    kibibytes(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?, name)
 }
 
 fn kibibytes(text: &str, name: &str) -> Option<u64> {

@@ -32,6 +32,30 @@ time.sleep(1000)";
 }
 
 #[tokio::test]
+async fn what_lies_in_shared_memory_counts_once() {
+    let Some(python) = system_python().filter(|_| crate::has_namespaces()) else { return };
+    // In a file that nobody has mapped; in one that two have.
+    let write = "import time; open('/dev/shm/held', 'wb').write(b'x' * (150 << 20)); time.sleep(1000)";
+    let share = "
+import mmap, os, time
+file = os.open('/dev/shm/held', os.O_RDWR | os.O_CREAT)
+os.ftruncate(file, 150 << 20)
+held = mmap.mmap(file, 150 << 20)
+os.fork()
+for page in range(0, 150 << 20, 4096):
+    held[page] = 1
+time.sleep(1)";
+    let mut family = start(python, write);
+    let watch = Watch::start(&family, Some(100 << 20));
+    tokio::time::timeout(Duration::from_mins(1), family.wait()).await.expect("it is killed").expect("ended");
+    assert!(watch.is_over_limit(), "{watch:?}");
+    let mut family = start(python, share);
+    let watch = Watch::start(&family, Some(250 << 20));
+    assert!(family.wait().await.expect("ended").success(), "{watch:?}");
+    assert!(watch.peak().is_some_and(|peak| peak > 150 << 20), "{watch:?}");
+}
+
+#[tokio::test]
 async fn what_stays_within_its_limit_is_not_and_only_its_own_counts() {
     let mut family = start("/bin/sh", "sleep 0.5; exit 3");
     let watch = Watch::start(&family, Some(64 << 20));

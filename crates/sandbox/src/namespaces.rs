@@ -42,7 +42,7 @@ impl Namespaces {
         // SAFETY: system calls without memory.
         unsafe {
             check(libc::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWPID | libc::CLONE_NEWIPC))?;
-            // The files of a process that is not are root's.
+            // As long as we are not, our own files under `/proc` are root's.
             check(libc::prctl(libc::PR_SET_DUMPABLE, 1, 0, 0, 0))?;
         }
         let written = self.identity.iter().try_for_each(|(path, text)| write(path, text));

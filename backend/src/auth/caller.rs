@@ -6,9 +6,9 @@ use axum::{
     extract::FromRequestParts,
     http::{StatusCode, request::Parts},
 };
-use contract::{Grant, PersonId, Role, SessionId};
+use contract::{Grant, PersonId, Role, Scope, SessionId};
 use jiff::Timestamp;
-use pipeline::access::{Action, Decision, Object, decide, decide_anywhere, refusal};
+use pipeline::access::{Action, Decision, Object, decide, decide_anywhere, refusal, scope};
 use serde::Serialize;
 use service::ApiError;
 use utoipa::ToSchema;
@@ -77,6 +77,11 @@ impl Caller {
     /// Whether they may do it with anything at all.
     pub(crate) fn may_anywhere(&self, action: &Action) -> bool {
         decide_anywhere(&self.grants, action, Timestamp::now()) == Decision::Allowed
+    }
+
+    /// Of which things they may do it: what a list shows them.
+    pub(crate) fn scope(&self, action: &Action) -> Scope {
+        scope(&self.grants, action, Timestamp::now())
     }
 
     /// A 403 unless they may.

@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 
 use crate::{
     Backend,
-    auth::{Caller, Trail, object_of_model},
+    auth::{Caller, Trail, owned},
     changes::{self, Order},
     error::{bad_request, from_rollout, from_store, not_found},
     routes::{
@@ -73,6 +73,7 @@ pub(crate) struct Refuse {
 )]
 pub(crate) async fn list(
     State(backend): State<Backend>,
+    caller: Caller,
     Query(query): Query<ApprovalQuery>,
 ) -> Result<Json<Page<Approval>>, ApiError> {
     let ApprovalQuery { model, state, after, limit } = query;
@@ -82,7 +83,7 @@ pub(crate) async fn list(
     let state = state.map(|word| known(word).ok_or_else(unknown)).transpose()?;
     let before = after.as_deref().map(parse).transpose()?;
     let limit = limit.unwrap_or(LIMITS.1).clamp(1, LIMITS.0);
-    let found = backend.store.serving.approvals(model.as_ref(), state, before, limit).await;
+    let found = backend.store.serving.approvals(&caller.scope(&Action::See), model.as_ref(), state, before, limit).await;
     let (items, more) = found.map_err(from_store)?;
     let next = items.last().filter(|_| more).map(|last| last.id.to_string());
     Ok(Json(Page { items, next }))
@@ -195,7 +196,8 @@ async fn waiting(backend: &Backend, caller: &Caller, id: &str, trail: &Trail) ->
     let id = parse(id)?;
     trail.object(format_args!("approval {id}"));
     let found = backend.store.serving.approval(id).await.map_err(from_store)?.ok_or_else(unknown)?;
-    let object = object_of_model(backend, caller, &found.model_name).await?;
+    let object = owned(backend, &found.model_name).await?;
+    trail.about(&object);
     if !caller.may(&Action::Promote(found.to.clone()), &object) {
         return Err(unknown());
     }

@@ -7,7 +7,7 @@ use axum::{
     extract::{Path, Query, State},
     http::{HeaderMap, StatusCode},
 };
-use contract::RepoName;
+use contract::{RepoName, Scope};
 use jiff::Timestamp;
 use pipeline::{
     Trigger,
@@ -81,7 +81,8 @@ impl RepoView {
 }
 
 async fn view(backend: &Backend, repo: Repo, headers: &HeaderMap) -> Result<RepoView, ApiError> {
-    let last = backend.store.intake.last_deliveries().await.map_err(from_store)?.remove(&repo.full_name);
+    let only = Scope::Only { repos: [repo.full_name.clone()].into(), models: [].into() };
+    let last = backend.store.intake.last_deliveries(&only).await.map_err(from_store)?.remove(&repo.full_name);
     Ok(RepoView::new(backend, repo, last, &hooks::base(backend, headers)))
 }
 
@@ -159,13 +160,14 @@ pub(crate) struct ListQuery {
 )]
 pub(crate) async fn list(
     State(backend): State<Backend>,
+    caller: Caller,
     Query(query): Query<ListQuery>,
     headers: HeaderMap,
 ) -> Result<Json<CountedPage<RepoView>>, ApiError> {
     let limit = query.limit.unwrap_or(PAGE).clamp(1, PAGE_MAX);
     let wanted = search(query.search)?.unwrap_or_default().to_lowercase();
-    let repos = backend.store.intake.repos().await.map_err(from_store)?;
-    let mut last = backend.store.intake.last_deliveries().await.map_err(from_store)?;
+    let (intake, scope) = (&backend.store.intake, caller.scope(&Action::See));
+    let (repos, mut last) = tokio::try_join!(intake.repos(&scope), intake.last_deliveries(&scope)).map_err(from_store)?;
     let base = hooks::base(&backend, &headers);
     let mut found: Vec<_> = repos
         .into_iter()
@@ -213,7 +215,9 @@ pub(crate) async fn add(
     trail: Trail,
     Json(new): Json<NewRepo>,
 ) -> Result<(StatusCode, Json<RepoView>), ApiError> {
-    caller.require(&Action::Repositories, &Object { repo: Some(new.full_name.clone()), model: None })?;
+    let object = Object { repo: Some(new.full_name.clone()), model: None };
+    trail.about(&object);
+    caller.require(&Action::Repositories, &object)?;
     trail.object(&new.full_name);
     trail.after(format_args!("branches {}, notebooks {}", new.branch, new.notebook_glob));
     trigger(&new.branch, &new.notebook_glob)?;

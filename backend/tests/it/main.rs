@@ -20,6 +20,7 @@ mod openapi;
 mod peer;
 mod pipelines;
 mod repos;
+mod scoped;
 mod secrets;
 mod settings;
 mod signing;

@@ -17,7 +17,7 @@ mod readiness;
 mod serving;
 mod task;
 
-pub use access::{AccessList, Grant, ListedKey, Role};
+pub use access::{AccessList, Grant, ListedKey, Role, Scope};
 pub use changes::FileChanges;
 pub use gates::{Champion, GateReport, GateResult};
 pub use id::{ApprovalId, CommitSha, IdError, KeyId, ModelName, PersonId, PipelineId, RepoName, SessionId, TaskId};

@@ -326,8 +326,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * How many pipelines, models, versions and repositories there are, where models are deployed, and what needs a person. An
-         *     answer may be a second old.
+         * How many pipelines, models, versions and repositories there are, where models are deployed, and what needs a person: of what
+         *     the caller may see. An answer may be a second old.
          */
         get: operations["getOverview"];
         put?: never;

@@ -6,4 +6,6 @@ pub(crate) mod dialect;
 pub(crate) mod fields;
 mod loan;
 mod log_sync;
+pub(crate) mod scope;
 pub(crate) mod search;
+pub(crate) mod texts;

@@ -236,6 +236,7 @@ async fn what_was_done_is_read_from_the_newest_on_and_by_who_and_what(world: Wor
             before: None,
             after: Some("x\0".repeat(5000)),
             result: "done".to_owned(),
+            ..NewAuditEntry::default()
         };
         access.record(entry).await.unwrap();
     }

@@ -39,6 +39,7 @@ mod owners;
 mod pipelines;
 mod repos;
 mod retention;
+mod scope;
 mod statistics;
 mod take;
 mod tasks;

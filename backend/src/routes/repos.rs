@@ -206,6 +206,13 @@ async fn registered(backend: &Backend, id: i64) -> Result<Repo, ApiError> {
     found.ok_or_else(|| from_store(store::StoreError::NotFound))
 }
 
+/// A repository that something is to be changed of.
+async fn to_change(backend: &Backend, id: i64, trail: &Trail) -> Result<Repo, ApiError> {
+    let repo = registered(backend, id).await?;
+    trail.object(&repo.full_name);
+    Ok(repo)
+}
+
 /// Registers a repository: its pushes run notebooks from now on. Its webhook is added where the token may.
 #[utoipa::path(post, path = "/api/repos", operation_id = "addRepo", tag = "repos", responses((status = CREATED, body = RepoView)))]
 pub(crate) async fn add(
@@ -237,8 +244,7 @@ pub(crate) async fn install_webhook(
     headers: HeaderMap,
     trail: Trail,
 ) -> Result<Json<RepoView>, ApiError> {
-    let repo = registered(&backend, id).await?;
-    trail.object(&repo.full_name);
+    let repo = to_change(&backend, id, &trail).await?;
     trail.after("its webhook");
     hooks::install(&backend, &repo.full_name, &hooks::base(&backend, &headers)).await.map_err(from_store)?;
     Ok(Json(view(&backend, repo, &headers).await?))
@@ -256,8 +262,7 @@ pub(crate) async fn renew_secret(
     headers: HeaderMap,
     trail: Trail,
 ) -> Result<Json<RepoView>, ApiError> {
-    let repo = registered(&backend, id).await?;
-    trail.object(&repo.full_name);
+    let repo = to_change(&backend, id, &trail).await?;
     trail.after("a new webhook secret");
     if repo.full_name.is_local() {
         return Err(bad_request("local_repo", "repositories of the local remote have no secrets of their own"));
@@ -276,8 +281,7 @@ pub(crate) async fn remove_old_secret(
     Path(id): Path<i64>,
     trail: Trail,
 ) -> Result<StatusCode, ApiError> {
-    let repo = registered(&backend, id).await?;
-    trail.object(&repo.full_name);
+    let repo = to_change(&backend, id, &trail).await?;
     trail.after("its old webhook secret is invalid");
     backend.store.intake.remove_old_webhook_secret(&repo.full_name).await.map_err(from_store)?;
     backend.repos.known.forget();
@@ -313,8 +317,7 @@ pub(crate) async fn change(
     memory.flatten().map(|memory| check_quantity("memory", memory)).transpose()?;
     let (branch, notebook_glob) = (change.branch.as_deref(), change.notebook_glob.as_deref());
     let change = RepoChange { branch, notebook_glob, cpu, memory };
-    let before = registered(&backend, id).await?;
-    trail.object(&before.full_name);
+    let before = to_change(&backend, id, &trail).await?;
     trail.before(summary(&before));
     let repo = backend.store.intake.update_repo(id, change).await.map_err(from_store)?;
     trail.after(summary(&repo));
@@ -329,8 +332,7 @@ pub(crate) async fn remove(
     trail: Trail,
     Path(id): Path<i64>,
 ) -> Result<StatusCode, ApiError> {
-    let before = registered(&backend, id).await?;
-    trail.object(&before.full_name);
+    let before = to_change(&backend, id, &trail).await?;
     trail.before(summary(&before));
     backend.store.intake.delete_repo(id).await.map_err(from_store)?;
     backend.repos.known.forget();

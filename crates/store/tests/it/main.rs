@@ -43,6 +43,7 @@ mod scope;
 mod statistics;
 mod take;
 mod tasks;
+mod upgrades;
 
 use std::{
     collections::BTreeMap,

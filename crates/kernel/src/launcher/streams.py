@@ -2,13 +2,17 @@
 
 import contextlib
 import json
+import os
 import sys
+import threading
 import types
 
 STREAMS = ("stdout", "stderr")
 DELIMITER = b"<IDS|MSG>"
 PIECE = 1 << 20
 BROKEN = 70  # sysexits.h: an internal software error
+# How many seconds in a row nothing may be published of what is waiting.
+STALLS = 4
 
 
 class ShieldedStream:
@@ -18,7 +22,9 @@ class ShieldedStream:
         self.stream = stream
 
     def flush(self):
+        """Before and after each cell, so that a kernel that can't tell any more how it went ends here."""
         try:
+            must_publish()
             self.stream.flush()
         except BaseException:
             pass  # None, closed, or an object of the notebook's own
@@ -49,8 +55,32 @@ class ShieldedSys:
         return ShieldedStream(getattr(sys, name, None)) if name in STREAMS else getattr(sys, name)
 
 
+def must_publish():
+    """Ends a kernel whose publishing thread has stopped in the middle, as without `sys.modules`: nobody would hear of it."""
+    if os.getpid() != kernel_pid:
+        return
+    told, before, stalls = threading.Event(), None, 0
+    while stalls < STALLS:
+        publisher.schedule(told.set)
+        if told.wait(1):
+            return
+        ahead = queued_before(told.set)
+        stalls = stalls + 1 if ahead == before else 0
+        before = ahead
+    exit_now(BROKEN)
+
+
+def queued_before(event):
+    """How much the publishing thread has to do before this; what equals nothing, where it is at it."""
+    try:
+        return publisher._events.index(event)
+    except Exception:
+        return object()
+
+
 def shield(app):
-    global kernel_streams
+    global kernel_streams, publisher, kernel_pid
+    publisher, kernel_pid = app.iopub_thread, os.getpid()
     kernel_streams = {name: getattr(sys, name) for name in STREAMS}
     for stream in kernel_streams.values():
         stream.close = lambda: None  # there is no other way for what the notebook prints

@@ -106,6 +106,7 @@ async fn a_kernel_that_cannot_answer_any_more_ends_the_run_in_seconds() {
         "get_ipython().run_cell = fail",
         "get_ipython().run_cell_async = fail",
         "get_ipython().kernel.do_execute = fail",
+        "import sys; sys.modules.clear()",
     ] {
         let (done, took) = broken(code).await;
         assert!(matches!(done.report.outcome, Outcome::NoReply { .. }), "{code}: {}", done.report.outcome);

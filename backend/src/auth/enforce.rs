@@ -143,7 +143,7 @@ async fn find(backend: &Backend, parts: &Parts) -> Result<Option<Arc<Caller>>, A
         Ok(caller) => return Ok(Some(caller)),
         Err(unknown) => unknown,
     };
-    let address = address(parts);
+    let address = limited(parts);
     // A page that is open when its session ends goes on asking: that is no attack.
     if !was_known && !is_cookie {
         auth.bad_keys.check(&address)?;
@@ -205,6 +205,12 @@ fn answer_refused(error: ApiError, parts: &Parts) -> Response {
 pub(crate) fn address(parts: &Parts) -> String {
     let connection = parts.extensions.get::<Connection>();
     connection.map_or_else(|| "unknown".to_owned(), |connection| connection.client.to_string())
+}
+
+/// Whose failures count together: those of an address or, of IPv6, of a network.
+pub(crate) fn limited(parts: &Parts) -> String {
+    let connection = parts.extensions.get::<Connection>();
+    connection.map_or_else(|| "unknown".to_owned(), |connection| connection.network().to_string())
 }
 
 /// What a browser or program calls itself, cut short.

@@ -53,6 +53,20 @@ async fn key(world: &World, grant: Value) -> (String, String) {
 }
 
 #[tokio::test]
+async fn who_has_a_network_of_addresses_fails_as_often_as_who_has_one() {
+    let world = World::new().await;
+    let attempt = async |address: &str, login: &str| {
+        let body = json!({ "login": login, "password": "wrong horse" }).to_string();
+        world.ask_as_nobody(Method::POST, "/api/sessions", &[JSON, ("from-address", address)], body).await.status
+    };
+    for number in 1..=10 {
+        assert_eq!(attempt(&format!("2001:db8::{number}"), &format!("login-{number}")).await, 401);
+    }
+    assert_eq!(attempt("2001:db8::ffff:1", "another").await, 429);
+    assert_eq!(attempt("2001:db8:0:1::1", "another").await, 401);
+}
+
+#[tokio::test]
 async fn what_one_may_for_a_time_one_gives_nobody_for_longer() {
     let world = World::new().await;
     let ask = async |key: &str, grant: Value, days: Value| {

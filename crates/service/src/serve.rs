@@ -28,7 +28,7 @@ use tower::Service;
 
 use crate::{
     Shutdown,
-    network::{Counted, LOOK, Network, Peers, Tls},
+    network::{Counted, LOOK, Network, Peers, Tls, network_of},
 };
 
 /// How long requests in hand may go on once the process is to stop.
@@ -62,6 +62,13 @@ pub struct Connection {
     pub reached: SocketAddr,
     /// Whether who asks did so over TLS, if that is known: a proxy that is not trusted may have done it for them.
     pub secure: Option<bool>,
+}
+
+impl Connection {
+    /// Whose limits a request counts for: who asks; of IPv6, all of their network.
+    pub fn network(&self) -> IpAddr {
+        network_of(self.client)
+    }
 }
 
 /// Serves the router over HTTP/1 until `shutdown` begins, then takes no new connection and lets the requests in hand end, for

@@ -11,8 +11,9 @@ STREAMS = ("stdout", "stderr")
 DELIMITER = b"<IDS|MSG>"
 PIECE = 1 << 20
 BROKEN = 70  # sysexits.h: an internal software error
-# How many seconds in a row nothing may be published of what is waiting.
-STALLS = 4
+# How many seconds in a row nothing may be published of what is waiting, and how long it is waited for that all is.
+STALLS, PATIENCE_S = 4, 10
+new_lock = threading.Lock
 
 
 class ShieldedStream:
@@ -23,11 +24,11 @@ class ShieldedStream:
 
     def flush(self):
         """Before and after each cell, so that a kernel that can't tell any more how it went ends here."""
-        try:
-            must_publish()
-            self.stream.flush()
-        except BaseException:
-            pass  # None, closed, or an object of the notebook's own
+        for step in (must_publish, lambda: self.stream.flush()):
+            try:
+                step()
+            except BaseException:
+                pass  # None, closed, or an object of the notebook's own
 
     def set_parent(self, parent):
         """Tells which cell runs now; our own streams too, to which the notebook's may hand on what it gets."""
@@ -59,15 +60,26 @@ def must_publish():
     """Ends a kernel whose publishing thread has stopped in the middle, as without `sys.modules`: nobody would hear of it."""
     if os.getpid() != kernel_pid:
         return
-    told, before, stalls = threading.Event(), None, 0
-    while stalls < STALLS:
-        publisher.schedule(told.set)
-        if told.wait(1):
+    # A notebook may replace the other things that one waits with.
+    waiting = new_lock()
+    waiting.acquire()
+
+    def tell():
+        try:
+            waiting.release()
+        except RuntimeError:
+            pass  # told already
+
+    before, stalls = None, 0
+    for _ in range(PATIENCE_S):
+        publisher.schedule(tell)
+        if waiting.acquire(timeout=1):
             return
-        ahead = queued_before(told.set)
+        ahead = queued_before(tell)
         stalls = stalls + 1 if ahead == before else 0
+        if stalls == STALLS:
+            exit_now(BROKEN)
         before = ahead
-    exit_now(BROKEN)
 
 
 def queued_before(event):

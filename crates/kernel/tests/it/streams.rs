@@ -26,6 +26,7 @@ async fn broken(code: &str) -> (Done, Duration) {
 async fn a_notebook_may_do_to_its_streams_what_it_likes() {
     for code in [
         "sys.stdout = None",
+        "import threading; threading.Event.wait = lambda *_: False; threading.Lock = fail",
         "sys.stderr = None",
         "sys.stdout = sys.stderr = None",
         "sys.stdout.close()",

@@ -192,7 +192,7 @@ fn pipelines(routes: Routes) -> Routes {
     use Action::{Cancel, Retry, Run};
     use routes::{logs, notebook, pipelines};
     routes
-        .add(Rule::see(Of::Query), routes!(pipelines::list))
+        .add(Rule::see(Of::Later), routes!(pipelines::list))
         .add(Rule::may(Run, Of::Later), routes!(pipelines::create))
         .add(Rule::see(Of::Pipeline), routes!(pipelines::one))
         .add(Rule::may(Cancel, Of::Pipeline), routes!(pipelines::cancel))
@@ -206,11 +206,11 @@ fn pipelines(routes: Routes) -> Routes {
 
 fn models(routes: Routes) -> Routes {
     use Action::{Promote, Repositories, RollBack};
-    use routes::{approvals, changes, models, overview, repo_check, repos, statistics, traffic, versions};
+    use routes::{approvals, changes, models, overview, repo_check, repos, secrets, statistics, traffic, versions};
     let dev = contract::Environment::dev;
     let prod = contract::Environment::prod;
     routes
-        .add(Rule::see(Of::Everything), routes!(models::list))
+        .add(Rule::see(Of::Later), routes!(models::list))
         .add(Rule::see(Of::Model), routes!(models::one))
         .add(Rule::may(Repositories, Of::Everything), routes!(models::change))
         .add(Rule::see(Of::Model), routes!(versions::list))
@@ -220,14 +220,14 @@ fn models(routes: Routes) -> Routes {
         // The least that there is; what the body names is asked for by the handler.
         .add(Rule::may(Promote(dev()), Of::Model), routes!(changes::promote))
         .add(Rule::may(RollBack(dev()), Of::Model), routes!(changes::rollback))
-        .add(Rule::see(Of::Query), routes!(approvals::list))
+        .add(Rule::see(Of::Later), routes!(approvals::list))
         // It is the model's business, and the handler finds out which.
         .add(Rule::may(Promote(prod()), Of::Later), routes!(approvals::approve))
         .add(Rule::may(Promote(prod()), Of::Later), routes!(approvals::refuse))
         .add(Rule::may(Promote(prod()), Of::Later), routes!(approvals::withdraw))
         .add(Rule::see(Of::Model), routes!(traffic::traffic))
         .add(Rule::predict(), routes!(models::predict).layer(DefaultBodyLimit::max(PREDICT_BODY_MAX)))
-        .add(Rule::see(Of::Everything), routes!(repos::list))
+        .add(Rule::see(Of::Later), routes!(repos::list))
         .add(Rule::may(Repositories, Of::Later), routes!(repos::add))
         .add(Rule::may(Repositories, Of::Later).only_looks(), routes!(repo_check::check))
         .add(Rule::see(Of::Repo), routes!(repos::one))
@@ -236,8 +236,11 @@ fn models(routes: Routes) -> Routes {
         .add(Rule::may(Repositories, Of::Repo), routes!(repos::install_webhook))
         .add(Rule::may(Repositories, Of::Repo), routes!(repos::renew_secret))
         .add(Rule::may(Repositories, Of::Repo), routes!(repos::remove_old_secret))
-        .add(Rule::see(Of::Everything), routes!(overview::overview).layer(Extension(overview::Recent::default())))
-        .add(Rule::see(Of::Everything), routes!(statistics::by_day))
+        .add(Rule::may(Repositories, Of::Repo).only_looks(), routes!(secrets::list))
+        .add(Rule::may(Repositories, Of::Repo), routes!(secrets::set))
+        .add(Rule::may(Repositories, Of::Repo), routes!(secrets::remove))
+        .add(Rule::see(Of::Later), routes!(overview::overview).layer(Extension(overview::Recent::default())))
+        .add(Rule::see(Of::Later), routes!(statistics::by_day))
 }
 
 fn people(routes: Routes) -> Routes {
@@ -260,7 +263,7 @@ fn people(routes: Routes) -> Routes {
         .add(Rule::may(People, Of::Everything), routes!(people::change))
         .add(Rule::may(People, Of::Everything), routes!(people::remove))
         .add(Rule::may(People, Of::Everything), routes!(people::invite_again))
-        .add(Rule::may(Audit, Of::Everything), routes!(audit::list))
+        .add(Rule::may(Audit, Of::Later), routes!(audit::list))
         .add(Rule::see(Of::Everything), routes!(settings::effective))
         .add(Rule::anybody(), routes!(health::ready))
 }

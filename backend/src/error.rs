@@ -21,6 +21,10 @@ pub(crate) fn from_store(error: StoreError) -> ApiError {
                 "the database can't be reached; try again shortly",
             )
         }
+        StoreError::Sealed(detail) => {
+            tracing::error!(detail, "a secret can't be used");
+            ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "secrets_unavailable", detail)
+        }
         StoreError::Fenced | StoreError::Corrupt(_) => internal(error),
     }
 }

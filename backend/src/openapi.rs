@@ -49,7 +49,7 @@ fn text(mut document: utoipa::openapi::OpenApi) -> String {
     let problem = Content::new(Some(Ref::from_schema_name("Problem")));
     let error = ResponseBuilder::new().description("What went wrong").content("application/problem+json", problem).build();
     for item in document.paths.paths.values_mut() {
-        let operations = [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete];
+        let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
         for responses in operations.into_iter().flatten().map(|operation| &mut operation.responses.responses) {
             for response in responses.values_mut() {
                 if let RefOr::T(response) = response

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use anyhow::{Context, Result};
 use assembly::Adapters;
 use service::{Settings, Shutdown, telemetry};
+use store::StoreError;
 use tokio::net::TcpListener;
 
 use crate::{Backend, ProcessConfig};
@@ -53,11 +54,22 @@ async fn invite(backend: &Backend, base: &str) -> Result<()> {
     Ok(())
 }
 
+/// Seals the secrets of before with the key of now. What can't be sealed or opened is said, and everything else goes on.
+async fn seal_secrets(backend: &Backend) {
+    match backend.store.intake.seal_all().await {
+        Ok(0) => {}
+        Ok(count) => tracing::info!(count, "secrets were sealed with the newest key"),
+        Err(error @ StoreError::Sealed(_)) => tracing::warn!("{error}"),
+        Err(error) => tracing::error!(%error, "secrets of before could not be sealed; the next start tries again"),
+    }
+}
+
 /// Answers requests and does what goes on beside them, until told to stop.
 ///
 /// # Errors
 /// When the listener fails for good.
 pub async fn serve(backend: Backend, listener: TcpListener, shutdown: Shutdown) -> Result<()> {
+    seal_secrets(&backend).await;
     let worker = backend.clone();
     let working = tokio::spawn(async move { worker.work().await });
     let network = backend.config.network.clone();

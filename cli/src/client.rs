@@ -67,6 +67,12 @@ impl Client {
         self.answer(call).await
     }
 
+    /// Sets a resource.
+    pub async fn put(&self, path: &str, body: String) -> anyhow::Result<()> {
+        let call = self.http.put(format!("{}{path}", self.base)).header("content-type", "application/json").body(body);
+        self.said(call).await.map(drop)
+    }
+
     /// Removes a resource.
     pub async fn delete(&self, path: &str) -> anyhow::Result<()> {
         self.said(self.http.delete(format!("{}{path}", self.base))).await.map(drop)

@@ -137,6 +137,13 @@ impl Home {
         self.kept_secret(TOKEN)
     }
 
+    /// The file with the key that secrets in the database are sealed with; it is made where it is missing.
+    pub fn secrets_key(&self) -> anyhow::Result<PathBuf> {
+        const NAME: &str = "secrets.key";
+        self.kept_secret(NAME)?;
+        Ok(self.join(NAME))
+    }
+
     /// A secret that is generated once and kept, readable by its owner only.
     pub fn kept_secret(&self, name: &str) -> anyhow::Result<Secret> {
         let path = self.join(name);
@@ -164,10 +171,10 @@ impl Home {
     }
 }
 
-/// Whether a file is a secret or a database, or says where mlsys is.
+/// Whether a file is a secret, a key or a database, or says where mlsys is.
 fn is_private(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    [".secret", ".db", ".json"].iter().any(|end| name.ends_with(end)) || name.contains(".db-")
+    [".secret", ".key", ".db", ".json"].iter().any(|end| name.ends_with(end)) || name.contains(".db-")
 }
 
 /// Takes a file's or folder's rights from all but its owner; answers whether anybody else had some. A link is left alone:

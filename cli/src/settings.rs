@@ -113,6 +113,8 @@ pub(crate) struct Known {
     pub local_secret: Secret,
     pub internal_token: Secret,
     pub signing_key: Secret,
+    /// The file with the key of secrets, where no setting names one.
+    pub secrets_key: Option<PathBuf>,
     pub python: PathBuf,
     pub addresses: Addresses,
 }
@@ -242,6 +244,11 @@ impl Settings {
         })
     }
 
+    /// Whether it is said where the key of secrets is.
+    pub fn has_secrets_key(&self) -> bool {
+        ["SECRETS_KEY", "SECRETS_KEY_FILE", "SECRETS_KEY_COMMAND"].into_iter().any(|name| self.is_set(name))
+    }
+
     fn is_set(&self, name: &str) -> bool {
         self.given.get(name).is_some()
     }
@@ -259,6 +266,9 @@ impl Settings {
         settings.fill("LOCAL_WEBHOOK_SECRET", secret(|known| &known.local_secret));
         settings.fill("INTERNAL_TOKEN", secret(|known| &known.internal_token));
         settings.fill("SIGNING_KEY", known.map_or("00".repeat(32), |known| known.signing_key.expose().to_owned()));
+        if let Some(path) = known.and_then(|known| known.secrets_key.as_ref()) {
+            settings.fill("SECRETS_KEY_FILE", path.to_string_lossy());
+        }
         let address = |pick: fn(&Addresses) -> &str| known.map_or("http://localhost", |known| pick(&known.addresses));
         settings.fill("MLFLOW_TRACKING_URI", address(|at| &at.mlflow));
         settings.fill("BACKEND_URL", address(|at| &at.api));
@@ -307,6 +317,7 @@ mod tests {
             local_secret: Secret::new("a secret of the local remote"),
             internal_token: Secret::new("a token of 16 characters"),
             signing_key: Secret::new("5a".repeat(32)),
+            secrets_key: None,
             python: PathBuf::from("/nowhere/python"),
             addresses: Addresses { api: at(1), model_server: at(2), mlflow: at(3), pid: 4 },
         }

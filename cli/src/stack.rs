@@ -98,6 +98,7 @@ impl Stack {
                 Some(key) => key,
                 None => home.kept_secret("signing.secret")?,
             },
+            secrets_key: if settings.has_secrets_key() { None } else { Some(home.secrets_key()?) },
             python,
         };
         let mut processes = settings.processes(Some(&known))?;

@@ -4,11 +4,11 @@ BUCKET = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "GO
 
 # Which secrets each is given: the ones that it works with. A workload that is missing here is refused.
 SECRETS = {
-    "backend": {"DATABASE_URL", "REDIS_URL", "INTERNAL_TOKEN", "GITHUB_WEBHOOK_SECRET", "GITHUB_TOKEN"},
+    "backend": {"DATABASE_URL", "REDIS_URL", "INTERNAL_TOKEN", "GITHUB_WEBHOOK_SECRET", "GITHUB_TOKEN", "SECRETS_KEY"},
     "worker": {"DATABASE_URL", "REDIS_URL", "INTERNAL_TOKEN", "SIGNING_KEY"},
     "model-server": {"INTERNAL_TOKEN"},
     "dashboard": set(),
-    "pipeline": {"DATABASE_URL", "REDIS_URL", "GITHUB_TOKEN"} | BUCKET,
+    "pipeline": {"DATABASE_URL", "REDIS_URL", "GITHUB_TOKEN", "SECRETS_KEY"} | BUCKET,
 }
 # The workers make pipelines' Jobs.
 SPEAKS_TO_THE_CLUSTER = {"worker"}

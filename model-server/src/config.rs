@@ -47,6 +47,8 @@ pub struct Config {
     pub queue: usize,
     /// The longest a prediction may take.
     pub prediction_limit: Duration,
+    /// The most memory that one model in Python may take, in bytes.
+    pub memory_limit: Option<u64>,
     /// How models in Python are confined.
     pub sandbox: sandbox::Mode,
 }
@@ -114,9 +116,14 @@ pub const SETTINGS: &[Setting] = &[
     setting("MODEL_SERVER_QUEUE", "256", "requests one model may have in hand; more get 429"),
     setting("MODEL_SERVER_PREDICTION_SECONDS", "30", "the longest a prediction may take"),
     setting(
+        "MODEL_MEMORY_LIMIT_MB",
+        "",
+        "what one model in Python may use of memory; unset: three quarters of this machine's",
+    ),
+    setting(
         "SANDBOX",
         "auto",
-        "What code of others (notebooks, builds, models in Python) is confined to: auto, the best this machine offers; require, and refuse to run without Landlock; off",
+        "What code of others (notebooks, builds, models in Python) is confined to: auto, the best this machine offers; require, and refuse to run without Landlock; landlock, as auto without namespaces; off",
     ),
     Setting {
         name: "INTERNAL_TOKEN",
@@ -163,6 +170,7 @@ impl Config {
             threads: check.or(settings.parse("MODEL_SERVER_THREADS"), processors),
             queue: check.or(settings.parse("MODEL_SERVER_QUEUE"), 256),
             prediction_limit: Duration::from_secs(check.or(settings.parse("MODEL_SERVER_PREDICTION_SECONDS"), 30)),
+            memory_limit: sandbox::memory_limit(check.take(settings.parse("MODEL_MEMORY_LIMIT_MB")).flatten()),
             sandbox: check.or(settings.parse("SANDBOX"), sandbox::Mode::Auto),
         };
         check.finish().map(|()| config)

@@ -14,6 +14,9 @@ pub enum StartError {
     /// There can be no connection to the backend.
     #[error("the backend's client: {0}")]
     Client(#[from] reqwest::Error),
+    /// Models in Python could read what is others'.
+    #[error(transparent)]
+    Open(#[from] sandbox::OpenFolder),
     /// The state directory cannot be used.
     #[error("{}: {source}", path.display())]
     State {

@@ -36,6 +36,8 @@ impl ModelServer {
     /// 503 until the former has ended and the latter was reached and followed, or was not reached for ten seconds.
     pub async fn start(mut config: Config) -> Result<Self, StartError> {
         let state = &config.state_directory;
+        sandbox::keep_closed("MODEL_SERVER_STATE", state)?;
+        sandbox::keep_closed("MLSYS_ARTIFACTS", config.artifacts.folder())?;
         fs::create_dir_all(state).await.map_err(StartError::state(state))?;
         let artifacts = artifacts::Store::open(&config.artifacts.address, config.artifacts.access())?;
         // Models' processes start elsewhere. An interpreter is not resolved: what it is linked to has other packages.
@@ -62,6 +64,7 @@ impl ModelServer {
             threads: config.threads,
             queue: config.queue,
             prediction_limit: config.prediction_limit,
+            memory_limit: config.memory_limit,
         })?;
         let workshop = Workshop::new(runtime, artifacts, config.provenance, config.queue);
         let loader = Arc::new(Loader::new(workshop, copies, deployed).await);

@@ -39,6 +39,11 @@ pub const SETTINGS: &[Setting] = &[
     setting("MIN_ACCURACY_THRESHOLD", "0.70", "The gate of a notebook without GATES: accuracy must reach it"),
     setting("KERNEL_POOL_SIZE", "1", "How many kernels are started ahead"),
     setting("KERNEL_MEMORY_LIMIT_MB", "", "What a notebook may use of memory; unset: three quarters of this machine's"),
+    setting(
+        "BUILD_MEMORY_LIMIT_MB",
+        "",
+        "What building a Python environment may use of memory; unset: three quarters of this machine's",
+    ),
     setting("RUN_TIMEOUT_SECONDS", "3600", "A notebook's whole run, unless its TIMEOUT_SECONDS says otherwise"),
     setting("CELL_TIMEOUT_SECONDS", "", "One cell; unset: only the run's time-out counts"),
     setting(
@@ -49,7 +54,7 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "SANDBOX",
         "auto",
-        "What code of others (notebooks, builds, models in Python) is confined to: auto, the best this machine offers; require, and refuse to run without Landlock; off",
+        "What code of others (notebooks, builds, models in Python) is confined to: auto, the best this machine offers; require, and refuse to run without Landlock; landlock, as auto without namespaces; off",
     ),
     setting("SANDBOX_READ", "", "Folders that notebooks may read beside their own, separated by colons, such as data sets"),
     setting(
@@ -85,6 +90,8 @@ pub struct Tuning {
     pub pool_size: usize,
     /// A kernel and its children together, in bytes.
     pub memory_limit: Option<u64>,
+    /// Building a Python environment, in bytes.
+    pub build_memory_limit: Option<u64>,
     /// A notebook's whole run, unless its `TIMEOUT_SECONDS` says otherwise.
     pub run_timeout: Duration,
     /// One cell; none: only the run's time-out counts.
@@ -118,7 +125,7 @@ impl Tuning {
     pub fn read(settings: &Settings, check: &mut Check) -> Self {
         let seconds =
             |check: &mut Check, name: &str, default: u64| Duration::from_secs(check.or(settings.parse(name), default));
-        let memory: Option<u64> = check.take(settings.parse("KERNEL_MEMORY_LIMIT_MB")).flatten();
+        let memory = |check: &mut Check, name: &str| sandbox::memory_limit(check.take(settings.parse(name)).flatten());
         let cell: Option<u64> = check.take(settings.parse("CELL_TIMEOUT_SECONDS")).flatten();
         let tuning = Self {
             concurrency: check.or(settings.parse("WORKER_CONCURRENCY"), 2),
@@ -128,7 +135,8 @@ impl Tuning {
             min_accuracy: check.or(settings.parse("MIN_ACCURACY_THRESHOLD"), 0.70),
             auto_deploy: check.or(settings.parse("AUTO_DEPLOY_ON_SUCCESS"), true),
             pool_size: check.or(settings.parse("KERNEL_POOL_SIZE"), 1),
-            memory_limit: memory.map(|megabytes| megabytes << 20).or_else(three_quarters_of_memory),
+            memory_limit: memory(check, "KERNEL_MEMORY_LIMIT_MB"),
+            build_memory_limit: memory(check, "BUILD_MEMORY_LIMIT_MB"),
             run_timeout: seconds(check, "RUN_TIMEOUT_SECONDS", 3600),
             cell_timeout: cell.map(Duration::from_secs),
             retention: RetentionSettings::read(settings, check),
@@ -197,18 +205,6 @@ impl ProcessConfig {
         };
         check.finish().map(|()| config)
     }
-}
-
-/// Three quarters of what this machine, or this container, has of memory, in bytes. Sources: `proc_meminfo(5)`, and the
-/// kernel's documentation of control groups, version 2 (`memory.max`) and 1 (`memory.limit_in_bytes`).
-fn three_quarters_of_memory() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
-    let kibibytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
-    let groups = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
-    let limits = groups.iter().filter_map(|file| std::fs::read_to_string(file).ok()?.trim().parse::<u64>().ok());
-    let total = limits.chain([kibibytes * 1024]).min()?;
-    Some(total / 4 * 3)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use contract::Stream;
+use contract::{RunSecrets, Stream};
 use kernel::{
     AfterCell, EventSink, Kernel, KernelError, KernelSpec, NotebookError, NotebookFile, Pool, Room, RunReport, RunRequest,
 };
@@ -52,6 +52,8 @@ pub struct Execution<'a> {
     pub tracking: &'a str,
     /// More variables for the kernel's environment.
     pub variables: Vec<(&'static str, String)>,
+    /// The secrets that it asks for.
+    pub secrets: RunSecrets,
     /// The MLflow run that a packaged model belongs to.
     pub run_id: Option<&'a str>,
     /// The file that the export cell is to write.
@@ -172,6 +174,7 @@ impl Execution<'_> {
                 .chain(self.variables.clone())
                 .map(|(name, value)| (name.to_owned(), value))
                 .collect(),
+            secrets: self.secrets.clone(),
             injected: injected.map(|(name, value)| (name.to_owned(), Value::from(value))).into(),
             parameters: self.parameters.clone(),
             cell_timeout: tuning.cell_timeout,
@@ -216,6 +219,7 @@ impl Places {
             package: execution.package.map(|_| &*self.package),
             parameters: execution.parameters.clone(),
             variables: execution.variables.clone(),
+            secrets: execution.secrets.clone(),
             ..*execution
         }
     }

@@ -2,11 +2,12 @@
 
 use std::{path::absolute, process::ExitCode, sync::Arc};
 
-use anyhow::{Context, Result, bail, ensure};
-use assembly::Adapters;
+use anyhow::{Context, Result, ensure};
+use assembly::{Adapters, Connections};
 use contract::PipelineId;
 use kernel::{Confined, KernelSpec, Pool};
 use python::Environments;
+use sandbox::OpenFolder;
 use service::{Secret, Settings, Shutdown, health, telemetry};
 use tokio::net::TcpListener;
 
@@ -158,18 +159,18 @@ struct Role {
     in_pod: bool,
 }
 
+/// Makes sure that no notebook can read what others left here.
+fn keep_closed(connections: &Connections) -> Result<(), OpenFolder> {
+    sandbox::keep_closed("MLSYS_HOME", &connections.home)?;
+    sandbox::keep_closed("MLSYS_ARTIFACTS", connections.artifacts.folder())
+}
+
 fn assemble(config: &ProcessConfig, adapters: Adapters, role: Role, shutdown: &Shutdown) -> Result<(Worker, Kernels)> {
     let Role { name, pool_size, pods, in_pod } = role;
     let python = absolute(&config.python)?;
     let connections = &config.connections;
     ensure!(python.exists(), "{} is not there: `mlsys prepare` makes it under MLSYS_HOME", python.display());
-    #[cfg(target_os = "linux")]
-    if let Some(open) = sandbox::open_folder(&connections.home).filter(|_| config.sandbox != sandbox::Mode::Off) {
-        bail!(
-            "MLSYS_HOME is {}, and notebooks may read all of {open}: choose a folder elsewhere",
-            connections.home.display()
-        );
-    }
+    keep_closed(connections)?;
     let rooms = WorkFolder::open(&connections.home.join("work"))?;
     let mlflow_proxy = Proxy::start(adapters.mlflow.clone())?;
     // `!pip install` calls it.
@@ -189,7 +190,7 @@ fn assemble(config: &ProcessConfig, adapters: Adapters, role: Role, shutdown: &S
         tracing::warn!("SIGNING_KEY is unset: nothing signed will say what versions are made from");
     }
     let environments = Environments::new(connections.home.join("environments"), config.uv.clone(), python);
-    let environments = environments.with_sources(config.source_builds);
+    let environments = environments.with_sources(config.source_builds).with_memory_limit(config.tuning.build_memory_limit);
     let notebooks = Notebooks { kernels: kernels.clone(), environments, mlflow_proxy, pods };
     let worker_config = Config {
         name,
@@ -207,4 +208,31 @@ fn name() -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let random = uuid::Uuid::new_v4().simple().to_string();
     format!("worker-{}-{}", host.trim(), &random[..8])
+}
+
+#[cfg(test)]
+mod tests {
+    use service::Check;
+
+    use super::*;
+
+    #[test]
+    fn what_runs_must_not_read_lies_in_no_folder_that_they_may() {
+        for (home, artifacts, refused) in [
+            ("/usr/share/mlsys", "/srv/models", Some("MLSYS_HOME")),
+            ("/srv/mlsys", "/usr/share/models", Some("MLSYS_ARTIFACTS")),
+            ("/srv/mlsys", "file:///usr/share/models", Some("MLSYS_ARTIFACTS")),
+            ("/srv/mlsys", "/srv/models", None),
+            ("/srv/mlsys", "s3://usr/models", None),
+        ] {
+            let settings = [("MLSYS_HOME", home), ("MLSYS_ARTIFACTS", artifacts)];
+            let settings: Settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect();
+            let connections = Connections::read(&settings, &mut Check::default());
+            let said = keep_closed(&connections).map_err(|error| error.to_string()).err();
+            assert_eq!(said.is_some(), refused.is_some(), "{said:?}");
+            let starts =
+                |refused: &str| said.as_ref().is_some_and(|said| said.starts_with(refused) && said.contains("/usr"));
+            assert!(refused.is_none_or(starts), "{said:?}");
+        }
+    }
 }

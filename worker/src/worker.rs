@@ -7,7 +7,7 @@ use std::{
 
 use assembly::Adapters;
 use bus::JobKind;
-use contract::{Job, Phase, PipelineId};
+use contract::{Job, Phase, PipelineId, Scope};
 use forge::Hosts;
 use provenance::SigningKey;
 use python::Environments;
@@ -163,7 +163,7 @@ impl Worker {
     /// What it needs, and whether that answers.
     pub async fn dependencies(&self) -> [service::health::Dependency; 3] {
         let (store, queue, mlflow) = tokio::join!(
-            check("store", self.store.intake.repos()),
+            check("store", self.store.intake.repos(&Scope::Everything)),
             check("queue", self.queue.check()),
             check("mlflow", self.mlflow.health())
         );

@@ -6,9 +6,9 @@ use axum::{
     extract::FromRequestParts,
     http::{StatusCode, request::Parts},
 };
-use contract::{Grant, PersonId, Role, SessionId};
-use jiff::Timestamp;
-use pipeline::access::{Action, Decision, Object, decide, decide_anywhere, refusal};
+use contract::{Grant, PersonId, Role, Scope, SessionId};
+use jiff::{SignedDuration, Timestamp};
+use pipeline::access::{Action, Decision, Object, decide, decide_anywhere, refusal, scope};
 use serde::Serialize;
 use service::ApiError;
 use utoipa::ToSchema;
@@ -79,9 +79,26 @@ impl Caller {
         decide_anywhere(&self.grants, action, Timestamp::now()) == Decision::Allowed
     }
 
+    /// Of which things they may do it: what a list shows them.
+    pub(crate) fn scope(&self, action: &Action) -> Scope {
+        scope(&self.grants, action, Timestamp::now())
+    }
+
     /// A 403 unless they may.
     pub(crate) fn require(&self, action: &Action, object: &Object) -> Result<(), ApiError> {
         if self.may(action, object) { Ok(()) } else { Err(forbidden(action, object)) }
+    }
+
+    /// A 403 unless they may until then, none being for ever: what somebody has for a time they give nobody for longer.
+    pub(crate) fn require_until(&self, action: &Action, object: &Object, end: Option<Timestamp>) -> Result<(), ApiError> {
+        self.require(action, object)?;
+        let last = end.map_or(Timestamp::MAX, |end| end.saturating_sub(SignedDuration::from_millis(1)).unwrap_or(end));
+        let outlasts_key = self.kind == Kind::Key && self.expires_at.is_some_and(|own| last >= own);
+        if outlasts_key || decide(&self.grants, action, object, last) != Decision::Allowed {
+            let detail = "what you may ends before: give it an end that is not later than yours";
+            return Err(ApiError::new(StatusCode::FORBIDDEN, "outlasts_yours", detail));
+        }
+        Ok(())
     }
 }
 

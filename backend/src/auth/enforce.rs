@@ -14,10 +14,10 @@ use service::{ApiError, Connection};
 use store::NewAuditEntry;
 
 use super::{
-    Caller, Kind, Rule, Trail,
+    Caller, Kind, Of, Rule, Trail,
     caller::forbidden,
     credentials::{Shown, digest, shown},
-    objects::{Answering, allowed, answering, object_of_model, parameter},
+    objects::{Answering, allowed, answering, object, object_of_model, parameter},
     rules::Whom,
 };
 use crate::{
@@ -38,16 +38,16 @@ pub(super) async fn enforce(rule: Rule, request: Request, next: Next) -> Respons
         Ok(caller) => caller,
         Err(Refused { error, caller }) => {
             if let Some(caller) = caller.filter(|_| rule.noted && !parts.method.is_safe()) {
-                Note::new(&backend, &rule, &caller, &parts, Trail::default()).write(error.status()).await;
+                Note::new(&backend, &rule, &caller, &mut parts, Trail::default()).await.write(error.status()).await;
             }
             return answer_refused(error, &parts);
         }
     };
     let trail = Trail::default();
-    let note = caller
-        .as_ref()
-        .filter(|_| rule.noted && !parts.method.is_safe())
-        .map(|caller| Note::new(&backend, &rule, caller, &parts, trail.clone()));
+    let note = match caller.as_ref().filter(|_| rule.noted && !parts.method.is_safe()) {
+        Some(caller) => Some(Note::new(&backend, &rule, caller, &mut parts, trail.clone()).await),
+        None => None,
+    };
     parts.extensions.insert(trail);
     if let Some(caller) = caller {
         parts.extensions.insert(caller);
@@ -143,7 +143,7 @@ async fn find(backend: &Backend, parts: &Parts) -> Result<Option<Arc<Caller>>, A
         Ok(caller) => return Ok(Some(caller)),
         Err(unknown) => unknown,
     };
-    let address = address(parts);
+    let address = limited(parts);
     // A page that is open when its session ends goes on asking: that is no attack.
     if !was_known && !is_cookie {
         auth.bad_keys.check(&address)?;
@@ -207,6 +207,12 @@ pub(crate) fn address(parts: &Parts) -> String {
     connection.map_or_else(|| "unknown".to_owned(), |connection| connection.client.to_string())
 }
 
+/// Whose failures count together: those of an address or, of IPv6, of a network.
+pub(crate) fn limited(parts: &Parts) -> String {
+    let connection = parts.extensions.get::<Connection>();
+    connection.map_or_else(|| "unknown".to_owned(), |connection| connection.network().to_string())
+}
+
 /// What a browser or program calls itself, cut short.
 pub(crate) fn client(headers: &HeaderMap) -> String {
     let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
@@ -221,19 +227,23 @@ struct Note {
 }
 
 impl Note {
-    fn new(backend: &Backend, rule: &Rule, caller: &Caller, parts: &Parts, trail: Trail) -> Self {
+    async fn new(backend: &Backend, rule: &Rule, caller: &Caller, parts: &mut Parts, trail: Trail) -> Self {
+        let (action, of) = match &rule.whom {
+            Whom::May(action, of) => (action.as_str(), *of),
+            _ => ("account", Of::Everything),
+        };
+        // Where the store does not say it, the entry can hardly be written either.
+        let Object { repo, model } = object(backend, of, parts).await.unwrap_or_default();
         let path = parts.uri.path();
         let path = path.strip_prefix("/api/").unwrap_or(path);
-        let action = match &rule.whom {
-            Whom::May(action, _) => action.as_str(),
-            _ => "account",
-        };
         let entry = NewAuditEntry {
             actor_kind: caller.kind.as_str(),
             actor: caller.name.clone(),
             address: address(parts),
             action: action.to_owned(),
             object: format!("{} {path}", parts.method),
+            repo,
+            model,
             ..NewAuditEntry::default()
         };
         Self { backend: backend.clone(), entry: Some(entry), trail }
@@ -252,6 +262,9 @@ impl Note {
         let said = self.trail.said();
         if let Some(object) = said.object {
             entry.object = object;
+        }
+        if let Some(Object { repo, model }) = said.about {
+            (entry.repo, entry.model) = (repo, model);
         }
         (entry.before, entry.after) = (said.before, said.after);
         result.clone_into(&mut entry.result);

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    str::FromStr,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -10,7 +11,7 @@ use axum::{
     extract::{FromRequestParts, Query, RawPathParams},
     http::{Uri, request::Parts},
 };
-use contract::{Environment, ModelName, PipelineId};
+use contract::{Environment, ModelName};
 use pipeline::access::{Action, Object};
 use serde::Deserialize;
 use service::ApiError;
@@ -86,25 +87,44 @@ pub(super) async fn answering(backend: &Backend, model: &ModelName, uri: &Uri) -
 /// What a model belongs to, for this caller: the repository only if one of their rights is for one.
 pub(crate) async fn object_of_model(backend: &Backend, caller: &Caller, model: &ModelName) -> Result<Object, ApiError> {
     let scoped = caller.grants.iter().any(|grant| grant.repo.is_some());
-    let repo = if scoped { backend.store.serving.owner(model).await.map_err(from_store)? } else { None };
+    if scoped { owned(backend, model).await } else { Ok(Object { repo: None, model: Some(model.clone()) }) }
+}
+
+/// A model, and the repository that its name belongs to.
+pub(crate) async fn owned(backend: &Backend, model: &ModelName) -> Result<Object, ApiError> {
+    let repo = backend.store.serving.owner(model).await.map_err(from_store)?;
     Ok(Object { repo, model: Some(model.clone()) })
 }
 
-/// What a pipeline belongs to. Of one that there is not, nothing.
-async fn object_of_pipeline(backend: &Backend, id: PipelineId) -> Result<Object, ApiError> {
-    let found = backend.store.access.pipeline_subject(id).await.map_err(from_store)?;
-    Ok(found.map_or_else(Object::everything, |found| Object { repo: Some(found.repo), model: found.model }))
+/// What a request is about, as far as its path says. What there is not is about nothing.
+pub(super) async fn object(backend: &Backend, of: Of, parts: &mut Parts) -> Result<Object, ApiError> {
+    let found = match of {
+        Of::Everything | Of::Later => None,
+        Of::Model => match named(parts, "name").await {
+            Some(model) => Some(owned(backend, &model).await?),
+            None => None,
+        },
+        Of::Pipeline => match named(parts, "id").await {
+            Some(id) => backend.store.access.pipeline_subject(id).await.map_err(from_store)?,
+            None => None,
+        }
+        .map(|found| Object { repo: Some(found.repo), model: found.model }),
+        Of::Repo => match named(parts, "id").await {
+            Some(id) => backend.store.intake.repo(id).await.map_err(from_store)?,
+            None => None,
+        }
+        .map(|found| Object { repo: Some(found.full_name), model: None }),
+    };
+    Ok(found.unwrap_or_else(Object::everything))
 }
 
-/// Whose pipelines a list is asked for.
-#[derive(Debug, Default, Deserialize)]
-struct Whose {
-    repo: Option<String>,
-    model: Option<String>,
+/// What a parameter of the path names, if it can name anything.
+async fn named<T: FromStr>(parts: &mut Parts, name: &str) -> Option<T> {
+    parameter(parts, name).await?.parse().ok()
 }
 
-/// Whether the caller may do this with what the request is about. What there is not is about nothing: whoever may not do it
-/// with everything is refused, and does not learn that it is not there.
+/// Whether the caller may do this with what the request is about. Who may not do it with everything is refused what there is
+/// not, and does not learn that.
 pub(super) async fn allowed(
     backend: &Backend,
     caller: &Caller,
@@ -118,31 +138,7 @@ pub(super) async fn allowed(
     if of == Of::Later || !caller.may_anywhere(action) {
         return Ok(caller.may_anywhere(action));
     }
-    let object = match of {
-        Of::Everything | Of::Later => Object::everything(),
-        Of::Pipeline => match parameter(parts, "id").await.and_then(|id| id.parse().ok()) {
-            Some(id) => object_of_pipeline(backend, id).await?,
-            None => Object::everything(),
-        },
-        Of::Model => match parameter(parts, "name").await.and_then(|name| name.parse().ok()) {
-            Some(name) => object_of_model(backend, caller, &name).await?,
-            None => Object::everything(),
-        },
-        Of::Repo => match parameter(parts, "id").await.and_then(|id| id.parse().ok()) {
-            Some(id) => {
-                let repo = backend.store.intake.repo(id).await.map_err(from_store)?;
-                Object { repo: repo.map(|repo| repo.full_name), model: None }
-            }
-            None => Object::everything(),
-        },
-        Of::Query => match Query::<Whose>::try_from_uri(&parts.uri) {
-            Ok(Query(Whose { repo, model })) => {
-                Object { repo: repo.and_then(|repo| repo.parse().ok()), model: model.and_then(|model| model.parse().ok()) }
-            }
-            Err(_) => Object::everything(),
-        },
-    };
-    Ok(caller.may(action, &object))
+    Ok(caller.may(action, &object(backend, of, parts).await?))
 }
 
 /// A parameter of the path.

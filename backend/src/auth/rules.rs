@@ -41,9 +41,8 @@ pub(crate) enum Of {
     Model,
     /// The repository that `{id}` names.
     Repo,
-    /// What the query's `repo` or `model` names; without them, everything.
-    Query,
-    /// Only the handler knows, and asks [`super::Caller::require`]: the body names it, or whose it is decides.
+    /// Only the handler knows, and asks [`super::Caller::require`]: the body names it, or whose it is decides. Or it is a list,
+    /// of [`super::Caller::scope`].
     Later,
 }
 

@@ -7,6 +7,7 @@ use std::{
 };
 
 use axum::{extract::FromRequestParts, http::request::Parts};
+use pipeline::access::Object;
 
 /// What was changed. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -16,6 +17,7 @@ pub(crate) struct Trail(Arc<Mutex<Said>>);
 #[derive(Debug, Clone, Default)]
 pub(super) struct Said {
     pub object: Option<String>,
+    pub about: Option<Object>,
     pub before: Option<String>,
     pub after: Option<String>,
 }
@@ -24,6 +26,11 @@ impl Trail {
     /// What it is done with.
     pub(crate) fn object(&self, object: impl Display) {
         self.with(|said| said.object = Some(object.to_string()));
+    }
+
+    /// The repository and the model that this belongs to, where the path does not say it: who may see the entry.
+    pub(crate) fn about(&self, about: &Object) {
+        self.with(|said| said.about = Some(about.clone()));
     }
 
     /// How it was before.

@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 
 use crate::{
     Backend,
-    auth::{Caller, Trail, object_of_model},
+    auth::{Caller, Trail, owned},
     changes::{self, Order},
     error::{bad_request, from_rollout, from_store, not_found},
     routes::{
@@ -73,6 +73,7 @@ pub(crate) struct Refuse {
 )]
 pub(crate) async fn list(
     State(backend): State<Backend>,
+    caller: Caller,
     Query(query): Query<ApprovalQuery>,
 ) -> Result<Json<Page<Approval>>, ApiError> {
     let ApprovalQuery { model, state, after, limit } = query;
@@ -82,7 +83,7 @@ pub(crate) async fn list(
     let state = state.map(|word| known(word).ok_or_else(unknown)).transpose()?;
     let before = after.as_deref().map(parse).transpose()?;
     let limit = limit.unwrap_or(LIMITS.1).clamp(1, LIMITS.0);
-    let found = backend.store.serving.approvals(model.as_ref(), state, before, limit).await;
+    let found = backend.store.serving.approvals(&caller.scope(&Action::See), model.as_ref(), state, before, limit).await;
     let (items, more) = found.map_err(from_store)?;
     let next = items.last().filter(|_| more).map(|last| last.id.to_string());
     Ok(Json(Page { items, next }))
@@ -127,15 +128,14 @@ pub(crate) async fn approve(
         let detail = "you asked for it yourself, be it with a key of yours: somebody else has to approve it";
         return Err(ApiError::new(StatusCode::FORBIDDEN, "second_person_required", detail));
     }
-    let serving = &backend.store.serving;
-    serving.decide_approval(approval.id, ApprovalState::Approved, &caller.name, None).await.map_err(decided)?;
+    decide(&backend, &caller, &approval, ApprovalState::Approved, None).await?;
     let Approval { id, model_name: model, version, from, to, .. } = approval;
     match changes::make(&backend, Order::Promote { model, version, from, to }).await {
         Ok(made) => Ok(Json(told(&trail, made))),
         Err(error) => {
             let error = from_rollout(error);
             // That it was approved stands also where this can't be written.
-            if let Err(error) = serving.fail_approval(id, error.detail()).await {
+            if let Err(error) = backend.store.serving.fail_approval(id, error.detail()).await {
                 tracing::warn!(%error, %id, "what became of an approval could not be written down");
             }
             Err(error)
@@ -160,11 +160,9 @@ pub(crate) async fn refuse(
         return Err(bad_request("reason_too_long", format!("reason may have at most {REASON_MAX} characters")));
     }
     let approval = waiting(&backend, &caller, &id, &trail).await?;
-    let serving = &backend.store.serving;
-    let done = serving.decide_approval(approval.id, ApprovalState::Refused, &caller.name, reason.as_deref()).await;
-    done.map_err(decided)?;
+    decide(&backend, &caller, &approval, ApprovalState::Refused, reason.as_deref()).await?;
     trail.after(format_args!("version {} in {}: refused", approval.version, approval.to.as_str()));
-    serving.approval(approval.id).await.map_err(from_store)?.map(Json).ok_or_else(unknown)
+    backend.store.serving.approval(approval.id).await.map_err(from_store)?.map(Json).ok_or_else(unknown)
 }
 
 /// Takes back a promotion that one asked for.
@@ -183,9 +181,7 @@ pub(crate) async fn withdraw(
         let detail = format!("{} asked for it: refuse it instead", approval.asker);
         return Err(ApiError::new(StatusCode::FORBIDDEN, "not_yours", detail));
     }
-    let serving = &backend.store.serving;
-    let done = serving.decide_approval(approval.id, ApprovalState::Withdrawn, &caller.name, None).await;
-    done.map_err(decided)?;
+    decide(&backend, &caller, &approval, ApprovalState::Withdrawn, None).await?;
     trail.after(format_args!("version {} in {}: taken back", approval.version, approval.to.as_str()));
     Ok(StatusCode::NO_CONTENT)
 }
@@ -195,7 +191,8 @@ async fn waiting(backend: &Backend, caller: &Caller, id: &str, trail: &Trail) ->
     let id = parse(id)?;
     trail.object(format_args!("approval {id}"));
     let found = backend.store.serving.approval(id).await.map_err(from_store)?.ok_or_else(unknown)?;
-    let object = object_of_model(backend, caller, &found.model_name).await?;
+    let object = owned(backend, &found.model_name).await?;
+    trail.about(&object);
     if !caller.may(&Action::Promote(found.to.clone()), &object) {
         return Err(unknown());
     }
@@ -209,15 +206,24 @@ async fn waiting(backend: &Backend, caller: &Caller, id: &str, trail: &Trail) ->
             "approval_stale",
             "what is deployed has changed since it was asked for, or who asked is not let in any more: look, and ask again",
         ),
-        _ => Err(decided(StoreError::Conflict)),
+        _ => Err(decided()),
     }
 }
 
-fn decided(error: StoreError) -> ApiError {
-    match error {
-        StoreError::Conflict => ApiError::new(StatusCode::CONFLICT, "approval_decided", "it is decided already"),
-        other => from_store(other),
-    }
+/// Writes down what was decided, unless somebody was faster.
+async fn decide(
+    backend: &Backend,
+    caller: &Caller,
+    approval: &Approval,
+    state: ApprovalState,
+    reason: Option<&str>,
+) -> Result<(), ApiError> {
+    let done = backend.store.serving.decide_approval(approval.id, state, &caller.name, reason).await;
+    done.map_err(|error| if matches!(error, StoreError::Conflict) { decided() } else { from_store(error) })
+}
+
+fn decided() -> ApiError {
+    ApiError::new(StatusCode::CONFLICT, "approval_decided", "it is decided already")
 }
 
 fn unknown() -> ApiError {

@@ -9,6 +9,7 @@ use axum::{
 };
 use futures_util::TryStreamExt;
 use jiff::Timestamp;
+use pipeline::access::Action;
 use serde::Deserialize;
 use service::ApiError;
 use store::{AuditEntry, AuditFilter, StoreError};
@@ -16,6 +17,7 @@ use utoipa::ToSchema;
 
 use crate::{
     Backend,
+    auth::Caller,
     error::{bad_request, from_store},
     routes::pipelines::{PAGE, PAGE_MAX, Page},
 };
@@ -64,10 +66,15 @@ pub(crate) struct ListQuery {
     get, path = "/api/audit", operation_id = "listAudit", tag = "access", params(ListQuery),
     responses((status = OK, body = Page<AuditEntry>)),
 )]
-pub(crate) async fn list(State(backend): State<Backend>, Query(query): Query<ListQuery>) -> Result<Response, ApiError> {
+pub(crate) async fn list(
+    State(backend): State<Backend>,
+    caller: Caller,
+    Query(query): Query<ListQuery>,
+) -> Result<Response, ApiError> {
     let given = |text: Option<String>| text.filter(|text| !text.is_empty());
     let after = query.after.as_deref().map(str::parse).transpose();
     let filter = AuditFilter {
+        scope: caller.scope(&Action::Audit),
         actor: given(query.actor),
         action: given(query.action),
         object: given(query.object),

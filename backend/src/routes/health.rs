@@ -2,7 +2,7 @@
 
 use anyhow::bail;
 use axum::{extract::State, response::Response};
-use contract::Readiness;
+use contract::{Readiness, Scope};
 use service::health::{check, readiness};
 
 use crate::Backend;
@@ -15,7 +15,7 @@ use crate::Backend;
 pub(crate) async fn ready(State(backend): State<Backend>) -> Response {
     let mlflow = format!("{}/health", backend.config.mlflow_url.trim_end_matches('/'));
     let (store, queue, model_server, mlflow) = tokio::join!(
-        check("store", backend.store.intake.repos()),
+        check("store", backend.store.intake.repos(&Scope::Everything)),
         check("queue", backend.bus.queue.check()),
         check("model_server", any_model_server(&backend)),
         check("mlflow", answers(&backend, mlflow)),

@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 use crate::{
     Backend,
     auth::{
-        address, client, cookie, new_secret,
+        address, client, cookie, limited, new_secret,
         oidc::{self, Attempt, Issuer, IssuerError},
     },
     error::{from_store, internal, not_found},
@@ -90,7 +90,7 @@ pub(crate) async fn callback(
 ) -> Result<Response, ApiError> {
     let issuer = configured(&backend)?;
     let secure = sessions::is_secure(&backend, &parts);
-    let by_address = format!("address {}", address(&parts));
+    let by_address = format!("address {}", limited(&parts));
     let limits = &backend.auth.sign_ins;
     let attempt = cookie(&parts.headers, oidc::COOKIE).and_then(Attempt::read);
     let next = attempt.as_ref().map_or("/", |attempt| &attempt.next).to_owned();

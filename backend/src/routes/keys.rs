@@ -9,6 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use contract::{Grant, PersonId};
+use jiff::Timestamp;
 use pipeline::access::{Action, Object};
 use serde::{Deserialize, Serialize};
 use service::ApiError;
@@ -87,15 +88,16 @@ pub(crate) async fn make(
     if new.grants.is_empty() {
         return Err(bad_request("bad_grant", "a key needs at least one right"));
     }
-    for grant in &new.grants {
-        caller.require(&Action::Keys, &Object::of(grant))?;
-    }
     if new.days == Some(0) {
         return Err(bad_request("bad_days", "days must be at least 1"));
     }
+    let lasts = new.days.map(|days| Duration::from_hours(24 * u64::from(days)));
+    let end = lasts.map(|lasts| Timestamp::now() + lasts);
+    for grant in &new.grants {
+        caller.require_until(&Action::Keys, &Object::of(grant), end.into_iter().chain(grant.expires_at).min())?;
+    }
     let made_by = person(&backend, &caller).await?;
     let secret = new_key().map_err(internal)?;
-    let lasts = new.days.map(|days| Duration::from_hours(24 * u64::from(days)));
     let new = NewKey { digest: &secret.digest, prefix: &secret.prefix, name, made_by, grants: &new.grants, lasts };
     let record = backend.store.access.add_key(new).await.map_err(from_store)?;
     trail.object(format_args!("key {} ({name})", record.prefix));

@@ -15,6 +15,7 @@ pub(crate) mod people;
 pub(crate) mod pipelines;
 pub(crate) mod repo_check;
 pub(crate) mod repos;
+pub(crate) mod secrets;
 pub(crate) mod sessions;
 pub(crate) mod settings;
 pub(crate) mod statistics;

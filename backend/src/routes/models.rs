@@ -11,6 +11,7 @@ use axum::{
 };
 use contract::{Environment, ModelName, RepoName};
 use jiff::Timestamp;
+use pipeline::access::Action;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use service::ApiError;
@@ -19,7 +20,7 @@ use utoipa::ToSchema;
 
 use crate::{
     Backend,
-    auth::{Answering, Trail},
+    auth::{Answering, Caller, Trail},
     error::{bad_request, from_store, not_found},
     routes::{
         parse,
@@ -98,12 +99,14 @@ fn next(order: ModelOrder) -> Option<String> {
 )]
 pub(crate) async fn list(
     State(backend): State<Backend>,
+    caller: Caller,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<CountedPage<ModelSummary>>, ApiError> {
     let unknown = |_| {
         bad_request("bad_environment", format!("there is no such environment; there are {}", Environment::ALL.join(", ")))
     };
     let filter = ModelFilter {
+        scope: caller.scope(&Action::See),
         order: query.order()?,
         environment: query.environment.as_deref().map(str::parse).transpose().map_err(unknown)?,
         limit: query.limit.unwrap_or(PAGE).clamp(1, PAGE_MAX),

@@ -1,7 +1,8 @@
 //! `GET /api/overview`: how much there is of everything, and what needs a person.
 
 use std::{
-    sync::Arc,
+    collections::HashMap,
+    sync::{Arc, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -15,8 +16,9 @@ use axum::{
     },
     response::{IntoResponse, Response},
 };
-use contract::RepoName;
+use contract::{RepoName, Scope};
 use jiff::{SignedDuration, Timestamp};
+use pipeline::access::Action;
 use serde::Serialize;
 use service::ApiError;
 use sha2::{Digest, Sha256};
@@ -26,6 +28,7 @@ use utoipa::ToSchema;
 
 use crate::{
     Backend,
+    auth::Caller,
     error::{from_store, internal},
     hooks::Webhook,
 };
@@ -37,6 +40,8 @@ const FIRST: u32 = 10;
 /// How long an answer is good enough for whoever asks next. However many dashboards are open, the database counts once in that
 /// time.
 const KEPT: Duration = Duration::from_secs(1);
+/// For how many scopes answers are kept.
+const SCOPES: usize = 256;
 
 /// How much there is of everything, and what needs a person.
 #[derive(Serialize, ToSchema)]
@@ -78,9 +83,12 @@ pub(crate) struct AttentionRepo {
     detail: String,
 }
 
-/// The last answer, and its tag. Who asks while it is made waits for it.
+/// The last answer for each scope. Who asks while it is made waits for it.
 #[derive(Clone, Default)]
-pub(crate) struct Recent(Arc<Mutex<Option<(Instant, Answer)>>>);
+pub(crate) struct Recent(Arc<std::sync::Mutex<HashMap<Scope, Kept>>>);
+
+/// An answer, and when it was made.
+type Kept = Arc<Mutex<Option<(Instant, Answer)>>>;
 
 #[derive(Clone)]
 struct Answer {
@@ -88,8 +96,8 @@ struct Answer {
     body: Bytes,
 }
 
-/// How many pipelines, models, versions and repositories there are, where models are deployed, and what needs a person. An
-/// answer may be a second old.
+/// How many pipelines, models, versions and repositories there are, where models are deployed, and what needs a person: of what
+/// the caller may see. An answer may be a second old.
 #[utoipa::path(
     get, path = "/api/overview", operation_id = "getOverview", tag = "overview",
     responses(
@@ -100,9 +108,10 @@ struct Answer {
 pub(crate) async fn overview(
     State(backend): State<Backend>,
     Extension(recent): Extension<Recent>,
+    caller: Caller,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let Answer { etag, body } = recent.answer(&backend).await?;
+    let Answer { etag, body } = recent.answer(&backend, caller.scope(&Action::See)).await?;
     let caching = [(ETAG, etag.as_str()), (CACHE_CONTROL, "no-cache")];
     Ok(if knows(&headers, &etag) {
         (StatusCode::NOT_MODIFIED, caching).into_response()
@@ -112,27 +121,36 @@ pub(crate) async fn overview(
 }
 
 impl Recent {
-    async fn answer(&self, backend: &Backend) -> Result<Answer, ApiError> {
-        let mut kept = self.0.lock().await;
+    async fn answer(&self, backend: &Backend, scope: Scope) -> Result<Answer, ApiError> {
+        let kept = self.of(&scope);
+        let mut kept = kept.lock().await;
         if let Some((_, answer)) = kept.as_ref().filter(|(made, _)| made.elapsed() < KEPT) {
             return Ok(answer.clone());
         }
-        let body = serde_json::to_vec(&count(backend).await?).map_err(internal)?;
+        let body = serde_json::to_vec(&count(backend, &scope).await?).map_err(internal)?;
         let answer = Answer { etag: format!("\"{}\"", hex::encode(Sha256::digest(&body))), body: body.into() };
         *kept = Some((Instant::now(), answer.clone()));
         Ok(answer)
     }
+
+    fn of(&self, scope: &Scope) -> Kept {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= SCOPES && !all.contains_key(scope) {
+            all.clear();
+        }
+        all.entry(scope.clone()).or_default().clone()
+    }
 }
 
-async fn count(backend: &Backend) -> Result<Overview, ApiError> {
+async fn count(backend: &Backend, scope: &Scope) -> Result<Overview, ApiError> {
     let (pipelines, intake, since) = (&backend.store.pipelines, &backend.store.intake, since());
     let serving = &backend.store.serving;
     let (counts, attention, models, repos, (approvals, _)) = tokio::try_join!(
-        pipelines.counts(since),
-        pipelines.attention(since, FIRST),
-        serving.counts(),
-        intake.repos_without_push(),
-        serving.approvals(None, Some(ApprovalState::Waiting), None, FIRST as usize),
+        pipelines.counts(scope, since),
+        pipelines.attention(scope, since, FIRST),
+        serving.counts(scope),
+        intake.repos_without_push(scope),
+        serving.approvals(scope, None, Some(ApprovalState::Waiting), None, FIRST as usize),
     )
     .map_err(from_store)?;
     let (repos, without_push) = repos;

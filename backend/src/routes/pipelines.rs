@@ -107,6 +107,7 @@ pub(crate) struct ListQuery {
 )]
 pub(crate) async fn list(
     State(backend): State<Backend>,
+    caller: Caller,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<CountedPage<PipelineRecord>>, ApiError> {
     let status = query.status.as_deref().map(|word| {
@@ -115,6 +116,7 @@ pub(crate) async fn list(
             .ok_or_else(|| bad_request("bad_status", format!("there is no such status; there are {}", words())))
     });
     let filter = Filter {
+        scope: caller.scope(&Action::See),
         repo: query.repo.as_deref().map(parse::<RepoName>).transpose()?,
         status: status.transpose()?,
         model: query.model.as_deref().map(parse::<ModelName>).transpose()?,
@@ -209,7 +211,9 @@ pub(crate) async fn create(
     trail: Trail,
     Json(new): Json<NewRun>,
 ) -> Result<(StatusCode, Json<PipelineRecord>), ApiError> {
-    caller.require(&Action::Run, &Object { repo: Some(new.repo.clone()), model: None })?;
+    let object = Object { repo: Some(new.repo.clone()), model: None };
+    trail.about(&object);
+    caller.require(&Action::Run, &object)?;
     trail.object(&new.repo);
     trail.after(format_args!("{} of {}", new.notebook_path, new.commit));
     if backend.store.intake.repo_by_name(&new.repo).await.map_err(from_store)?.is_none() {

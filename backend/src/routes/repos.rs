@@ -7,7 +7,7 @@ use axum::{
     extract::{Path, Query, State},
     http::{HeaderMap, StatusCode},
 };
-use contract::RepoName;
+use contract::{RepoName, Scope};
 use jiff::Timestamp;
 use pipeline::{
     Trigger,
@@ -81,7 +81,8 @@ impl RepoView {
 }
 
 async fn view(backend: &Backend, repo: Repo, headers: &HeaderMap) -> Result<RepoView, ApiError> {
-    let last = backend.store.intake.last_deliveries().await.map_err(from_store)?.remove(&repo.full_name);
+    let only = Scope::Only { repos: [repo.full_name.clone()].into(), models: [].into() };
+    let last = backend.store.intake.last_deliveries(&only).await.map_err(from_store)?.remove(&repo.full_name);
     Ok(RepoView::new(backend, repo, last, &hooks::base(backend, headers)))
 }
 
@@ -141,6 +142,9 @@ fn given<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Size>, D::Error> 
 #[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListQuery {
+    /// Only this one.
+    #[param(value_type = Option<String>)]
+    repo: Option<RepoName>,
     /// With each of these words in its name.
     search: Option<String>,
     /// Only those whose webhook needs a person, as `/api/overview` counts them.
@@ -159,16 +163,18 @@ pub(crate) struct ListQuery {
 )]
 pub(crate) async fn list(
     State(backend): State<Backend>,
+    caller: Caller,
     Query(query): Query<ListQuery>,
     headers: HeaderMap,
 ) -> Result<Json<CountedPage<RepoView>>, ApiError> {
     let limit = query.limit.unwrap_or(PAGE).clamp(1, PAGE_MAX);
     let wanted = search(query.search)?.unwrap_or_default().to_lowercase();
-    let repos = backend.store.intake.repos().await.map_err(from_store)?;
-    let mut last = backend.store.intake.last_deliveries().await.map_err(from_store)?;
+    let (intake, scope) = (&backend.store.intake, caller.scope(&Action::See));
+    let (repos, mut last) = tokio::try_join!(intake.repos(&scope), intake.last_deliveries(&scope)).map_err(from_store)?;
     let base = hooks::base(&backend, &headers);
     let mut found: Vec<_> = repos
         .into_iter()
+        .filter(|repo| query.repo.as_ref().is_none_or(|name| repo.full_name == *name))
         .filter(|repo| {
             let name = repo.full_name.as_str().to_lowercase();
             wanted.split_whitespace().all(|word| name.contains(word))
@@ -199,9 +205,16 @@ pub(crate) async fn one(
     Ok(Json(view(&backend, registered(&backend, id).await?, &headers).await?))
 }
 
-async fn registered(backend: &Backend, id: i64) -> Result<Repo, ApiError> {
+pub(crate) async fn registered(backend: &Backend, id: i64) -> Result<Repo, ApiError> {
     let found = backend.store.intake.repo(id).await.map_err(from_store)?;
     found.ok_or_else(|| from_store(store::StoreError::NotFound))
+}
+
+/// A repository that something is to be changed of.
+async fn to_change(backend: &Backend, id: i64, trail: &Trail) -> Result<Repo, ApiError> {
+    let repo = registered(backend, id).await?;
+    trail.object(&repo.full_name);
+    Ok(repo)
 }
 
 /// Registers a repository: its pushes run notebooks from now on. Its webhook is added where the token may.
@@ -213,7 +226,9 @@ pub(crate) async fn add(
     trail: Trail,
     Json(new): Json<NewRepo>,
 ) -> Result<(StatusCode, Json<RepoView>), ApiError> {
-    caller.require(&Action::Repositories, &Object { repo: Some(new.full_name.clone()), model: None })?;
+    let object = Object { repo: Some(new.full_name.clone()), model: None };
+    trail.about(&object);
+    caller.require(&Action::Repositories, &object)?;
     trail.object(&new.full_name);
     trail.after(format_args!("branches {}, notebooks {}", new.branch, new.notebook_glob));
     trigger(&new.branch, &new.notebook_glob)?;
@@ -233,8 +248,7 @@ pub(crate) async fn install_webhook(
     headers: HeaderMap,
     trail: Trail,
 ) -> Result<Json<RepoView>, ApiError> {
-    let repo = registered(&backend, id).await?;
-    trail.object(&repo.full_name);
+    let repo = to_change(&backend, id, &trail).await?;
     trail.after("its webhook");
     hooks::install(&backend, &repo.full_name, &hooks::base(&backend, &headers)).await.map_err(from_store)?;
     Ok(Json(view(&backend, repo, &headers).await?))
@@ -252,8 +266,7 @@ pub(crate) async fn renew_secret(
     headers: HeaderMap,
     trail: Trail,
 ) -> Result<Json<RepoView>, ApiError> {
-    let repo = registered(&backend, id).await?;
-    trail.object(&repo.full_name);
+    let repo = to_change(&backend, id, &trail).await?;
     trail.after("a new webhook secret");
     if repo.full_name.is_local() {
         return Err(bad_request("local_repo", "repositories of the local remote have no secrets of their own"));
@@ -272,8 +285,7 @@ pub(crate) async fn remove_old_secret(
     Path(id): Path<i64>,
     trail: Trail,
 ) -> Result<StatusCode, ApiError> {
-    let repo = registered(&backend, id).await?;
-    trail.object(&repo.full_name);
+    let repo = to_change(&backend, id, &trail).await?;
     trail.after("its old webhook secret is invalid");
     backend.store.intake.remove_old_webhook_secret(&repo.full_name).await.map_err(from_store)?;
     backend.repos.known.forget();
@@ -309,8 +321,7 @@ pub(crate) async fn change(
     memory.flatten().map(|memory| check_quantity("memory", memory)).transpose()?;
     let (branch, notebook_glob) = (change.branch.as_deref(), change.notebook_glob.as_deref());
     let change = RepoChange { branch, notebook_glob, cpu, memory };
-    let before = registered(&backend, id).await?;
-    trail.object(&before.full_name);
+    let before = to_change(&backend, id, &trail).await?;
     trail.before(summary(&before));
     let repo = backend.store.intake.update_repo(id, change).await.map_err(from_store)?;
     trail.after(summary(&repo));
@@ -325,8 +336,7 @@ pub(crate) async fn remove(
     trail: Trail,
     Path(id): Path<i64>,
 ) -> Result<StatusCode, ApiError> {
-    let before = registered(&backend, id).await?;
-    trail.object(&before.full_name);
+    let before = to_change(&backend, id, &trail).await?;
     trail.before(summary(&before));
     backend.store.intake.delete_repo(id).await.map_err(from_store)?;
     backend.repos.known.forget();

@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 
 use crate::{
     Backend,
-    auth::{COOKIE, Caller, Kind, Trail, address, client, digest, new_secret, owner, sign_in_address},
+    auth::{COOKIE, Caller, Kind, Trail, address, client, digest, limited, new_secret, owner, sign_in_address},
     error::{bad_request, from_store, internal, not_found},
     hooks,
     routes::{
@@ -93,7 +93,7 @@ pub(crate) async fn sign_in(
     Json(SignIn { token, login, password }): Json<SignIn>,
 ) -> Result<Response, ApiError> {
     let from = address(&parts);
-    let by_address = format!("address {from}");
+    let by_address = format!("address {}", limited(&parts));
     let limits = &backend.auth.sign_ins;
     limits.check(&by_address)?;
     let who = match (token, login, password) {

@@ -5,12 +5,13 @@ use axum::{
     extract::{Query, State},
 };
 use jiff::Timestamp;
+use pipeline::access::Action;
 use serde::{Deserialize, Serialize};
 use service::ApiError;
 use store::DayStatistics;
 use utoipa::ToSchema;
 
-use crate::{Backend, error::from_store};
+use crate::{Backend, auth::Caller, error::from_store};
 
 /// How many days there are when nobody says.
 const DAYS: u16 = 14;
@@ -36,8 +37,13 @@ pub(crate) struct Statistics {
     get, path = "/api/statistics", operation_id = "getStatistics", tag = "pipelines", params(Days),
     responses((status = OK, body = Statistics)),
 )]
-pub(crate) async fn by_day(State(backend): State<Backend>, Query(query): Query<Days>) -> Result<Json<Statistics>, ApiError> {
+pub(crate) async fn by_day(
+    State(backend): State<Backend>,
+    caller: Caller,
+    Query(query): Query<Days>,
+) -> Result<Json<Statistics>, ApiError> {
     let days = query.days.unwrap_or(DAYS).clamp(1, DAYS_MAX);
-    let days = backend.store.pipelines.statistics(Timestamp::now(), days).await.map_err(from_store)?;
+    let days =
+        backend.store.pipelines.statistics(&caller.scope(&Action::See), Timestamp::now(), days).await.map_err(from_store)?;
     Ok(Json(Statistics { days }))
 }

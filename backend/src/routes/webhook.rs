@@ -67,7 +67,7 @@ fn signature(backend: &Backend, parts: &Parts) -> Result<Signature, ApiError> {
 
 /// Who sends.
 fn peer(parts: &Parts) -> Option<IpAddr> {
-    parts.extensions.get::<Connection>().map(|connection| connection.client)
+    parts.extensions.get::<Connection>().map(Connection::network)
 }
 
 fn unsigned(error: SignatureError) -> ApiError {

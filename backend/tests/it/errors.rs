@@ -194,6 +194,7 @@ fn body_for(route: &Route) -> Value {
     match &*route.path {
         path if path.ends_with("/promote") => json!({ "version": 1, "from": "dev", "to": "staging" }),
         "/api/models/{name}" => json!({ "owner": "octocat/titanic" }),
+        path if path.ends_with("/secrets/{name}") => json!({ "value": "a secret" }),
         path if path.ends_with("/rollback") => json!({ "environment": "dev" }),
         "/api/repos" | "/api/repos/check" => json!({ "full_name": "local/new" }),
         _ => json!({}),

@@ -20,6 +20,8 @@ mod openapi;
 mod peer;
 mod pipelines;
 mod repos;
+mod run_secrets;
+mod scoped;
 mod secrets;
 mod settings;
 mod signing;

@@ -68,6 +68,7 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let file = |name: &str| folder.path().join(name).display().to_string();
         let store = Store::open(&format!("sqlite://{}", file("store.db"))).await.unwrap();
+        let store = store.with_keys("5a".repeat(32).parse().ok());
         let (hub, shutdown) = (bus::LogHub::in_memory(), CancellationToken::new());
         let artifacts = artifacts::Store::open(&file("artifacts"), []).unwrap();
         let adapters = Adapters {

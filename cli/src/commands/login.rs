@@ -51,22 +51,28 @@ async fn keep_key(address: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A key from standard input; on a terminal, without showing it.
+/// A key from standard input.
 fn asked(base: &str) -> anyhow::Result<Secret> {
+    let key = hidden_line(&format!("The key for {base}, which its Keys page makes: "))?;
+    let key = key.trim();
+    ensure!(key.starts_with("mlsys_"), "that is no key of mlsys: it begins with mlsys_");
+    Ok(Secret::new(key))
+}
+
+/// A line from standard input; on a terminal, it is asked for and not shown.
+pub(crate) fn hidden_line(question: &str) -> anyhow::Result<String> {
     let is_terminal = std::io::stdin().is_terminal();
     let echo = |on: bool| is_terminal.then(|| Command::new("stty").arg(if on { "echo" } else { "-echo" }).status());
     if is_terminal {
-        eprint!("The key for {base}, which its Keys page makes: ");
+        eprint!("{question}");
         std::io::stderr().flush()?;
     }
     let _ = echo(false);
-    let mut key = String::new();
-    let read = std::io::stdin().read_line(&mut key);
+    let mut line = String::new();
+    let read = std::io::stdin().read_line(&mut line);
     if echo(true).is_some() {
         eprintln!();
     }
     read.context("standard input can't be read")?;
-    let key = key.trim();
-    ensure!(key.starts_with("mlsys_"), "that is no key of mlsys: it begins with mlsys_");
-    Ok(Secret::new(key))
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }

@@ -15,6 +15,7 @@ mod promote;
 mod push;
 mod retention;
 mod run;
+mod secrets;
 mod settings;
 mod up;
 mod validate;
@@ -60,6 +61,9 @@ enum Command {
     /// Invite and list people
     #[command(subcommand)]
     People(people::Command),
+    /// Set, list and remove what a repository's notebooks ask for by name
+    #[command(subcommand)]
+    Secrets(secrets::Command),
     /// Take a deployed version over into the environment that follows
     Promote(promote::Args),
     /// List, approve, refuse and take back promotions that wait for a second person
@@ -103,6 +107,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Login(args) => login::run(args, &settings).await,
         Command::Keys(command) => keys::run(command, &settings).await,
         Command::People(command) => people::run(command, &settings).await,
+        Command::Secrets(command) => secrets::run(command, &settings).await,
         Command::Promote(args) => promote::run(args, &settings).await,
         Command::Approvals(command) => approvals::run(command, &settings).await,
         Command::Predict(args) => predict::run(args, &settings).await,

@@ -7,8 +7,8 @@ use std::{
     time::Instant,
 };
 
-use anyhow::{Context, bail};
-use contract::{NewLine, Phase, Stream};
+use anyhow::{Context, anyhow, bail};
+use contract::{NewLine, Phase, RunSecrets, SecretName, Stream, check_secret};
 use jiff::Timestamp;
 use kernel::{EventSink, KernelSpec, NotebookFile, Outcome, Pool};
 use pipeline::{Contract, Verdict};
@@ -75,13 +75,15 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<ExitC
         // MLflow's file store needs no server; what the notebook logs is read from there.
         tracking: &format!("file://{}", tracking.display()),
         variables: vec![("MLFLOW_ALLOW_FILE_STORE", "true".to_owned())],
+        secrets: own_secrets(contract.as_ref())?,
         run_id: None,
         model: &scratch.path().join("model.pkl"),
         package: args.package.then_some(package.as_path()),
         outputs: &output.with_extension("outputs"),
     };
     // One's own notebook: what it names is one's own as well.
-    let environments = Environments::new(settings.home.join("environments"), platform.uv(), python).with_sources(true);
+    let environments = Environments::new(settings.home.join("environments"), platform.uv(), python);
+    let environments = environments.with_sources(true).with_memory_limit(tuning.build_memory_limit);
     let means = Means { kernels: &kernels, environments: &environments, tuning: &tuning };
     let screen = Screen { printer: (!args.json).then(|| Printer::new(false)) };
     let executed = execution.run(means, &screen, &shutdown.token()).await?;
@@ -97,7 +99,7 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<ExitC
 fn contract(args: &Args, bytes: &[u8]) -> Option<Option<Contract>> {
     let name = args.notebook.display().to_string();
     match pipeline::validate(bytes, &name) {
-        Verdict::Valid(contract) => Some(Some(contract)),
+        Verdict::Valid(contract) => Some(Some(*contract)),
         Verdict::Skipped => {
             if !args.json {
                 eprintln!("note: the notebook has no cell with an mlops:* tag: it runs here, but a push would skip it");
@@ -114,6 +116,19 @@ fn contract(args: &Args, bytes: &[u8]) -> Option<Option<Contract>> {
             None
         }
     }
+}
+
+/// The secrets that the notebook asks for, from one's own environment.
+fn own_secrets(contract: Option<&Contract>) -> anyhow::Result<RunSecrets> {
+    let asked = contract.map_or(&[][..], |contract| &contract.secrets);
+    let own = |name: &SecretName| {
+        let value = std::env::var(name.as_str());
+        let value =
+            value.with_context(|| format!("the notebook asks for the secret {name}: set a variable of this name"))?;
+        check_secret(&value).map_err(|reason| anyhow!("{name}: {reason}"))?;
+        Ok((name.clone(), value))
+    };
+    asked.iter().map(own).collect::<anyhow::Result<_>>().map(RunSecrets)
 }
 
 /// Where the notebook lies.

@@ -14,6 +14,9 @@ use crate::{Stage, WHO, said_worker, stage};
 
 const IMAGE: &str = "registry.example/mlsys-worker:1";
 
+/// What the notebooks' repositories have as TOKEN.
+const SECRET: &str = "hunter2 of the cluster";
+
 /// What of a worker's environment its pods have in their own way.
 const OWN: [&str; 5] = ["MLSYS_HOME", "HOME", "RUNNER_BACKEND", "WORKER_PORT", "PATH"];
 /// What pods are not told: they call no other process of ours.
@@ -41,7 +44,7 @@ async fn notebooks_in_pods_run_as_promised() {
 
 async fn conforms(ground: Ground) {
     a_good_notebook_succeeds_and_is_deployed(&ground).await;
-    a_failing_cell_is_named(&ground).await;
+    a_failing_cell_is_named_and_its_secret_is_not(&ground).await;
     a_full_memory_is_named(&ground).await;
     a_run_over_its_time_is_named(&ground).await;
     a_cancel_ends_the_kernel_within_two_seconds(&ground).await;
@@ -94,7 +97,11 @@ impl Ground {
     async fn push(&self, name: &str, change: impl FnOnce(Notebook) -> Notebook) -> PipelineId {
         let model = self.model(name);
         let notebook = change(Notebook::tiny(&model, "1"));
-        let repository = self.stage.repository(&format!("team/{model}")).await;
+        let full_name = format!("team/{model}");
+        let repository = self.stage.repository(&full_name).await;
+        let registered = self.stage.api().get(&format!("/api/repos?repo={full_name}")).await;
+        let secret = format!("/api/repos/{}/secrets/TOKEN", registered["items"][0]["id"]);
+        assert_eq!(self.stage.api().put(&secret, &json!({ "value": SECRET })).await, 204);
         let push = repository.push("main", &[("n.ipynb", &notebook.json())]);
         let answer = self.stage.announce(&push, &self.stage.api()).await.expect("an answer");
         assert_eq!((answer.status, answer.pipelines.len()), (202, 1));
@@ -129,9 +136,13 @@ async fn a_good_notebook_succeeds_and_is_deployed(ground: &Ground) {
     assert!(status == 200 && answer["predictions"].as_array().map(Vec::len) == Some(1), "{status} {answer}");
 }
 
-async fn a_failing_cell_is_named(ground: &Ground) {
-    let id = ground.push("fails", |notebook| notebook.before("mlops:export", "1 / 0")).await;
-    failed_saying(&ground.stage.api().ended(id).await, &["cell 5", "ZeroDivisionError"]);
+async fn a_failing_cell_is_named_and_its_secret_is_not(ground: &Ground) {
+    let asks = format!("MODEL_NAME = '{}'\nVERSION = '1'\nSECRETS = ['TOKEN']", ground.model("fails"));
+    let fails = "import os; raise ValueError(os.environ['TOKEN'] + ' is it')";
+    let id = ground.push("fails", |notebook| notebook.with("mlops:config", &asks).before("mlops:export", fails)).await;
+    failed_saying(&ground.stage.api().ended(id).await, &["cell 5", "ValueError: *** is it"]);
+    let pods = ground.pods.as_ref().map(KubernetesApi::pods).unwrap_or_default();
+    assert!(pods.iter().all(|pod| !pod.to_string().contains(SECRET)));
 }
 
 async fn a_full_memory_is_named(ground: &Ground) {

@@ -12,7 +12,7 @@ fn attempts(mlsys: &Mlsys) -> String {
     format!(
         "
 import os, socket, sysconfig, glob
-HOME, PIDS = {home:?}, [{pid}, os.getppid()]
+HOME, PIDS = {home:?}, [{pid}, os.getppid() or 1]
 def attempt(what):
     try:
         return f'got {{what()!r}}'

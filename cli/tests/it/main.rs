@@ -16,6 +16,7 @@ mod logs;
 mod models;
 mod owners;
 mod provenance;
+mod secrets;
 mod settings;
 mod strangers;
 

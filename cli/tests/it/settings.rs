@@ -1,6 +1,6 @@
 //! What `mlsys up` is told by settings alone.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use testkit::{Mlsys, Moto, Notebook, Options, Postgres, Project, Redis};
 
 use crate::BINARY;
@@ -37,6 +37,7 @@ async fn servers_and_a_bucket_are_used_where_settings_name_them() {
             ("MODEL_SERVER_THREADS", "1"),
             ("WORKER_PORT", &worker_port),
             ("LEASE_SECONDS", "3"),
+            ("PROD_APPROVAL", "second-person"),
         ]),
     );
     let project = Project::new(&mlsys, "far");
@@ -52,7 +53,10 @@ async fn servers_and_a_bucket_are_used_where_settings_name_them() {
     let promoted = json!({"version": 1, "from": "dev", "to": "staging"});
     let (status, answer) = mlsys.post(&mlsys.api("/api/models/far/promote"), &promoted).await;
     assert_eq!(status, 200, "{answer}");
-    for environment in ["dev", "staging"] {
+    approved_by_another(&mlsys, &http).await;
+    let (status, answer) = mlsys.post(&format!("{predict}?env=prod"), &asked[0]).await;
+    assert_eq!((status, &answer["predictions"]), (200, &json!([0])), "{answer}");
+    for environment in ENVIRONMENTS {
         let listed = http.get(format!("{}/models-{environment}", moto.url())).send().await.expect("moto answers");
         let listed = listed.text().await.expect("a list");
         assert!(listed.contains("far/v1/model.onnx"), "{environment}: {listed}");
@@ -69,6 +73,46 @@ async fn servers_and_a_bucket_are_used_where_settings_name_them() {
     let changed = Notebook::valid("far").with("mlops:evaluation", "accuracy = 0.9");
     let second = mlsys.succeeded(project.push_notebook("n.ipynb", changed.json())).await;
     assert_eq!(second.registry_version, Some(2));
+}
+
+/// A promotion to production that one person asks for and another approves, by commands alone.
+async fn approved_by_another(mlsys: &Mlsys, http: &reqwest::Client) {
+    let said = |key: Option<&str>, arguments: &[&str]| {
+        let mut command = mlsys.cli(arguments);
+        command.envs(key.map(|key| ("MLSYS_API_KEY", key)));
+        let answer = command.output().expect("mlsys runs");
+        let said = [answer.stdout, answer.stderr].concat();
+        (answer.status.success(), String::from_utf8_lossy(&said).into_owned())
+    };
+    let in_production = async || mlsys.get("/api/models/far").await["environments"]["prod"].clone();
+    let (well, waits) = said(None, &["promote", "far", "--to", "prod", "--confirm", "production"]);
+    assert!(well && waits.contains("waits for somebody else"), "{waits}");
+    let id = waits.trim().rsplit(' ').next().expect("an id");
+    let approve = ["approvals", "approve", id, "--confirm", "production"];
+    let (well, refused) = said(None, &approve);
+    assert!(!well && refused.contains("somebody else has to approve it"), "{refused}");
+    assert_eq!(in_production().await, Value::Null);
+
+    let (well, invitation) = said(None, &["people", "invite", "grace", "--role", "admin"]);
+    let token = invitation.split("#invitation=").nth(1).and_then(|rest| rest.split_whitespace().next());
+    assert!(well && token.is_some(), "{invitation}");
+    let signed = http.post(mlsys.api("/api/sessions")).json(&json!({ "token": token, "password": "correct horse" }));
+    let signed = signed.send().await.expect("an answer");
+    let cookie = signed.headers()["set-cookie"].to_str().expect("a cookie").split(';').next().expect("its value").to_owned();
+    let made = http.post(mlsys.api("/api/keys")).header("cookie", cookie);
+    let made = made.json(&json!({ "name": "of grace", "grants": [{ "role": "operator", "model": "far" }] }));
+    let made: Value = made.send().await.expect("an answer").json().await.expect("JSON");
+    let key = made["key"].as_str();
+    let (well, listed) = said(key, &["approvals", "list"]);
+    assert!(well && listed.contains(id) && listed.contains("far"), "{listed}");
+    let (well, approved) = said(key, &approve);
+    assert!(well && approved.contains("far version 1 serves in prod"), "{approved}");
+    assert_eq!(in_production().await, 1);
+    let alias = format!("{}/api/2.0/mlflow/registered-models/alias?name=far&alias=prod", mlsys.mlflow());
+    let alias: Value = http.get(alias).send().await.expect("an answer").json().await.expect("JSON");
+    assert_eq!(alias["model_version"]["version"], "1", "{alias}");
+    let (well, listed) = said(None, &["approvals", "list"]);
+    assert!(well && listed.contains("Nothing waits"), "{listed}");
 }
 
 #[test]

@@ -35,8 +35,12 @@ impl Adapters {
         tokio::fs::create_dir_all(home).await.with_context(|| format!("MLSYS_HOME {} can't be made", home.display()))?;
         let token = connections.github_token.as_ref().map(Secret::expose);
         let files = &connections.artifacts;
+        let keys = match &connections.secrets_key {
+            Some(keys) => Some(keys.load().await?),
+            None => None,
+        };
         Ok(Self {
-            store: store(connections, shutdown).await.context("DATABASE_URL")?,
+            store: store(connections, shutdown).await.context("DATABASE_URL")?.with_keys(keys),
             queue: queue(connections, shutdown).await.context("REDIS_URL")?,
             hub: match &connections.redis_url {
                 Some(url) => LogHub::redis(url.expose()).context("REDIS_URL")?,

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use service::{ArtifactSettings, Check, Secret, Setting, Settings};
 
+use crate::keys::SecretsKey;
+
 const fn setting(name: &'static str, default: &'static str, help: &'static str) -> Setting {
     Setting { name, default, help, secret: false }
 }
@@ -20,6 +22,16 @@ pub const CONNECTION_SETTINGS: &[Setting] = &[
     setting("MLFLOW_TRACKING_URI", "", "An MLflow server of your own; unset: `mlsys up` starts one"),
     secret("GITHUB_TOKEN", "Reads repositories on GitHub, needed for private ones; adds their webhooks where it may"),
     setting("GITHUB_API_URL", "https://api.github.com", "GitHub's API; for GitHub Enterprise https://HOST/api/v3"),
+    secret(
+        "SECRETS_KEY",
+        "What secrets in the database are sealed with, the same for backend and workers: 32 bytes in hexadecimal digits or base64, as `openssl rand -hex 32` makes them; further keys, after a space or in lines of their own, only open",
+    ),
+    setting(
+        "SECRETS_KEY_FILE",
+        "",
+        "A file that holds it, where SECRETS_KEY is unset; `mlsys up` makes secrets.key under MLSYS_HOME when all three are unset",
+    ),
+    setting("SECRETS_KEY_COMMAND", "", "A shell command that prints it, run once at the start, where both others are unset"),
     secret("INTERNAL_TOKEN", "What the processes show each other; `mlsys up` generates one when it is unset"),
 ];
 
@@ -42,6 +54,8 @@ pub struct Connections {
     pub github_token: Option<Secret>,
     /// What the processes show each other.
     pub internal_token: Secret,
+    /// Where the keys are that secrets in the database are sealed with; none: there are no secrets for runs.
+    pub secrets_key: Option<SecretsKey>,
     /// Where all model versions' files are.
     pub artifacts: ArtifactSettings,
 }
@@ -60,6 +74,7 @@ impl Connections {
             github_api_url: settings.get("GITHUB_API_URL").unwrap_or("https://api.github.com").to_owned(),
             github_token: settings.secret("GITHUB_TOKEN"),
             internal_token: check.take(settings.require_secret("INTERNAL_TOKEN")).unwrap_or_else(|| Secret::new("")),
+            secrets_key: SecretsKey::read(settings),
             artifacts: ArtifactSettings::read(settings, &home),
             home,
         };

@@ -5,6 +5,8 @@
 
 mod adapters;
 mod connections;
+mod keys;
 
 pub use adapters::Adapters;
 pub use connections::{CONNECTION_SETTINGS, Connections};
+pub use keys::SecretsKey;

@@ -1,6 +1,10 @@
 //! Who may do what, as it is given: roles and grants, and the keys that have them. What a role may is decided in `pipeline`.
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    str::FromStr,
+};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -97,6 +101,21 @@ impl Grant {
         }
         Ok(())
     }
+}
+
+/// Of which things a list shows those that there are.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// Of everything.
+    #[default]
+    Everything,
+    /// Of what belongs to one of these repositories or to one of these models.
+    Only {
+        /// The repositories.
+        repos: BTreeSet<RepoName>,
+        /// The models.
+        models: BTreeSet<ModelName>,
+    },
 }
 
 /// Who may ask a model-server: what the backend tells it along with what is deployed.

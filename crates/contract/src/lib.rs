@@ -14,10 +14,11 @@ mod parameter;
 mod pipeline;
 mod problem;
 mod readiness;
+mod secret;
 mod serving;
 mod task;
 
-pub use access::{AccessList, Grant, ListedKey, Role};
+pub use access::{AccessList, Grant, ListedKey, Role, Scope};
 pub use changes::FileChanges;
 pub use gates::{Champion, GateReport, GateResult};
 pub use id::{ApprovalId, CommitSha, IdError, KeyId, ModelName, PersonId, PipelineId, RepoName, SessionId, TaskId};
@@ -31,6 +32,7 @@ pub use parameter::{Parameter, ParameterType};
 pub use pipeline::{Phase, PhaseRecord, PhaseStatus, PipelineRecord, PipelineStatus};
 pub use problem::Problem;
 pub use readiness::{Readiness, ReadyStatus};
+pub use secret::{RunSecrets, SECRET_MIN, SECRETS_PER_REPO, SECRETS_PER_RUN, SecretName, SecretNameError, check_secret};
 pub use serving::{
     Desired, DesiredModel, Environment, LoadRequest, LoadedModel, ServedModel, ServedState, ServerReport, UnloadRequest,
 };

@@ -45,6 +45,9 @@ pub enum KernelError {
     /// The kernel could not take up the run's directory, environment or variables.
     #[error("the kernel could not be prepared for the run: {0}")]
     Prepare(String),
+    /// There are too many secrets, or they are too long, to be looked for in what the run puts out.
+    #[error("the run's secrets are too large to be kept out of its log: ask for fewer, or store shorter ones")]
+    Secrets,
     /// A parameter's name cannot be assigned in Python.
     #[error("parameter {0:?} is not a Python variable name; rename it")]
     ParameterName(String),

@@ -9,11 +9,12 @@
 //! | `launcher/`, `process`, `room` | the kernel's process: clean environment, leash, signals, death; the folder of one that is confined |
 //! | `zmtp`, `wire`, `call`, `drive` | the transport; the sockets; our calls into the kernel; one request from sending to idle, with its time limits |
 //! | `record`, `outputs`, `fold`, `lines`, `spill` | outputs on their way to the notebook, the log, and the disk |
-//! | `memory` | how much memory the kernel's process tree takes, and who killed it |
+//! | `blot` | the secrets of a run, taken out of all that is told of it |
 //! | `papermill`, `literal` | the executed notebook as papermill writes it |
 //!
 //! Deliberately absent: whether a notebook is fit to run, and what its results mean.
 
+mod blot;
 mod call;
 mod cell;
 mod drive;
@@ -21,7 +22,6 @@ mod error;
 mod fold;
 mod lines;
 mod literal;
-mod memory;
 pub mod notebook;
 mod outcome;
 mod outputs;

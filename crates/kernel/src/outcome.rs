@@ -134,7 +134,11 @@ impl fmt::Display for Outcome {
             }
             Self::OutOfMemory { cell, limit: Some(limit), peak } => {
                 let (limit, peak) = (Bytes(*limit), Bytes(*peak));
-                write!(f, "cell {cell} took {peak} of memory, over the limit of {limit}; use less data or raise the limit")
+                write!(
+                    f,
+                    "cell {cell} took {peak} of memory, over the limit of {limit}; use less data or raise \
+                     KERNEL_MEMORY_LIMIT_MB"
+                )
             }
             Self::OutOfMemory { cell, limit: None, peak } => {
                 let peak = Bytes(*peak);

@@ -9,15 +9,11 @@ use std::{
     time::Duration,
 };
 
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
-use sandbox::Family;
+use sandbox::{Family, Watch};
 use tempfile::TempDir;
 use tokio::process::{ChildStdin, ChildStdout, Command};
 
-use crate::{DeathCause, KernelError, KernelSpec, Room, memory};
+use crate::{DeathCause, KernelError, KernelSpec, Room};
 
 /// One module, so that a single argument starts it.
 const LAUNCHER: &str = concat!(
@@ -100,14 +96,9 @@ impl Process {
         Ok((Self { family, _leash: leash, directory, room }, ready))
     }
 
-    /// Stands for the kernel and all below it.
-    pub(crate) fn pid(&self) -> Pid {
-        self.family.pid()
-    }
-
-    /// The kernel itself.
-    pub(crate) fn main(&self) -> Pid {
-        self.family.main()
+    /// Begins to count its memory.
+    pub(crate) fn watch(&self, limit: Option<u64>) -> Watch {
+        Watch::start(&self.family, limit)
     }
 
     /// Its room, for whoever needs it longer than the kernel.
@@ -147,13 +138,7 @@ impl Process {
 
     /// Waits for the end of the kernel and of what is below it, and kills what does not end.
     pub(crate) async fn reap(&mut self, patience: Duration) {
-        let tree = memory::Tree::of(self.pid().as_raw());
-        if tokio::time::timeout(patience, self.family.wait()).await.is_err() {
-            self.kill();
-            let _ = self.family.wait().await;
-        }
-        // Nobody, unless somebody killed what stood above them.
-        tree.kill_survivors();
+        self.family.reap(patience).await;
     }
 
     /// The kernel may have put anything in the log's place, of any length.
@@ -170,11 +155,6 @@ impl Process {
         let tail = self.read_log_tail().unwrap_or_default();
         String::from_utf8_lossy(&tail).trim().to_owned()
     }
-}
-
-/// Sends a signal to a process that may be gone already.
-pub(crate) fn signal_one(pid: Pid, signal: Signal) {
-    let _ = kill(pid, signal);
 }
 
 pub(crate) fn connection_file(directory: &Path) -> PathBuf {

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     EventSink, NotebookFile, Outcome,
+    blot::{Blot, Held},
     drive::Observer,
     lines::{Lines, cut},
     outputs::{Outputs, StreamName, log_bundle},
@@ -30,6 +31,7 @@ pub(crate) struct Recording<'a> {
     events: &'a dyn EventSink,
     notebook: NotebookFile,
     spill: Spill,
+    blot: Blot,
     scraps: BTreeMap<String, Value>,
     /// Positions in `entries`.
     requests: HashMap<String, usize>,
@@ -45,6 +47,8 @@ struct Entry {
     step: Step,
     /// A cell's outputs; `None` for a request of our own, whose prints are system lines.
     outputs: Option<Outputs>,
+    /// What of either stream waits for the end of its line.
+    held: [Held; 2],
     lines: [Lines; 2],
     started: Timestamp,
     /// The notebook does not have the latest outputs.
@@ -52,6 +56,10 @@ struct Entry {
 }
 
 impl Entry {
+    fn new(step: Step, outputs: Option<Outputs>, started: Timestamp) -> Self {
+        Self { step, outputs, held: Default::default(), lines: Default::default(), started, stale: false }
+    }
+
     fn log_stream(&self, name: StreamName) -> Stream {
         match (&self.outputs, name) {
             (None, _) => Stream::System,
@@ -69,9 +77,9 @@ impl Entry {
 }
 
 impl<'a> Recording<'a> {
-    pub(crate) fn new(notebook: NotebookFile, spill: Spill, events: &'a dyn EventSink) -> Self {
+    pub(crate) fn new(notebook: NotebookFile, (spill, blot): (Spill, Blot), events: &'a dyn EventSink) -> Self {
         let (scraps, requests, entries) = (BTreeMap::new(), HashMap::new(), Vec::new());
-        Self { events, notebook, spill, scraps, requests, entries, rest: Instant::now(), behind: false }
+        Self { events, notebook, spill, blot, scraps, requests, entries, rest: Instant::now(), behind: false }
     }
 
     pub(crate) fn notebook(&self) -> &NotebookFile {
@@ -86,7 +94,7 @@ impl<'a> Recording<'a> {
 
     /// Logs lines of our own.
     pub(crate) fn system(&self, cell: Option<usize>, text: &str) {
-        for line in text.lines() {
+        for line in self.blot.text(text).lines() {
             self.events.line(cell, Stream::System, cut(line), None);
         }
     }
@@ -96,7 +104,7 @@ impl<'a> Recording<'a> {
         let started = Timestamp::now();
         papermill::cell_started(&mut self.notebook.cells_mut()[step.position], started);
         let outputs = Some(Outputs::new(step.index));
-        self.entries.push(Entry { step, outputs, lines: Default::default(), started, stale: false });
+        self.entries.push(Entry::new(step, outputs, started));
     }
 
     /// The cell that has just begun was sent.
@@ -108,13 +116,14 @@ impl<'a> Recording<'a> {
     /// A request of our own was sent.
     pub(crate) fn called(&mut self, request: &str, step: Step) {
         self.requests.insert(request.to_owned(), self.entries.len());
-        self.entries.push(Entry { step, outputs: None, lines: Default::default(), started: Timestamp::now(), stale: false });
+        self.entries.push(Entry::new(step, None, Timestamp::now()));
     }
 
     /// Everything sent has ended.
     pub(crate) fn flush(&mut self) {
-        for entry in &mut self.entries {
-            entry.flush(self.events);
+        for at in 0..self.entries.len() {
+            self.release(at);
+            self.entries[at].flush(self.events);
         }
     }
 
@@ -169,7 +178,23 @@ impl<'a> Recording<'a> {
 
     fn stream(&mut self, at: usize, message: &Message) {
         let name = if message.text("name") == "stderr" { StreamName::Stderr } else { StreamName::Stdout };
-        let text = message.text("text");
+        let text = self.entries[at].held[name as usize].push(message.text("text"), &self.blot);
+        self.put(at, name, &text);
+    }
+
+    /// Takes in what was held back of either stream: nothing more belongs to its line.
+    fn release(&mut self, at: usize) {
+        for name in [StreamName::Stdout, StreamName::Stderr] {
+            let text = self.entries[at].held[name as usize].take(&self.blot);
+            self.put(at, name, &text);
+        }
+    }
+
+    /// Takes in a stream's text.
+    fn put(&mut self, at: usize, name: StreamName, text: &str) {
+        if text.is_empty() {
+            return;
+        }
         let entry = &mut self.entries[at];
         let (cell, stream) = (entry.step.index, entry.log_stream(name));
         entry.lines[name as usize].push(text, &mut |line| self.events.line(Some(cell), stream, line, None));
@@ -180,7 +205,8 @@ impl<'a> Recording<'a> {
     }
 
     fn rich(&mut self, at: usize, message: &mut Message) {
-        let data = message.take("data");
+        self.release(at);
+        let (data, metadata) = (self.take_bundle(message, "data"), self.take_bundle(message, "metadata"));
         collect_scraps(&data, &mut self.scraps);
         let entry = &mut self.entries[at];
         let text = cut(data.get("text/plain").and_then(Value::as_str).unwrap_or_default());
@@ -189,7 +215,7 @@ impl<'a> Recording<'a> {
         let mut output = Map::new();
         output.insert("output_type".to_owned(), message.kind.as_str().into());
         output.insert("data".to_owned(), data);
-        output.insert("metadata".to_owned(), object(message.take("metadata")));
+        output.insert("metadata".to_owned(), object(metadata));
         if message.kind == "execute_result" {
             output.insert("execution_count".to_owned(), message.take("execution_count"));
         }
@@ -201,7 +227,8 @@ impl<'a> Recording<'a> {
 
     /// Changes a display wherever it is shown, in earlier cells too.
     fn update(&mut self, at: usize, message: &mut Message) {
-        let (data, metadata) = (message.take("data"), object(message.take("metadata")));
+        self.release(at);
+        let (data, metadata) = (self.take_bundle(message, "data"), object(self.take_bundle(message, "metadata")));
         collect_scraps(&data, &mut self.scraps);
         let transient = message.take("transient");
         let Some(display_id) = transient.get("display_id").and_then(Value::as_str) else { return };
@@ -214,7 +241,9 @@ impl<'a> Recording<'a> {
         self.events.line(Some(self.entries[at].step.index), Stream::Display, text, Some(log_bundle(&data)));
     }
 
-    fn error(&mut self, at: usize, message: &Message) {
+    fn error(&mut self, at: usize, message: &mut Message) {
+        self.release(at);
+        self.blot_error(message);
         let (ename, evalue, traceback) = (message.text("ename"), message.text("evalue"), message.texts("traceback"));
         let entry = &mut self.entries[at];
         let cell = Some(entry.step.index);
@@ -230,7 +259,33 @@ impl<'a> Recording<'a> {
         }
     }
 
+    /// What a field says by MIME type, without secrets.
+    fn take_bundle(&self, message: &mut Message, field: &str) -> Value {
+        let mut bundle = message.take(field);
+        bundle.as_object_mut().into_iter().flatten().for_each(|(_, payload)| self.blot.value(payload));
+        bundle
+    }
+
+    /// Takes the secrets out of what was raised.
+    fn blot_error(&self, message: &mut Message) {
+        for field in ["ename", "evalue", "traceback"] {
+            if let Some(said) = message.content.get_mut(field) {
+                self.blot.value(said);
+            }
+        }
+    }
+
+    /// What a call of ours answered, without secrets.
+    pub(crate) fn blotted(&self, answer: Result<Value, String>) -> Result<Value, String> {
+        let clean = |mut value| {
+            self.blot.value(&mut value);
+            value
+        };
+        answer.map(clean).map_err(|traceback| self.blot.text(&traceback).into_owned())
+    }
+
     fn clear(&mut self, at: usize, message: &Message) {
+        self.release(at);
         let entry = &mut self.entries[at];
         if let Some(outputs) = &mut entry.outputs {
             outputs.clear(message.content.get("wait").and_then(Value::as_bool).unwrap_or(false));
@@ -263,7 +318,10 @@ impl Observer for Recording<'_> {
             "error" => self.error(at, message),
             "clear_output" => self.clear(at, message),
             "execute_input" => self.stamp(at, "iopub.execute_input", message),
-            "execute_reply" => self.stamp(at, "shell.execute_reply", message),
+            "execute_reply" => {
+                self.blot_error(message);
+                self.stamp(at, "shell.execute_reply", message);
+            }
             "status" if message.text("execution_state") == "busy" => self.stamp(at, "iopub.status.busy", message),
             "status" if message.text("execution_state") == "idle" => self.stamp(at, "iopub.status.idle", message),
             _ => {}

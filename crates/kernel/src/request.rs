@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use contract::Stream;
+use contract::{RunSecrets, Stream};
 use serde_json::Value;
 
 use crate::{NotebookFile, Outcome};
@@ -19,6 +19,8 @@ pub struct RunRequest {
     /// Set in the kernel's environment before the first cell. With `MLFLOW_RUN_ID`, MLflow's fluent functions log to that run
     /// and no other, whatever experiment the notebook sets.
     pub environment: BTreeMap<String, String>,
+    /// Set in the kernel's environment too, and blotted out of all that is told of the run.
+    pub secrets: RunSecrets,
     /// The platform's variables, assigned in the notebook's namespace without a trace in the notebook: before the first cell,
     /// after a cell that sets parameters, and before each cell that [`Self::after_cell`] names.
     pub injected: BTreeMap<String, Value>,

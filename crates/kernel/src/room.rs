@@ -135,3 +135,22 @@ fn lay_out_fonts(home: &Path) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Confined;
+
+    #[test]
+    fn names_are_asked_for_by_connections_only_where_datagrams_are_refused() {
+        let rooms = tempfile::tempdir().expect("a folder");
+        for (egress, restricted) in [("all", false), ("all,localhost:5432", false), ("none", true), ("example.org", true)] {
+            let egress = egress.parse().expect("places");
+            let confined = Some(Confined { rooms: rooms.path().to_owned(), read: Vec::new(), egress });
+            let spec = KernelSpec { python: "python3".into(), memory_limit: None, preload: Vec::new(), confined };
+            let room = Room::furnish(&spec).expect("furnished").expect("a room");
+            let variables = room.variables(&spec, rooms.path());
+            assert_eq!(variables.iter().any(|(name, _)| *name == "RES_OPTIONS"), restricted, "{variables:?}");
+        }
+    }
+}

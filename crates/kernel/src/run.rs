@@ -7,14 +7,16 @@ use std::{
 };
 
 use jiff::Timestamp;
+use sandbox::Watch;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    AfterCell, DeathCause, EventSink, Kernel, KernelError, Outcome, RunReport, RunRequest, call,
+    AfterCell, DeathCause, EventSink, Kernel, KernelError, Outcome, RunReport, RunRequest,
+    blot::Blot,
+    call,
     drive::{Ended, Limits, Stop, drive},
-    memory::Watch,
     notebook::CellKind,
     papermill::{self, Prepared, Step},
     record::Recording,
@@ -49,10 +51,14 @@ async fn run_notebook(
             (Prepared { notebook, steps: Vec::new(), no_parameters_cell: false }, Some(error))
         }
     };
+    let (blot, refused) = match Blot::new(&request.secrets) {
+        Ok(blot) => (blot, refused),
+        Err(error) => (Blot::default(), Some(error)),
+    };
     let spill = Spill::start(std::mem::take(&mut request.spill_directory));
     let mut run = Run {
-        memory: Watch::start(&kernel.process, kernel.memory_limit),
-        recording: Recording::new(prepared.notebook, spill, events),
+        memory: kernel.process.watch(kernel.memory_limit),
+        recording: Recording::new(prepared.notebook, (spill, blot), events),
         limit: (Instant::now() + request.run_timeout, request.run_timeout),
         kernel,
         request,
@@ -119,7 +125,10 @@ impl Run<'_> {
     }
 
     async fn prepare(&mut self) -> ControlFlow<Outcome> {
-        let RunRequest { directory, import_root, environment, injected, .. } = &self.request;
+        let RunRequest { directory, import_root, environment, secrets, injected, .. } = &self.request;
+        let secrets = secrets.0.iter().map(|(name, value)| (name.as_str(), value));
+        let own = environment.iter().map(|(name, value)| (name.as_str(), value));
+        let environment: BTreeMap<_, _> = secrets.chain(own).collect();
         let arguments =
             json!({"directory": directory, "import_root": import_root, "environment": environment, "variables": injected});
         match self.call("prepare", &arguments, CALL, Step { position: 0, index: 0 }).await {
@@ -246,7 +255,7 @@ impl Run<'_> {
         let ended = drive(&mut self.kernel, &request, limits, &mut self.recording).await;
         self.recording.flush();
         match ended {
-            Ended::Replied(reply) => Ok(call::answer(reply)),
+            Ended::Replied(reply) => Ok(self.recording.blotted(call::answer(reply))),
             ended => Err(ended),
         }
     }

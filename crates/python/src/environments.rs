@@ -70,6 +70,19 @@ pub enum EnvironmentError {
         "the notebook names dependencies, and there is no `uv` to install them: install uv, or set MLSYS_UV to its path"
     )]
     NoUv,
+    /// `uv`, or what it built, took more memory than it may.
+    #[error(
+        "installing the dependencies took {} MiB of memory, over the limit of {} MiB; name fewer of them, or raise \
+         BUILD_MEMORY_LIMIT_MB",
+        peak >> 20,
+        limit >> 20
+    )]
+    OutOfMemory {
+        /// The limit, in bytes.
+        limit: u64,
+        /// What it had, in bytes.
+        peak: u64,
+    },
     /// This machine's files.
     #[error(transparent)]
     Io(#[from] std::io::Error),
@@ -84,6 +97,15 @@ impl From<RequirementsError> for EnvironmentError {
     }
 }
 
+impl From<uv::Stopped> for EnvironmentError {
+    fn from(stopped: uv::Stopped) -> Self {
+        match stopped {
+            uv::Stopped::Io(error) => Self::Io(error),
+            uv::Stopped::OutOfMemory { limit, peak } => Self::OutOfMemory { limit, peak },
+        }
+    }
+}
+
 /// The environments of this machine.
 #[derive(Debug, Clone)]
 pub struct Environments {
@@ -92,19 +114,27 @@ pub struct Environments {
     platform: PathBuf,
     /// Whether packages may be built here, and be had from elsewhere than the index.
     sources: bool,
+    /// The most memory that building one may take, in bytes.
+    memory_limit: Option<u64>,
     building: Arc<Mutex<HashMap<String, Arc<Mutex<()>>>>>,
 }
 
 impl Environments {
     /// Environments under `directory`, beside the platform's own interpreter.
     pub fn new(directory: PathBuf, uv: PathBuf, platform: PathBuf) -> Self {
-        Self { directory, uv, platform, sources: false, building: Arc::default() }
+        Self { directory, uv, platform, sources: false, memory_limit: None, building: Arc::default() }
     }
 
     /// The same, where packages may also be built from their sources, and be had from paths and URLs.
     #[must_use]
     pub fn with_sources(self, allowed: bool) -> Self {
         Self { sources: allowed, ..self }
+    }
+
+    /// The same, where building one may take so much memory, in bytes.
+    #[must_use]
+    pub fn with_memory_limit(self, limit: Option<u64>) -> Self {
+        Self { memory_limit: limit, ..self }
     }
 
     /// What builds environments.
@@ -183,8 +213,8 @@ impl Environments {
         let scratch = tempfile::tempdir_in(&self.directory)?;
         // Packages are built by code of their own, and so is the repository's.
         let cache = uv::cache(self.sources);
-        let confined = uv::confinement(&self.uv, &self.platform, (scratch.path(), &cache), tree)?;
-        let confined = Some(&confined);
+        let confinement = uv::confinement(&self.uv, &self.platform, (scratch.path(), &cache), tree)?;
+        let confined = Some(&uv::Bounds { confinement, memory_limit: self.memory_limit });
         // `uv` reads what was decoded; relative paths start where the file lies.
         let (decoded, constraints) = (scratch.path().join(needs.file_name), scratch.path().join("constraints.txt"));
         tokio::fs::write(&decoded, &needs.text).await?;

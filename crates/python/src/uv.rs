@@ -5,7 +5,7 @@ use std::{
     process::Stdio,
 };
 
-use sandbox::{Confinement, Egress, python_folders};
+use sandbox::{Confinement, Egress, Watch, python_folders};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::Command,
@@ -64,6 +64,29 @@ const INSTALLING: [&str; 30] = [
 const PROXIES: [&str; 4] = ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"];
 /// How much of what it said is kept to find the reason in: the end.
 const KEPT_LINES: usize = 200;
+
+/// What a build is held to.
+pub struct Bounds {
+    pub confinement: Confinement,
+    /// The most memory that it may take, with all that it starts, in bytes.
+    pub memory_limit: Option<u64>,
+}
+
+/// Why it did not run to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum Stopped {
+    /// This machine's files, or processes.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// It took more memory than it may.
+    #[error("it took {} MiB of memory, over the limit of {} MiB", peak >> 20, limit >> 20)]
+    OutOfMemory {
+        /// The limit, in bytes.
+        limit: u64,
+        /// What it had, in bytes.
+        peak: u64,
+    },
+}
 
 /// Whether it may see a variable of ours. For the platform's own environment it builds nothing that others wrote.
 fn is_passed(name: &str, confined: bool) -> bool {
@@ -127,10 +150,11 @@ pub async fn run(
     mut command: Command,
     directory: &Path,
     say: &(dyn Fn(String) + Send + Sync),
-    confinement: Option<&Confinement>,
-) -> std::io::Result<Result<(), String>> {
+    bounds: Option<&Bounds>,
+) -> Result<Result<(), String>, Stopped> {
     command.current_dir(directory).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     command.env_clear().env("UV_PYTHON_DOWNLOADS", "never");
+    let confinement = bounds.map(|bounds| &bounds.confinement);
     let confined = confinement.is_some();
     command.envs(std::env::vars().filter(|(name, _)| is_passed(name, confined)));
     // What a build leaves in its folder for temporary files goes with it.
@@ -139,6 +163,7 @@ pub async fn run(
     }
     let name = Path::new(command.as_std().get_program()).file_name().unwrap_or_default().to_string_lossy().into_owned();
     let mut child = sandbox::spawn(command, confinement)?;
+    let memory = Watch::start(&child, bounds.and_then(|bounds| bounds.memory_limit));
     let mut said = std::collections::VecDeque::new();
     if let (_, _, Some(stderr)) = child.pipes() {
         let mut lines = BufReader::new(stderr).lines();
@@ -152,6 +177,9 @@ pub async fn run(
     }
     if child.wait().await?.success() {
         return Ok(Ok(()));
+    }
+    if let Some(limit) = memory.limit().filter(|_| memory.is_over_limit()) {
+        return Err(Stopped::OutOfMemory { limit, peak: memory.peak().unwrap_or(limit) });
     }
     Ok(Err(said.into_iter().collect::<Vec<_>>().join("\n")))
 }

@@ -17,7 +17,7 @@ pub struct Confinement {
     pub limits: Limits,
 }
 
-/// How much a process and its descendants may take. Memory is not among it: whoever starts a process counts that.
+/// How much a process and its descendants may take. Memory is not among it: [`Watch`](crate::Watch) counts that.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Processes and threads of this user, all together, from which on it can start no more. Nothing stops root.

@@ -1,8 +1,12 @@
 //! Folders, as Landlock takes them.
 
 use std::{
+    ffi::CStr,
     io,
-    os::{fd::OwnedFd, unix::fs::MetadataExt},
+    os::{
+        fd::{AsRawFd, OwnedFd},
+        unix::fs::MetadataExt,
+    },
     path::{Path, PathBuf},
 };
 
@@ -104,18 +108,51 @@ fn build(confinement: &Confinement, scopes: bool) -> Result<RulesetCreated, Rule
         ruleset = ruleset.scope(Scope::from_all(INTERFACE))?;
     }
     let read = AccessFs::from_read(INTERFACE);
-    // Whoever can make a device can read the disk.
-    let write = all & !(AccessFs::MakeBlock | AccessFs::MakeChar);
+    let write = writing();
     // Its names only, where the process may read all of it.
     let etc = if is_root() { AccessFs::ReadDir.into() } else { read };
     let mut rules = allow(ruleset.create()?, Path::new("/etc"), etc)?;
-    for path in SYSTEM.iter().map(PathBuf::from).chain(open_in_etc()).chain(confinement.read.iter().cloned()) {
+    for path in SYSTEM.iter().map(PathBuf::from).chain(open_in(Path::new("/etc"))).chain(confinement.read.iter().cloned()) {
         rules = allow(rules, &path, read)?;
     }
     for path in DEVICES.iter().map(PathBuf::from).chain(graphics_cards()).chain(confinement.write.iter().cloned()) {
         rules = allow(rules, &path, write)?;
     }
     Ok(rules)
+}
+
+/// Between fork and exec: the same for a folder that was not there when the rules were made.
+#[expect(unsafe_code, reason = "nothing may be allocated here")]
+pub(crate) fn allow_now(rules: &OwnedFd, path: &CStr, write: bool) -> io::Result<()> {
+    /// `struct landlock_path_beneath_attr`.
+    #[repr(C, packed)]
+    struct Beneath {
+        allowed: u64,
+        folder: libc::c_int,
+    }
+    const PATH_BENEATH: libc::c_int = 1;
+    // Of what the rules are about, which is what the system knows.
+    let known = Offer::of_this_machine().landlock.and_then(|version| i32::try_from(version).ok()).unwrap_or(0);
+    let known = AccessFs::from_all(ABI::from(known).min(INTERFACE));
+    let access = known & if write { writing() } else { AccessFs::from_read(INTERFACE) };
+    // SAFETY: the path and the structure outlast the calls.
+    unsafe {
+        let folder = libc::open(path.as_ptr(), libc::O_PATH | libc::O_CLOEXEC);
+        if folder < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let beneath = Beneath { allowed: access.bits(), folder };
+        let (rules, beneath) = (rules.as_raw_fd(), &raw const beneath);
+        let added = libc::syscall(libc::SYS_landlock_add_rule, rules, PATH_BENEATH, beneath, 0);
+        let added = if added < 0 { Err(io::Error::last_os_error()) } else { Ok(()) };
+        libc::close(folder);
+        added
+    }
+}
+
+/// Whoever can make a device can read the disk.
+fn writing() -> BitFlags<AccessFs> {
+    AccessFs::from_all(INTERFACE) & !(AccessFs::MakeBlock | AccessFs::MakeChar)
 }
 
 /// What is not there needs no rule.
@@ -126,9 +163,11 @@ fn allow(rules: RulesetCreated, path: &Path, access: BitFlags<AccessFs>) -> Resu
 }
 
 /// The folder that everybody may read and that a path lies in, if there is one.
-pub fn open_folder(path: &Path) -> Option<&'static str> {
-    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    SYSTEM.into_iter().find(|open| path.starts_with(Path::new(open).canonicalize().unwrap_or_else(|_| open.into())))
+pub(crate) fn open_folder(path: &Path) -> Option<&'static str> {
+    let path = std::path::absolute(path).ok()?;
+    // What is not there yet will lie where its folder is.
+    let real = path.ancestors().find_map(|part| part.canonicalize().ok())?;
+    SYSTEM.into_iter().find(|open| real.starts_with(Path::new(open).canonicalize().unwrap_or_else(|_| open.into())))
 }
 
 #[expect(unsafe_code, reason = "asking for it has no safe form")]
@@ -137,15 +176,14 @@ fn is_root() -> bool {
     unsafe { libc::geteuid() == 0 }
 }
 
-fn open_in_etc() -> impl Iterator<Item = PathBuf> {
-    let names = std::fs::read_dir("/etc").into_iter().flatten().flatten();
+/// What of `/etc` may be read.
+fn open_in(etc: &Path) -> impl Iterator<Item = PathBuf> {
+    let names = std::fs::read_dir(etc).into_iter().flatten().flatten();
     // What others may not read is nobody's whose code is confined.
     let names = names.filter(|entry| entry.metadata().is_ok_and(|found| found.is_symlink() || found.mode() & 0o004 != 0));
     let open = names.filter(|entry| !SECRET.iter().any(|secret| entry.file_name() == *secret)).map(|entry| entry.path());
     // Of the certificates, those that are public.
-    open.flat_map(|path| {
-        if path == Path::new("/etc/ssl") { vec![path.join("certs"), path.join("openssl.cnf")] } else { vec![path] }
-    })
+    open.flat_map(|path| if path.ends_with("ssl") { vec![path.join("certs"), path.join("openssl.cnf")] } else { vec![path] })
 }
 
 fn graphics_cards() -> impl Iterator<Item = PathBuf> {
@@ -155,4 +193,36 @@ fn graphics_cards() -> impl Iterator<Item = PathBuf> {
             ["nvidia", "accel", "neuron"].iter().any(|kind| entry.file_name().to_string_lossy().starts_with(kind))
         })
         .map(|entry| entry.path())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn of_etc_only_what_holds_no_secret_is_open() {
+        let etc = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| etc.path().join(name);
+        for name in SECRET.into_iter().chain(["passwd", "private.key"]) {
+            std::fs::write(at(name), "").expect("written");
+        }
+        std::fs::set_permissions(at("private.key"), std::fs::Permissions::from_mode(0o640)).expect("set");
+        std::fs::create_dir_all(at("ssl/private")).expect("a folder");
+        std::os::unix::fs::symlink("../run/resolv.conf", at("resolv.conf")).expect("linked");
+        let mut open: Vec<PathBuf> = open_in(etc.path()).collect();
+        open.sort();
+        assert_eq!(open, ["passwd", "resolv.conf", "ssl/certs", "ssl/openssl.cnf"].map(at));
+    }
+
+    #[test]
+    fn a_folder_that_everybody_may_read_is_known_by_wherever_it_leads() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::os::unix::fs::symlink("/usr/lib", folder.path().join("link")).expect("linked");
+        assert_eq!(open_folder(Path::new("/usr/local/mlsys/home")), Some("/usr"));
+        assert_eq!(open_folder(&folder.path().join("link/not-there-yet")), Some("/usr"));
+        assert_eq!(open_folder(&folder.path().join("home")), None);
+        assert_eq!(open_folder(Path::new("s3://bucket/models")), None);
+    }
 }

@@ -1,7 +1,7 @@
 //! Starting a process: confined, and with a reaper above it.
 #![expect(unsafe_code, reason = "a process is prepared between its fork and its exec")]
 
-use std::{io, process::ExitStatus};
+use std::{io, process::ExitStatus, time::Duration};
 
 use nix::{
     sys::signal::{Signal, kill},
@@ -9,7 +9,7 @@ use nix::{
 };
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 
-use crate::Confinement;
+use crate::{Confinement, memory::Tree};
 
 /// A process with all its descendants. Dropping it kills them.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub struct Family {
     child: Child,
     pid: Pid,
     main: Pid,
+    /// The init, where the family has a list of processes of its own.
+    init: Option<Pid>,
     /// The reaper kills all when this end is closed, however we end.
     #[cfg(target_os = "linux")]
     _leash: std::os::unix::net::UnixStream,
@@ -43,6 +45,11 @@ impl Family {
         self.main
     }
 
+    /// The init of a family with a list of processes of its own: ours, and no part of it.
+    pub(crate) fn init(&self) -> Option<Pid> {
+        self.init
+    }
+
     /// The pipes, where there are some.
     pub fn pipes(&mut self) -> (Option<ChildStdin>, Option<ChildStdout>, Option<ChildStderr>) {
         (self.child.stdin.take(), self.child.stdout.take(), self.child.stderr.take())
@@ -66,6 +73,17 @@ impl Family {
     /// Kills all of it.
     pub fn kill(&self) {
         self.signal(if cfg!(target_os = "linux") { Signal::SIGTERM } else { Signal::SIGKILL });
+    }
+
+    /// Waits for the end of all, and kills what does not end in time.
+    pub async fn reap(&mut self, patience: Duration) {
+        let tree = Tree::of(self.pid);
+        if tokio::time::timeout(patience, self.wait()).await.is_err() {
+            self.kill();
+            let _ = self.wait().await;
+        }
+        // Nobody, unless somebody killed what stood above them.
+        tree.kill_survivors();
     }
 
     fn signal(&self, signal: Signal) {
@@ -96,7 +114,7 @@ fn number(child: &Child) -> io::Result<Pid> {
 fn start(mut command: Command, _: Option<&Confinement>) -> io::Result<Family> {
     let child = command.process_group(0).kill_on_drop(true).spawn()?;
     let pid = number(&child)?;
-    Ok(Family { child, pid, main: pid })
+    Ok(Family { child, pid, main: pid, init: None })
 }
 
 #[cfg(target_os = "linux")]
@@ -116,9 +134,11 @@ fn start(mut command: Command, confinement: Option<&Confinement>) -> io::Result<
     let child = command.spawn()?;
     drop((theirs, command));
     let pid = number(&child)?;
-    let mut main = [0; 4];
-    ours.read_exact(&mut main)?;
-    let family = Family { child, pid, main: Pid::from_raw(i32::from_ne_bytes(main)), _leash: ours };
+    // Once they are started, the reaper says which numbers they have.
+    let mut told = [[0; 4]; 2];
+    ours.read_exact(told.as_flattened_mut())?;
+    let [main, init] = told.map(|number| Pid::from_raw(i32::from_ne_bytes(number)));
+    let family = Family { child, pid, main, init: Some(init).filter(|init| init.as_raw() != 0), _leash: ours };
     if let Some((Confinement { egress, write, .. }, (link, _))) = judged.zip(link) {
         Supervisor::start(supervisor::receive(&link)?, egress.clone(), write, pid)?;
     }
@@ -137,6 +157,7 @@ use {
 #[cfg(target_os = "linux")]
 mod linux {
     use std::{
+        ffi::CStr,
         io,
         os::fd::{AsRawFd, OwnedFd, RawFd},
     };
@@ -145,6 +166,7 @@ mod linux {
 
     use crate::{
         Confinement, Limits, landlock,
+        namespaces::{Namespaces, furnish},
         offer::Offer,
         reaper::{self, Orders},
         seccomp, supervisor,
@@ -155,15 +177,15 @@ mod linux {
         leash: RawFd,
         /// Where whoever judges connections waits.
         link: Option<RawFd>,
-        memory: Vec<(usize, usize)>,
         variables: (usize, usize),
         signals: Option<OwnedFd>,
+        namespaces: Option<Namespaces>,
         inside: Option<Inside>,
     }
 
     struct Inside {
         rules: Option<OwnedFd>,
-        filters: Vec<BpfProgram>,
+        filters: &'static [BpfProgram],
         limits: Limits,
     }
 
@@ -173,22 +195,28 @@ mod linux {
                 let filters = if Offer::of_this_machine().seccomp {
                     seccomp::filters(&confinement.egress, link.is_some())?
                 } else {
-                    Vec::new()
+                    &[]
                 };
                 Ok::<_, io::Error>(Inside { rules: landlock::rules(confinement)?, filters, limits: confinement.limits })
             });
             let inside = inside.transpose()?;
-            // What is not confined may need the rights that are given up for it.
-            let signals = if inside.is_some() { landlock::signal_rules()? } else { None };
-            Ok(Self { leash, link, memory: unnamed_memory(), variables: variables(), signals, inside })
+            let namespaces = inside.is_some() && Offer::of_this_machine().gives_namespaces();
+            let namespaces = namespaces.then(Namespaces::new).transpose()?;
+            // What is not confined may need the rights that are given up for it; whoever has an init needs no more to be killed.
+            let signals = if inside.is_some() && namespaces.is_none() { landlock::signal_rules()? } else { None };
+            Ok(Self { leash, link, variables: variables(), signals, namespaces, inside })
         }
 
         /// Between fork and exec.
         pub(super) fn apply(&self) -> io::Result<()> {
             let alone = self.signals.as_ref().map(restrict).transpose()?.is_some() && !reaches_outside();
-            let orders = Orders { leash: self.leash, memory: &self.memory, variables: self.variables, alone };
+            let namespaces = self.namespaces.as_ref();
+            let orders = Orders { leash: self.leash, variables: self.variables, alone, namespaces };
             // SAFETY: this is between fork and exec.
             unsafe { reaper::fork(&orders)? };
+            let rules = self.inside.as_ref().and_then(|inside| inside.rules.as_ref());
+            let allow = |path: &CStr, write| rules.map_or(Ok(()), |rules| landlock::allow_now(rules, path, write));
+            namespaces.map_or(Ok(()), |_| furnish(allow))?;
             self.inside.as_ref().map_or(Ok(()), Inside::apply)?;
             self.link.map_or(Ok(()), supervisor::apply)
         }
@@ -206,7 +234,7 @@ mod linux {
             if let Some(rules) = &self.rules {
                 restrict(rules)?;
             }
-            for filter in &self.filters {
+            for filter in self.filters {
                 seccompiler::apply_filter(filter).map_err(|_| io::Error::from_raw_os_error(libc::EPERM))?;
             }
             Ok(())
@@ -268,20 +296,5 @@ mod linux {
         let mut ends = fields.skip(47).take(2).filter_map(|field| field.parse::<usize>().ok());
         let (start, end) = (ends.next().unwrap_or(0), ends.next().unwrap_or(0));
         (start, end.saturating_sub(start))
-    }
-
-    /// Memory of this process that belongs to no file, as start and length.
-    fn unnamed_memory() -> Vec<(usize, usize)> {
-        let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
-        let unnamed = maps.lines().filter_map(|line| {
-            let mut words = line.split_ascii_whitespace();
-            let (start, end) = words.next()?.split_once('-')?;
-            let (rights, name) = (words.next()?, words.nth(3));
-            let (start, end) = (usize::from_str_radix(start, 16).ok()?, usize::from_str_radix(end, 16).ok()?);
-            let is_own =
-                rights.starts_with("rw") && rights.ends_with('p') && matches!(name, None | Some("[heap]" | "[stack]"));
-            is_own.then_some((start, end - start))
-        });
-        unnamed.collect()
     }
 }

@@ -7,7 +7,9 @@
 //! | `landlock`, `seccomp` | the same as the kernel of the system takes it |
 //! | [`egress`](Egress), `supervisor` | whom it may connect to; each connection judged, and made from outside |
 //! | `launch` | a process is started: confined, and with a reaper above it |
-//! | `reaper` | the process above it, which no descendant outlives |
+//! | `namespaces` | a list of processes, shared memory and System V's objects of its own |
+//! | `reaper`, `forget` | the process above it, which no descendant outlives, and which holds next to no memory |
+//! | [`Watch`] | how much memory it takes, and an end for those that take too much |
 //! | [`files`] | files in folders that others write: opened without following a link |
 //!
 //! Deliberately absent: who is confined to what. Whoever starts a process says that.
@@ -16,9 +18,14 @@ mod confinement;
 mod egress;
 pub mod files;
 #[cfg(target_os = "linux")]
+mod forget;
+#[cfg(target_os = "linux")]
 mod landlock;
 mod launch;
+mod memory;
 mod mode;
+#[cfg(target_os = "linux")]
+mod namespaces;
 mod offer;
 #[cfg(target_os = "linux")]
 mod reaper;
@@ -29,8 +36,7 @@ mod supervisor;
 
 pub use confinement::{Confinement, Limits, python_folders};
 pub use egress::{Egress, UnknownPlace};
-#[cfg(target_os = "linux")]
-pub use landlock::open_folder;
 pub use launch::{Family, spawn};
-pub use mode::{Mode, Refused, begin, make_undumpable, mode};
+pub use memory::{Watch, memory_limit};
+pub use mode::{Mode, OpenFolder, Refused, begin, keep_closed, make_undumpable, mode};
 pub use offer::Offer;

@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    path::{Path, PathBuf},
     str::FromStr,
     sync::atomic::{AtomicU8, Ordering},
 };
@@ -16,6 +17,8 @@ pub enum Mode {
     Auto,
     /// The same, and nothing runs where the machine has no Landlock.
     Require,
+    /// The same as `Auto`, but for namespaces.
+    Landlock,
     /// None.
     Off,
 }
@@ -27,6 +30,14 @@ pub struct UnknownMode;
 /// This machine can't confine what others wrote, and must.
 #[derive(Debug)]
 pub struct Refused;
+
+/// A folder of ours that others' code could read.
+#[derive(Debug)]
+pub struct OpenFolder {
+    setting: &'static str,
+    folder: PathBuf,
+    open: &'static str,
+}
 
 /// One answer for the whole process, however many parts of it start processes.
 static MODE: AtomicU8 = AtomicU8::new(Mode::Auto as u8);
@@ -53,9 +64,25 @@ pub fn begin(mode: Mode) -> Result<(), Refused> {
 pub fn mode() -> Mode {
     match MODE.load(Ordering::Relaxed) {
         mode if mode == Mode::Require as u8 => Mode::Require,
+        mode if mode == Mode::Landlock as u8 => Mode::Landlock,
         mode if mode == Mode::Off as u8 => Mode::Off,
         _ => Mode::Auto,
     }
+}
+
+/// Makes sure that a folder which a setting names, and whose files are not for everybody, does not lie where others' code may
+/// read everything. A bucket's address is no folder.
+///
+/// # Errors
+/// When it does, and others' code is confined.
+pub fn keep_closed(setting: &'static str, folder: &Path) -> Result<(), OpenFolder> {
+    #[cfg(target_os = "linux")]
+    if let Some(open) = crate::landlock::open_folder(folder).filter(|_| mode() != Mode::Off) {
+        return Err(OpenFolder { setting, folder: folder.to_owned(), open });
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (setting, folder);
+    Ok(())
 }
 
 /// Keeps other processes of this user from reading this one's environment and memory, which hold secrets; also from a
@@ -77,6 +104,7 @@ impl FromStr for Mode {
         match text {
             "auto" => Ok(Self::Auto),
             "require" => Ok(Self::Require),
+            "landlock" => Ok(Self::Landlock),
             "off" => Ok(Self::Off),
             _ => Err(UnknownMode),
         }
@@ -85,11 +113,20 @@ impl FromStr for Mode {
 
 impl fmt::Display for UnknownMode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("must be auto, require or off")
+        f.write_str("must be auto, require, landlock or off")
     }
 }
 
 impl std::error::Error for UnknownMode {}
+
+impl fmt::Display for OpenFolder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { setting, folder, open } = self;
+        write!(f, "{setting} is {}, and notebooks may read all of {open}: choose a folder elsewhere", folder.display())
+    }
+}
+
+impl std::error::Error for OpenFolder {}
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

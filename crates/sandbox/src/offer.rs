@@ -11,6 +11,8 @@ pub struct Offer {
     pub landlock: Option<u32>,
     /// Whether system calls can be refused.
     pub seccomp: bool,
+    /// Whether what is confined can have a list of processes and shared memory of its own.
+    pub namespaces: bool,
     /// Whether connections can be judged one by one.
     pub egress: bool,
 }
@@ -30,8 +32,11 @@ impl Offer {
     fn look() -> Self {
         let landlock = crate::landlock::version();
         let seccomp = std::path::Path::new("/proc/sys/kernel/seccomp").exists();
+        // Without filters, one could make namespaces in there, and mount what one likes.
+        let namespaces = seccomp && crate::namespaces::are_possible();
         // Whatever has Landlock tells when nobody is left whose connections are to be judged.
-        Self { landlock, seccomp, egress: landlock.is_some() && seccomp && crate::supervisor::is_possible() }
+        let egress = landlock.is_some() && seccomp && crate::supervisor::is_possible();
+        Self { landlock, seccomp, namespaces, egress }
     }
 
     #[cfg(not(target_os = "linux"))]
@@ -43,6 +48,12 @@ impl Offer {
     #[cfg(target_os = "linux")]
     pub(crate) fn keeps_signals(&self) -> bool {
         self.landlock.is_some_and(|version| version >= SCOPES)
+    }
+
+    /// Whether what is confined has namespaces of its own.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn gives_namespaces(&self) -> bool {
+        self.namespaces && crate::mode() != Mode::Landlock
     }
 
     /// What a mode comes to here, and what it leaves open.
@@ -58,10 +69,32 @@ impl Offer {
                  (Linux has Landlock from 5.13 on)"
             );
         };
-        let seccomp = if self.seccomp { " and seccomp" } else { "" };
-        let signals = if version >= 6 { "" } else { ", signals to other processes of this user" };
-        let network = if self.egress { "" } else { ", the network whatever SANDBOX_EGRESS says, sockets with a path" };
-        let egress = if self.egress { ", each connection judged" } else { "" };
-        format!("sandbox: Landlock {version}{seccomp}{egress}; open: /dev/shm, the list of processes{network}{signals}")
+        let mut parts = vec![format!("Landlock {version}")];
+        let mut open = vec!["the times and modes of this user's files"];
+        let mut say = |has: bool, part: &str, otherwise: &[&'static str]| {
+            if has {
+                parts.push(part.to_owned());
+            } else {
+                open.extend(otherwise);
+            }
+        };
+        let namespaces = self.namespaces && mode != Mode::Landlock;
+        say(namespaces, "namespaces", &["the list of processes", "/dev/shm", "System V's shared memory"]);
+        say(self.seccomp, "seccomp", &["rare system calls"]);
+        say(self.egress, "each connection judged", &["the network whatever SANDBOX_EGRESS says", "sockets with a path"]);
+        say(namespaces || version >= 6, "signals kept inside", &["signals to other processes of this user"]);
+        let missing = if namespaces { String::new() } else { format!("; no namespaces: {}", obstacle(mode)) };
+        format!("sandbox: {}; open: {}{missing}", parts.join(", "), open.join(", "))
     }
+}
+
+/// Why there are no namespaces.
+fn obstacle(mode: Mode) -> &'static str {
+    if mode == Mode::Landlock {
+        return "SANDBOX=landlock";
+    }
+    #[cfg(target_os = "linux")]
+    return crate::namespaces::obstacle();
+    #[cfg(not(target_os = "linux"))]
+    return "this system has none";
 }

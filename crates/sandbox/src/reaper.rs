@@ -4,6 +4,9 @@
 //! all that is left, kills it when the main process has ended or the other end of its leash is closed, and only then ends
 //! itself, as the main process did: with its exit code, or by its signal.
 //!
+//! Where the family has a list of processes of its own, its init stands beside the main process. Whatever loses its parent
+//! becomes the init's child then, and when the init is killed, the system kills all that is in the list.
+//!
 //! It is forked from a process with threads, so nothing here may allocate, lock or ask the C library for more than a system
 //! call. What it was forked with is given back at once: it holds no secret, and next to no memory.
 #![expect(unsafe_code, reason = "between fork and exec there are only system calls")]
@@ -17,16 +20,16 @@ use std::{ffi::CStr, mem::MaybeUninit, os::fd::RawFd};
 
 use libc::{c_int, c_long, pid_t};
 
+use crate::{forget::forget, namespaces::Namespaces};
+
 /// How long processes may go on after the main process, to clean up, in milliseconds.
 const GRACE: i64 = 500;
 /// How often what is left is killed again, in milliseconds.
 const ROUND: i64 = 10;
 /// One of its children list files; there is one of each thread, and it has one thread.
 const CHILDREN: &CStr = c"/proc/thread-self/children";
-/// What is kept around a place that is still in use, in bytes.
-const FRAMES: usize = 64 << 10;
-/// No smaller than any page.
-const PAGE: usize = 64 << 10;
+/// The init's stack, in bytes.
+const STACK: usize = 64 << 10;
 /// As many descriptors are closed one by one where the system can't close a range.
 const DESCRIPTORS: u32 = 1 << 14;
 
@@ -34,12 +37,12 @@ const DESCRIPTORS: u32 = 1 << 14;
 pub(crate) struct Orders<'a> {
     /// One end of the leash.
     pub leash: RawFd,
-    /// Memory of this process that the reaper does without, as start and length.
-    pub memory: &'a [(usize, usize)],
     /// Where the variables lie that this process was started with, secrets among them.
     pub variables: (usize, usize),
     /// Whether signals of ours reach nobody but those below: then one call kills them all, however quickly they multiply.
     pub alone: bool,
+    /// What the family is to have of its own.
+    pub namespaces: Option<&'a Namespaces>,
 }
 
 /// Forks: the child returns and becomes the main process; its parent is the reaper, and never returns.
@@ -56,9 +59,16 @@ pub(crate) unsafe fn fork(orders: &Orders<'_>) -> std::io::Result<()> {
         libc::sigfillset(heard.as_mut_ptr());
         let heard = heard.assume_init();
         libc::sigprocmask(libc::SIG_SETMASK, &raw const heard, before.as_mut_ptr());
-        let reaper = libc::getpid();
-        match syscall(libc::SYS_clone, [libc::SIGCHLD.into(), 0, 0, 0, 0]) {
-            error @ ..0 => Err(std::io::Error::from_raw_os_error(i32::try_from(-error).unwrap_or(libc::EAGAIN))),
+        let init = match orders.namespaces {
+            Some(namespaces) => {
+                namespaces.enter()?;
+                Some(start_init()?)
+            }
+            None => None,
+        };
+        // Whoever has a list of processes of its own sees nobody outside.
+        let reaper = if init.is_some() { 0 } else { libc::getpid() };
+        match fork_once()? {
             0 => {
                 libc::setpgid(0, 0);
                 libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
@@ -70,8 +80,51 @@ pub(crate) unsafe fn fork(orders: &Orders<'_>) -> std::io::Result<()> {
                 libc::sigprocmask(libc::SIG_SETMASK, before.as_ptr(), std::ptr::null_mut());
                 Ok(())
             }
-            main => watch(orders, main as pid_t, &heard),
+            main => watch(orders, (main, init), &heard),
         }
+    }
+}
+
+unsafe fn fork_once() -> std::io::Result<pid_t> {
+    // SAFETY: the caller's.
+    match unsafe { syscall(libc::SYS_clone, [libc::SIGCHLD.into(), 0, 0, 0, 0]) } {
+        error @ ..0 => Err(std::io::Error::from_raw_os_error(i32::try_from(-error).unwrap_or(libc::EAGAIN))),
+        process => Ok(process as pid_t),
+    }
+}
+
+/// Starts the init, in our own memory: a copy of it would take longer than all else.
+unsafe fn start_init() -> std::io::Result<pid_t> {
+    // SAFETY: the stack is the init's alone, and stays. It is shared memory, so that nobody forgets it.
+    unsafe {
+        let (rights, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_ANONYMOUS);
+        let stack = libc::mmap(std::ptr::null_mut(), STACK, rights, kind, -1, 0);
+        if stack == libc::MAP_FAILED {
+            return Err(std::io::Error::last_os_error());
+        }
+        match libc::clone(stand_by, stack.byte_add(STACK), libc::CLONE_VM | libc::SIGCHLD, std::ptr::null_mut()) {
+            ..0 => Err(std::io::Error::last_os_error()),
+            init => Ok(init),
+        }
+    }
+}
+
+/// The init: waits until the reaper says that the main process has ended, and then for all others. What it leaves is killed.
+extern "C" fn stand_by(_: *mut libc::c_void) -> c_int {
+    // SAFETY: system calls on memory of this frame. What they answer is not looked at where it would be in the reaper's memory.
+    unsafe {
+        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+        // Its children need not be waited for one by one.
+        libc::signal(libc::SIGCHLD, libc::SIG_IGN);
+        close(0, u32::MAX);
+        let mut told = MaybeUninit::uninit();
+        libc::sigemptyset(told.as_mut_ptr());
+        libc::sigaddset(told.as_mut_ptr(), libc::SIGTERM);
+        let (told, size) = (told.as_ptr(), size_of::<u64>());
+        let nothing = std::ptr::null::<u8>();
+        while libc::syscall(libc::SYS_rt_sigtimedwait, told, nothing, nothing, size) != libc::SIGTERM.into() {}
+        while libc::syscall(libc::SYS_wait4, -1, nothing, 0, nothing) >= 0 {}
+        libc::_exit(0)
     }
 }
 
@@ -84,25 +137,27 @@ enum State {
     Killing,
 }
 
-unsafe fn watch(orders: &Orders<'_>, main: pid_t, heard: &libc::sigset_t) -> ! {
+unsafe fn watch(orders: &Orders<'_>, (main, init): (pid_t, Option<pid_t>), heard: &libc::sigset_t) -> ! {
     // SAFETY: system calls on memory of this frame; `forget` leaves this frame alone.
     unsafe {
-        let told = main.to_ne_bytes();
-        syscall(libc::SYS_write, [orders.leash.into(), told.as_ptr() as c_long, 4, 0, 0]);
+        let told = [main, init.unwrap_or(0)];
+        syscall(libc::SYS_write, [orders.leash.into(), told.as_ptr() as c_long, size_of_val(&told) as c_long, 0, 0]);
         close_all_but(orders.leash);
         let size = size_of::<u64>() as c_long;
         let signals = syscall(libc::SYS_signalfd4, [-1, std::ptr::from_ref(heard) as c_long, size, 0, 0]) as c_int;
         let (leash, alone) = (orders.leash, orders.alone);
-        if orders.variables.0 != 0 {
-            std::ptr::write_bytes(orders.variables.0 as *mut u8, 0, orders.variables.1);
-        }
-        forget(orders.memory);
+        forget(orders.variables);
         let (mut state, mut status) = (State::Running, None);
         loop {
             // Signals first: a main process that ended on its own did so, though its leash is let go by now.
             match reap(main, &mut status) {
                 Left::None => end(status),
-                Left::Some if status.is_some() && state == State::Running => state = State::Ending(now() + GRACE),
+                Left::Some if status.is_some() && state == State::Running => {
+                    if let Some(init) = init {
+                        libc::kill(init, libc::SIGTERM);
+                    }
+                    state = State::Ending(now() + GRACE);
+                }
                 Left::Some => {}
             }
             let wait = match state {
@@ -110,7 +165,7 @@ unsafe fn watch(orders: &Orders<'_>, main: pid_t, heard: &libc::sigset_t) -> ! {
                 State::Ending(at) if at > now() => at - now(),
                 State::Ending(_) | State::Killing => {
                     state = State::Killing;
-                    kill_all(main, alone);
+                    kill_all((main, init), alone);
                     ROUND
                 }
             };
@@ -172,9 +227,13 @@ unsafe fn end(status: Option<c_int>) -> ! {
     }
 }
 
-unsafe fn kill_all(main: pid_t, alone: bool) {
+unsafe fn kill_all((main, init): (pid_t, Option<pid_t>), alone: bool) {
     // SAFETY: system calls on memory of this frame. With `alone`, the system refuses every signal to the outside.
     unsafe {
+        if let Some(init) = init {
+            libc::kill(init, libc::SIGKILL);
+            return;
+        }
         if alone {
             libc::kill(-1, libc::SIGKILL);
             return;
@@ -204,57 +263,27 @@ unsafe fn kill_all(main: pid_t, alone: bool) {
     }
 }
 
-/// Gives memory back, but for what is around this frame, the thread's own data and the list itself.
-unsafe fn forget(memory: &[(usize, usize)]) {
-    let around = |address: usize, before: usize, after: usize| {
-        let start = address.saturating_sub(before) / PAGE * PAGE;
-        (start, (address + after).div_ceil(PAGE) * PAGE)
-    };
-    let here = std::ptr::from_ref(&memory) as usize;
-    // SAFETY: the address only.
-    let own = unsafe { libc::__errno_location() } as usize;
-    let mut kept = [
-        around(here, FRAMES, FRAMES),
-        around(own, FRAMES, FRAMES),
-        around(memory.as_ptr() as usize, 0, size_of_val(memory)),
-    ];
-    kept.sort_unstable();
-    for (start, length) in memory {
-        let (mut from, end) = (*start, start + length);
-        for (low, high) in kept {
-            if low < end && high > from {
-                give_back(from, low.max(from));
-                from = high.min(end);
-            }
-        }
-        give_back(from, end);
-    }
-}
-
-fn give_back(from: usize, to: usize) {
-    if to > from {
-        let length = to - from;
-        // SAFETY: mapped without a file when it was listed, and nothing in there is needed any more.
-        unsafe { syscall(libc::SYS_madvise, [from as c_long, length as c_long, libc::MADV_DONTNEED.into(), 0, 0]) };
-    }
-}
-
 unsafe fn close_all_but(kept: RawFd) {
     let kept = kept.cast_unsigned();
-    let close = |from: u32, to: u32| {
-        // SAFETY: nothing of this process uses a descriptor any more but the one that is kept.
-        let closed = unsafe { syscall(libc::SYS_close_range, [from.into(), to.into(), 0, 0, 0]) };
-        if closed < 0 {
+    // SAFETY: the caller's.
+    unsafe {
+        if kept > 0 {
+            close(0, kept - 1);
+        }
+        close(kept + 1, u32::MAX);
+    }
+}
+
+/// Closes descriptors, which nothing of this process may use any more.
+unsafe fn close(from: u32, to: u32) {
+    // SAFETY: the caller's.
+    unsafe {
+        if syscall(libc::SYS_close_range, [from.into(), to.into(), 0, 0, 0]) < 0 {
             for descriptor in from..=to.min(DESCRIPTORS) {
-                // SAFETY: as above.
-                unsafe { syscall(libc::SYS_close, [descriptor.into(), 0, 0, 0, 0]) };
+                syscall(libc::SYS_close, [descriptor.into(), 0, 0, 0, 0]);
             }
         }
-    };
-    if kept > 0 {
-        close(0, kept - 1);
     }
-    close(kept + 1, u32::MAX);
 }
 
 unsafe fn poll(sources: &mut [libc::pollfd; 2], milliseconds: i64) {
@@ -282,7 +311,7 @@ fn now() -> i64 {
 }
 
 /// A system call; an error is its number below zero.
-unsafe fn syscall(number: c_long, words: [c_long; 5]) -> c_long {
+pub(crate) unsafe fn syscall(number: c_long, words: [c_long; 5]) -> c_long {
     // SAFETY: the caller's.
     let answer = unsafe { libc::syscall(number, words[0], words[1], words[2], words[3], words[4]) };
     if answer < 0 {

@@ -1,6 +1,6 @@
 //! System calls that are refused.
 
-use std::{collections::BTreeMap, io};
+use std::{collections::BTreeMap, io, sync::OnceLock};
 
 use libc::c_long;
 use seccompiler::{
@@ -79,15 +79,36 @@ const NAMESPACES: u64 = (libc::CLONE_NEWUSER
 #[cfg(target_arch = "x86_64")]
 const SECOND_INTERFACE: i64 = 0x4000_0000;
 
+/// What of the internet is refused beside what always is.
+#[derive(Clone, Copy)]
+struct Closed {
+    /// All of it.
+    all: bool,
+    /// Datagrams, which go wherever they are sent, without a connection that could be judged.
+    datagrams: bool,
+}
+
 /// The programs that refuse; each has one answer for all it refuses. `judged`: each connection is judged when it is made.
-pub(crate) fn filters(egress: &Egress, judged: bool) -> io::Result<Vec<BpfProgram>> {
+/// They are made once: that takes longer than starting a process.
+pub(crate) fn filters(egress: &Egress, judged: bool) -> io::Result<&'static [BpfProgram]> {
+    static MADE: [OnceLock<Vec<BpfProgram>>; 4] = [const { OnceLock::new() }; 4];
+    let closed = Closed { all: egress.is_none() && !judged, datagrams: !egress.is_everybody() };
+    let made = &MADE[2 * usize::from(closed.all) + usize::from(closed.datagrams)];
+    if let Some(filters) = made.get() {
+        return Ok(filters);
+    }
+    let filters = make(closed)?;
+    Ok(made.get_or_init(|| filters))
+}
+
+fn make(closed: Closed) -> io::Result<Vec<BpfProgram>> {
     let mut refused: BTreeMap<i64, Vec<SeccompRule>> = REFUSED.iter().map(|number| (*number, Vec::new())).collect();
     let mut namespaces = Vec::new();
     for bit in (0..64).map(|bit| 1 << bit).filter(|bit| NAMESPACES & bit != 0) {
         namespaces.push(rule(0, SeccompCmpOp::MaskedEq(bit), bit)?);
     }
     refused.insert(libc::SYS_clone, namespaces);
-    refused.insert(libc::SYS_socket, sockets(egress, judged)?);
+    refused.insert(libc::SYS_socket, sockets(closed)?);
     refused.insert(libc::SYS_socketpair, datagrams_by_path()?);
     // The limits of others: of ours, that is.
     refused.insert(libc::SYS_prlimit64, vec![rule(0, SeccompCmpOp::Ne, 0)?]);
@@ -108,7 +129,7 @@ pub(crate) fn filters(egress: &Egress, judged: bool) -> io::Result<Vec<BpfProgra
 }
 
 /// The kinds of sockets that are refused.
-fn sockets(egress: &Egress, judged: bool) -> io::Result<Vec<SeccompRule>> {
+fn sockets(closed: Closed) -> io::Result<Vec<SeccompRule>> {
     let word = |kind: i32| u64::from(kind.cast_unsigned());
     let kind = |argument, operator, value| condition(argument, operator, word(value));
     let (internet, internet6) = (libc::AF_INET, libc::AF_INET6);
@@ -119,11 +140,10 @@ fn sockets(egress: &Egress, judged: bool) -> io::Result<Vec<SeccompRule>> {
         let family = || kind(0, SeccompCmpOp::Eq, family);
         // The flags lie above the kind of socket.
         let of_type = |value| condition(1, SeccompCmpOp::MaskedEq(0xf), word(value));
-        if egress.is_none() && !judged {
+        if closed.all {
             refused.push(vec![family()?]);
         }
-        // Datagrams go wherever they are sent, without a connection that could be judged.
-        if !egress.is_everybody() {
+        if closed.datagrams {
             refused.push(vec![family()?, of_type(libc::SOCK_DGRAM)?]);
         }
         for other in OTHER_TYPES {

@@ -34,6 +34,8 @@ pub struct RuntimeConfig {
     pub queue: usize,
     /// The longest a prediction may take.
     pub prediction_limit: Duration,
+    /// The most memory that one model's process may take, with all that it starts, in bytes.
+    pub memory_limit: Option<u64>,
 }
 
 /// What models are run with.

@@ -16,7 +16,7 @@ use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use nix::sys::resource::{Resource, getrlimit};
 use tokio::{
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::Semaphore,
     task::spawn_blocking,
@@ -28,7 +28,7 @@ use tower::Service;
 
 use crate::{
     Shutdown,
-    network::{Counted, LOOK, Network, Peers, Tls},
+    network::{Counted, LOOK, Network, Peers, Tls, network_of},
 };
 
 /// How long requests in hand may go on once the process is to stop.
@@ -40,6 +40,8 @@ const HEAD_LIMIT: Duration = Duration::from_secs(20);
 pub const IDLE_LIMIT: Duration = Duration::from_secs(15);
 /// How much of a connection is read ahead, in bytes; a request's head must fit.
 const READ_AHEAD: usize = 32 << 10;
+/// How much is read, in bytes, of what somebody sends who was refused.
+const READ_ON: u64 = 1 << 20;
 /// How many connections there may be at once; more wait to be accepted.
 const CONNECTIONS: u64 = 4096;
 /// How long nothing is accepted after it failed, as it does when there are no file descriptors left.
@@ -48,7 +50,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 /// What the first byte of a connection is that begins with TLS.
 const HANDSHAKE: u8 = 22;
 /// What is answered to who does not.
-const NOT_ENCRYPTED: &[u8] = b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain\r\ncontent-length: 27\r\n\
+const NOT_ENCRYPTED: &[u8] = b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain\r\ncontent-length: 28\r\n\
     connection: close\r\n\r\nthis port speaks https only\n";
 
 /// The connection that a request came by, in its extensions.
@@ -60,6 +62,13 @@ pub struct Connection {
     pub reached: SocketAddr,
     /// Whether who asks did so over TLS, if that is known: a proxy that is not trusted may have done it for them.
     pub secure: Option<bool>,
+}
+
+impl Connection {
+    /// Whose limits a request counts for: who asks; of IPv6, all of their network.
+    pub fn network(&self) -> IpAddr {
+        network_of(self.client)
+    }
 }
 
 /// Serves the router over HTTP/1 until `shutdown` begins, then takes no new connection and lets the requests in hand end, for
@@ -230,5 +239,7 @@ async fn encrypt(mut stream: TcpStream, tls: &Tls, ends: Ends) -> io::Result<Beg
     }
     stream.write_all(NOT_ENCRYPTED).await?;
     stream.shutdown().await?;
+    // What they sent and nobody reads would make them lose the answer.
+    tokio::io::copy(&mut stream.take(READ_ON), &mut tokio::io::sink()).await?;
     Err(io::ErrorKind::InvalidData.into())
 }

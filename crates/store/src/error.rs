@@ -19,6 +19,9 @@ pub enum StoreError {
     /// The row is not in a state that allows this, or exists already.
     #[error("in conflict with what is stored")]
     Conflict,
+    /// A secret can't be sealed or opened, and what is to be done about it: nothing of it is lost.
+    #[error("{0}")]
+    Sealed(String),
     /// What is stored cannot be read, or cannot be opened by this program: a person must look.
     #[error("the database cannot be used: {0}")]
     Corrupt(String),

@@ -10,7 +10,7 @@
 //!
 //! | folder | keeps |
 //! |---|---|
-//! | `db` | the database: how it is opened and written to, where SQLite and PostgreSQL differ |
+//! | `db` | the database: how it is opened and written to, where SQLite and PostgreSQL differ, what is sealed in it |
 //! | `intake` | repositories, webhook deliveries, and what each of them started |
 //! | `pipelines` | pipelines and all that belongs to one: phases, leases, jobs, log, notebook |
 //! | `serving` | versions, deployments, the locks of those who change them, model-servers |
@@ -32,8 +32,9 @@ pub use access::{
     Access, AuditEntry, AuditFilter, Caller, FromIssuer, Key, NewAuditEntry, NewKey, NewPerson, NewSession, Person,
     PersonChange, Purpose, Session, Subject,
 };
+pub use db::sealing::{BadKeys, SealingKeys};
 pub use error::{Outage, StoreError};
-pub use intake::{Accepted, Intake, NewDelivery, NewPipeline, PipelineRef, Repo, RepoChange, WebhookSecret};
+pub use intake::{Accepted, Intake, NewDelivery, NewPipeline, PipelineRef, Repo, RepoChange, RunSecret, WebhookSecret};
 pub use pipelines::{
     Attention, DayStatistics, Description, Details, Filter, Lease, LeaseState, NeedsPerson, PipelineCounts, Pipelines,
     Reason, StatusCounts,

@@ -1,6 +1,6 @@
 //! The store, as a process holds it.
 
-use crate::{Access, Intake, Pipelines, Retention, Serving, StoreError, Tasks, db::database::Database};
+use crate::{Access, Intake, Pipelines, Retention, SealingKeys, Serving, StoreError, Tasks, db::database::Database};
 
 /// The store, by subject. Clones share their connections. It belongs to the runtime that it was opened on.
 #[derive(Debug, Clone)]
@@ -34,6 +34,13 @@ impl Store {
             retention: Retention { database: database.clone() },
             database,
         })
+    }
+
+    /// The same, with the keys that secrets are sealed with.
+    #[must_use]
+    pub fn with_keys(mut self, keys: Option<SealingKeys>) -> Self {
+        self.intake.keys = keys;
+        self
     }
 
     /// Waits for running operations and closes the connections. Every later operation fails.

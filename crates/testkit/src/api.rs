@@ -91,6 +91,11 @@ impl Api {
         (answer.status().as_u16(), answer.json().await.unwrap_or(Value::Null))
     }
 
+    /// Sets what is at a path to JSON; answers the status.
+    pub async fn put(&self, path: &str, body: &Value) -> u16 {
+        self.show(self.http.put(self.api(path)).json(body)).send().await.expect("an answer").status().as_u16()
+    }
+
     /// All items of a list, page by page.
     pub async fn all(&self, path: &str) -> Vec<Value> {
         let separator = if path.contains('?') { '&' } else { '?' };

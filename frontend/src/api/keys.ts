@@ -52,6 +52,7 @@ export const keys = {
   repos: () => ['repos'] as const,
   repoList: (filter: RepoFilter, limit: number) => ['repos', 'list', filter, limit] as const,
   repo: (id: number) => ['repos', 'one', id] as const,
+  secrets: (id: number) => ['repos', 'secrets', id] as const,
   repoCheck: (repo: NewRepo | null) => ['repos', 'check', repo] as const,
   statistics: (days: number) => ['statistics', days] as const,
   settings: () => ['settings'] as const,

@@ -76,3 +76,19 @@ export function useRemoveRepo() {
 export function useInstallWebhook() {
   return useRepoMutation((id: number) => data(api.POST('/api/repos/{id}/webhook', { params: { path: { id } } })))
 }
+
+/** The names of a repository's secrets. Who may not know them is not asked again and again. */
+export function useSecrets(id: number) {
+  return useQuery({
+    queryKey: keys.secrets(id),
+    queryFn: ({ signal }) => data(api.GET('/api/repos/{id}/secrets', { params: { path: { id } }, signal })),
+  })
+}
+
+export function useSetSecret() {
+  return useRepoMutation(({ id, name, value }: { id: number; name: string; value: string }) => data(api.PUT('/api/repos/{id}/secrets/{name}', { params: { path: { id, name } }, body: { value } })))
+}
+
+export function useRemoveSecret() {
+  return useRepoMutation(({ id, name }: { id: number; name: string }) => data(api.DELETE('/api/repos/{id}/secrets/{name}', { params: { path: { id, name } } })))
+}

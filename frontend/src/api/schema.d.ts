@@ -326,8 +326,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * How many pipelines, models, versions and repositories there are, where models are deployed, and what needs a person. An
-         *     answer may be a second old.
+         * How many pipelines, models, versions and repositories there are, where models are deployed, and what needs a person: of what
+         *     the caller may see. An answer may be a second old.
          */
         get: operations["getOverview"];
         put?: never;
@@ -597,6 +597,41 @@ export interface paths {
         head?: never;
         /** Changes a repository's settings. */
         patch: operations["changeRepo"];
+        trace?: never;
+    };
+    "/api/repos/{id}/secrets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The names of a repository's secrets, with who set them and when. */
+        get: operations["listSecrets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/repos/{id}/secrets/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Sets a secret: the repository's notebooks can ask for it by this name. */
+        put: operations["setSecret"];
+        post?: never;
+        /** Removes a secret. Notebooks that ask for it fail from now on. */
+        delete: operations["removeSecret"];
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/repos/{id}/webhook": {
@@ -1464,6 +1499,11 @@ export interface components {
             /** @description The notebooks that run, as a glob of their paths. */
             notebook_glob?: string;
         };
+        /** @description What a secret is from now on. */
+        NewSecret: {
+            /** @description At least 4 characters in one of its lines, at most 64 KiB. */
+            value: string;
+        };
         /** @description A notebook in nbformat's JSON. */
         Notebook: {
             cells: {
@@ -1888,6 +1928,25 @@ export interface components {
             /** @description `production`, where the environment is prod. */
             confirm?: string;
         };
+        /** @description A secret of a repository, without what it is. */
+        RunSecret: {
+            /** @description Its name. */
+            name: components["schemas"]["SecretName"];
+            /** @description Who set it last. */
+            set_by: string;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            set_at: string;
+        };
+        /** @description The secrets of a repository. */
+        SecretList: {
+            /** @description By name; what they are is not shown. */
+            items: components["schemas"]["RunSecret"][];
+        };
+        /** @description A secret's name: that of the variable by which a notebook gets it. */
+        SecretName: string;
         /** @description A browser that is signed in. */
         Session: {
             /** @description Its number. */
@@ -3411,6 +3470,8 @@ export interface operations {
     listRepos: {
         parameters: {
             query?: {
+                /** @description Only this one. */
+                repo?: string;
                 /** @description With each of these words in its name. */
                 search?: string;
                 /** @description Only those whose webhook needs a person, as `/api/overview` counts them. */
@@ -3595,6 +3656,101 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Repo"];
                 };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listSecrets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecretList"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSecret"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description What went wrong */
             default: {

@@ -1,4 +1,4 @@
-import type { Environment, NewPipeline, NewRepo, PipelineDetail, Promotion, Readiness, Repo, RepoChange, Rollback } from '../api/types'
+import type { Environment, NewPipeline, NewRepo, PipelineDetail, Promotion, Readiness, Repo, RepoChange, Rollback, RunSecret } from '../api/types'
 import { accessRoutes, MockAccess } from './access'
 import { PROJECTS } from './catalogue'
 import { promote, rollback } from './deployments'
@@ -27,6 +27,8 @@ export class MockServer {
   pipelines: PipelineDetail[] = makePipelines(this.started)
   models: Map<string, MockModel> = makeModels(this.pipelines)
   repos: Repo[] = makeRepos(this.started)
+  /** By repository. */
+  readonly secrets = new Map<number, RunSecret[]>()
   readonly access = new MockAccess(this.started)
   readiness: Readiness = { status: 'ready', dependencies: { store: 'ok', queue: 'ok', mlflow: 'ok', model_server: 'ok' } }
   /** Answers instead of the routes where it gives something: for tests of failures. */
@@ -213,6 +215,22 @@ export class MockServer {
       'DELETE /api/repos/*',
       this.onRepo((repo) => {
         this.repos = this.repos.filter((one) => one !== repo)
+        return json(null, 204)
+      }),
+    ],
+    ['GET /api/repos/*/secrets', this.onRepo((repo) => json({ items: this.secrets.get(repo.id) ?? [] }))],
+    [
+      'PUT /api/repos/*/secrets/*',
+      this.onRepo((repo, { parts: [, name = ''] }) => {
+        const others = this.secrets.get(repo.id)?.filter((one) => one.name !== name) ?? []
+        this.secrets.set(repo.id, [...others, { name, set_by: 'ann', set_at: new Date().toISOString() }])
+        return json(null, 204)
+      }),
+    ],
+    [
+      'DELETE /api/repos/*/secrets/*',
+      this.onRepo((repo, { parts: [, name] }) => {
+        this.secrets.set(repo.id, this.secrets.get(repo.id)?.filter((one) => one.name !== name) ?? [])
         return json(null, 204)
       }),
     ],

@@ -1,6 +1,6 @@
 //! A server on a free port, and models to load into it.
 
-use std::{os::unix::fs::PermissionsExt, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, os::unix::fs::PermissionsExt, path::PathBuf, time::Duration};
 
 use artifacts::{Store, VersionLocation};
 use contract::{Environment, LoadedModel, ModelName, Problem};
@@ -140,12 +140,24 @@ impl Place {
 
     pub async fn serve(&self) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        let config = self.config(listener.local_addr().unwrap()).await;
+        let url = config.advertise.clone();
+        // Models tell the numbers of their processes, which are others outside where there are namespaces.
+        sandbox::begin(config.sandbox).unwrap();
+        let models = ModelServer::start(config).await.unwrap();
+        let shutdown = Shutdown::new();
+        let serving = tokio::spawn(serve(listener, models.router(), service::Network::default(), shutdown.clone()));
+        let shown = (header::AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {TOKEN}")).unwrap());
+        let client = Client::builder().timeout(DEADLINE).default_headers([shown].into_iter().collect()).build().unwrap();
+        Server { url, client, models, shutdown, serving }
+    }
+
+    pub async fn config(&self, listen: SocketAddr) -> Config {
         let home = service::Settings::from_iter([]);
-        let config = Config {
-            listen: listener.local_addr().unwrap(),
+        Config {
+            listen,
             backend_url: self.backend_url.clone(),
-            advertise: url.clone(),
+            advertise: format!("http://{listen}"),
             state_directory: self.state(),
             artifacts: ArtifactSettings::read(&home, self.folder.path()),
             // Found here: a gated interpreter would not answer.
@@ -160,14 +172,9 @@ impl Place {
             threads: 2,
             queue: self.queue,
             prediction_limit: self.prediction_limit,
-            sandbox: sandbox::Mode::Auto,
-        };
-        let models = ModelServer::start(config).await.unwrap();
-        let shutdown = Shutdown::new();
-        let serving = tokio::spawn(serve(listener, models.router(), service::Network::default(), shutdown.clone()));
-        let shown = (header::AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {TOKEN}")).unwrap());
-        let client = Client::builder().timeout(DEADLINE).default_headers([shown].into_iter().collect()).build().unwrap();
-        Server { url, client, models, shutdown, serving }
+            memory_limit: None,
+            sandbox: sandbox::Mode::Landlock,
+        }
     }
 
     /// A server that serves one packaged model as version 1 of a model of the same name, in dev.

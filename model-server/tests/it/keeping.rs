@@ -2,6 +2,7 @@
 
 use std::{fs, os::unix::fs::symlink, path::Path};
 
+use model_server::{Config, ModelServer};
 use python::{Environments, Removal};
 
 use crate::harness::{DEADLINE, Place, Server, outcome, python};
@@ -81,4 +82,16 @@ async fn copies_of_what_is_not_deployed_are_gone_after_a_start() {
     server.unload("boosted", "dev").await;
     assert_eq!(names(&models), ["Not A Model"], "an empty folder is no use");
     server.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_kept_lies_where_no_model_may_read_it() {
+    let place = Place::new();
+    let config = place.config("127.0.0.1:0".parse().unwrap()).await;
+    let open = Config { state_directory: "/usr/share/mlsys/model-server".into(), ..config };
+    let said = ModelServer::start(open).await.err().map(|error| error.to_string()).unwrap_or_default();
+    assert!(
+        said.starts_with("MODEL_SERVER_STATE is /usr/share/mlsys/model-server") && said.contains("all of /usr"),
+        "{said}"
+    );
 }

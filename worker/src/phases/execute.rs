@@ -17,7 +17,7 @@ use crate::{
     metrics,
     mlflow_proxy::Grant,
     packager,
-    phases::{download, tracking, validate},
+    phases::{download, secrets, tracking, validate},
     run::{Run, Stop},
 };
 
@@ -111,6 +111,7 @@ async fn execute(run: &Arc<Run>, contract: &Contract, tracked: &mlflow::Run) -> 
     for folder in ["export", "notebook", "outputs"] {
         tokio::fs::create_dir_all(output.join(folder)).await?;
     }
+    let secrets = secrets::open(run, &contract.secrets).await?;
     let grant = Grant { repository: record.repo.clone(), model: contract.model_name.clone(), run: tracked.clone() };
     // The notebook's way to MLflow ends with its kernel.
     let admission = worker.mlflow_proxy.admit(grant).await?;
@@ -130,6 +131,7 @@ async fn execute(run: &Arc<Run>, contract: &Contract, tracked: &mlflow::Run) -> 
             ("MLFLOW_EXPERIMENT_ID", tracked.experiment_id.clone()),
             ("GIT_COMMIT", record.commit_sha.to_string()),
         ],
+        secrets,
         run_id: Some(&tracked.run_id),
         model: &output.join("export/model.pkl"),
         package: Some(&run.package()),

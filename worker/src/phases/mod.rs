@@ -4,5 +4,6 @@ pub mod deploy;
 pub mod download;
 pub mod execute;
 pub mod register;
+pub mod secrets;
 pub mod tracking;
 pub mod validate;

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::{
     drive::{End, Next},
     error::PhaseError,
-    phases::download,
+    phases::{download, secrets},
     run::Run,
 };
 
@@ -49,6 +49,7 @@ pub async fn run(run: &Run) -> Result<Next, PhaseError> {
                 run.log.say(format!("warning: {warning}"));
             }
             check_owner(run, &contract.model_name).await?;
+            secrets::check(run, &contract.secrets).await?;
             run.log.say(format!("the notebook keeps its contract: {} {}", contract.model_name, contract.version));
             let description = store::Description {
                 model_name: Some(contract.model_name.clone()),
@@ -56,7 +57,7 @@ pub async fn run(run: &Run) -> Result<Next, PhaseError> {
                 ..store::Description::default()
             };
             run.describe(description).await?;
-            let checkpoint = Checkpoint::Contract(Box::new(contract));
+            let checkpoint = Checkpoint::Contract(contract);
             Ok(Next::Continue(serde_json::to_value(checkpoint).map_err(PhaseError::fail)?))
         }
     }

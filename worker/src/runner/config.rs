@@ -20,7 +20,7 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "KUBERNETES_SECRET",
         "",
-        "The Secret of which pipelines' pods are given DATABASE_URL, REDIS_URL and, if it has them, GITHUB_TOKEN and a bucket's keys",
+        "The Secret of which pipelines' pods are given DATABASE_URL, REDIS_URL and, if it has them, GITHUB_TOKEN, SECRETS_KEY and a bucket's keys",
     ),
     setting(
         "KUBERNETES_ARTIFACTS_CLAIM",

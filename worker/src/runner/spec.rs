@@ -181,7 +181,7 @@ fn environment(config: &KubernetesConfig, resources: &Resources) -> Vec<EnvVar> 
 fn secrets(secret: &str) -> Vec<EnvVar> {
     let of_buckets = service::ARTIFACT_SETTINGS.iter().filter(|setting| setting.secret).map(|setting| setting.name);
     let needed = ["DATABASE_URL", "REDIS_URL"].map(|name| (name, false));
-    let others = std::iter::once("GITHUB_TOKEN").chain(of_buckets).map(|name| (name, true));
+    let others = ["GITHUB_TOKEN", "SECRETS_KEY"].into_iter().chain(of_buckets).map(|name| (name, true));
     let given = |(name, optional): (&str, bool)| {
         let key = SecretKeySelector { name: secret.to_owned(), key: name.to_owned(), optional: optional.then_some(true) };
         let source = EnvVarSource { secret_key_ref: Some(key), ..EnvVarSource::default() };

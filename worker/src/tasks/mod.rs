@@ -45,7 +45,7 @@ pub(crate) enum TaskError {
 impl From<StoreError> for TaskError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Corrupt(_) => Self::Fail(error.to_string()),
+            StoreError::Corrupt(_) | StoreError::Sealed(_) => Self::Fail(error.to_string()),
             other => Self::Retry(other.into()),
         }
     }

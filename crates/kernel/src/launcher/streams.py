@@ -2,13 +2,18 @@
 
 import contextlib
 import json
+import os
 import sys
+import threading
 import types
 
 STREAMS = ("stdout", "stderr")
 DELIMITER = b"<IDS|MSG>"
 PIECE = 1 << 20
 BROKEN = 70  # sysexits.h: an internal software error
+# How many seconds in a row nothing may be published of what is waiting, and how long it is waited for that all is.
+STALLS, PATIENCE_S = 4, 10
+new_lock = threading.Lock
 
 
 class ShieldedStream:
@@ -18,10 +23,12 @@ class ShieldedStream:
         self.stream = stream
 
     def flush(self):
-        try:
-            self.stream.flush()
-        except BaseException:
-            pass  # None, closed, or an object of the notebook's own
+        """Before and after each cell, so that a kernel that can't tell any more how it went ends here."""
+        for step in (must_publish, lambda: self.stream.flush()):
+            try:
+                step()
+            except BaseException:
+                pass  # None, closed, or an object of the notebook's own
 
     def set_parent(self, parent):
         """Tells which cell runs now; our own streams too, to which the notebook's may hand on what it gets."""
@@ -49,8 +56,43 @@ class ShieldedSys:
         return ShieldedStream(getattr(sys, name, None)) if name in STREAMS else getattr(sys, name)
 
 
+def must_publish():
+    """Ends a kernel whose publishing thread has stopped in the middle, as without `sys.modules`: nobody would hear of it."""
+    if os.getpid() != kernel_pid:
+        return
+    # A notebook may replace the other things that one waits with.
+    waiting = new_lock()
+    waiting.acquire()
+
+    def tell():
+        try:
+            waiting.release()
+        except RuntimeError:
+            pass  # told already
+
+    before, stalls = None, 0
+    for _ in range(PATIENCE_S):
+        publisher.schedule(tell)
+        if waiting.acquire(timeout=1):
+            return
+        ahead = queued_before(tell)
+        stalls = stalls + 1 if ahead == before else 0
+        if stalls == STALLS:
+            exit_now(BROKEN)
+        before = ahead
+
+
+def queued_before(event):
+    """How much the publishing thread has to do before this; what equals nothing, where it is at it."""
+    try:
+        return publisher._events.index(event)
+    except Exception:
+        return object()
+
+
 def shield(app):
-    global kernel_streams
+    global kernel_streams, publisher, kernel_pid
+    publisher, kernel_pid = app.iopub_thread, os.getpid()
     kernel_streams = {name: getattr(sys, name) for name in STREAMS}
     for stream in kernel_streams.values():
         stream.close = lambda: None  # there is no other way for what the notebook prints

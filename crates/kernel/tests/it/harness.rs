@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use contract::Stream;
+use contract::{RunSecrets, Stream};
 use kernel::{EventSink, Kernel, KernelSpec, NotebookFile, RunReport, RunRequest};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -96,6 +96,7 @@ impl Bench {
             directory,
             import_root,
             environment: [].into(),
+            secrets: RunSecrets::default(),
             injected: [].into(),
             parameters: [].into(),
             cell_timeout: None,

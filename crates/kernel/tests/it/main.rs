@@ -11,6 +11,7 @@ mod packages;
 mod papermill;
 mod platform;
 mod pool;
+mod secrets;
 mod start;
 mod streams;
 mod wire;

@@ -26,6 +26,7 @@ async fn broken(code: &str) -> (Done, Duration) {
 async fn a_notebook_may_do_to_its_streams_what_it_likes() {
     for code in [
         "sys.stdout = None",
+        "import threading; threading.Event.wait = lambda *_: False; threading.Lock = fail",
         "sys.stderr = None",
         "sys.stdout = sys.stderr = None",
         "sys.stdout.close()",
@@ -106,6 +107,7 @@ async fn a_kernel_that_cannot_answer_any_more_ends_the_run_in_seconds() {
         "get_ipython().run_cell = fail",
         "get_ipython().run_cell_async = fail",
         "get_ipython().kernel.do_execute = fail",
+        "import sys; sys.modules.clear()",
     ] {
         let (done, took) = broken(code).await;
         assert!(matches!(done.report.outcome, Outcome::NoReply { .. }), "{code}: {}", done.report.outcome);

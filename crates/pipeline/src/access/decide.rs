@@ -1,6 +1,8 @@
 //! Whether somebody's grants allow something.
 
-use contract::{Grant, ModelName, RepoName, Role};
+use std::collections::BTreeSet;
+
+use contract::{Grant, ModelName, RepoName, Role, Scope};
 use jiff::Timestamp;
 
 use super::{Action, allows};
@@ -43,6 +45,22 @@ pub fn decide(grants: &[Grant], action: &Action, object: &Object, now: Timestamp
 /// Whether somebody with these grants may do something with anything at all: what is asked about is not known yet.
 pub fn decide_anywhere(grants: &[Grant], action: &Action, now: Timestamp) -> Decision {
     decided(grants.iter().any(|grant| in_force(grant, action, now)), action)
+}
+
+/// Of which things somebody with these grants may do something: a list shows them these, and no others. Nothing, where
+/// [`decide_anywhere`] refuses.
+pub fn scope(grants: &[Grant], action: &Action, now: Timestamp) -> Scope {
+    let (mut repos, mut models) = (BTreeSet::new(), BTreeSet::new());
+    for grant in grants.iter().filter(|grant| in_force(grant, action, now)) {
+        match (&grant.repo, &grant.model) {
+            (None, None) => return Scope::Everything,
+            (Some(repo), None) => drop(repos.insert(repo.clone())),
+            (None, Some(model)) => drop(models.insert(model.clone())),
+            // Nobody can be given one: see `Grant::check`.
+            (Some(_), Some(_)) => {}
+        }
+    }
+    Scope::Only { repos, models }
 }
 
 /// All that somebody with these grants may do with everything.

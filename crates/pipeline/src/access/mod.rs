@@ -3,10 +3,10 @@
 //! | module | has |
 //! |---|---|
 //! | `action` | what can be asked for, and the role that each takes |
-//! | `decide` | whether somebody's grants allow it |
+//! | `decide` | whether somebody's grants allow it, and of which things |
 
 mod action;
 mod decide;
 
 pub use action::{Action, allows};
-pub use decide::{Decision, Object, allowed_everywhere, decide, decide_anywhere, refusal};
+pub use decide::{Decision, Object, allowed_everywhere, decide, decide_anywhere, refusal, scope};

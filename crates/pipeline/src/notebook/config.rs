@@ -1,6 +1,6 @@
 //! The `mlops:config` cell: plain literals, read without running anything.
 
-use contract::ModelName;
+use contract::{ModelName, SECRETS_PER_RUN, SecretName, SecretNameError};
 use ruff_python_ast::Expr;
 use ruff_text_size::{Ranged, TextSize};
 
@@ -16,6 +16,7 @@ const MAX_REPEATS: usize = 20;
 const MODEL_NAME_FIX: &str = "write MODEL_NAME = \"my-model\", a plain string literal";
 const VERSION_FIX: &str = "write VERSION = \"1.0.0\", a plain string literal";
 const GATES_FIX: &str = "write GATES = [\"accuracy >= 0.8\"], a list of plain string literals";
+const SECRETS_FIX: &str = "write SECRETS = [\"WAREHOUSE_PASSWORD\"], a list of names of the repository's secrets";
 const TIMEOUT_FIX: &str = "write TIMEOUT_SECONDS = 900, a whole number from 1 to 86400";
 
 /// What a config cell says, as far as it is in order.
@@ -25,6 +26,7 @@ pub(super) struct Config {
     pub(super) version: Option<String>,
     pub(super) gates: Option<Vec<Gate>>,
     pub(super) timeout_seconds: Option<u64>,
+    pub(super) secrets: Option<Vec<SecretName>>,
 }
 
 /// Reads a config cell and reports what is wrong with it.
@@ -36,6 +38,7 @@ pub(super) fn read(cell: &Tagged<'_>, violations: &mut Vec<Violation>) -> Config
         version: reader.required("VERSION", VERSION_FIX).and_then(|found| reader.version(&found)),
         gates: reader.once("GATES", GATES_FIX).and_then(|found| reader.gates(&found)),
         timeout_seconds: reader.once("TIMEOUT_SECONDS", TIMEOUT_FIX).and_then(|found| reader.timeout(&found)),
+        secrets: reader.once("SECRETS", SECRETS_FIX).and_then(|found| reader.secrets(&found)),
     }
 }
 
@@ -155,6 +158,37 @@ impl<'a> Reader<'a, '_> {
                 None
             }
         }
+    }
+
+    fn secrets(&mut self, setting: &Setting<'a>) -> Option<Vec<SecretName>> {
+        let Expr::List(list) = setting.value else {
+            let what = literal::describe(setting.value);
+            self.report(setting.at, format!("SECRETS must be a list of string literals, this is {what}"), SECRETS_FIX);
+            return None;
+        };
+        if list.elts.len() > SECRETS_PER_RUN {
+            let problem = format!("SECRETS has more than {SECRETS_PER_RUN} names");
+            self.report(setting.at, problem, "ask only for what this notebook uses");
+            return None;
+        }
+        let names = list.elts.iter().map(|element| self.secret(element)).collect::<Vec<_>>();
+        let mut names = names.into_iter().collect::<Option<Vec<_>>>()?;
+        names.sort();
+        names.dedup();
+        Some(names)
+    }
+
+    fn secret(&mut self, element: &Expr) -> Option<SecretName> {
+        let Some(name) = literal::string(element) else {
+            let what = literal::describe(element);
+            self.report(
+                element.start(),
+                format!("a secret's name must be a plain string literal, this is {what}"),
+                SECRETS_FIX,
+            );
+            return None;
+        };
+        name.parse().map_err(|error: SecretNameError| self.report(element.start(), error.to_string(), SECRETS_FIX)).ok()
     }
 
     fn timeout(&mut self, setting: &Setting<'a>) -> Option<u64> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use contract::ModelName;
+use contract::{ModelName, SecretName};
 use serde::{Deserialize, Serialize};
 
 use crate::Gate;
@@ -18,6 +18,9 @@ pub struct Contract {
     pub gates: Option<Vec<Gate>>,
     /// `TIMEOUT_SECONDS`, if set: 1 to 86400.
     pub timeout_seconds: Option<u64>,
+    /// `SECRETS`: what of the repository's secrets the run is given.
+    #[serde(default)]
+    pub secrets: Vec<SecretName>,
     /// The names that the `mlops:evaluation` cells assign, within blocks too but not in functions and classes, in order,
     /// without those that start with an underscore.
     pub evaluation_names: Vec<String>,

@@ -34,7 +34,7 @@ pub enum Verdict {
     /// Not in order: everything that is wrong, in the order of the cells.
     Invalid(Vec<Violation>),
     /// In order.
-    Valid(Contract),
+    Valid(Box<Contract>),
 }
 
 /// Checks a notebook file. `file_name` is only used to name it in messages. Never panics, whatever the bytes.
@@ -46,7 +46,7 @@ pub fn validate(bytes: &[u8], file_name: &str) -> Verdict {
     match rules::check(&document) {
         None if document.violations.is_empty() => Verdict::Skipped,
         None => Verdict::Invalid(document.violations),
-        Some(Ok(contract)) => Verdict::Valid(contract),
+        Some(Ok(contract)) => Verdict::Valid(Box::new(contract)),
         Some(Err(violations)) => Verdict::Invalid(violations),
     }
 }

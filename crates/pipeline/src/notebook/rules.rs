@@ -137,6 +137,7 @@ impl Check {
             version: config.version?,
             gates: config.gates,
             timeout_seconds: config.timeout_seconds,
+            secrets: config.secrets.unwrap_or_default(),
             evaluation_names: evaluation_names(&cells),
             parameters,
             dependencies: script.dependencies,

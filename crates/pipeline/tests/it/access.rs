@@ -1,8 +1,8 @@
 //! Who may do what.
 
-use contract::{Environment, Grant, Role};
+use contract::{Environment, Grant, Role, Scope};
 use jiff::{SignedDuration, Timestamp};
-use pipeline::access::{Action, Decision, Object, allowed_everywhere, allows, decide, decide_anywhere};
+use pipeline::access::{Action, Decision, Object, allowed_everywhere, allows, decide, decide_anywhere, scope};
 use proptest::prelude::*;
 
 const NOW: Timestamp = Timestamp::UNIX_EPOCH;
@@ -169,6 +169,20 @@ proptest! {
     ) {
         let known = decide(&grants, &action, &object, NOW);
         prop_assert!(known != Decision::Allowed || decide_anywhere(&grants, &action, NOW) == Decision::Allowed);
+    }
+
+    #[test]
+    fn a_list_shows_what_is_allowed_of_each_thing_in_it(
+        grants in prop::collection::vec(grant(), 0..4), action in action(), object in asked(),
+    ) {
+        let listed = match scope(&grants, &action, NOW) {
+            Scope::Everything => true,
+            Scope::Only { repos, models } => {
+                object.repo.as_ref().is_some_and(|repo| repos.contains(repo))
+                    || object.model.as_ref().is_some_and(|model| models.contains(model))
+            }
+        };
+        prop_assert_eq!(listed, decide(&grants, &action, &object, NOW) == Decision::Allowed);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::{cell, examples, good, notebook, with, with_config};
 
 fn valid(bytes: &[u8]) -> Contract {
     match validate(bytes, "n.ipynb") {
-        Verdict::Valid(contract) => contract,
+        Verdict::Valid(contract) => *contract,
         other => panic!("{other:?}"),
     }
 }
@@ -17,7 +17,7 @@ fn a_notebook_in_order_gives_its_contract() {
     let mut cells = good();
     cells[0] = cell(
         "mlops:config",
-        "\"\"\"What this is.\"\"\"\nimport os  # allowed\nMODEL_NAME: str = 'titanic'\nVERSION = r\"1.0\" \".0\"\nGATES = [\n  \"accuracy >= 0.8\",\n  'rmse < champion',\n]\nTIMEOUT_SECONDS = 1_200\nDATA = os.environ.get('X')\n",
+        "\"\"\"What this is.\"\"\"\nimport os  # allowed\nMODEL_NAME: str = 'titanic'\nVERSION = r\"1.0\" \".0\"\nGATES = [\n  \"accuracy >= 0.8\",\n  'rmse < champion',\n]\nTIMEOUT_SECONDS = 1_200\nSECRETS = ['S3_KEY', \"A_TOKEN\", 'S3_KEY']\nDATA = os.environ.get('X')\n",
     );
     cells[3] = cell(
         "mlops:evaluation",
@@ -33,6 +33,7 @@ fn a_notebook_in_order_gives_its_contract() {
             "version": "1.0.0",
             "gates": ["accuracy >= 0.8", "rmse < champion"],
             "timeout_seconds": 1200,
+            "secrets": ["A_TOKEN", "S3_KEY"],
             "evaluation_names": ["accuracy", "f1", "n", "METRICS", "inner"],
             "parameters": {"depth": 4, "rate": -0.5, "names": ["a", ["b", null, true]], "opts": {"k": 1}},
             "dependencies": ["pandas>=2", "scikit-learn==1.5.0"],

@@ -117,6 +117,19 @@ fn settings_that_are_not_plain_literals_are_refused() {
         (setting("TIMEOUT_SECONDS = 1.5"), "cell 0, line 3: TIMEOUT_SECONDS must be a whole number, this is a number."),
         (setting("TIMEOUT_SECONDS = -1"), "cell 0, line 3: TIMEOUT_SECONDS is -1, out of bounds."),
         (setting("TIMEOUT_SECONDS = 86401"), "cell 0, line 3: TIMEOUT_SECONDS is 86401, out of bounds."),
+        (setting("SECRETS = 'A'"), "cell 0, line 3: SECRETS must be a list of string literals, this is a string."),
+        (setting("SECRETS = [name]"), "cell 0, line 3: a secret's name must be a plain string literal, this is a variable"),
+        (setting("SECRETS = [\n  'A',\n  'a']"), "cell 0, line 5: a secret's name has 1 to 64 capital letters"),
+        (
+            setting("SECRETS = ['PATH']"),
+            "cell 0, line 3: PATH can't be a secret's name: mlsys or the system sets this variable",
+        ),
+        (
+            setting(
+                "SECRETS = ['A', 'A', 'A', 'A', 'A', 'A', 'A', 'A', 'A', 'A', 'A', 'A', 'A', 'A', 'A', 'A', 'A', 'A', 'A', 'A', 'A']",
+            ),
+            "cell 0, line 3: SECRETS has more than 20 names",
+        ),
         (setting("GATES = !ls"), "cell 0, line 3: GATES must be a list of string literals"),
         (setting("x = = 1"), "cell 0, line 3: Python cannot read this:"),
     ]);

@@ -8,7 +8,7 @@ use std::{
 use nix::unistd::Pid;
 
 use super::Supervisor;
-use crate::egress::Facts;
+use crate::{egress::Facts, memory::below};
 
 /// `TCP_LISTEN` in `/proc/net/tcp`.
 const LISTENING: &str = "0A";
@@ -62,12 +62,7 @@ fn listeners(port: u16) -> Vec<String> {
 fn are_of_family(reaper: Pid, sockets: &[String]) -> bool {
     let wanted: Vec<String> = sockets.iter().map(|number| format!("socket:[{number}]")).collect();
     let mut found = vec![false; wanted.len()];
-    let mut members = vec![reaper.as_raw()];
-    while let Some(member) = members.pop() {
-        for thread in fs::read_dir(format!("/proc/{member}/task")).into_iter().flatten().flatten() {
-            let children = fs::read_to_string(thread.path().join("children")).unwrap_or_default();
-            members.extend(children.split_ascii_whitespace().filter_map(|child| child.parse::<i32>().ok()));
-        }
+    for member in below(reaper) {
         for held in fs::read_dir(format!("/proc/{member}/fd")).into_iter().flatten().flatten() {
             let Ok(link) = fs::read_link(held.path()) else { continue };
             if let Some(at) = wanted.iter().position(|wanted| link.as_os_str() == wanted.as_str()) {

@@ -1,26 +1,8 @@
 //! Folders, sockets, signals, system calls.
 
-use std::{path::Path, process::Stdio};
+use sandbox::{Egress, Offer};
 
-use sandbox::{Confinement, Egress, spawn};
-use tokio::{io::AsyncReadExt, process::Command};
-
-/// What a script prints, confined to a folder.
-async fn run(folder: &Path, egress: &Egress, program: &str, script: &str) -> String {
-    let mut command = Command::new(program);
-    command.args(["-c", script]).current_dir(folder).stdin(Stdio::null()).stdout(Stdio::piped());
-    let confinement = Confinement { write: vec![folder.to_owned()], egress: egress.clone(), ..Confinement::default() };
-    let mut family = spawn(command, Some(&confinement)).expect("started");
-    let mut said = String::new();
-    let (_, stdout, _) = family.pipes();
-    stdout.expect("a pipe").read_to_string(&mut said).await.expect("read");
-    family.wait().await.expect("ended");
-    said.trim().to_owned()
-}
-
-fn has_landlock() -> bool {
-    sandbox::Offer::of_this_machine().landlock.is_some()
-}
+use crate::world::{has_landlock, python, shell};
 
 #[tokio::test]
 async fn only_its_own_folder_can_be_written_and_others_not_even_read() {
@@ -31,74 +13,94 @@ async fn only_its_own_folder_can_be_written_and_others_not_even_read() {
     std::fs::write(other.path().join("secret"), "secret").expect("written");
     let script = format!(
         "mkdir a b && echo own > a/own && ln a/own a/two && mv a/own b/own && mv a/two own && cat own; cat {other}/secret; echo x > {other}/new; ln {other}/secret stolen; echo x > /usr/x; \
-         ls /etc > list && echo listed; cat /proc/$PPID/environ; echo end",
+         ls /etc > list && echo listed; cat /proc/$PPID/environ /proc/1/environ; echo end",
         other = other.path().display()
     );
-    assert_eq!(run(own.path(), &Egress::all(), "/bin/sh", &script).await, "own\nlisted\nend");
+    assert_eq!(shell(own.path(), &script).await, "own\nlisted\nend");
     assert!(!other.path().join("new").exists());
 }
 
 #[tokio::test]
-async fn processes_outside_get_no_signal() {
-    if sandbox::Offer::of_this_machine().landlock.is_none_or(|version| version < 6) {
+async fn of_the_systems_settings_what_is_public_can_be_read_and_nothing_else() {
+    if !has_landlock() {
         return;
     }
     let folder = tempfile::tempdir().expect("a folder");
-    let script =
-        format!("kill -0 {} && echo outside; kill -0 $PPID && echo reaper; kill -0 $$ && echo own", std::process::id());
-    assert_eq!(run(folder.path(), &Egress::all(), "/bin/sh", &script).await, "own");
+    let script = "
+        for file in /etc/shadow /etc/gshadow /etc/sudoers /etc/ssl/private/*; do test -e $file && cat $file; done
+        cat /etc/passwd > users && echo users
+        for file in /etc/ssl/certs/*; do test -f $file && { cat $file > certificate || echo $file; }; done";
+    assert_eq!(shell(folder.path(), script).await, "users");
+    let certificates = std::fs::read_dir("/etc/ssl/certs").is_ok_and(|folder| folder.count() > 0);
+    assert_eq!(folder.path().join("certificate").exists(), certificates);
 }
 
-const PYTHON: &str = "
-import ctypes, errno, os, socket, threading
-libc = ctypes.CDLL(None, use_errno=True)
-def refused(call):
-    try:
-        return call() == -1 and errno.errorcode[ctypes.get_errno()]
-    except OSError as error:
-        return errno.errorcode[error.errno]
-print(refused(lambda: libc.ptrace(16, os.getppid(), 0, 0)))
-print(refused(lambda: libc.unshare(0x10000000)))
-print(refused(lambda: libc.mount(b'none', b'.', b'tmpfs', 0, None)))
-print(refused(lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 1).close()))
-print(refused(lambda: socket.socket(socket.AF_UNIX).close()))
-thread = threading.Thread(target=print, args=('thread',))
-thread.start()
-thread.join()
-";
+#[tokio::test]
+async fn processes_outside_get_no_signal() {
+    if Offer::of_this_machine().landlock.is_none_or(|version| version < 6) {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let script = format!(
+        "kill -0 {} && echo outside; test $PPID -gt 0 && kill -0 $PPID && echo reaper; kill -0 1 && echo init; \
+         kill -0 $$ && echo own",
+        std::process::id()
+    );
+    assert_eq!(shell(folder.path(), &script).await, "own");
+}
 
 #[tokio::test]
 async fn calls_into_other_processes_and_the_system_are_refused() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let said = run(folder.path(), &Egress::all(), "/usr/bin/python3", PYTHON).await;
-    // Where there is no Python, nothing is said.
-    if !said.is_empty() {
-        assert_eq!(said, "EPERM\nEPERM\nEPERM\nEPERM\nFalse\nthread");
-    }
-}
-
-#[tokio::test]
-async fn what_reaches_past_the_walls_by_other_calls_is_refused_too() {
     let script = "
-import errno, os, resource, socket
-def refused(call):
-    try:
-        call()
-        return 'done'
-    except OSError as error:
-        return errno.errorcode[error.errno]
-print(refused(lambda: resource.prlimit(os.getppid(), resource.RLIMIT_CPU, (1, 1))))
+import ctypes, resource
+libc = ctypes.CDLL(None, use_errno=True)
+def call(call):
+    def checked():
+        if call() == -1:
+            raise OSError(ctypes.get_errno(), '')
+    return refused(checked)
+print(call(lambda: libc.ptrace(16, 1, 0, 0)))
+print(call(lambda: libc.unshare(0x10000000)))
+print(call(lambda: libc.setns(0, 0)))
+print(call(lambda: libc.mount(b'none', b'.', b'tmpfs', 0, None)))
+print(call(lambda: libc.umount2(b'/proc', 2)))
+print(refused(lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 1)))
 print(refused(lambda: socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)))
 print(refused(lambda: socket.socket(socket.AF_UNIX, socket.SOCK_RAW)))
 print(refused(lambda: socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)))
+print(refused(lambda: resource.prlimit(1, resource.RLIMIT_CPU, (1, 1))))
 open('own', 'w').close()
-print(refused(lambda: os.chmod('own', 0o4755)), refused(lambda: os.chmod('own', 0o2755)), refused(lambda: os.chmod('own', 0o755)))
-print(refused(lambda: resource.setrlimit(resource.RLIMIT_CORE, (0, 0))), refused(lambda: socket.socketpair()))";
+print(refused(lambda: os.chmod('own', 0o4755)))
+print(refused(lambda: os.chmod('own', 0o2755)))
+print(refused(lambda: os.chmod('own', 0o755)), refused(lambda: resource.setrlimit(resource.RLIMIT_CORE, (0, 0))))
+print(refused(lambda: socket.socketpair()), refused(lambda: socket.socket(socket.AF_UNIX)))
+thread = threading.Thread(target=print, args=('thread',))
+thread.start()
+thread.join()";
     let folder = tempfile::tempdir().expect("a folder");
-    let said = run(folder.path(), &Egress::all(), "/usr/bin/python3", script).await;
-    if !said.is_empty() {
-        assert_eq!(said, "EPERM\nEPERM\nEPERM\nEPERM\nEPERM EPERM done\ndone done");
-    }
+    let Some(said) = python(folder.path(), Egress::all(), script).await else { return };
+    assert_eq!(said.len(), 15, "{said:?}");
+    assert!(said[..12].iter().all(|line| line == "EPERM"), "{said:?}");
+    assert_eq!(said[12..], ["done done", "done done", "thread"]);
+}
+
+#[tokio::test]
+async fn it_is_who_we_are_and_may_do_no_more() {
+    use std::os::unix::fs::MetadataExt;
+
+    let script = "
+open('own', 'w').close()
+print(os.getuid(), os.getgid(), os.stat('own').st_uid, os.stat('own').st_gid)
+told = dict(line.split(':', 1) for line in open('/proc/self/status'))
+for name in ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb']:
+    print(int(told[name], 16) & ~(1 << 1 | 1 << 10))";
+    let folder = tempfile::tempdir().expect("a folder");
+    let we = folder.path().metadata().expect("there");
+    let Some(said) = python(folder.path(), Egress::all(), script).await else { return };
+    assert_eq!(said[0], format!("{0} {1} {0} {1}", we.uid(), we.gid()));
+    // What an ordinary user could be given at most is none of its own, but where it is in a namespace.
+    let bounded = we.uid() == 0 || crate::has_namespaces();
+    assert!(said[1..].iter().enumerate().all(|(at, said)| said == "0" || at == 3 && !bounded), "{said:?}");
 }
 
 #[tokio::test]
@@ -111,5 +113,5 @@ async fn files_that_we_have_open_are_not_handed_on() {
     // As whoever started us may have opened it: without a word on what becomes of it.
     let open = nix::fcntl::open(&other.path().join("secret"), nix::fcntl::OFlag::O_RDONLY, mode).expect("opened");
     let script = format!("test -e /proc/self/fd/{} && echo open; echo end", open.as_raw_fd());
-    assert_eq!(run(folder.path(), &Egress::all(), "/bin/sh", &script).await, "end");
+    assert_eq!(shell(folder.path(), &script).await, "end");
 }

@@ -19,6 +19,10 @@ fn fixture(name: &str) -> (PathBuf, ModelManifest) {
 }
 
 async fn runtime(folder: &TempDir) -> Runtime {
+    runtime_with(folder, None).await
+}
+
+async fn runtime_with(folder: &TempDir, memory_limit: Option<u64>) -> Runtime {
     let config = RuntimeConfig {
         onnxruntime_library: find_onnxruntime(&python()).await.unwrap(),
         python: python(),
@@ -27,6 +31,7 @@ async fn runtime(folder: &TempDir) -> Runtime {
         threads: 2,
         queue: 4,
         prediction_limit: Duration::from_secs(30),
+        memory_limit,
     };
     Runtime::open(config).unwrap()
 }
@@ -79,6 +84,15 @@ async fn a_child_process_answers_and_ends_with_its_model() {
     assert!(prediction.spent.computing > Duration::ZERO);
     drop(model);
     tokio::time::timeout(Duration::from_secs(9), runtime.close()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_model_that_takes_more_memory_than_it_may_is_told_by_the_setting() {
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = runtime_with(&folder, Some(20 << 20)).await;
+    let (files, manifest) = fixture("boosted");
+    let said = Model::load(&files, &manifest, &runtime).await.unwrap_err().to_string();
+    assert!(said.contains("over the limit of 20 MiB") && said.contains("MODEL_MEMORY_LIMIT_MB"), "{said}");
 }
 
 #[tokio::test]

@@ -61,6 +61,11 @@ impl ArtifactSettings {
         }
     }
 
+    /// The folder, where it is one.
+    pub fn folder(&self) -> &Path {
+        Path::new(self.address.strip_prefix("file://").unwrap_or(&self.address))
+    }
+
     /// The credentials, and what belongs to them, by their settings' names.
     pub fn access(&self) -> impl Iterator<Item = (&str, &str)> {
         self.access.iter().map(|(name, value)| (*name, value.expose()))

@@ -6,7 +6,7 @@ mod tls;
 
 use crate::{Check, Setting, Settings};
 
-pub(crate) use peers::{Counted, Peers};
+pub(crate) use peers::{Counted, Peers, network_of};
 pub(crate) use proxies::Proxies;
 pub(crate) use tls::{LOOK, Tls};
 

@@ -20,7 +20,7 @@ pub(crate) struct Counted {
 impl Peers {
     /// Counts one more connection, unless the address has that many.
     pub(crate) fn count(&self, peer: IpAddr, most: usize) -> Option<Counted> {
-        let address = network(peer);
+        let address = network_of(peer);
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(address).or_default();
         if *count >= most {
@@ -44,7 +44,7 @@ impl Drop for Counted {
 }
 
 /// Whoever has one address of IPv6 has a whole network of them.
-fn network(peer: IpAddr) -> IpAddr {
+pub(crate) fn network_of(peer: IpAddr) -> IpAddr {
     match peer {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from(u128::from(address) >> 64 << 64)),
         v4 @ IpAddr::V4(_) => v4,

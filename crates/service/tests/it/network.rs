@@ -13,7 +13,7 @@ use service::{Check, Connection, Hosts, Network, Settings, SettingsError, doors,
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
 };
 
 use crate::{Served, client};
@@ -178,6 +178,72 @@ async fn a_connection_that_never_begins_costs_itself_alone() {
         let _ = stream.read_to_end(&mut rest).await;
         assert!(started.elapsed() < Duration::from_secs(39), "{rest:?}");
     }
+}
+
+/// A connection that to the server comes from another machine: from an address of this one that it did not come to.
+async fn from_elsewhere(server: &Served) -> TcpStream {
+    let way_out = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
+    way_out.connect("198.51.100.1:9").expect("this test needs an address of this machine beside 127.0.0.1");
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((way_out.local_addr().unwrap().ip(), 0).into()).unwrap();
+    socket.connect(server.url.trim_start_matches("http://").parse().unwrap()).await.unwrap()
+}
+
+/// What a connection answers to a request without a body; nothing, if it is closed.
+async fn answered(stream: &mut TcpStream) -> String {
+    // It may be closed before it is asked.
+    let _ = stream.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
+    let mut answer = vec![0; 4096];
+    let length = stream.read(&mut answer).await.unwrap_or_default();
+    String::from_utf8_lossy(&answer[..length]).into_owned()
+}
+
+#[tokio::test]
+async fn an_address_has_so_many_connections_at_once_and_others_go_on() {
+    let server = served(&[("CONNECTIONS_PER_ADDRESS", "3".to_owned())]).await;
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        let mut stream = from_elsewhere(&server).await;
+        assert!(answered(&mut stream).await.starts_with("HTTP/1.1 200"));
+        held.push(stream);
+    }
+    for _ in 0..20 {
+        assert_eq!(answered(&mut from_elsewhere(&server).await).await, "", "one too many is closed");
+    }
+    for stream in &mut held {
+        assert!(answered(stream).await.starts_with("HTTP/1.1 200"), "those before go on");
+    }
+    let mut own = Vec::new();
+    for _ in 0..10 {
+        let mut stream = TcpStream::connect(server.url.trim_start_matches("http://")).await.unwrap();
+        assert!(answered(&mut stream).await.starts_with("HTTP/1.1 200"), "this machine has any number");
+        own.push(stream);
+    }
+    held.pop();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while answered(&mut from_elsewhere(&server).await).await.is_empty() {
+        assert!(Instant::now() < deadline, "the place of one that ended stays taken");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn who_speaks_no_tls_where_it_is_spoken_is_told_so() {
+    let files = Files::new();
+    let server = served(&files.settings()).await;
+    for body in [0, 1, 300_000] {
+        let mut stream = from_elsewhere(&server).await;
+        let head = format!("POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: {body}\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(&vec![b'x'; body]).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        let (head, text) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 400 ") && head.contains("connection: close"), "{answer}");
+        assert!(head.contains(&format!("content-length: {}", text.len())), "{answer}");
+        assert_eq!(text, "this port speaks https only\n");
+    }
+    assert!(by_tls(&server, &files.pem, None).await.is_ok());
 }
 
 #[tokio::test]

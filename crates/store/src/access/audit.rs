@@ -1,7 +1,6 @@
 //! Who did what. Entries are written and, when they are old, removed; nothing here can change one.
 
-use std::fmt::Write as _;
-
+use contract::{ModelName, RepoName, Scope};
 use jiff::Timestamp;
 use serde::Serialize;
 use sqlx::{AssertSqlSafe, any::AnyRow};
@@ -11,7 +10,11 @@ use uuid::Uuid;
 use super::{Access, sessions::last};
 use crate::{
     StoreError,
-    db::fields::{Fields, text},
+    db::{
+        fields::{Fields, text},
+        scope,
+        texts::Texts,
+    },
 };
 
 /// How long a text of an entry may be, in characters; what is longer is cut.
@@ -36,6 +39,10 @@ pub struct NewAuditEntry {
     pub after: Option<String>,
     /// What came of it: `done`, or the word of the problem.
     pub result: String,
+    /// The repository that it was done with something of, where it belongs to one.
+    pub repo: Option<RepoName>,
+    /// The model that it was done with something of, where it belongs to one.
+    pub model: Option<ModelName>,
 }
 
 /// Something that was done, or refused.
@@ -69,6 +76,8 @@ pub struct AuditEntry {
 /// Which entries. What is `None` does not matter.
 #[derive(Debug, Clone, Default)]
 pub struct AuditFilter {
+    /// Of what belongs to these.
+    pub scope: Scope,
     /// Who did it.
     pub actor: Option<String>,
     /// What was done.
@@ -90,8 +99,9 @@ impl Access {
     pub async fn record(&self, entry: NewAuditEntry) -> Result<(), StoreError> {
         let mut write = self.database.write().await?;
         let insert = sqlx::query(
-            "INSERT INTO audit (id, at, actor_kind, actor, address, action, object, before_value, after_value, result)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            "INSERT INTO audit (id, at, actor_kind, actor, address, action, object, before_value, after_value, result,
+                 repo, model_name)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         )
         .bind(Uuid::now_v7().to_string())
         .bind(write.now)
@@ -102,35 +112,40 @@ impl Access {
         .bind(short(&entry.object))
         .bind(entry.before.as_deref().map(short))
         .bind(entry.after.as_deref().map(short))
-        .bind(short(&entry.result));
+        .bind(short(&entry.result))
+        .bind(entry.repo.as_ref().map(ToString::to_string))
+        .bind(entry.model.as_ref().map(ToString::to_string));
         write.run(insert).await?;
         write.commit().await
     }
 
     /// Entries, newest first; and whether there are more.
     pub async fn audit(&self, filter: &AuditFilter) -> Result<(Vec<AuditEntry>, bool), StoreError> {
-        let mut sql = "SELECT id, at, actor_kind, actor, address, action, object, before_value, after_value, result
-             FROM audit WHERE id < $1"
-            .to_owned();
-        let mut place = 2;
-        let mut and = |condition: &str| {
-            place += 1;
-            let _ = write!(sql, " AND {condition} ${place}");
+        let mut texts = Texts::after(1);
+        let before = filter.before.map_or_else(last, |id| id.to_string());
+        let mut all = vec![format!("id < {}", texts.place(before))];
+        for (column, word) in [("actor", &filter.actor), ("action", &filter.action), ("object", &filter.object)] {
+            if let Some(word) = word {
+                all.push(format!("{column} = {}", texts.place(text(word))));
+            }
+        }
+        for (condition, moment) in [("at >=", filter.since), ("at <", filter.until)] {
+            if let Some(moment) = moment {
+                all.push(format!("{condition} CAST({} AS BIGINT)", texts.place(moment.as_millisecond().to_string())));
+            }
+        }
+        let all = all.join(" AND ");
+        let part = |part: String| {
+            format!("SELECT * FROM (SELECT * FROM audit WHERE {all} AND {part} ORDER BY id DESC LIMIT $1) part")
         };
-        let words = [("actor =", &filter.actor), ("action =", &filter.action), ("object =", &filter.object)];
-        let moments = [("at >=", filter.since), ("at <", filter.until)];
-        words.iter().filter(|(_, word)| word.is_some()).for_each(|(condition, _)| and(condition));
-        moments.iter().filter(|(_, moment)| moment.is_some()).for_each(|(condition, _)| and(condition));
-        sql += " ORDER BY id DESC LIMIT $2";
-        let mut query = sqlx::query(AssertSqlSafe(sql))
-            .bind(filter.before.map_or_else(last, |id| id.to_string()))
-            .bind(i64::try_from(filter.limit).unwrap_or(i64::MAX).saturating_add(1));
-        for word in words.into_iter().filter_map(|(_, word)| word.as_deref()) {
-            query = query.bind(text(word));
-        }
-        for moment in moments.into_iter().filter_map(|(_, moment)| moment) {
-            query = query.bind(moment.as_millisecond());
-        }
+        let parts: Vec<_> = scope::parts(&filter.scope, &mut texts).into_iter().map(part).collect();
+        let sql = format!(
+            "SELECT id, at, actor_kind, actor, address, action, object, before_value, after_value, result
+             FROM ({}) entries ORDER BY id DESC LIMIT $1",
+            parts.join(" UNION ALL ")
+        );
+        let limit = i64::try_from(filter.limit).unwrap_or(i64::MAX).saturating_add(1);
+        let query = texts.bind(sqlx::query(AssertSqlSafe(sql)).bind(limit));
         let mut found = self.database.all(query).await?.iter().map(entry).collect::<Result<Vec<_>, _>>()?;
         let more = found.len() > filter.limit;
         found.truncate(filter.limit);

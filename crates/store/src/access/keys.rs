@@ -80,18 +80,16 @@ impl Access {
         self.key_by_id(id).await
     }
 
-    /// Who shows the key with this SHA-256: a key that is neither revoked nor expired, of somebody who may sign in. Whose
-    /// issuer left them nothing may not.
+    /// Who shows the key with this SHA-256, if it lets somebody in.
     pub async fn key(&self, digest: &str) -> Result<Option<Caller>, StoreError> {
         let clock = self.database.dialect.clock();
         let sql = format!(
             "SELECT k.id, k.prefix, k.name, k.made_by, k.expires_at,
                  CAST(CASE WHEN COALESCE(k.last_used_at, 0) < {clock} - {NOTED_EVERY} THEN 1 ELSE 0 END AS BIGINT) AS unnoted, {}
              FROM api_keys k JOIN people p ON p.id = k.made_by LEFT JOIN grants g ON g.holder = k.id
-             WHERE k.digest = $1 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > {clock})
-                 AND p.disabled = 0
-                 AND (p.subject IS NULL OR EXISTS (SELECT 1 FROM grants own WHERE own.holder = p.id)) ORDER BY g.place",
-            grants::COLUMNS
+             WHERE k.digest = $1 AND {} ORDER BY g.place",
+            grants::COLUMNS,
+            lets_in(clock, "k", "p")
         );
         let rows = self.database.all(sqlx::query(AssertSqlSafe(sql)).bind(digest.to_owned())).await?;
         let first = |row: &AnyRow| {
@@ -111,15 +109,14 @@ impl Access {
 
     /// The keys that let somebody in, newest first, at most so many.
     pub async fn listed_keys(&self, limit: u32) -> Result<Vec<ListedKey>, StoreError> {
-        let clock = self.database.dialect.clock();
         let sql = format!(
             "SELECT listed.id, listed.digest, listed.expires_at, {}
              FROM (SELECT api_keys.id, digest, expires_at FROM api_keys JOIN people ON people.id = made_by
-                   WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > {clock}) AND disabled = 0
-                   ORDER BY api_keys.id DESC LIMIT $1) listed
+                   WHERE {} ORDER BY api_keys.id DESC LIMIT $1) listed
                  LEFT JOIN grants g ON g.holder = listed.id
              ORDER BY listed.id DESC, g.place",
-            grants::COLUMNS
+            grants::COLUMNS,
+            lets_in(self.database.dialect.clock(), "api_keys", "people")
         );
         let rows = self.database.all(sqlx::query(AssertSqlSafe(sql)).bind(i64::from(limit))).await?;
         let first = |row: &AnyRow| {
@@ -178,6 +175,15 @@ impl Access {
         write.commit().await?;
         if revoked == 0 { Err(StoreError::NotFound) } else { self.key_by_id(id).await }
     }
+}
+
+/// Whether a key lets somebody in: one that is neither revoked nor expired, of somebody who may sign in. Whose issuer left them
+/// nothing may not.
+fn lets_in(clock: &str, key: &str, person: &str) -> String {
+    format!(
+        "{key}.revoked_at IS NULL AND ({key}.expires_at IS NULL OR {key}.expires_at > {clock}) AND {person}.disabled = 0
+         AND ({person}.subject IS NULL OR EXISTS (SELECT 1 FROM grants own WHERE own.holder = {person}.id))"
+    )
 }
 
 /// Keys that a condition is true of, each row with a grant of theirs.

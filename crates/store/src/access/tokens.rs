@@ -87,9 +87,10 @@ impl Access {
         if let Some(password) = password {
             let change = sqlx::query("UPDATE people SET password = $2 WHERE id = $1").bind(PersonId::to_string(&person));
             write.run(change.bind(password.to_owned())).await?;
-            // Whoever knew the old password is signed out.
-            let end = sqlx::query("DELETE FROM sessions WHERE person_id = $1").bind(person.to_string());
-            write.run(end).await?;
+            // Whoever knew the old password is signed out, and can't sign in by an address made before.
+            for sql in ["DELETE FROM sessions WHERE person_id = $1", "DELETE FROM one_time_tokens WHERE person_id = $1"] {
+                write.run(sqlx::query(sql).bind(person.to_string())).await?;
+            }
         }
         let id = open(&mut write, person, session).await?;
         write.commit().await?;

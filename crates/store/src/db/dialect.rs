@@ -89,9 +89,14 @@ impl Dialect {
     /// Whether a column is one of the words of the JSON list `parameter`: for any number of them one statement, which finds
     /// each by the column's index.
     pub(crate) fn among(self, column: &str, parameter: &str) -> String {
+        self.one_of(column, &self.words(parameter))
+    }
+
+    /// A query of the words of the JSON list `parameter`.
+    pub(crate) fn words(self, parameter: &str) -> String {
         match self {
-            Self::Sqlite => self.one_of(column, &format!("SELECT value FROM json_each({parameter})")),
-            Self::Postgres => self.one_of(column, &format!("SELECT json_array_elements_text(CAST({parameter} AS json))")),
+            Self::Sqlite => format!("SELECT value FROM json_each({parameter})"),
+            Self::Postgres => format!("SELECT json_array_elements_text(CAST({parameter} AS json))"),
         }
     }
 

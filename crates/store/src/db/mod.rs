@@ -6,4 +6,7 @@ pub(crate) mod dialect;
 pub(crate) mod fields;
 mod loan;
 mod log_sync;
+pub(crate) mod scope;
+pub(crate) mod sealing;
 pub(crate) mod search;
+pub(crate) mod texts;

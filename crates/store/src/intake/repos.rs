@@ -2,11 +2,14 @@
 
 use std::collections::HashMap;
 
-use contract::RepoName;
+use contract::{RepoName, Scope};
 use jiff::Timestamp;
-use sqlx::any::AnyRow;
+use sqlx::{AssertSqlSafe, any::AnyRow};
 
-use crate::{Intake, StoreError, db::fields::Fields};
+use crate::{
+    Intake, StoreError,
+    db::{fields::Fields, scope, texts::Texts},
+};
 
 /// A registered repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,12 +71,15 @@ impl Intake {
         repo(&row)
     }
 
-    /// All registered repositories, by name.
-    pub async fn repos(&self) -> Result<Vec<Repo>, StoreError> {
-        let query = sqlx::query(
-            "SELECT id, full_name, branch, notebook_glob, cpu, memory, created_at FROM repos ORDER BY full_name",
+    /// All registered repositories of a scope, by name.
+    pub async fn repos(&self, scope: &Scope) -> Result<Vec<Repo>, StoreError> {
+        let mut texts = Texts::default();
+        let theirs = scope::has_repo(self.database.dialect, scope, "full_name", &mut texts);
+        let sql = format!(
+            "SELECT id, full_name, branch, notebook_glob, cpu, memory, created_at FROM repos WHERE {theirs}
+             ORDER BY full_name"
         );
-        let rows = self.database.all(query).await?;
+        let rows = self.database.all(texts.bind(sqlx::query(AssertSqlSafe(sql)))).await?;
         rows.iter().map(repo).collect()
     }
 
@@ -94,36 +100,38 @@ impl Intake {
         row.as_ref().map(repo).transpose()
     }
 
-    /// When the last push of each registered repository arrived that ran something. Those without one are missing.
-    pub async fn last_deliveries(&self) -> Result<HashMap<RepoName, Timestamp>, StoreError> {
-        let pushes = self.last_pushes().await?;
+    /// When the last push of each registered repository of a scope arrived that ran something. Those without one are missing.
+    pub async fn last_deliveries(&self, scope: &Scope) -> Result<HashMap<RepoName, Timestamp>, StoreError> {
+        let pushes = self.last_pushes(scope).await?;
         Ok(pushes.into_iter().filter_map(|(_, name, at)| Some((name, at?))).collect())
     }
 
-    /// How many repositories are registered, and those of them, by name, no push to which ever ran anything.
-    pub async fn repos_without_push(&self) -> Result<(u64, Vec<(i64, RepoName)>), StoreError> {
-        let pushes = self.last_pushes().await?;
+    /// How many repositories of a scope are registered, and those of them, by name, no push to which ever ran anything.
+    pub async fn repos_without_push(&self, scope: &Scope) -> Result<(u64, Vec<(i64, RepoName)>), StoreError> {
+        let pushes = self.last_pushes(scope).await?;
         let all = pushes.len() as u64;
         Ok((all, pushes.into_iter().filter(|(_, _, at)| at.is_none()).map(|(id, name, _)| (id, name)).collect()))
     }
 
-    /// All registered repositories, by name, with the moment of the last push that ran something.
-    async fn last_pushes(&self) -> Result<Vec<(i64, RepoName, Option<Timestamp>)>, StoreError> {
-        let query = sqlx::query(
+    /// All registered repositories of a scope, by name, with the moment of the last push that ran something.
+    async fn last_pushes(&self, scope: &Scope) -> Result<Vec<(i64, RepoName, Option<Timestamp>)>, StoreError> {
+        let mut texts = Texts::default();
+        let theirs = scope::has_repo(self.database.dialect, scope, "r.full_name", &mut texts);
+        let sql = format!(
             "SELECT r.id, r.full_name, (
                  SELECT p.created_at FROM pipelines p
                  WHERE p.repo = r.full_name AND p.delivery_id IS NOT NULL AND p.finished_at IS NOT NULL
                  ORDER BY p.id DESC LIMIT 1) AS ended, (
                  SELECT MAX(p.created_at) FROM pipelines p
                  WHERE p.repo = r.full_name AND p.delivery_id IS NOT NULL AND p.status IN ('queued', 'running')) AS unfinished
-             FROM repos r ORDER BY r.full_name",
+             FROM repos r WHERE {theirs} ORDER BY r.full_name"
         );
         let pushed = |row| {
             let fields = Fields(row);
             let at = fields.time_option("ended")?.max(fields.time_option("unfinished")?);
             Ok((fields.get("id")?, fields.parsed("full_name")?, at))
         };
-        self.database.all(query).await?.iter().map(pushed).collect()
+        self.database.all(texts.bind(sqlx::query(AssertSqlSafe(sql)))).await?.iter().map(pushed).collect()
     }
 
     /// Changes a repository's settings.
@@ -150,8 +158,12 @@ impl Intake {
     /// Forgets a repository and its secrets. Its pipelines stay.
     pub async fn delete_repo(&self, id: i64) -> Result<(), StoreError> {
         let mut write = self.database.write().await?;
-        let secrets = "DELETE FROM webhook_secrets WHERE repo = (SELECT full_name FROM repos WHERE id = $1)";
-        write.run(sqlx::query(secrets).bind(id)).await?;
+        for secrets in [
+            "DELETE FROM webhook_secrets WHERE repo = (SELECT full_name FROM repos WHERE id = $1)",
+            "DELETE FROM run_secrets WHERE repo = (SELECT full_name FROM repos WHERE id = $1)",
+        ] {
+            write.run(sqlx::query(secrets).bind(id)).await?;
+        }
         let deleted = write.run(sqlx::query("DELETE FROM repos WHERE id = $1").bind(id)).await?;
         write.commit().await?;
         if deleted == 0 { Err(StoreError::NotFound) } else { Ok(()) }

@@ -1,7 +1,7 @@
 //! What the deliveries of each repository are signed with.
 //!
-//! The signature is computed with the secret, so a hash of it would not do: it is kept as it is, where only those read it who
-//! may read the database. Nothing but [`Intake::webhook_secrets`] gives it out.
+//! The signature is computed with the secret, so a hash of it would not do: it is kept sealed or, as long as there is no key, as
+//! it is. Nothing but [`Intake::webhook_secrets`] gives it out.
 
 use std::{fmt, time::Duration};
 
@@ -10,7 +10,10 @@ use sqlx::{AssertSqlSafe, any::AnyRow};
 
 use crate::{
     Intake, StoreError,
-    db::fields::{Fields, millis},
+    db::{
+        fields::{Fields, millis},
+        sealing,
+    },
 };
 
 /// A secret that a repository's deliveries may be signed with now.
@@ -33,7 +36,7 @@ impl fmt::Debug for WebhookSecret {
 
 impl Intake {
     /// The secrets of a repository that are valid now, the one in force first; [`WebhookSecret::Shared`] where it has none of
-    /// its own.
+    /// its own. [`StoreError::Sealed`] where no key opens one.
     pub async fn webhook_secrets(&self, repo: &RepoName) -> Result<Vec<WebhookSecret>, StoreError> {
         let query = sqlx::query(AssertSqlSafe(format!(
             "SELECT secret FROM webhook_secrets WHERE repo = $1 AND (expires_at IS NULL OR expires_at > {})
@@ -44,11 +47,15 @@ impl Intake {
         if rows.is_empty() {
             return Ok(vec![WebhookSecret::Shared]);
         }
-        rows.iter().map(secret).collect()
+        rows.iter().map(|row| self.webhook_secret(repo, row)).collect()
     }
 
     /// Gives a repository a new secret. The one in force until now stays valid for so long; an older one ceases to be.
     pub async fn add_webhook_secret(&self, repo: &RepoName, secret: &str, old: Duration) -> Result<(), StoreError> {
+        let secret = match &self.keys {
+            Some(keys) => keys.seal(secret, &belongs_to(repo))?,
+            None => secret.to_owned(),
+        };
         let mut write = self.database.write().await?;
         let until = write.now.saturating_add(millis(old));
         let older = "DELETE FROM webhook_secrets WHERE repo = $1 AND expires_at IS NOT NULL";
@@ -72,9 +79,17 @@ impl Intake {
         write.run(sqlx::query(older).bind(repo.as_str())).await?;
         write.commit().await
     }
+
+    fn webhook_secret(&self, repo: &RepoName, row: &AnyRow) -> Result<WebhookSecret, StoreError> {
+        let stored: String = Fields(row).get("secret")?;
+        if stored.is_empty() {
+            return Ok(WebhookSecret::Shared);
+        }
+        sealing::open(self.keys.as_ref(), &stored, &belongs_to(repo)).map(WebhookSecret::Own)
+    }
 }
 
-fn secret(row: &AnyRow) -> Result<WebhookSecret, StoreError> {
-    let secret: String = Fields(row).get("secret")?;
-    Ok(if secret.is_empty() { WebhookSecret::Shared } else { WebhookSecret::Own(secret) })
+/// What a sealed secret opens for.
+pub(super) fn belongs_to(repo: &RepoName) -> [&str; 3] {
+    ["webhook", repo.as_str(), ""]
 }

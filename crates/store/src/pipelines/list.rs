@@ -1,6 +1,6 @@
 //! Which pipelines there are: filtered, searched, page by page, and how many.
 
-use contract::{ModelName, PipelineId, PipelineRecord, PipelineStatus, RepoName};
+use contract::{ModelName, PipelineId, PipelineRecord, PipelineStatus, RepoName, Scope};
 use jiff::Timestamp;
 use sqlx::AssertSqlSafe;
 
@@ -9,7 +9,9 @@ use crate::{
     db::{
         dialect::Dialect,
         fields::Fields,
+        scope,
         search::{like, words},
+        texts::Texts,
     },
     pipelines::{
         overview::{first_id, need_a_person},
@@ -20,6 +22,8 @@ use crate::{
 /// Which pipelines to list. What is `None` does not matter.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
+    /// Those that belong to these.
+    pub scope: Scope,
     /// Those of this repository.
     pub repo: Option<RepoName>,
     /// Those in this status.
@@ -41,12 +45,14 @@ pub struct Filter {
 /// What a search looks through, as one text: no word has the space between its parts.
 const SEARCHED: &str = "repo || ' ' || branch || ' ' || notebook_path || ' ' || COALESCE(model_name, '')";
 
-/// Conditions of a statement, with the values of their parameters. Only those there are: so the database can choose an index
+/// Conditions of a statement, with the texts that they compare with. Only those there are: so the database can choose an index
 /// for them.
 #[derive(Default)]
 struct Conditions {
+    /// The parts of the pipelines in which there are some, as the indices name them; no two have the same pipeline.
+    parts: Vec<String>,
     all: Vec<String>,
-    values: Vec<String>,
+    texts: Texts,
 }
 
 impl Conditions {
@@ -58,50 +64,63 @@ impl Conditions {
         conditions.equal("model_name", filter.model.as_ref().map(ModelName::as_str));
         conditions.equal("branch", filter.branch.as_deref());
         for word in filter.search.as_deref().map(words).unwrap_or_default() {
-            let (anywhere, first) = (conditions.value(format!("%{word}%")), conditions.value(format!("{word}%")));
+            let (anywhere, first) =
+                (conditions.texts.place(format!("%{word}%")), conditions.texts.place(format!("{word}%")));
             conditions.all.push(format!("({} OR {})", like(SEARCHED, &anywhere), like("commit_sha", &first)));
         }
         if let Some(since) = filter.attention_since {
-            let since = conditions.value(first_id(since));
-            let needs = format!("SELECT id FROM ({}) AS needs", need_a_person(&since));
+            let since = conditions.texts.place(first_id(since));
+            let theirs = scope::covers(dialect, &filter.scope, ("p.repo", "p.model_name"), &mut conditions.texts);
+            let needs = format!("SELECT id FROM ({}) AS needs", need_a_person(&since, &theirs));
             conditions.all.push(dialect.one_of("id", &needs));
         }
+        conditions.parts = conditions.parts(dialect, filter);
         conditions
+    }
+
+    /// What a parameter holds is not known when an index is chosen. The unfinished are few, and looked at one by one. Of those
+    /// that ended, those of a repository, a branch or a model have an index each; all together have one.
+    fn parts(&mut self, dialect: Dialect, filter: &Filter) -> Vec<String> {
+        let scope = match &filter.scope {
+            // Those that need a person are few, and were found within the scope.
+            _ if filter.attention_since.is_some() => &Scope::Everything,
+            Scope::Only { repos, .. } if filter.repo.as_ref().is_some_and(|repo| repos.contains(repo)) => &Scope::Everything,
+            Scope::Only { models, .. } if filter.model.as_ref().is_some_and(|one| models.contains(one)) => {
+                &Scope::Everything
+            }
+            scope => scope,
+        };
+        let of_filter = filter.model.is_none() && (filter.repo.is_some() || filter.branch.is_some());
+        if filter.status.is_none() && !of_filter && *scope == Scope::Everything {
+            return vec![scope::ALL.to_owned()];
+        }
+        let mut parts = Vec::new();
+        if filter.status.is_none_or(|status| !status.is_final()) {
+            // No index has these: that of the unfinished is left.
+            let columns = ("COALESCE(repo, '')", "COALESCE(model_name, '')");
+            parts.push(format!("finished_at IS NULL AND {}", scope::covers(dialect, scope, columns, &mut self.texts)));
+        }
+        if filter.status.is_none_or(PipelineStatus::is_final) {
+            let ended = scope::parts(scope, &mut self.texts);
+            parts.extend(ended.iter().map(|part| format!("finished_at IS NOT NULL AND {part}")));
+        }
+        parts
     }
 
     fn equal(&mut self, column: &str, value: Option<&str>) {
         if let Some(value) = value {
-            let place = self.value(value.to_owned());
+            let place = self.texts.place(value.to_owned());
             self.all.push(format!("{column} = {place}"));
         }
     }
 
-    /// The parameter that stands for a value.
-    fn value(&mut self, value: String) -> String {
-        self.values.push(value);
-        format!("${}", self.values.len())
-    }
-
     /// Reads `what` of each part of the pipelines, one after the other, and ends each with `end`.
-    fn each(&self, parts: &[&str], what: &str, end: &str) -> String {
-        let part = |part: &&str| {
-            let all = std::iter::once(*part).chain(self.all.iter().map(String::as_str)).collect::<Vec<_>>().join(" AND ");
+    fn each(&self, what: &str, end: &str) -> String {
+        let part = |part: &String| {
+            let all = std::iter::once(part).chain(&self.all).map(String::as_str).collect::<Vec<_>>().join(" AND ");
             format!("SELECT * FROM (SELECT {what} FROM pipelines WHERE {all} {end}) part")
         };
-        parts.iter().map(part).collect::<Vec<_>>().join(" UNION ALL ")
-    }
-}
-
-/// The parts of the pipelines in which a filter finds some, as the indices name them: what a parameter holds is not known when
-/// one is chosen. Those of a repository or a branch have indices for each part, all together have one.
-fn parts(filter: &Filter) -> &'static [&'static str] {
-    const ENDED: &str = "finished_at IS NOT NULL";
-    const UNFINISHED: &str = "finished_at IS NULL";
-    match filter.status {
-        Some(status) if status.is_final() => &[ENDED],
-        Some(_) => &[UNFINISHED],
-        None if filter.model.is_none() && (filter.repo.is_some() || filter.branch.is_some()) => &[UNFINISHED, ENDED],
-        None => &["1 = 1"],
+        self.parts.iter().map(part).collect::<Vec<_>>().join(" UNION ALL ")
     }
 }
 
@@ -110,13 +129,15 @@ impl Pipelines {
     pub async fn pipelines(&self, filter: &Filter) -> Result<(Vec<PipelineRecord>, Option<PipelineId>), StoreError> {
         let mut conditions = Conditions::of(self.database.dialect, filter);
         if let Some(after) = filter.after {
-            let place = conditions.value(after.to_string());
+            let place = conditions.texts.place(after.to_string());
             conditions.all.push(format!("id < {place}"));
         }
-        let newest = format!("ORDER BY id DESC LIMIT ${}", conditions.values.len() + 1);
-        let sql = select(self.database.dialect, &format!("{} {newest}", conditions.each(parts(filter), "*", &newest)));
-        let query = conditions.values.into_iter().fold(sqlx::query(AssertSqlSafe(sql)), sqlx::query::Query::bind);
-        let query = query.bind((filter.limit as u64).saturating_add(1).cast_signed());
+        let newest = format!("ORDER BY id DESC LIMIT {}", conditions.texts.next());
+        let sql = select(self.database.dialect, &format!("{} {newest}", conditions.each("*", &newest)));
+        let query = conditions
+            .texts
+            .bind(sqlx::query(AssertSqlSafe(sql)))
+            .bind((filter.limit as u64).saturating_add(1).cast_signed());
         let mut found = pipelines(&self.database.all(query).await?)?;
         let more = found.len() > filter.limit;
         found.truncate(filter.limit);
@@ -127,9 +148,9 @@ impl Pipelines {
     /// How many pipelines a filter finds on all its pages.
     pub async fn count(&self, filter: &Filter) -> Result<u64, StoreError> {
         let conditions = Conditions::of(self.database.dialect, filter);
-        let counted = conditions.each(parts(filter), "COUNT(*) AS found", "");
+        let counted = conditions.each("COUNT(*) AS found", "");
         let sql = format!("SELECT CAST(SUM(found) AS BIGINT) AS total FROM ({counted}) parts");
-        let query = conditions.values.into_iter().fold(sqlx::query(AssertSqlSafe(sql)), sqlx::query::Query::bind);
+        let query = conditions.texts.bind(sqlx::query(AssertSqlSafe(sql)));
         let row = self.database.optional(query).await?.ok_or(StoreError::NotFound)?;
         Fields(&row).count("total")
     }

@@ -1,12 +1,16 @@
 //! How many pipelines there are, and which of them need a person.
 
-use contract::{ModelName, Phase, PipelineId, PipelineStatus, RepoName};
+use contract::{ModelName, Phase, PipelineId, PipelineStatus, RepoName, Scope};
 use jiff::Timestamp;
 use serde::Serialize;
 use sqlx::{AssertSqlSafe, any::AnyRow};
 use utoipa::ToSchema;
 
-use crate::{Pipelines, StoreError, db::fields::Fields, pipelines::records::with_phases};
+use crate::{
+    Pipelines, StoreError,
+    db::{fields::Fields, scope, texts::Texts},
+    pipelines::records::with_phases,
+};
 
 /// How many pipelines are in each status.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
@@ -106,20 +110,20 @@ pub(super) fn first_id(at: Timestamp) -> String {
     format!("{:08x}-{:04x}-0000-0000-000000000000", millis >> 16, millis & 0xffff)
 }
 
-/// The pipelines from `since` on that need a person, as `id` and `reason`: of each notebook on each branch the newest one that
+/// The pipelines from `since` on, of which `theirs` is true, that need a person, as `id` and `reason`: of each notebook on each branch the newest one that
 /// succeeded or failed, unless another is under way, if it failed, or made the newest version of a model and that is deployed
 /// nowhere. Cancelled and skipped ones say nothing of their notebook.
-pub(super) fn need_a_person(since: &str) -> String {
+pub(super) fn need_a_person(since: &str, theirs: &str) -> String {
     let newest = "NOT EXISTS (SELECT 1 FROM pipelines r WHERE r.repo = p.repo AND r.branch = p.branch
              AND r.notebook_path = p.notebook_path AND r.id > p.id AND r.status IN ('succeeded', 'failed'))
          AND NOT EXISTS (SELECT 1 FROM pipelines u WHERE u.repo = p.repo AND u.branch = p.branch
              AND u.notebook_path = p.notebook_path AND u.id > p.id AND u.status IN ('queued', 'running'))";
     format!(
         "SELECT p.id, 'failed' AS reason FROM pipelines p
-         WHERE p.finished_at IS NOT NULL AND p.status = 'failed' AND p.id >= {since} AND {newest}
+         WHERE p.finished_at IS NOT NULL AND p.status = 'failed' AND p.id >= {since} AND {theirs} AND {newest}
          UNION ALL
          SELECT p.id, 'not_deployed' AS reason FROM pipelines p
-         WHERE p.status = 'succeeded' AND p.deployed = 0 AND p.id >= {since} AND {newest}
+         WHERE p.status = 'succeeded' AND p.deployed = 0 AND p.id >= {since} AND {theirs} AND {newest}
              AND p.registry_version = (SELECT MAX(v.version) FROM versions v WHERE v.model_name = p.model_name)
              AND NOT EXISTS (SELECT 1 FROM deployments d
                  WHERE d.model_name = p.model_name AND d.version = p.registry_version)"
@@ -127,29 +131,37 @@ pub(super) fn need_a_person(since: &str) -> String {
 }
 
 impl Pipelines {
-    /// How many pipelines there are in each status, and how many of those were made since a moment.
-    pub async fn counts(&self, since: Timestamp) -> Result<PipelineCounts, StoreError> {
-        let query = sqlx::query(
-            "SELECT status, COUNT(*) AS everything, COUNT(CASE WHEN id >= $1 THEN 1 END) AS lately FROM pipelines
-             WHERE finished_at IS NOT NULL GROUP BY status
-             UNION ALL
-             SELECT status, COUNT(*) AS everything, COUNT(CASE WHEN id >= $1 THEN 1 END) AS lately FROM pipelines
-             WHERE status IN ('queued', 'running') GROUP BY status",
-        );
+    /// How many pipelines of a scope there are in each status, and how many of those were made since a moment.
+    pub async fn counts(&self, scope: &Scope, since: Timestamp) -> Result<PipelineCounts, StoreError> {
+        let mut texts = Texts::default();
+        let since = texts.place(first_id(since));
+        let parts = scope::parts(scope, &mut texts);
+        let counted = |part: &String| {
+            ["finished_at IS NOT NULL", "status IN ('queued', 'running')"].map(|end| {
+                format!(
+                    "SELECT status, COUNT(*) AS everything, COUNT(CASE WHEN id >= {since} THEN 1 END) AS lately FROM pipelines
+                     WHERE {end} AND {part} GROUP BY status"
+                )
+            })
+        };
+        let sql = parts.iter().flat_map(counted).collect::<Vec<_>>().join(" UNION ALL ");
+        let query = texts.bind(sqlx::query(AssertSqlSafe(sql)));
         let mut counts = PipelineCounts::default();
-        for row in &self.database.all(query.bind(first_id(since))).await? {
+        for row in &self.database.all(query).await? {
             let fields = Fields(row);
             let status = fields.word("status", PipelineStatus::from_word)?;
-            *counts.all.of(status) = fields.count("everything")?;
-            *counts.lately.of(status) = fields.count("lately")?;
+            *counts.all.of(status) += fields.count("everything")?;
+            *counts.lately.of(status) += fields.count("lately")?;
         }
         Ok(counts)
     }
 
-    /// What needs a person among the pipelines made since a moment, and the first so many of it: of each notebook on each branch
+    /// What needs a person among the pipelines of a scope made since a moment, and the first so many of it: of each notebook on each branch
     /// the newest result, unless a newer pipeline is under way, if it failed, or if it made the newest version of its model and
     /// that is deployed nowhere.
-    pub async fn attention(&self, since: Timestamp, limit: u32) -> Result<Attention, StoreError> {
+    pub async fn attention(&self, scope: &Scope, since: Timestamp, limit: u32) -> Result<Attention, StoreError> {
+        let mut texts = Texts::after(2);
+        let theirs = scope::covers(self.database.dialect, scope, ("p.repo", "p.model_name"), &mut texts);
         let sql = format!(
             "SELECT n.reason, n.failed, n.total, p.id, p.repo, p.branch, p.notebook_path, p.model_name, p.registry_version,
                  p.reason AS detail, p.finished_at, ph.phase, ph.error
@@ -157,10 +169,10 @@ impl Pipelines {
                    FROM ({}) AS needs ORDER BY reason, id DESC LIMIT $2) n
              JOIN pipelines p ON p.id = n.id {}
              ORDER BY n.reason, n.id DESC",
-            need_a_person("$1"),
+            need_a_person("$1", &theirs),
             with_phases(self.database.dialect, "ph.status = 'failed'")
         );
-        let query = sqlx::query(AssertSqlSafe(sql)).bind(first_id(since)).bind(i64::from(limit));
+        let query = texts.bind(sqlx::query(AssertSqlSafe(sql)).bind(first_id(since)).bind(i64::from(limit)));
         let mut attention = Attention::default();
         for row in &self.database.all(query).await? {
             let fields = Fields(row);

@@ -1,11 +1,15 @@
 //! How the pipelines of the last days ended.
 
+use contract::Scope;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::Serialize;
-use sqlx::any::AnyRow;
+use sqlx::{AssertSqlSafe, any::AnyRow};
 use utoipa::ToSchema;
 
-use crate::{Pipelines, StoreError, db::fields::Fields};
+use crate::{
+    Pipelines, StoreError,
+    db::{fields::Fields, scope, texts::Texts},
+};
 
 const DAY_MILLIS: i64 = 86_400_000;
 
@@ -30,12 +34,14 @@ pub struct DayStatistics {
 }
 
 impl Pipelines {
-    /// What ended on each of the last so many days, oldest first; the last one is the day of `now`.
-    pub async fn statistics(&self, now: Timestamp, days: u16) -> Result<Vec<DayStatistics>, StoreError> {
+    /// What of a scope ended on each of the last so many days, oldest first; the last one is the day of `now`.
+    pub async fn statistics(&self, scope: &Scope, now: Timestamp, days: u16) -> Result<Vec<DayStatistics>, StoreError> {
+        let mut texts = Texts::after(2);
+        let theirs = scope::covers(self.database.dialect, scope, ("repo", "model_name"), &mut texts);
         let today = now.as_millisecond().div_euclid(DAY_MILLIS);
         let first = today - i64::from(days) + 1;
         // The one or two in the middle have these places, with integers divided as integers.
-        let query = sqlx::query(
+        let sql = format!(
             "SELECT day,
                  CAST(SUM(CASE status WHEN 'succeeded' THEN 1 ELSE 0 END) AS BIGINT) AS succeeded,
                  CAST(SUM(CASE status WHEN 'failed' THEN 1 ELSE 0 END) AS BIGINT) AS failed,
@@ -48,10 +54,12 @@ impl Pipelines {
                        ROW_NUMBER() OVER (PARTITION BY finished_at / 86400000, status ORDER BY finished_at - started_at)
                            AS place,
                        COUNT(*) OVER (PARTITION BY finished_at / 86400000, status) AS alike
-                   FROM pipelines WHERE finished_at IS NOT NULL AND finished_at >= $1 AND finished_at < $2) AS ended
+                   FROM pipelines WHERE finished_at IS NOT NULL AND finished_at >= $1 AND finished_at < $2
+                       AND {theirs}) AS ended
              GROUP BY day ORDER BY day",
         );
-        let rows = self.database.all(query.bind(first * DAY_MILLIS).bind((today + 1) * DAY_MILLIS)).await?;
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(first * DAY_MILLIS).bind((today + 1) * DAY_MILLIS);
+        let rows = self.database.all(texts.bind(query)).await?;
         let mut ended = rows.iter().map(day).collect::<Result<Vec<_>, _>>()?.into_iter().peekable();
         (first..=today)
             .map(|number| {

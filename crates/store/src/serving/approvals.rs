@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use contract::{ApprovalId, Environment, ModelName, PersonId};
+use contract::{ApprovalId, Environment, ModelName, PersonId, Scope};
 use jiff::Timestamp;
 use serde::Serialize;
 use sqlx::{AssertSqlSafe, any::AnyRow};
@@ -14,6 +14,8 @@ use crate::{
     db::{
         database::Write,
         fields::{Fields, millis, text},
+        scope,
+        texts::Texts,
     },
 };
 
@@ -182,10 +184,11 @@ impl Serving {
         self.database.optional(query).await?.as_ref().map(approval).transpose()
     }
 
-    /// Such promotions, newest first, of one model or of all, in one state or in any: at most so many, from before one; and
-    /// whether there are more.
+    /// Such promotions of a scope, newest first, of one model or of all, in one state or in any: at most so many, from before
+    /// one; and whether there are more.
     pub async fn approvals(
         &self,
+        scope: &Scope,
         model: Option<&ModelName>,
         state: Option<ApprovalState>,
         before: Option<ApprovalId>,
@@ -193,14 +196,16 @@ impl Serving {
     ) -> Result<(Vec<Approval>, bool), StoreError> {
         // Of what is decided there may be many.
         let undecided = if state == Some(ApprovalState::Waiting) { " AND a.state = 'waiting'" } else { "" };
-        let inner = self.select(&format!("a.id < $1 AND (a.model_name = $2 OR $2 = ''){undecided}"));
+        let mut texts = Texts::after(4);
+        let theirs = scope::has_model(self.database.dialect, scope, "a.model_name", &mut texts);
+        let inner = self.select(&format!("a.id < $1 AND (a.model_name = $2 OR $2 = ''){undecided} AND {theirs}"));
         let sql = format!("SELECT * FROM ({inner}) t WHERE t.state = $3 OR $3 = '' ORDER BY t.id DESC LIMIT $4");
         let query = sqlx::query(AssertSqlSafe(sql))
             .bind(before.map_or_else(|| "g".to_owned(), |id| id.to_string()))
             .bind(model.map(ToString::to_string).unwrap_or_default())
             .bind(state.map_or("", ApprovalState::as_str))
             .bind(i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1));
-        let mut found = self.database.all(query).await?.iter().map(approval).collect::<Result<Vec<_>, _>>()?;
+        let mut found = self.database.all(texts.bind(query)).await?.iter().map(approval).collect::<Result<Vec<_>, _>>()?;
         let more = found.len() > limit;
         found.truncate(limit);
         Ok((found, more))

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use contract::{Environment, ModelName, RepoName};
+use contract::{Environment, ModelName, RepoName, Scope};
 use jiff::Timestamp;
 use serde::Serialize;
 use sqlx::{AssertSqlSafe, any::AnyRow};
@@ -16,7 +16,9 @@ use crate::{
     db::{
         dialect::Dialect,
         fields::Fields,
+        scope,
         search::{like, words},
+        texts::Texts,
     },
     serving::versions::{cut, one_more},
 };
@@ -61,6 +63,8 @@ impl Default for ModelOrder {
 /// Which models to list. What is `None` does not matter.
 #[derive(Debug, Clone, Default)]
 pub struct ModelFilter {
+    /// Those that belong to these.
+    pub scope: Scope,
     /// Those whose name has each of these words in it.
     pub search: Option<String>,
     /// Those deployed there.
@@ -90,7 +94,7 @@ pub(super) fn select(of: &str, having: &str, order: &str) -> String {
         "SELECT v.model_name, v.latest_version, v.versions, v.updated_at, d.environment, d.version, h.deployed_at,
              o.repo AS owner FROM
              (SELECT model_name, MAX(version) AS latest_version, COUNT(*) AS versions, MAX(created_at) AS updated_at
-              FROM versions {of} GROUP BY model_name {having}) v
+              FROM versions WHERE {of} GROUP BY model_name {having}) v
          LEFT JOIN deployments d ON d.model_name = v.model_name
          LEFT JOIN deployment_history h ON h.generation = d.generation
          LEFT JOIN model_owners o ON o.model_name = v.model_name
@@ -98,55 +102,47 @@ pub(super) fn select(of: &str, having: &str, order: &str) -> String {
     )
 }
 
-/// The conditions of a filter on versions, and the values of their parameters.
-fn conditions(dialect: Dialect, filter: &ModelFilter) -> (Vec<String>, Vec<String>) {
-    let (mut all, mut values) = (Vec::new(), Vec::new());
+/// The conditions of a filter on versions, and the texts that they compare with.
+fn conditions(dialect: Dialect, filter: &ModelFilter, mut texts: Texts) -> (Vec<String>, Texts) {
+    let mut all = vec![scope::has_model(dialect, &filter.scope, "model_name", &mut texts)];
     for word in filter.search.as_deref().map(words).unwrap_or_default() {
-        values.push(format!("%{word}%"));
-        all.push(like("model_name", &format!("${}", values.len())));
+        all.push(like("model_name", &texts.place(format!("%{word}%"))));
     }
     if let Some(environment) = &filter.environment {
-        values.push(environment.to_string());
-        let deployed = format!("SELECT model_name FROM deployments WHERE environment = ${}", values.len());
+        let deployed =
+            format!("SELECT model_name FROM deployments WHERE environment = {}", texts.place(environment.to_string()));
         all.push(dialect.one_of("model_name", &deployed));
     }
-    (all, values)
-}
-
-fn sql(conditions: &[String]) -> String {
-    let keyword = if conditions.is_empty() { "" } else { "WHERE " };
-    format!("{keyword}{}", conditions.join(" AND "))
+    (all, texts)
 }
 
 impl Serving {
     /// Models that have a version; and where to go on, if there are more.
     pub async fn models(&self, filter: &ModelFilter) -> Result<(Vec<ModelSummary>, Option<ModelOrder>), StoreError> {
-        let (mut all, mut values) = conditions(self.database.dialect, filter);
+        let (mut of, mut texts) = conditions(self.database.dialect, filter, Texts::after(1));
         let mut after_millis = None;
         let mut having = String::new();
         let order = match &filter.order {
             ModelOrder::Name(after) => {
-                values.extend(after.as_ref().map(ToString::to_string));
-                all.extend(after.as_ref().map(|_| format!("model_name > ${}", values.len())));
+                if let Some(after) = after {
+                    of.push(format!("model_name > {}", texts.place(after.to_string())));
+                }
                 "model_name"
             }
             ModelOrder::Updated(after) => {
                 if let Some((at, name)) = after {
-                    values.push(name.to_string());
-                    let (name, at_place) = (values.len(), values.len() + 1);
+                    let (name, at_place) = (texts.place(name.to_string()), texts.next());
                     after_millis = Some(at.as_millisecond());
                     having = format!(
-                        "HAVING MAX(created_at) < ${at_place} OR (MAX(created_at) = ${at_place} AND model_name > ${name})"
+                        "HAVING MAX(created_at) < {at_place} OR (MAX(created_at) = {at_place} AND model_name > {name})"
                     );
                 }
                 "updated_at DESC, model_name"
             }
         };
-        let limit = values.len() + usize::from(after_millis.is_some()) + 1;
-        let page = format!("{having} ORDER BY {order} LIMIT ${limit}");
-        let text = select(&sql(&all), &page, order);
-        let query = values.into_iter().fold(sqlx::query(AssertSqlSafe(text)), sqlx::query::Query::bind);
-        let query = after_millis.into_iter().fold(query, sqlx::query::Query::bind).bind(one_more(filter.limit));
+        let text = select(&of.join(" AND "), &format!("{having} ORDER BY {order} LIMIT $1"), order);
+        let query = texts.bind(sqlx::query(AssertSqlSafe(text)).bind(one_more(filter.limit)));
+        let query = after_millis.into_iter().fold(query, sqlx::query::Query::bind);
         let mut models = summaries(&self.database.all(query).await?)?;
         let next = cut(&mut models, filter.limit).map(|last| match filter.order {
             ModelOrder::Name(_) => ModelOrder::Name(Some(last.name.clone())),
@@ -157,22 +153,24 @@ impl Serving {
 
     /// How many models a filter finds on all its pages.
     pub async fn count_models(&self, filter: &ModelFilter) -> Result<u64, StoreError> {
-        let (all, values) = conditions(self.database.dialect, filter);
-        let text = format!("SELECT COUNT(DISTINCT model_name) AS total FROM versions {}", sql(&all));
-        let query = values.into_iter().fold(sqlx::query(AssertSqlSafe(text)), sqlx::query::Query::bind);
-        let row = self.database.optional(query).await?.ok_or(StoreError::NotFound)?;
+        let (of, texts) = conditions(self.database.dialect, filter, Texts::default());
+        let text = format!("SELECT COUNT(DISTINCT model_name) AS total FROM versions WHERE {}", of.join(" AND "));
+        let row = self.database.optional(texts.bind(sqlx::query(AssertSqlSafe(text)))).await?.ok_or(StoreError::NotFound)?;
         Fields(&row).count("total")
     }
 
-    /// How many models and versions there are, and where they are deployed.
-    pub async fn counts(&self) -> Result<ModelCounts, StoreError> {
-        let query = sqlx::query(
+    /// How many models and versions of a scope there are, and where they are deployed.
+    pub async fn counts(&self, scope: &Scope) -> Result<ModelCounts, StoreError> {
+        let mut texts = Texts::default();
+        let theirs = scope::has_model(self.database.dialect, scope, "model_name", &mut texts);
+        let sql = format!(
             "SELECT NULL AS environment, COUNT(DISTINCT model_name) AS models, COUNT(*) AS versions FROM versions
+             WHERE {theirs}
              UNION ALL
-             SELECT environment, COUNT(*) AS models, 0 AS versions FROM deployments GROUP BY environment",
+             SELECT environment, COUNT(*) AS models, 0 AS versions FROM deployments WHERE {theirs} GROUP BY environment"
         );
         let mut counts = ModelCounts::default();
-        for row in &self.database.all(query).await? {
+        for row in &self.database.all(texts.bind(sqlx::query(AssertSqlSafe(sql)))).await? {
             let fields = Fields(row);
             let models = fields.count("models")?;
             if let Some(environment) = fields.parsed_option("environment")? {

@@ -128,7 +128,7 @@ impl Serving {
 
     /// A model and where it is deployed. `None` for one without versions.
     pub async fn model(&self, model: &ModelName) -> Result<Option<(ModelSummary, Vec<DeployedVersion>)>, StoreError> {
-        let query = sqlx::query(AssertSqlSafe(select("WHERE model_name = $1", "", "model_name")));
+        let query = sqlx::query(AssertSqlSafe(select("model_name = $1", "", "model_name")));
         let found = summaries(&self.database.all(query.bind(model.as_str())).await?)?;
         let Some(summary) = found.into_iter().next() else { return Ok(None) };
         let query = sqlx::query(

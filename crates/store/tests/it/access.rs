@@ -143,7 +143,9 @@ async fn an_invitation_sets_a_password_and_ends_what_went_before(world: World) {
     access.add_token("first", ada.id, Purpose::Invitation, TTL).await.unwrap();
     access.add_token("second", ada.id, Purpose::Invitation, TTL).await.unwrap();
     assert_eq!(access.token("first").await.unwrap(), None, "a new one takes its place");
+    access.add_token("address", ada.id, Purpose::SignIn, TTL).await.unwrap();
     let (who, _) = access.use_token("second", Some("a hash"), session("after")).await.unwrap();
+    assert_eq!(access.token("address").await.unwrap(), None, "nor does an address from before sign in");
     assert_eq!(who, ada.id);
     assert!(access.session("before").await.unwrap().is_none() && access.session("after").await.unwrap().is_some());
     assert_eq!(access.password(ADMIN).await.unwrap(), Some((ada.id, Some("a hash".to_owned()))));
@@ -236,6 +238,7 @@ async fn what_was_done_is_read_from_the_newest_on_and_by_who_and_what(world: Wor
             before: None,
             after: Some("x\0".repeat(5000)),
             result: "done".to_owned(),
+            ..NewAuditEntry::default()
         };
         access.record(entry).await.unwrap();
     }

@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, time::Duration};
 
-use contract::{Environment, Grant, ModelName, PersonId, Role};
+use contract::{Environment, Grant, ModelName, PersonId, Role, Scope};
 use futures_util::future::join_all;
 use store::{Approval, ApprovalState, NewApproval, NewDeployment, NewPerson, NotAsked, Store, StoreError};
 
@@ -35,7 +35,7 @@ async fn what_nobody_decides_expires_and_makes_way(world: World) {
     assert!(matches!(decided, Err(StoreError::Conflict)), "{decided:?}");
     let next = ask(store, grace, TTL).await.unwrap();
     assert_eq!(ask(store, grace, TTL).await, Err(NotAsked::Waiting));
-    let listed = async |state| store.serving.approvals(Some(&model()), state, None, 10).await.unwrap().0;
+    let listed = async |state| store.serving.approvals(&Scope::Everything, Some(&model()), state, None, 10).await.unwrap().0;
     for (state, expected) in [
         (Some(ApprovalState::Waiting), vec![next.id]),
         (Some(ApprovalState::Expired), vec![over.id]),

@@ -4,7 +4,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use contract::PipelineStatus;
+use contract::{PipelineStatus, Scope};
 use futures_util::future::join_all;
 use store::{Accepted, Filter, NewDelivery, Store, StoreError};
 use testkit::Postgres;
@@ -66,7 +66,7 @@ async fn what_was_acknowledged_before_a_kill_is_whole_and_nothing_is_half(world:
 async fn a_store_closed_and_opened_again_goes_on(world: World) {
     accept(&world.store, 1).await;
     world.store.close().await;
-    assert!(matches!(world.store.intake.repos().await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(world.store.intake.repos(&Scope::Everything).await, Err(StoreError::Unavailable(_))));
     let again = Store::open(&world.url).await.unwrap();
     assert!(matches!(accept(&again, 1).await, Accepted::Repeated(_)));
 }

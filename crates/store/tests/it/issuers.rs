@@ -45,8 +45,10 @@ async fn whose_groups_are_gone_is_out_with_their_sessions_and_keys_until_they_ar
     assert!(access.key("k").await.unwrap().is_some());
     assert_eq!(access.sign_in_from_issuer(nothing, session("b")).await.unwrap(), None);
     assert!(access.session("a").await.unwrap().is_none() && access.key("k").await.unwrap().is_none());
+    assert!(access.listed_keys(9).await.unwrap().is_empty(), "nor are model-servers told of it");
     access.sign_in_from_issuer(who, session("c")).await.unwrap().unwrap();
     assert!(access.session("a").await.unwrap().is_none() && access.key("k").await.unwrap().is_some());
+    assert_eq!(access.listed_keys(9).await.unwrap().len(), 1);
 }
 
 on_both!(

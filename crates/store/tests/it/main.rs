@@ -39,9 +39,12 @@ mod owners;
 mod pipelines;
 mod repos;
 mod retention;
+mod scope;
+mod sealing;
 mod statistics;
 mod take;
 mod tasks;
+mod upgrades;
 
 use std::{
     collections::BTreeMap,

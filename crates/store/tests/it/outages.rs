@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use contract::PipelineStatus;
+use contract::{PipelineStatus, Scope};
 use sqlx::Connection;
 use store::{Accepted, NewDelivery, Store, StoreError};
 use testkit::Postgres;
@@ -49,7 +49,7 @@ async fn accept_at_last(store: &Store, number: u64) {
 /// Waits until the store works again.
 async fn healed(store: &Store) {
     let deadline = Instant::now() + Duration::from_mins(1);
-    while let Err(error) = store.intake.repos().await {
+    while let Err(error) = store.intake.repos(&Scope::Everything).await {
         assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
         assert!(Instant::now() < deadline, "still {error}");
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -144,7 +144,7 @@ async fn a_server_that_falls_silent_keeps_nobody_waiting_for_ever() {
     server.pause();
     let begun = Instant::now();
     let (read, accepted, renewed) = tokio::time::timeout(Duration::from_secs(50), async {
-        tokio::join!(store.intake.repos(), accept(&store, 2), store.pipelines.renew_lease(&lease, TTL))
+        tokio::join!(store.intake.repos(&Scope::Everything), accept(&store, 2), store.pipelines.renew_lease(&lease, TTL))
     })
     .await
     .unwrap();

@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, fmt::Write as _};
 
-use contract::PipelineStatus;
+use contract::{PipelineStatus, Scope};
 use jiff::{Timestamp, ToSpan};
 use sqlx::AssertSqlSafe;
 use store::{Filter, ModelFilter, ModelOrder, PipelineCounts, Reason, StatusCounts};
@@ -82,11 +82,11 @@ async fn the_newest_results_that_failed_need_a_person_until_another_is_under_way
     );
     run(&world, sql).await;
 
-    let attention = world.store.pipelines.attention(since(14), 2).await.unwrap();
+    let attention = world.store.pipelines.attention(&Scope::Everything, since(14), 2).await.unwrap();
     assert_eq!((attention.failed, attention.not_deployed), (3, 0));
     let first: Vec<_> = attention.first.iter().map(|one| one.notebook_path.as_str()).collect();
     assert_eq!(first, ["failed-since.ipynb", "cancelled-since.ipynb"], "the newest of all three");
-    let all = world.store.pipelines.attention(since(14), 50).await.unwrap().first;
+    let all = world.store.pipelines.attention(&Scope::Everything, since(14), 50).await.unwrap().first;
     assert_eq!((all[2].branch.as_str(), all[2].phase), ("other-branch", Some(contract::Phase::Execute)));
     assert_eq!((all[0].reason, all[0].detail.as_deref()), (Reason::Failed, Some("cell 3 raised")));
 
@@ -96,7 +96,7 @@ async fn the_newest_results_that_failed_need_a_person_until_another_is_under_way
     let (rest, end) = world.store.pipelines.pipelines(&Filter { after: next, ..filter.clone() }).await.unwrap();
     assert_eq!((rest[0].id, rest.len(), end), (all[2].id, 1, None));
     assert_eq!(world.store.pipelines.count(&Filter { after: next, ..filter }).await.unwrap(), 3, "of all pages");
-    assert_eq!(world.store.pipelines.attention(since(30), 50).await.unwrap().failed, 4);
+    assert_eq!(world.store.pipelines.attention(&Scope::Everything, since(30), 50).await.unwrap().failed, 4);
 }
 
 async fn a_models_newest_version_that_is_deployed_nowhere_needs_a_person(world: World) {
@@ -111,7 +111,7 @@ async fn a_models_newest_version_that_is_deployed_nowhere_needs_a_person(world: 
     deployment_row(&mut sql, 1, "promoted", "staging", 1, 2);
     deployment_row(&mut sql, 2, "held", "dev", 1, 4);
     run(&world, sql).await;
-    let attention = world.store.pipelines.attention(since(14), 50).await.unwrap();
+    let attention = world.store.pipelines.attention(&Scope::Everything, since(14), 50).await.unwrap();
     assert_eq!((attention.failed, attention.not_deployed, attention.first.len()), (0, 1, 1));
     let one = &attention.first[0];
     assert_eq!((one.reason, one.registry_version), (Reason::NotDeployed, Some(2)));
@@ -177,9 +177,9 @@ async fn fill(world: &World) {
 async fn among_ten_thousand_pipelines_and_two_thousand_models_every_number_is_right(world: World) {
     fill(&world).await;
     let store = &world.store;
-    let counts = store.pipelines.counts(since(1)).await.unwrap();
-    let attention = store.pipelines.attention(since(14), 8).await.unwrap();
-    let models = store.serving.counts().await.unwrap();
+    let counts = store.pipelines.counts(&Scope::Everything, since(1)).await.unwrap();
+    let attention = store.pipelines.attention(&Scope::Everything, since(14), 8).await.unwrap();
+    let models = store.serving.counts(&Scope::Everything).await.unwrap();
     let all = StatusCounts { running: 3, succeeded: 9_495, failed: 502, ..StatusCounts::default() };
     let lately = StatusCounts { running: 3, succeeded: 1_437, failed: 1, ..StatusCounts::default() };
     assert_eq!(counts, PipelineCounts { all, lately });
@@ -254,10 +254,10 @@ async fn a_repository_is_without_a_push_until_one_ran_something(world: World) {
     world.pipeline().await;
     let names =
         |silent: Vec<(i64, contract::RepoName)>| silent.into_iter().map(|(_, name)| name.to_string()).collect::<Vec<_>>();
-    let (total, silent) = intake.repos_without_push().await.unwrap();
+    let (total, silent) = intake.repos_without_push(&Scope::Everything).await.unwrap();
     assert_eq!((total, names(silent)), (2, vec!["acme/silent".to_owned(), "octocat/titanic".to_owned()]));
     world.tamper("UPDATE pipelines SET manual = 0, delivery_id = 'd-1'").await;
-    let (total, silent) = intake.repos_without_push().await.unwrap();
+    let (total, silent) = intake.repos_without_push(&Scope::Everything).await.unwrap();
     assert_eq!((total, names(silent)), (2, vec!["acme/silent".to_owned()]));
 }
 

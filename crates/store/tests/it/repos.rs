@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use contract::Scope;
 use store::{NewDelivery, RepoChange, StoreError, WebhookSecret};
 
 use crate::{World, pushed};
@@ -18,7 +19,7 @@ async fn a_repository_is_registered_once_changed_and_forgotten(world: World) {
         .await
         .unwrap();
     assert_eq!((changed.branch.as_str(), changed.notebook_glob.as_str()), ("main,release-*", "notebooks/*.ipynb"));
-    assert_eq!(store.intake.repos().await.unwrap(), [changed]);
+    assert_eq!(store.intake.repos(&Scope::Everything).await.unwrap(), [changed]);
     let sized = RepoChange { cpu: Some(Some("2")), memory: Some(Some("4Gi")), ..RepoChange::default() };
     store.intake.update_repo(repo.id, sized).await.unwrap();
     let cleared = RepoChange { cpu: Some(None), ..RepoChange::default() };
@@ -36,14 +37,14 @@ async fn a_repositorys_last_delivery_is_known(world: World) {
     let (titanic, silent) = ("octocat/titanic".parse().unwrap(), "octocat/silent".parse().unwrap());
     store.intake.add_repo(&titanic, "main", "*").await.unwrap();
     store.intake.add_repo(&silent, "main", "*").await.unwrap();
-    assert!(store.intake.last_deliveries().await.unwrap().is_empty());
+    assert!(store.intake.last_deliveries(&Scope::Everything).await.unwrap().is_empty());
     for number in 1..=2 {
         let id = format!("delivery-{number}");
         let delivery = NewDelivery { delivery_id: &id, event: "push", repo: Some(&titanic) };
         store.intake.accept_delivery(delivery, vec![pushed(number, "n.ipynb")]).await.unwrap();
     }
     world.tamper("UPDATE deliveries SET received_at = 1772323200000 WHERE delivery_id = 'delivery-1'").await;
-    let last = store.intake.last_deliveries().await.unwrap();
+    let last = store.intake.last_deliveries(&Scope::Everything).await.unwrap();
     assert!(last.len() == 1 && last[&titanic].as_millisecond() > 1_772_323_200_000, "{last:?}");
 }
 

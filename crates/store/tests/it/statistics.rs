@@ -1,3 +1,4 @@
+use contract::Scope;
 use jiff::Timestamp;
 use store::DayStatistics;
 
@@ -31,7 +32,7 @@ async fn each_day_has_its_ends_and_the_duration_in_the_middle(world: World) {
                  WHERE notebook_path = 'h.ipynb'",
         )
         .await;
-    let days = world.store.pipelines.statistics(now("2026-03-04T23:59:59Z"), 4).await.unwrap();
+    let days = world.store.pipelines.statistics(&Scope::Everything, now("2026-03-04T23:59:59Z"), 4).await.unwrap();
     let day = |date: &str, numbers: [u64; 5], median_seconds| {
         let [succeeded, failed, cancelled, skipped, deployed] = numbers;
         DayStatistics { date: date.parse().unwrap(), succeeded, failed, cancelled, skipped, deployed, median_seconds }
@@ -43,7 +44,7 @@ async fn each_day_has_its_ends_and_the_duration_in_the_middle(world: World) {
         day("2026-03-04", [2, 0, 0, 0, 0], Some(15.5)),
     ];
     assert_eq!(days, expected);
-    let days = world.store.pipelines.statistics(now("2026-02-28T12:00:00Z"), 1).await.unwrap();
+    let days = world.store.pipelines.statistics(&Scope::Everything, now("2026-02-28T12:00:00Z"), 1).await.unwrap();
     assert_eq!(days, [day("2026-02-28", [0, 0, 0, 1, 0], None)], "neither the day before nor the day after");
 }
 

@@ -7,8 +7,8 @@ use std::{
 };
 
 use contract::{
-    Environment, Flavour, GateReport, Grant, LogLine, Phase, PhaseStatus, PipelineId, PipelineStatus, Role, ServerReport,
-    Stream, TaskPayload,
+    Environment, Flavour, GateReport, Grant, LogLine, Phase, PhaseStatus, PipelineId, PipelineStatus, Role, Scope,
+    ServerReport, Stream, TaskPayload,
 };
 use jiff::Timestamp;
 use serde_json::json;
@@ -68,20 +68,43 @@ pub async fn counted(store: &Store) {
     // Found by an index of the notebooks while PostgreSQL knows nothing of its tables.
     pages(store, Filter { branch: Some("main".to_owned()), ..repo("acme/monorepo") }).await;
     store.pipelines.count(&attention).await.unwrap();
-    store.pipelines.attention(days_ago(14), 20).await.unwrap();
-    store.pipelines.counts(days_ago(14)).await.unwrap();
+    store.pipelines.attention(&Scope::Everything, days_ago(14), 20).await.unwrap();
+    store.pipelines.counts(&Scope::Everything, days_ago(14)).await.unwrap();
     store.retention.old_deliveries(days_ago(85)).await.unwrap();
-    store.pipelines.statistics(Timestamp::now(), 30).await.unwrap();
-    store.serving.counts().await.unwrap();
+    store.pipelines.statistics(&Scope::Everything, Timestamp::now(), 30).await.unwrap();
+    store.serving.counts(&Scope::Everything).await.unwrap();
+    for scope in scopes() {
+        store.pipelines.count(&Filter { scope: scope.clone(), ..Filter::default() }).await.unwrap();
+        pages(store, Filter { scope: scope.clone(), ..attention.clone() }).await;
+        pages(store, Filter { scope: scope.clone(), ..search("n77") }).await;
+        // By the model, though few of its pipelines are the other repository's.
+        pages(store, Filter { scope: scope.clone(), ..repo("acme/r9") }).await;
+        store.pipelines.attention(&scope, days_ago(14), 20).await.unwrap();
+        store.pipelines.counts(&scope, days_ago(14)).await.unwrap();
+        store.pipelines.statistics(&scope, Timestamp::now(), 30).await.unwrap();
+        store.serving.counts(&scope).await.unwrap();
+        let filter = ModelFilter { scope, limit: 50, ..ModelFilter::default() };
+        store.serving.models(&filter).await.unwrap();
+        store.serving.count_models(&filter).await.unwrap();
+    }
     let name = ModelOrder::Name(Some("model-7".parse().unwrap()));
     let updated = ModelOrder::Updated(Some((Timestamp::now(), "model-7".parse().unwrap())));
     for order in [ModelOrder::Name(None), name, ModelOrder::Updated(None), updated] {
         for (search, environment) in [(None, None), (Some("model 7".to_owned()), Some(Environment::dev()))] {
-            let filter = ModelFilter { search, environment, order: order.clone(), limit: 50 };
+            let filter = ModelFilter { search, environment, order: order.clone(), limit: 50, ..ModelFilter::default() };
             store.serving.models(&filter).await.unwrap();
             store.serving.count_models(&filter).await.unwrap();
         }
     }
+}
+
+/// One large repository; a small one, a model of it and two others.
+fn scopes() -> [Scope; 2] {
+    let only = |repos: &[&str], models: &[&str]| Scope::Only {
+        repos: repos.iter().map(|repo| repo.parse().unwrap()).collect(),
+        models: models.iter().map(|model| model.parse().unwrap()).collect(),
+    };
+    [only(&["acme/monorepo"], &[]), only(&["acme/r7"], &["model-7", "model-8", "prices"])]
 }
 
 fn repo(name: &str) -> Filter {
@@ -103,9 +126,9 @@ async fn repositories(store: &Store) {
     intake.update_repo(repo.id, RepoChange { branch: Some("prod"), ..RepoChange::default() }).await.unwrap();
     assert!(intake.repo(repo.id).await.unwrap().is_some() && intake.repo_by_name(&name).await.unwrap().is_some());
     intake.delete_repo(repo.id).await.unwrap();
-    intake.repos().await.unwrap();
-    intake.last_deliveries().await.unwrap();
-    intake.repos_without_push().await.unwrap();
+    intake.repos(&Scope::Everything).await.unwrap();
+    intake.last_deliveries(&Scope::Everything).await.unwrap();
+    intake.repos_without_push(&Scope::Everything).await.unwrap();
 }
 
 /// A delivery of three notebooks, the same again, and a newer push: answers the pipelines of this one.
@@ -256,10 +279,26 @@ async fn lists(store: &Store) {
         model("model-7"),
         model("none"),
     ];
+    for scope in scopes() {
+        few_of(store, &scope).await;
+        let status = Some(PipelineStatus::Running);
+        pages(store, Filter { scope: scope.clone(), ..Filter::default() }).await;
+        pages(store, Filter { scope: scope.clone(), status, ..Filter::default() }).await;
+        pages(store, Filter { scope, ..repo("acme/r7") }).await;
+    }
     for filter in few {
         store.pipelines.count(&filter).await.unwrap();
         pages(store, filter).await;
     }
+}
+
+/// What lists of repositories and approvals and the audit log ask for a scope.
+async fn few_of(store: &Store, scope: &Scope) {
+    store.intake.repos(scope).await.unwrap();
+    store.intake.last_deliveries(scope).await.unwrap();
+    store.intake.repos_without_push(scope).await.unwrap();
+    store.serving.approvals(scope, None, None, None, 50).await.unwrap();
+    store.access.audit(&AuditFilter { scope: scope.clone(), limit: 50, ..AuditFilter::default() }).await.unwrap();
 }
 
 async fn pages(store: &Store, filter: Filter) {

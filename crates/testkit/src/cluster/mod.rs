@@ -266,10 +266,13 @@ fn common(size: &Size, folder: &Path, github: &GitHub, balancer: &Proxy) -> Vec<
         ("GITHUB_WEBHOOK_SECRET", WEBHOOK_SECRET.to_owned()),
         ("INTERNAL_TOKEN", INTERNAL_TOKEN.to_owned()),
         ("SIGNING_KEY", SIGNING_KEY.to_owned()),
+        ("SECRETS_KEY", "5a".repeat(32)),
         ("BACKEND_URL", format!("http://127.0.0.1:{}", balancer.port())),
         ("LEASE_SECONDS", size.lease.to_string()),
         // Workers come and go here, mostly without a notebook: a kernel started ahead would be in vain.
         ("KERNEL_POOL_SIZE", "0".to_owned()),
+        // Notebooks look for their worker among all processes.
+        ("SANDBOX", "landlock".to_owned()),
         ("MLSYS_PYTHON", python().display().to_string()),
         ("MLSYS_UV", uv.display().to_string()),
         ("RUST_LOG", "info".to_owned()),

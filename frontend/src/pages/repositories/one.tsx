@@ -4,6 +4,7 @@ import { newSecret, useInstallWebhook, useRenewSecret, useRepo } from '../../api
 import { Button, ErrorState, Page, Panel, RelativeTime, Skeleton, toast } from '../../ui'
 import { RemoveDialog } from './RemoveDialog'
 import { RepoSettings } from './RepoSettings'
+import { SecretsPanel } from './SecretsPanel'
 import { WebhookState } from './WebhookPanel'
 
 export function Component() {
@@ -78,6 +79,7 @@ export function Component() {
           </div>
         )}
       </Panel>
+      <SecretsPanel key={`secrets-${repo.id}`} repo={repo} />
       <RemoveDialog repo={repo} open={removing} onClose={() => setRemoving(false)} />
     </Page>
   )

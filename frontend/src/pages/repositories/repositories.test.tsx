@@ -2,6 +2,7 @@ import { fireEvent, screen, waitFor, within } from '@testing-library/react'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { setTransport } from '../../api/transport'
 import { installMock } from '../../mock'
+import { problem } from '../../mock/http'
 import type { MockServer } from '../../mock/server'
 import { renderAt } from '../../test/app'
 
@@ -50,4 +51,24 @@ it('explains local repositories without a webhook', async () => {
   renderAt('/repositories/1')
   expect(await screen.findByText('git push mlsys main')).toBeTruthy()
   expect(screen.queryByText('Payload URL')).toBeNull()
+})
+
+it('sets a secret, shows its name and nothing else, and removes it', async () => {
+  renderAt('/repositories/3')
+  fireEvent.click(await screen.findByRole('button', { name: 'Set a secret' }))
+  fireEvent.change(screen.getByLabelText('Name'), { target: { value: 'warehouse' } })
+  fireEvent.change(screen.getByLabelText('Value'), { target: { value: 'hunter2 of the warehouse' } })
+  fireEvent.click(screen.getByRole('button', { name: 'Set it' }))
+  expect(await screen.findByText('WAREHOUSE')).toBeTruthy()
+  expect(document.body.textContent).not.toContain('hunter2')
+  fireEvent.click(screen.getByRole('button', { name: 'Remove WAREHOUSE' }))
+  fireEvent.click(within(screen.getByRole('dialog')).getByRole('button', { name: 'Remove' }))
+  await waitFor(() => expect(server.secrets.get(3)).toEqual([]))
+})
+
+it('shows no secrets to who may not know them', async () => {
+  server.intercept = (request) => (request.url.endsWith('/secrets') ? problem(403, 'forbidden', "this takes an admin's rights") : undefined)
+  renderAt('/repositories/3')
+  expect(await screen.findByText('Webhook')).toBeTruthy()
+  await waitFor(() => expect(screen.queryByText('Secrets')).toBeNull())
 })

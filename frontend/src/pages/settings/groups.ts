@@ -4,9 +4,9 @@ const GROUPS: readonly { name: string; of: RegExp }[] = [
   { name: 'Storage and services', of: /^(MLSYS_HOME|MLSYS_ARTIFACTS|MLSYS_ENVIRONMENTS|DATABASE_|REDIS_|MLFLOW_)/ },
   { name: 'Kubernetes', of: /^(KUBERNETES_|RUNNER_BACKEND$)/ },
   { name: 'GitHub', of: /^GITHUB_/ },
-  { name: 'Model-server', of: /^(MODEL_SERVER_|ONNXRUNTIME_)/ },
+  { name: 'Model-server', of: /^(MODEL_SERVER_|MODEL_MEMORY_|ONNXRUNTIME_)/ },
   { name: 'Gates and deployment', of: /^(AUTO_DEPLOY|MIN_ACCURACY)/ },
-  { name: 'Running notebooks', of: /^(WORKER_|LEASE_|SHUTDOWN_|KERNEL_|RUN_|CELL_|MLSYS_PYTHON$|MLSYS_UV$)/ },
+  { name: 'Running notebooks', of: /^(WORKER_|LEASE_|SHUTDOWN_|KERNEL_|BUILD_|RUN_|CELL_|MLSYS_PYTHON$|MLSYS_UV$)/ },
   { name: 'Logs and traces', of: /^(RUST_LOG$|LOG_|OTEL_)/ },
 ]
 const OTHER = 'Addresses and the rest'

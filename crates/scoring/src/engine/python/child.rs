@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use sandbox::{Confinement, Egress, Family, python_folders};
+use sandbox::{Confinement, Egress, Family, Watch, python_folders};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
@@ -27,6 +27,7 @@ const ENVIRONMENT: &[&str] = &["PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_L
 /// A process that is ready. What it started is killed with it.
 pub(super) struct Child {
     process: Family,
+    memory: Watch,
     input: ChildStdin,
     output: ChildStdout,
     /// All that it can write to.
@@ -42,13 +43,15 @@ impl Child {
             return Err("the process has no pipes".to_owned());
         };
         let words = tokio::spawn(last_words(errors));
-        let mut child = Self { process, input, output, _home: home };
+        let memory = Watch::start(&process, launch.memory_limit);
+        let mut child = Self { process, memory, input, output, _home: home };
         let refused = match tokio::time::timeout(START_LIMIT, child.greeting()).await {
             Ok(Ok(Greeting { ready: true, .. })) => return Ok(child),
             Ok(Ok(Greeting { error, .. })) => error.unwrap_or_else(|| "the process is not ready".to_owned()),
             Ok(Err(error)) => format!("the process ended before it was ready: {error}"),
             Err(_) => "the process was not ready in time".to_owned(),
         };
+        let refused = child.over_limit().unwrap_or(refused);
         drop(child);
         let words = words.await.unwrap_or_default();
         tracing::warn!(reason = refused, python.stderr = words, "a model's process did not start");
@@ -80,6 +83,14 @@ impl Child {
         let mut frame = vec![0; length];
         self.output.read_exact(&mut frame).await?;
         Ok(frame)
+    }
+
+    /// How much memory the process took, if it was killed for that.
+    pub(super) fn over_limit(&self) -> Option<String> {
+        let limit = self.memory.limit().filter(|_| self.memory.is_over_limit())?;
+        let peak = self.memory.peak().unwrap_or(limit);
+        let (peak, limit) = (peak >> 20, limit >> 20);
+        Some(format!("it took {peak} MiB of memory, over the limit of {limit} MiB; raise MODEL_MEMORY_LIMIT_MB"))
     }
 
     /// Waits for the process's end.

@@ -27,6 +27,7 @@ pub(super) async fn drive(launch: Launch, mut child: Child, mut asks: Receiver<A
     // Deaths since the last answer.
     let mut deaths = 0;
     while let Some(reason) = serve(&mut child, &mut asks, launch.limit, &mut deaths).await {
+        let reason = child.over_limit().unwrap_or(reason);
         child.kill().await;
         tracing::warn!(reason, deaths, model.folder = %launch.folder.display(), "a model's process died");
         match restart(&launch, &mut asks, &mut deaths).await {

@@ -35,6 +35,8 @@ struct Launch {
     folder: PathBuf,
     /// The longest a prediction may take.
     limit: Duration,
+    /// The most memory that the process may take, with all that it starts, in bytes.
+    memory_limit: Option<u64>,
 }
 
 /// A model in a child process, which is started again when it dies.
@@ -55,7 +57,8 @@ impl PythonEngine {
     ) -> Result<Self, LoadError> {
         let python = runtime.python(manifest.environment.as_deref())?;
         let (program, limit) = (runtime.config.program.clone(), runtime.config.prediction_limit);
-        let launch = Launch { python, program, folder: folder.to_owned(), limit };
+        let memory_limit = runtime.config.memory_limit;
+        let launch = Launch { python, program, folder: folder.to_owned(), limit, memory_limit };
         let child = Child::start(&launch).await.map_err(LoadError::NotStarted)?;
         let (asks, waiting) = mpsc::channel(runtime.config.queue.max(1));
         runtime.children.spawn(driver::drive(launch, child, waiting));

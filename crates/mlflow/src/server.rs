@@ -64,6 +64,8 @@ pub struct Server {
 
 /// Holds the server on a leash. See there.
 const SUPERVISOR: &str = include_str!("supervisor.py");
+/// The server itself.
+const SERVE: &str = include_str!("serve.py");
 /// What the server inherits of our environment.
 const INHERITED: [&str; 6] = ["PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ"];
 /// How long the server may take to end when asked.
@@ -86,9 +88,7 @@ impl Server {
         let mut supervisor = Command::new(&python)
             .args(["-I", "-S", "-c", SUPERVISOR])
             .arg(&python)
-            // What `mlflow server` itself runs in the end, without importing everything twice.
-            .args(["-m", "uvicorn", "--host", "127.0.0.1", "--workers", "1", "--port", &config.port.to_string()])
-            .arg("mlflow.server.fastapi_app:app")
+            .args(["-P", "-c", SERVE, &config.port.to_string()])
             .env_clear()
             .envs(INHERITED.iter().filter_map(|name| Some((name, std::env::var_os(name)?))))
             .envs(settings(&directory))

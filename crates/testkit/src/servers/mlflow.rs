@@ -23,9 +23,7 @@ impl Mlflow {
         let (folder, port) = (crate::folder("mlsys-mlflow-"), free_port());
         let python = crate::python().to_string_lossy().into_owned();
         let port_text = port.to_string();
-        // What `mlflow server` itself runs in the end, without importing everything twice.
-        let command = [&python, "-m", "uvicorn", "--host", "127.0.0.1", "--workers", "1", "--port", &port_text];
-        let command = command.into_iter().chain(["mlflow.server.fastapi_app:app"]);
+        let command = [&python, "-P", "-c", include_str!("../../../mlflow/src/serve.py"), &port_text];
         let database = format!("sqlite:///{}/mlflow.db", folder.path().display());
         let artifacts = folder.path().join("artifacts").display().to_string();
         // Source of the names: `mlflow/server/constants.py`.

@@ -17,7 +17,7 @@ DASHBOARD := frontend/dist/index.html
 # What needs nothing but a folder; the store on SQLite.
 FAST := --package contract --package pipeline --package service --package backend --package store --package xtask
 
-.PHONY: demo test test-environment test-files test-dashboard test-packager test-fast chaos build build-all lint lint-python \
+.PHONY: demo test test-build test-files test-environment test-dashboard test-packager test-fast chaos build build-all lint lint-python \
 	format-python deny audit sbom bench screenshots need-cargo need-lints need-kubectl need-npm need-servers
 
 demo: build
@@ -39,25 +39,28 @@ test lint: export CLIPPY_ARGS := -Dwarnings
 # How many of the tests' programs run at a time: many of them wait most of the time, for leases, time-outs and servers.
 LANES := 3
 
-test: need-lints need-kubectl need-servers $(DASHBOARD) $(EXAMPLES) $(ISSUER)
+test: need-lints need-kubectl need-servers
 	$(CARGO) fmt --all --check
 	@echo "Building mlsys and its tests (the first time takes some minutes)…"
-	$(CARGO) test --workspace --tests --no-run
-	$(CARGO) test --workspace --test cluster --no-run
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-environment test-files
+	@$(MAKE) --no-print-directory --jobs=2 test-build test-files
+	@$(MAKE) --no-print-directory test-environment
 	@echo "Running the tests, $(LANES) programs at a time…"
 	$(CARGO) xtask test $(LANES)
 
-# Parts of `make test`, after all is built.
-test-environment:
-	MLSYS_HOME=.mlsys $(MLSYS) prepare
-	@$(MAKE) --no-print-directory lint-python deny audit
+# Parts of `make test`. The second waits for the network most of the time, and needs nothing of the first.
+test-build:
+	$(CARGO) test --workspace --tests --no-run
+	$(CARGO) test --workspace --test cluster --no-run
 
-test-files:
-	$(CARGO) xtask tidy
+test-files: $(DASHBOARD) $(EXAMPLES) $(ISSUER)
 	infra/k8s/validate
 	npm run --prefix frontend types:check
 	npm run --prefix frontend lint
+	@$(MAKE) --no-print-directory lint-python deny audit
+
+test-environment:
+	MLSYS_HOME=.mlsys $(MLSYS) prepare
+	$(CARGO) xtask tidy
 
 test-dashboard:
 	npm test --prefix frontend

@@ -10,8 +10,9 @@ use crate::place::{FILES, Place, package, titanic};
 /// The process that is measured: which store it works on.
 const STORE: &str = "MLSYS_TEST_STORE";
 const SIZE: u32 = 160 << 20;
-/// What a put or a fetch may take beside what the process has anyway, in KiB.
-const ALLOWED: u64 = 80 << 10;
+/// What a put or a fetch may take beside what the process has anyway, in KiB: some ten parts of 8 MiB are on their way at a
+/// time, and the whole is much more.
+const ALLOWED: u64 = 112 << 10;
 
 #[tokio::test]
 async fn a_big_file_is_put_and_fetched_in_little_memory() {

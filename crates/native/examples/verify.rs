@@ -1,0 +1,18 @@
+//! Compares graphs with their proofs: for each folder on standard input that holds `model.native` and `proof.native`, one line
+//! on standard output, `ok ROWS DIFFERENCE` or `no REASON`.
+#![expect(clippy::print_stdout, reason = "a command-line tool")]
+
+use std::{fs, io, path::Path};
+
+fn main() -> io::Result<()> {
+    for folder in io::stdin().lines() {
+        let folder = folder?;
+        let folder = Path::new(&folder);
+        let verified = native::verify(&fs::read(folder.join("model.native"))?, &fs::read(folder.join("proof.native"))?);
+        match verified {
+            Ok(verified) => println!("ok {} {:e}", verified.rows, verified.difference),
+            Err(reason) => println!("no {}", reason.replace('\n', " ")),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,29 @@
+//! Fitted estimators as graphs of plain data, computed in the arithmetic of the library that fitted them.
+//!
+//! The packager writes a graph: a tree of operators with their parameters, in one versioned format (`docs/native-format.md`).
+//! [`Graph::read`] checks all of it, so that nothing in a file can loop, overflow or read out of bounds later;
+//! [`Graph::answer`] computes predictions for rows; [`verify`] compares them with the estimator's own.
+//!
+//! | module | its one job |
+//! |---|---|
+//! | `file` | the format: a JSON header and arrays of numbers behind it |
+//! | `value` | what flows between operators: columns, matrices, sparse matrices |
+//! | `answer` | what an estimator says of rows |
+//! | `operator` | the list of operators |
+//! | `ops` | one operator a file |
+//! | `proof` | rows with the estimator's own answers |
+//!
+//! Architecture invariant: no I/O, no threads, no code from a file.
+
+mod answer;
+mod file;
+mod operator;
+mod ops;
+mod proof;
+mod value;
+
+pub use answer::{Answer, Prediction, Wanted};
+pub use file::BadGraph;
+pub use operator::{Graph, Input, Refused};
+pub use proof::{Verified, verify};
+pub use value::{Column, Matrix, Sparse, Table, Value};

@@ -1,0 +1,162 @@
+//! The list of operators, and the graph that they make.
+
+use crate::{
+    Answer, BadGraph, Value, Wanted,
+    file::{Fields, File, bad},
+    ops,
+};
+
+/// Why rows are not answered.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// The estimator refuses such rows. The text quotes no value.
+    #[error("{0}")]
+    Rows(String),
+    /// The graph does not fit together. It was not verified, or the rows are not those of its inputs.
+    #[error("the graph does not fit: {0}")]
+    Misfit(String),
+}
+
+impl Refused {
+    pub(crate) fn rows(reason: impl Into<String>) -> Self {
+        Self::Rows(reason.into())
+    }
+
+    pub(crate) fn misfit(reason: impl Into<String>) -> Self {
+        Self::Misfit(reason.into())
+    }
+}
+
+/// One step of a graph: a transformer, an estimator, or both.
+pub(crate) trait Operate: Sized {
+    /// Reads the parameters and checks them: afterwards, no input makes it panic or loop.
+    fn read(fields: Fields<'_>) -> Result<Self, BadGraph>;
+
+    /// What `transform` does.
+    fn transform<'a>(&'a self, _: Value<'a>) -> Result<Value<'a>, Refused> {
+        Err(Refused::misfit("an estimator where a transformer must be"))
+    }
+
+    /// What `predict`, `predict_proba` and `decision_function` do, as far as they are wanted.
+    fn answer(&self, _: &Value<'_>, _: Wanted) -> Result<Answer, Refused> {
+        Err(Refused::misfit("a transformer where an estimator must be"))
+    }
+}
+
+macro_rules! operators {
+    ($($name:literal => $variant:ident($of:ty),)*) => {
+        /// Every operator.
+        #[derive(Debug)]
+        pub(crate) enum Operator {
+            $($variant(Box<$of>),)*
+        }
+
+        impl Operate for Operator {
+            fn read(fields: Fields<'_>) -> Result<Self, BadGraph> {
+                match fields.word("op")? {
+                    $($name => <$of as Operate>::read(fields).map(|read| Self::$variant(Box::new(read))),)*
+                    other => bad(format!("there is no operator {other:?}; a newer mlsys may have it")),
+                }
+            }
+
+            fn transform<'a>(&'a self, x: Value<'a>) -> Result<Value<'a>, Refused> {
+                match self {
+                    $(Self::$variant(operator) => operator.transform(x),)*
+                }
+            }
+
+            fn answer(&self, x: &Value<'_>, wanted: Wanted) -> Result<Answer, Refused> {
+                match self {
+                    $(Self::$variant(operator) => operator.answer(x, wanted),)*
+                }
+            }
+        }
+    };
+}
+
+operators! {
+    "chain" => Chain(ops::chain::Chain),
+    "check" => Check(ops::check::Check),
+    "forest" => Forest(ops::forest::Forest),
+    "impute" => Impute(ops::impute::Impute),
+    "join" => Join(ops::join::Join),
+    "linear" => Linear(ops::linear::Linear),
+    "matrix" => AsMatrix(ops::matrix::AsMatrix),
+    "one_hot" => OneHot(ops::one_hot::OneHot),
+    "scale" => Scale(ops::scale::Scale),
+}
+
+impl Fields<'_> {
+    /// The operator in a field.
+    pub(crate) fn operator(&self, field: &str) -> Result<Operator, BadGraph> {
+        Operator::read(self.inner(field)?)
+    }
+
+    /// The operators in a list.
+    pub(crate) fn operators(&self, field: &str) -> Result<Vec<Operator>, BadGraph> {
+        self.inners(field)?.into_iter().map(Operator::read).collect()
+    }
+}
+
+/// A fitted estimator.
+#[derive(Debug)]
+pub struct Graph {
+    root: Operator,
+    inputs: Vec<Input>,
+    transforms: bool,
+}
+
+/// What one input column is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Input {
+    /// [`crate::Column::Float`].
+    Float,
+    /// [`crate::Column::Int`].
+    Int,
+    /// [`crate::Column::Bool`].
+    Bool,
+    /// [`crate::Column::Text`].
+    Text,
+}
+
+impl Graph {
+    /// Reads a graph and checks all of it.
+    ///
+    /// # Errors
+    /// When it is not one, or one of a newer mlsys.
+    pub fn read(bytes: &[u8]) -> Result<Self, BadGraph> {
+        let file = File::open(bytes)?;
+        let fields = file.fields();
+        let input = |word: &Option<String>| match word.as_deref() {
+            Some("float") => Ok(Input::Float),
+            Some("int") => Ok(Input::Int),
+            Some("bool") => Ok(Input::Bool),
+            Some("text") => Ok(Input::Text),
+            _ => fields.wrong("inputs", "a list of float, int, bool or text"),
+        };
+        let inputs = if fields.has("inputs") {
+            fields.texts("inputs")?.iter().map(input).collect::<Result<_, _>>()?
+        } else {
+            Vec::new()
+        };
+        Ok(Self { root: fields.operator("root")?, inputs, transforms: fields.flag("transforms")? })
+    }
+
+    /// The types of a table's columns; none for an array.
+    pub fn inputs(&self) -> &[Input] {
+        &self.inputs
+    }
+
+    /// What the estimator says of some rows. What a transformer gives are the values of a prediction.
+    ///
+    /// # Errors
+    /// When the estimator refuses the rows, or they are not of the graph's inputs.
+    pub fn answer(&self, rows: Value<'_>, wanted: Wanted) -> Result<Answer, Refused> {
+        if !self.transforms {
+            return self.root.answer(&rows, wanted);
+        }
+        let transformed = self.root.transform(rows)?;
+        let width = transformed.width();
+        transformed.into_dense(width).map(Answer::values)
+    }
+}

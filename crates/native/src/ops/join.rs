@@ -1,0 +1,157 @@
+//! `join`: several operators on the same rows, each on its own columns, their results side by side. `ColumnTransformer`,
+//! `FeatureUnion`.
+
+use crate::{
+    BadGraph, Column, Matrix, Refused, Sparse, Table, Value,
+    file::Fields,
+    operator::{Operate, Operator},
+};
+
+#[derive(Debug)]
+pub(crate) struct Join {
+    parts: Vec<Part>,
+    sparse: bool,
+}
+
+#[derive(Debug)]
+struct Part {
+    /// All, where there are none.
+    columns: Option<Vec<usize>>,
+    /// As they are, where there is none.
+    then: Option<Operator>,
+}
+
+impl Operate for Join {
+    fn read(fields: Fields<'_>) -> Result<Self, BadGraph> {
+        let part = |fields: Fields<'_>| {
+            let columns = if fields.has("columns") { Some(fields.counts("columns")?) } else { None };
+            let then = if fields.has("then") { Some(fields.operator("then")?) } else { None };
+            Ok(Part { columns, then })
+        };
+        let parts = fields.inners("parts")?.into_iter().map(part).collect::<Result<_, _>>()?;
+        Ok(Self { parts, sparse: fields.flag("sparse")? })
+    }
+
+    fn transform<'a>(&'a self, x: Value<'a>) -> Result<Value<'a>, Refused> {
+        let rows = x.rows();
+        let one = |part: &'a Part| {
+            let taken = match &part.columns {
+                Some(columns) => take(&x, columns)?,
+                None => x.clone(),
+            };
+            part.then.as_ref().map_or(Ok(taken.clone()), |then| then.transform(taken))
+        };
+        let parts = self.parts.iter().map(one).collect::<Result<Vec<_>, _>>()?;
+        if parts.iter().any(|part| part.rows() != rows) {
+            return Err(Refused::misfit("parts of different lengths"));
+        }
+        if self.sparse {
+            return Ok(Value::Sparse(side_by_side_sparse(rows, &parts)?));
+        }
+        if parts.iter().any(|part| matches!(part, Value::Table(_))) {
+            return side_by_side_table(rows, parts);
+        }
+        side_by_side(rows, &parts).map(Value::Dense)
+    }
+}
+
+/// Some columns, in an order.
+pub(crate) fn take<'a>(x: &Value<'a>, columns: &[usize]) -> Result<Value<'a>, Refused> {
+    if columns.iter().any(|at| *at >= x.width()) {
+        return Err(Refused::misfit("a column that is not there"));
+    }
+    Ok(match x {
+        Value::Table(table) => {
+            Value::Table(Table { rows: table.rows, columns: columns.iter().map(|at| table.columns[*at].clone()).collect() })
+        }
+        Value::Dense(matrix) => {
+            let mut values = Vec::with_capacity(matrix.rows * columns.len());
+            for row in 0..matrix.rows {
+                values.extend(columns.iter().map(|at| matrix.values[row * matrix.width + at]));
+            }
+            Value::Dense(Matrix { rows: matrix.rows, width: columns.len(), values, single: matrix.single })
+        }
+        Value::Sparse(sparse) => {
+            let mut taken = Sparse { width: columns.len(), starts: vec![0], ..Sparse::default() };
+            for row in 0..sparse.rows() {
+                let (places, values) = sparse.row(row);
+                for (to, from) in columns.iter().enumerate() {
+                    if let Ok(found) = places.binary_search_by(|place| (*place as usize).cmp(from)) {
+                        taken.columns.push(u32::try_from(to).unwrap_or(u32::MAX));
+                        taken.values.push(values[found]);
+                    }
+                }
+                taken.starts.push(taken.values.len());
+            }
+            Value::Sparse(taken)
+        }
+    })
+}
+
+fn side_by_side(rows: usize, parts: &[Value<'_>]) -> Result<Matrix, Refused> {
+    let parts = parts.iter().map(|part| part.dense(part.width())).collect::<Result<Vec<_>, _>>()?;
+    let width = parts.iter().map(|part| part.width).sum();
+    let mut joined = Matrix::zeros(rows, width);
+    let mut start = 0;
+    for part in &parts {
+        for (into, from) in joined.values.chunks_exact_mut(width.max(1)).zip(part.each_row()) {
+            into[start..start + part.width].copy_from_slice(from);
+        }
+        start += part.width;
+    }
+    joined.single = !parts.is_empty() && parts.iter().all(|part| part.single);
+    Ok(joined)
+}
+
+fn side_by_side_table<'a>(rows: usize, parts: Vec<Value<'a>>) -> Result<Value<'a>, Refused> {
+    let mut columns = Vec::new();
+    for part in parts {
+        match part {
+            Value::Table(table) => columns.extend(table.columns),
+            other => {
+                let matrix = other.dense(other.width())?;
+                let column = |at| matrix.each_row().map(|row| row[at]).collect::<Vec<_>>();
+                columns.extend((0..matrix.width).map(|at| Column::Float(column(at).into())));
+            }
+        }
+    }
+    Ok(Value::Table(Table { rows, columns }))
+}
+
+fn side_by_side_sparse(rows: usize, parts: &[Value<'_>]) -> Result<Sparse, Refused> {
+    let mut starts = vec![0];
+    let (mut columns, mut values) = (Vec::new(), Vec::new());
+    let dense = parts.iter().map(|part| match part {
+        Value::Sparse(_) => Ok(None),
+        other => other.dense(other.width()).map(Some),
+    });
+    let dense = dense.collect::<Result<Vec<_>, _>>()?;
+    let width = parts.iter().map(Value::width).sum::<usize>();
+    let place = |at: usize| u32::try_from(at).map_err(|_| Refused::misfit("too many columns"));
+    place(width)?;
+    for row in 0..rows {
+        let mut start = 0;
+        for (part, dense) in parts.iter().zip(&dense) {
+            match (part, dense) {
+                (Value::Sparse(sparse), _) => {
+                    let (places, numbers) = sparse.row(row);
+                    let shift = place(start)?;
+                    columns.extend(places.iter().map(|place| place + shift));
+                    values.extend_from_slice(numbers);
+                }
+                (_, Some(matrix)) => {
+                    for (at, value) in matrix.values[row * matrix.width..(row + 1) * matrix.width].iter().enumerate() {
+                        if *value != 0.0 {
+                            columns.push(place(start + at)?);
+                            values.push(*value);
+                        }
+                    }
+                }
+                (_, None) => {}
+            }
+            start += part.width();
+        }
+        starts.push(values.len());
+    }
+    Ok(Sparse { width, starts, columns, values })
+}

@@ -1,0 +1,11 @@
+//! One operator a file.
+
+pub(crate) mod chain;
+pub(crate) mod check;
+pub(crate) mod forest;
+pub(crate) mod impute;
+pub(crate) mod join;
+pub(crate) mod linear;
+pub(crate) mod matrix;
+pub(crate) mod one_hot;
+pub(crate) mod scale;

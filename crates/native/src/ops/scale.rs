@@ -1,0 +1,64 @@
+//! `scale`: a number taken from each column, and each column divided or multiplied by one, in the scaler's own order.
+//! `StandardScaler`, `MinMaxScaler`, `MaxAbsScaler`, `RobustScaler`.
+
+use crate::{BadGraph, Refused, Value, file::Fields, operator::Operate};
+
+#[derive(Debug)]
+pub(crate) struct Scale {
+    width: usize,
+    steps: Vec<Step>,
+}
+
+#[derive(Debug)]
+enum Step {
+    Subtract(Vec<f64>),
+    Add(Vec<f64>),
+    Divide(Vec<f64>),
+    Multiply(Vec<f64>),
+    /// Between the first and the second.
+    Clip(f64, f64),
+}
+
+impl Operate for Scale {
+    fn read(fields: Fields<'_>) -> Result<Self, BadGraph> {
+        let width = fields.count("width")?;
+        let step = |fields: Fields<'_>| {
+            let by = || fields.f64s_of("by", width);
+            Ok(match fields.word("do")? {
+                "subtract" => Step::Subtract(by()?),
+                "add" => Step::Add(by()?),
+                "divide" => Step::Divide(by()?),
+                "multiply" => Step::Multiply(by()?),
+                "clip" => Step::Clip(fields.number("low")?, fields.number("high")?),
+                _ => return fields.wrong("do", "a known step"),
+            })
+        };
+        let steps = fields.inners("steps")?.into_iter().map(step).collect::<Result<_, _>>()?;
+        Ok(Self { width, steps })
+    }
+
+    fn transform<'a>(&'a self, x: Value<'a>) -> Result<Value<'a>, Refused> {
+        let mut x = x.into_dense(self.width)?;
+        for step in &self.steps {
+            let mut each = |by: &[f64], f: fn(f64, f64) -> f64| {
+                for row in x.each_row_mut() {
+                    row.iter_mut().zip(by).for_each(|(value, by)| *value = f(*value, *by));
+                }
+            };
+            match step {
+                Step::Subtract(by) => each(by, |value, by| value - by),
+                Step::Add(by) => each(by, |value, by| value + by),
+                Step::Divide(by) => each(by, |value, by| value / by),
+                Step::Multiply(by) => each(by, |value, by| value * by),
+                // As numpy's `clip`: a NaN stays.
+                Step::Clip(low, high) => {
+                    x.values
+                        .iter_mut()
+                        .for_each(|value| *value = if value.is_nan() { *value } else { value.max(*low).min(*high) });
+                }
+            }
+            x.round();
+        }
+        Ok(Value::Dense(x))
+    }
+}

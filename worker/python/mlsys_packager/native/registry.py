@@ -1,0 +1,36 @@
+"""Which module exports which class. A module is imported when one of its classes is met."""
+
+import importlib
+
+from .kinds import Unsupported
+
+# A class of another package, or derived from one of these, may do anything.
+PACKAGES = ("sklearn", "xgboost", "lightgbm", "imblearn")
+MODULES = {
+    "chain": ("Pipeline",),
+    "columns": ("ColumnTransformer", "FeatureUnion"),
+    "encoders": ("OneHotEncoder",),
+    "forests": (
+        "DecisionTreeClassifier",
+        "DecisionTreeRegressor",
+        "ExtraTreeClassifier",
+        "ExtraTreeRegressor",
+        "ExtraTreesClassifier",
+        "ExtraTreesRegressor",
+        "RandomForestClassifier",
+        "RandomForestRegressor",
+    ),
+    "imputers": ("SimpleImputer",),
+    "linear": ("LinearRegression", "LogisticRegression", "Ridge"),
+    "scalers": ("StandardScaler",),
+}
+_MODULE_OF = {name: module for module, names in MODULES.items() for name in names}
+
+
+def export(estimator, x, writer):
+    """The operator of any estimator, and what comes out of it."""
+    kind = type(estimator)
+    module = _MODULE_OF.get(kind.__name__) if kind.__module__.split(".")[0] in PACKAGES else None
+    if module is None:
+        raise Unsupported(f"{kind.__name__} has no native form")
+    return importlib.import_module(f".{module}", __package__).export(estimator, x, writer)

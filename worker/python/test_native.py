@@ -1,0 +1,126 @@
+"""The native engine against the estimators themselves, on rows that they have not seen.
+
+`python worker/python/test_native.py [NAME…]`, with the platform's Python, after `cargo build -p native --example verify`. Of each
+case it prints what came of it, and it ends with 1 unless all are right. Names are of modules in `native_cases/`, or of cases.
+"""
+
+import importlib
+import os
+import pkgutil
+import random
+import subprocess
+import sys
+import tempfile
+import unittest
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+import native_cases
+from mlsys_packager import edges, inputs, native, schema
+from model_cases import data
+
+VERIFY = os.environ.get("MLSYS_VERIFY") or HERE.parents[1] / "target" / "debug" / "examples" / "verify"
+FITTED, UNSEEN, BROKEN = 600, 1_000, 20
+
+
+def cases(names=()):
+    """Every case: its name, and what it is made of."""
+    for module in pkgutil.iter_modules(native_cases.__path__):
+        found = importlib.import_module(f"native_cases.{module.name}").CASES
+        for name, case in found.items():
+            if not names or module.name in names or name in names:
+                yield f"{module.name}.{name}", case
+
+
+class Verifier:
+    """The engine, as a child that compares graphs with proofs."""
+
+    def __enter__(self):
+        self._folder = tempfile.TemporaryDirectory()
+        self._child = subprocess.Popen([VERIFY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        return self
+
+    def __exit__(self, *_):
+        self._child.communicate(timeout=10)
+        self._folder.cleanup()
+
+    def verify(self, graph, proof):
+        """`ok ROWS DIFFERENCE` or `no REASON`."""
+        folder = Path(self._folder.name)
+        (folder / "model.native").write_bytes(graph)
+        (folder / "proof.native").write_bytes(proof)
+        self._child.stdin.write(f"{folder}\n")
+        self._child.stdin.flush()
+        return self._child.stdout.readline().strip() or f"no: the engine died ({self._child.wait(10)})"
+
+
+def rows_of(rows, target, seed, count):
+    """Rows, and their target."""
+    if not callable(rows):
+        return data(rows, target, seed, count)
+    draw = np.random.default_rng(seed)
+    made = rows(draw, count)
+    return made, target(made, draw)
+
+
+def try_case(verifier, case):
+    """Exports what one case makes and compares it on rows that it has not seen; the answer, the graph and the proof."""
+    make, rows, target = case
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        x, y = rows_of(rows, target, 1, FITTED)
+        model = make().fit(x, y)
+        found = inputs.find(model, {"X_train": x})
+        signature, own = schema.signature(found)
+        graph, says = native.export(model, found, signature, own)
+        unseen, _ = rows_of(rows, target, 2, UNSEEN)
+        if found.is_table:
+            unseen = edges.beyond(model, unseen, signature["columns"])
+        proof = native.proof(unseen, signature, native.answers(model, unseen), says.classes if says else None)
+    return verifier.verify(graph, proof), graph, proof
+
+
+class Native(unittest.TestCase):
+    def test_every_case_is_answered_as_the_estimator_does(self):
+        with Verifier() as verifier:
+            for name, case in cases():
+                with self.subTest(name):
+                    answer, *_ = try_case(verifier, case)
+                    self.assertTrue(answer.startswith("ok"), answer)
+
+    def test_a_graph_with_wrong_bytes_is_refused_or_answered_and_breaks_nothing(self):
+        chance = random.Random(0)
+        with Verifier() as verifier:
+            for name, case in cases():
+                _, graph, proof = try_case(verifier, case)
+                for _ in range(BROKEN):
+                    broken = bytearray(graph)
+                    for _ in range(chance.randint(1, 8)):
+                        broken[chance.randrange(16, len(broken))] = chance.randrange(256)
+                    if chance.random() < 0.2:
+                        del broken[chance.randrange(16, len(broken)) :]
+                    with self.subTest(name):
+                        self.assertIn(verifier.verify(bytes(broken), proof)[:2], ("ok", "no"))
+                        self.assertIsNone(verifier._child.poll())
+
+
+def main(names):
+    """Prints what comes of each case."""
+    wrong = 0
+    with Verifier() as verifier:
+        for name, case in cases(names):
+            try:
+                answer, *_ = try_case(verifier, case)
+            except native.Unsupported as error:
+                answer = f"unsupported: {error}"
+            wrong += not answer.startswith("ok")
+            print(f"{name:40} {answer}")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

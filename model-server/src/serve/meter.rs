@@ -70,6 +70,7 @@ impl Meter {
 /// Shows whether a version is served at a place.
 pub(super) fn show(info: &LoadedModel, served: bool) {
     let flavour = match info.flavour {
+        Flavour::Native => "native",
         Flavour::Onnx => "onnx",
         Flavour::Python => "python",
     };

@@ -8,6 +8,7 @@
 | `edges` | rows beyond the data |
 | `convert`, `operators`, `boosters`, `trees`, `graph` | conversions to ONNX, from the whole estimator down to its nodes |
 | `verify` | which of them answers as the estimator does |
+| `native` | the estimator as a graph of plain data, computed in its own arithmetic |
 | `guess` | what can be said of a model without rows |
 | `pickles`, `mlmodel` | the files |
 """
@@ -16,9 +17,10 @@ import json
 import time
 import traceback
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 
-from . import adapter, edges, guess, inputs, mlmodel, pickles, schema, verify
+from . import adapter, edges, guess, inputs, mlmodel, native, pickles, schema, verify
 from .errors import PackagingError, brief
 
 EXAMPLE_ROWS = 5
@@ -62,7 +64,8 @@ def _package(config, user_ns):
         rows = found.rows
         signature, own = schema.signature(found)
     served = adapter.adapt(model, own, bool(found and found.as_series))
-    graph, converted, reason = _convert(model, found, signature, log)
+    exported, native_reason = _export(model, found, (signature, own), config)
+    graph, converted, reason = (None, None, None) if exported else _convert(model, found, signature, log)
     example = _example(rows, signature)
     predictions, probabilities = verify.answer(served, example)
     libraries = pickles.write(served, directory / "model.pkl", config.get("tree_root"))
@@ -72,7 +75,9 @@ def _package(config, user_ns):
         "declared_version": config["declared_version"],
         **_task(model, predictions),
         "signature": signature,
-        "flavour": "onnx" if converted else "python",
+        "flavour": "native" if exported else "onnx" if converted else "python",
+        "native": {"rows_verified": exported.rows} if exported else None,
+        "native_reason": native_reason,
         "onnx": converted,
         "onnx_reason": reason,
         "input_example": _split(example, signature),
@@ -82,14 +87,20 @@ def _package(config, user_ns):
         "python_version": mlmodel.python_version(),
         "libraries": libraries,
     }
-    if converted:
+    if exported:
+        (directory / "model.native").write_bytes(exported.graph)
+        (directory / "proof.native").write_bytes(exported.proof)
+        manifest["files"]["model.native"] = pickles.digest(directory / "model.native")
+    elif converted:
         (directory / "model.onnx").write_bytes(graph)
         manifest["files"]["model.onnx"] = pickles.digest(directory / "model.onnx")
         log.append(
             f"Converted to ONNX ({converted['variant']}) and verified on {converted['rows_verified']} rows; "
             f"largest difference {converted['max_difference']:.2g}."
         )
-    else:
+    if native_reason:
+        log.append(f"Not computed natively: {native_reason}.")
+    if not exported and not converted:
         log.append(f"Served by Python: {reason}.")
     mlmodel.write(directory, manifest, config.get("run_id"), predictions)
     (directory / "metadata.json").write_text(
@@ -97,6 +108,41 @@ def _package(config, user_ns):
     )
     log.append(f"Packaged {type(model).__name__} in {time.monotonic() - started:.1f} s.")
     return {"manifest": manifest, "log": log, "packages": mlmodel.packages()}
+
+
+@dataclass
+class Exported:
+    """A native graph, and what it is to be verified on, which is done outside of this process."""
+
+    graph: bytes
+    proof: bytes
+    rows: int
+
+
+def _export(model, found, described, config):
+    """The native graph, or `None` and why there is none."""
+    if config.get("native_refused"):
+        return None, config["native_refused"]
+    if found is None:
+        return None, "there are no rows to verify it on"
+    signature, own = described
+    columns = signature.get("columns", [])
+    _set_nullable(columns, found, model)
+    try:
+        graph, says = native.export(model, found, signature, own)
+    except native.Unsupported as error:
+        return None, str(error)
+    rows = edges.beyond(model, found.rows, columns) if found.is_table else found.rows
+    proof = native.proof(rows, signature, native.answers(model, rows), says.classes if says else None)
+    return Exported(graph, proof, len(rows)), None
+
+
+def _set_nullable(columns, found, model):
+    """Columns with gaps are nullable, and number columns where the estimator takes gaps too."""
+    soft = edges.accepts_missing(model, found.rows.head(PROBE_ROWS), columns) if found.is_table else []
+    for column in columns:
+        column["nullable"] = column["name"] in found.missing or column["name"] in soft
+    return soft
 
 
 def _convert(model, found, signature, log):
@@ -111,7 +157,9 @@ def _convert(model, found, signature, log):
     except ImportError as error:
         return None, None, f"the notebook's environment has no {error.name}"
     columns = signature.get("columns", [])
-    soft = edges.accepts_missing(model, found.rows.head(PROBE_ROWS), columns) if found.is_table else []
+    for column in columns:
+        column["nullable"] = False
+    soft = _set_nullable(columns, found, model)
     for missing in [soft, []] if soft else [[]]:
         for column in columns:
             column["nullable"] = column["name"] in found.missing or column["name"] in missing

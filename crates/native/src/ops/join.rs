@@ -103,7 +103,7 @@ fn side_by_side(rows: usize, parts: &[Value<'_>]) -> Result<Matrix, Refused> {
     Ok(joined)
 }
 
-fn side_by_side_table<'a>(rows: usize, parts: Vec<Value<'a>>) -> Result<Value<'a>, Refused> {
+fn side_by_side_table(rows: usize, parts: Vec<Value<'_>>) -> Result<Value<'_>, Refused> {
     let mut columns = Vec::new();
     for part in parts {
         match part {

@@ -62,12 +62,15 @@ impl Operate for Linear {
 impl Linear {
     fn scores(&self, x: &Value<'_>) -> Result<Matrix, Refused> {
         let mut scores = Matrix::zeros(x.rows(), self.intercepts.len());
-        let rows = scores.values.chunks_exact_mut(self.intercepts.len()).enumerate();
-        let outputs = || self.coefficients.chunks_exact(self.features.max(1)).zip(&self.intercepts);
         if self.features == 0 {
-            rows.for_each(|(_, scores)| scores.copy_from_slice(&self.intercepts));
+            scores
+                .values
+                .chunks_exact_mut(self.intercepts.len())
+                .for_each(|scores| scores.copy_from_slice(&self.intercepts));
             return Ok(scores);
         }
+        let rows = scores.values.chunks_exact_mut(self.intercepts.len()).enumerate();
+        let outputs = || self.coefficients.chunks_exact(self.features.max(1)).zip(&self.intercepts);
         match x {
             Value::Sparse(sparse) if sparse.width == self.features => {
                 for (row, scores) in rows {
@@ -121,9 +124,13 @@ impl Probabilities {
             _ => {
                 let mut each = scores.clone();
                 for row in each.each_row_mut() {
-                    row.iter_mut().for_each(|score| *score = logistic(*score));
+                    for score in row.iter_mut() {
+                        *score = logistic(*score);
+                    }
                     let sum: f64 = row.iter().sum();
-                    row.iter_mut().for_each(|share| *share /= sum);
+                    for share in row.iter_mut() {
+                        *share /= sum;
+                    }
                 }
                 each
             }
@@ -140,9 +147,13 @@ pub(crate) fn logistic(x: f64) -> f64 {
 pub(crate) fn softmax(mut scores: Matrix) -> Matrix {
     for row in scores.each_row_mut() {
         let largest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        row.iter_mut().for_each(|score| *score = (*score - largest).exp());
+        for score in row.iter_mut() {
+            *score = (*score - largest).exp();
+        }
         let sum: f64 = row.iter().sum();
-        row.iter_mut().for_each(|score| *score /= sum);
+        for score in row.iter_mut() {
+            *score /= sum;
+        }
     }
     scores
 }

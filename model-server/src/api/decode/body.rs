@@ -5,16 +5,19 @@ use std::fmt;
 use scoring::{Batch, Schema};
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::{array::Axis, columns::ColumnLists, records::Records, split::Split};
+use super::{Shapes, array::Axis, columns::ColumnLists, records::Records, split::Split};
 
 const KEYS: &str = "\"instances\", \"inputs\", \"dataframe_split\" or \"dataframe_records\"";
 
 /// Reads a body by its model's schema.
-pub(super) fn read<'de, D: Deserializer<'de>>(schema: &Schema, deserializer: D) -> Result<Batch, D::Error> {
-    deserializer.deserialize_any(Body(schema))
+pub(super) fn read<'de, D: Deserializer<'de>>(
+    (schema, shapes): (&Schema, Shapes),
+    deserializer: D,
+) -> Result<Batch, D::Error> {
+    deserializer.deserialize_any(Body(schema, shapes))
 }
 
-struct Body<'s>(&'s Schema);
+struct Body<'s>(&'s Schema, Shapes);
 
 impl<'de> Visitor<'de> for Body<'_> {
     type Value = Batch;
@@ -24,9 +27,12 @@ impl<'de> Visitor<'de> for Body<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, rows: A) -> Result<Batch, A::Error> {
-        match self.0 {
-            Schema::Table(schema) => Records(schema).visit_seq(rows),
-            Schema::Array(_) => Err(no_names()),
+        match self {
+            Self(_, Shapes::Keyed) => {
+                Err(Error::custom(format_args!("the body must be an object with one of {KEYS}, not a list")))
+            }
+            Self(Schema::Table(schema), Shapes::All) => Records(schema).visit_seq(rows),
+            Self(Schema::Array(_), Shapes::All) => Err(no_names()),
         }
     }
 

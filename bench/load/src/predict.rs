@@ -46,8 +46,8 @@ pub struct Options {
 pub async fn run(options: Options) -> Result<Value> {
     let body = std::fs::read(&options.body)?;
     let Options { address, path, content_type, .. } = &options;
-    let mut request = format!("POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: {content_type}\r\n{}", key());
-    request.push_str(&format!("Content-Length: {}\r\n\r\n", body.len()));
+    let head = format!("POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: {content_type}\r\n{}", key());
+    let request = format!("{head}Content-Length: {}\r\n\r\n", body.len());
     let request = Rc::new([request.as_bytes(), &body].concat());
     let (status, answer) = Connection::open(address).await?.fetch(&request).await?;
     ensure!(status == 200, "{status} {}", String::from_utf8_lossy(&answer));

@@ -3,7 +3,7 @@
 use axum::{
     Router,
     extract::{FromRequestParts, Query, RawPathParams, Request, State},
-    http::request::Parts,
+    http::{HeaderMap, request::Parts},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::MethodRouter,
@@ -80,6 +80,18 @@ async fn admit(serving: &Serving, rule: Rule, parts: &mut Parts) -> Result<Admit
         Rule::Anyone if matches!(caller, Caller::Nobody) => return Err(caller.refused(&Action::See, None)),
         Rule::Anyone => None,
     };
+    Ok(Admitted { caller, environment })
+}
+
+/// Who asks a model for predictions, if they may.
+pub(super) fn admit_prediction(
+    serving: &Serving,
+    headers: &HeaderMap,
+    name: &ModelName,
+    choice: &Choice,
+) -> Result<Admitted, ApiError> {
+    let caller = serving.access.caller(headers)?;
+    let environment = may_predict(serving, &caller, (Some(name), Some(choice.clone())))?;
     Ok(Admitted { caller, environment })
 }
 

@@ -2,6 +2,7 @@
 
 mod decode;
 mod dialect;
+mod direct;
 mod exchange;
 mod guard;
 mod health;
@@ -24,9 +25,13 @@ use contract::ModelName;
 use service::{ApiError, Secret, protect, telemetry};
 
 use dialect::Dialect;
+pub(crate) use direct::Direct;
 use guard::Rule;
 
 use crate::{access::Access, sync::Loader};
+
+/// Where predictions are asked for.
+const PREDICT: &str = "/predict/{name}";
 
 /// What the routes share.
 #[derive(Debug, Clone, FromRef)]
@@ -49,7 +54,7 @@ pub(crate) fn router(serving: Serving, token: Secret) -> Router {
         .route("/ready", get(health::ready))
         .route("/models", behind(Rule::Look, get(models::list)))
         .route("/models/{name}", behind(Rule::Look, get(models::show)))
-        .route("/predict/{name}", behind(Rule::Predict, post(rest::predict)))
+        .route(PREDICT, behind(Rule::Predict, post(rest::predict)))
         .merge(Dialect::Mlflow.spoken_by(mlflow_routes(&serving)))
         .merge(Dialect::V2.spoken_by(v2_routes(&serving)))
         .merge(Rule::Numbers.before_all(&serving, telemetry::metrics::routes()))

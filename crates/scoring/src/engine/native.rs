@@ -158,13 +158,11 @@ impl Loaded {
                 append(&mut probabilities, more);
             }
         }
-        Ok(match values {
-            Some(Matrix { width, values, .. }) => Output::Numbers(Numbers { values, width: self.nested.then_some(width) }),
-            None => {
-                let listed = |Matrix { width, values, .. }| Numbers { values, width: Some(width) };
-                Output::Classes { labels, probabilities: probabilities.map(listed) }
-            }
-        })
+        if let Some(Matrix { width, values, .. }) = values {
+            return Ok(Output::Numbers(Numbers { values, width: self.nested.then_some(width) }));
+        }
+        let listed = |Matrix { width, values, .. }| Numbers { values, width: Some(width) };
+        Ok(Output::Classes { labels, probabilities: probabilities.map(listed) })
     }
 }
 

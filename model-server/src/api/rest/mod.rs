@@ -6,7 +6,7 @@ use std::{io, sync::Arc};
 
 use axum::{
     Extension,
-    body::Bytes,
+    body::{Body, Bytes},
     extract::{Path, Query, Request, State},
     response::Response,
 };
@@ -32,7 +32,12 @@ pub(super) async fn predict(
     Extension(admitted): Extension<Admitted>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    Asked { loader, name: model_name(name)?, choice, admitted }.answer(request.into_body(), Rest).await
+    answer(Asked { loader, name: model_name(name)?, choice, admitted }, request.into_body()).await
+}
+
+/// The predictions for the rows in a body.
+pub(super) async fn answer(asked: Asked, body: Body) -> Result<Response, ApiError> {
+    asked.answer(body, Rest).await
 }
 
 struct Rest;

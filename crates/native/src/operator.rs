@@ -77,13 +77,14 @@ macro_rules! operators {
 operators! {
     "chain" => Chain(ops::chain::Chain),
     "check" => Check(ops::check::Check),
-    "forest" => Forest(ops::forest::Forest),
     "impute" => Impute(ops::impute::Impute),
     "join" => Join(ops::join::Join),
     "linear" => Linear(ops::linear::Linear),
     "matrix" => AsMatrix(ops::matrix::AsMatrix),
     "one_hot" => OneHot(ops::one_hot::OneHot),
     "scale" => Scale(ops::scale::Scale),
+    "scores" => Scores(ops::scores::Scores),
+    "trees" => Trees(ops::trees::Trees),
 }
 
 impl Fields<'_> {

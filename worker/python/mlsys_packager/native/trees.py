@@ -1,0 +1,68 @@
+"""The operators `trees` and `scores`, which all estimators made of trees are exported as."""
+
+import numpy as np
+
+
+def node(writer, columns, trees, values, **options):
+    """A `trees`.
+
+    `trees`: of each, the arrays `feature`, `threshold`, `left` and `right` (below 0 for a leaf) and `missing_left`. `values`: of
+    each tree, those of its leaves in the order of its nodes. `options`: `start`, `groups`, `divide`, `single` (numbers are
+    compared as 32-bit floats), `single_sums`, `strict` (what equals a threshold goes right), and others of the operator.
+    """
+    made = {
+        "op": "trees",
+        "columns": columns,
+        "single": False,
+        "single_sums": False,
+        "strict": False,
+        "one_hot": False,
+        "sizes": writer.array([len(tree["left"]) for tree in trees], "u4"),
+        "feature": writer.array(_joined(trees, "feature", "i4"), "i4"),
+        "threshold": writer.array(_joined(trees, "threshold", "f8")),
+        "left": writer.array(_joined(trees, "left", "i4"), "i4"),
+        "right": writer.array(_joined(trees, "right", "i4"), "i4"),
+        "missing_left": writer.array(_joined(trees, "missing_left", "u1"), "u1"),
+        "values": writer.array(np.concatenate([np.ravel(value) for value in values]) if values else []),
+    }
+    options["start"] = writer.array(options["start"])
+    if "groups" in options:
+        options["groups"] = writer.array(options["groups"], "u4")
+    return {**made, **options}
+
+
+def _joined(trees, name, dtype):
+    joined = np.empty(sum(len(tree["left"]) for tree in trees), dtype)
+    start = 0
+    for tree in trees:
+        end = start + len(tree["left"])
+        joined[start:end] = tree[name]
+        start = end
+    return joined
+
+
+def sklearn_tree(tree, columns=None):
+    """A fitted `sklearn.tree._tree.Tree`. `columns`: which of the estimator's columns its own are."""
+    feature = tree.feature
+    if columns is not None:
+        feature = np.where(feature < 0, 0, np.asarray(columns)[np.maximum(feature, 0)])
+    return {
+        "feature": feature,
+        "threshold": tree.threshold,
+        "left": tree.children_left,
+        "right": tree.children_right,
+        "missing_left": tree.missing_go_to_left,
+    }
+
+
+def scores(of, link="identity", labels=None, decision=False, probabilities=False, **options):
+    """A `scores` of the operator `of`."""
+    return {
+        "op": "scores",
+        "of": of,
+        "link": link,
+        "labels": labels,
+        "decision": decision,
+        "probabilities": probabilities,
+        **options,
+    }

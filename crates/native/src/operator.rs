@@ -82,6 +82,7 @@ operators! {
     "linear" => Linear(ops::linear::Linear),
     "matrix" => AsMatrix(ops::matrix::AsMatrix),
     "one_hot" => OneHot(ops::one_hot::OneHot),
+    "prior" => Prior(ops::prior::Prior),
     "scale" => Scale(ops::scale::Scale),
     "scores" => Scores(ops::scores::Scores),
     "trees" => Trees(ops::trees::Trees),

@@ -7,6 +7,7 @@ pub(crate) mod join;
 pub(crate) mod linear;
 pub(crate) mod matrix;
 pub(crate) mod one_hot;
+pub(crate) mod prior;
 pub(crate) mod scale;
 pub(crate) mod scores;
 pub(crate) mod trees;

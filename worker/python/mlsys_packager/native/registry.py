@@ -7,6 +7,12 @@ from .kinds import Unsupported
 # A class of another package, or derived from one of these, may do anything.
 PACKAGES = ("sklearn", "xgboost", "lightgbm", "imblearn")
 MODULES = {
+    "boosting": (
+        "GradientBoostingClassifier",
+        "GradientBoostingRegressor",
+        "HistGradientBoostingClassifier",
+        "HistGradientBoostingRegressor",
+    ),
     "chain": ("Pipeline",),
     "columns": ("ColumnTransformer", "FeatureUnion"),
     "encoders": ("OneHotEncoder",),
@@ -19,6 +25,7 @@ MODULES = {
         "ExtraTreesRegressor",
         "RandomForestClassifier",
         "RandomForestRegressor",
+        "RandomTreesEmbedding",
     ),
     "imputers": ("SimpleImputer",),
     "linear": ("LinearRegression", "LogisticRegression", "Ridge"),

@@ -66,3 +66,32 @@ def scores(of, link="identity", labels=None, decision=False, probabilities=False
         "probabilities": probabilities,
         **options,
     }
+
+
+class Sets:
+    """The sets of categories that go left, node by node."""
+
+    def __init__(self):
+        self._set, self._starts, self._bits, self._missing_left = [], [0], [], []
+
+    def none(self):
+        """For a node that compares numbers."""
+        self._set.append(-1)
+
+    def add(self, words, missing_left=False):
+        """For a node of categories: bits, in words of 32."""
+        self._set.append(len(self._missing_left))
+        self._bits.extend(int(word) for word in words)
+        self._starts.append(len(self._bits))
+        self._missing_left.append(bool(missing_left))
+
+    def options(self, writer):
+        """What `trees` reads; nothing if there are none."""
+        if not self._missing_left:
+            return {}
+        return {
+            "set": writer.array(self._set, "i4"),
+            "set_starts": writer.array(self._starts, "u4"),
+            "set_bits": writer.array(self._bits, "u4"),
+            "set_missing_left": writer.array(self._missing_left, "u1"),
+        }

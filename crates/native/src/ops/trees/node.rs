@@ -5,7 +5,7 @@
 //! `<=` anything: where a tree sends it left, the node looks at the negated number instead, and its children are swapped.
 
 /// So many walk in step: what they wait for overlaps.
-pub(crate) const LANES: usize = 16;
+pub(crate) const LANES: usize = 8;
 
 /// A number as a library compares it.
 pub(crate) trait Number: Copy + PartialOrd + Send + Sync + std::fmt::Debug {

@@ -86,6 +86,7 @@ operators! {
     "scale" => Scale(ops::scale::Scale),
     "scores" => Scores(ops::scores::Scores),
     "trees" => Trees(ops::trees::Trees),
+    "xgboost_linear" => XgboostLinear(ops::xgboost_linear::XgboostLinear),
 }
 
 impl Fields<'_> {

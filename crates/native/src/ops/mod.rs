@@ -11,3 +11,4 @@ pub(crate) mod prior;
 pub(crate) mod scale;
 pub(crate) mod scores;
 pub(crate) mod trees;
+pub(crate) mod xgboost_linear;

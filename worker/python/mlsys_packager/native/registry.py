@@ -30,6 +30,7 @@ MODULES = {
     "imputers": ("SimpleImputer",),
     "linear": ("LinearRegression", "LogisticRegression", "Ridge"),
     "scalers": ("StandardScaler",),
+    "xgboost": ("XGBClassifier", "XGBRanker", "XGBRegressor", "XGBRFClassifier", "XGBRFRegressor"),
 }
 _MODULE_OF = {name: module for module, names in MODULES.items() for name in names}
 

@@ -95,3 +95,11 @@ class Sets:
             "set_bits": writer.array(self._bits, "u4"),
             "set_missing_left": writer.array(self._missing_left, "u1"),
         }
+
+
+def bits(places):
+    """A set of places as bits, in words of 32."""
+    words = [0] * (max(places, default=0) // 32 + 1)
+    for place in places:
+        words[place // 32] |= 1 << place % 32
+    return words

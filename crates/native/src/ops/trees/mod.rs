@@ -31,6 +31,8 @@ pub(crate) struct Trees {
     prepare: Vec<Prepare>,
     /// The number that stands for a missing one, besides NaN.
     missing: Option<f64>,
+    /// What sparse rows do not hold is missing, instead of 0.
+    absent_is_missing: bool,
     /// What the sums start with.
     start: Vec<f64>,
     /// What they start with row by row, instead.
@@ -95,6 +97,7 @@ impl Operate for Trees {
             single: fields.flag("single")?,
             prepare: how.iter().map(prepare).collect::<Result<_, _>>()?,
             missing: if fields.has("missing") { Some(fields.number("missing")?) } else { None },
+            absent_is_missing: fields.has("absent_is_missing") && fields.flag("absent_is_missing")?,
             start,
             before: if fields.has("before") { Some(fields.operator("before")?) } else { None },
             single_sums: fields.flag("single_sums")?,
@@ -117,7 +120,10 @@ impl Operate for Trees {
         if self.before.is_none() {
             sums.each_row_mut().for_each(|sums| sums.copy_from_slice(&self.start));
         }
-        let x = x.dense(self.columns)?;
+        let x = match &x {
+            Value::Sparse(sparse) if self.absent_is_missing && sparse.width == self.columns => Cow::Owned(with_gaps(sparse)),
+            other => other.dense(self.columns)?,
+        };
         self.add(&x, &mut sums);
         if let Some(divide) = self.divide {
             sums.values.iter_mut().for_each(|sum| *sum /= divide);
@@ -125,6 +131,17 @@ impl Operate for Trees {
         sums.single = self.single_sums;
         Ok(Value::Dense(sums))
     }
+}
+
+/// All numbers, NaN where there is none.
+fn with_gaps(sparse: &Sparse) -> Matrix {
+    let mut matrix = Matrix::zeros(sparse.rows(), sparse.width);
+    matrix.values.fill(f64::NAN);
+    for (row, into) in matrix.values.chunks_exact_mut(sparse.width.max(1)).enumerate() {
+        let (columns, values) = sparse.row(row);
+        columns.iter().zip(values).for_each(|(column, value)| into[*column as usize] = *value);
+    }
+    matrix
 }
 
 impl Trees {

@@ -43,7 +43,7 @@ def whole_value(x, draw):
 
 
 def boosted(model, **options):
-    return lambda: model(n_estimators=25, random_state=0, **options)
+    return lambda: model(n_estimators=12, random_state=0, n_jobs=1, **options)
 
 
 class Early:

@@ -28,6 +28,7 @@ MODULES = {
         "RandomTreesEmbedding",
     ),
     "imputers": ("SimpleImputer",),
+    "lightgbm": ("LGBMClassifier", "LGBMRanker", "LGBMRegressor"),
     "linear": ("LinearRegression", "LogisticRegression", "Ridge"),
     "scalers": ("StandardScaler",),
     "xgboost": ("XGBClassifier", "XGBRanker", "XGBRegressor", "XGBRFClassifier", "XGBRFRegressor"),

@@ -13,7 +13,7 @@ LOGISTIC = {"link": "logistic", "factor": 1.0}
 OBJECTIVES = {
     "binary:hinge": ({"link": "step"}, None),
     "binary:logistic": (LOGISTIC, "logit"),
-    "binary:logitraw": ({"link": "identity"}, "logit"),
+    "binary:logitraw": ({"link": "identity"}, None),
     "count:poisson": ({"link": "exp"}, "log"),
     "multi:softprob": ({"link": "softmax"}, None),
     "rank:map": ({"link": "identity"}, None),
@@ -84,10 +84,11 @@ def _linear(model, width, base, missing, writer):
     weights = np.asarray(model["weights"], np.float32).reshape(-1, len(base))
     if len(weights) != width + 1:
         raise Unsupported("XGBoost with columns that are not there")
+    # Every output starts with the base of the first.
     return {
         "op": "xgboost_linear",
         "columns": width,
-        "start": writer.array(weights[-1] + base),
+        "start": writer.array(weights[-1] + base[0]),
         "weights": writer.array(weights[:-1]),
         "missing": missing,
     }

@@ -55,10 +55,12 @@ pub(crate) struct Trees {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Prepare {
     Nothing,
-    /// A missing one becomes 0.
+    /// What is missing, and what LightGBM takes for 0, becomes 0.
     MissingIsZero,
-    /// 0, and what LightGBM takes for it, becomes a missing one.
+    /// What LightGBM takes for 0 becomes missing.
     ZeroIsMissing,
+    /// What LightGBM takes for 0 becomes 0.
+    Zero,
 }
 
 /// LightGBM's `kZeroThreshold`, which is a 32-bit float.
@@ -81,6 +83,7 @@ impl Operate for Trees {
             0 => Ok(Prepare::Nothing),
             1 => Ok(Prepare::MissingIsZero),
             2 => Ok(Prepare::ZeroIsMissing),
+            3 => Ok(Prepare::Zero),
             _ => fields.wrong("prepare", "of known numbers"),
         };
         let how = if fields.has("prepare") { fields.u8s("prepare")? } else { Vec::new() };
@@ -229,7 +232,8 @@ impl Trees {
                 value = f64::NAN;
             }
             match self.prepare.get(column) {
-                Some(Prepare::MissingIsZero) if value.is_nan() => value = 0.0,
+                Some(Prepare::MissingIsZero) if value.is_nan() || value.abs() <= ZERO => value = 0.0,
+                Some(Prepare::Zero) if value.abs() <= ZERO => value = 0.0,
                 Some(Prepare::ZeroIsMissing) if value.abs() <= ZERO => value = f64::NAN,
                 _ => {}
             }

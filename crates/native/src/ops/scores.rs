@@ -1,6 +1,7 @@
 //! `scores`: what boosted estimators say of their raw scores. `GradientBoosting…`, `HistGradientBoosting…`, XGBoost's and
 //! LightGBM's estimators.
 
+use super::linear::softmax;
 use crate::{
     Answer, BadGraph, Matrix, Prediction, Refused, Value, Wanted,
     answer::argmax,
@@ -26,6 +27,8 @@ enum Link {
     /// `1 / (1 + exp(-factor x))`.
     Logistic(f64),
     Softmax,
+    /// The softmax of the scores, divided by a number; of one score, of its half, once negative. `AdaBoostClassifier`.
+    Divided(f64),
     /// `ln(1 + exp(x))`.
     Softplus,
     /// With its sign.
@@ -58,6 +61,7 @@ impl Operate for Scores {
             "exp" => Link::Exp,
             "logistic" => Link::Logistic(fields.number("factor")?),
             "softmax" => Link::Softmax,
+            "divided" => Link::Divided(fields.number("by")?),
             "softplus" => Link::Softplus,
             "square" => Link::Square,
             "step" => Link::Step,
@@ -126,7 +130,15 @@ impl Link {
             Self::Square => each(&|x| if x < 0.0 { -(x * x) } else { x * x }),
             Self::Step => each(&|x| f64::from(u8::from(x > 0.0))),
             Self::Softmax if single => scores.each_row_mut().for_each(softmax_single),
-            Self::Softmax => return super::linear::softmax(scores),
+            Self::Softmax => return softmax(scores),
+            Self::Divided(_) if scores.width == 1 => {
+                let values = scores.values.iter().flat_map(|score| [-score / 2.0, score / 2.0]).collect();
+                return softmax(Matrix { rows: scores.rows, width: 2, values, single });
+            }
+            Self::Divided(by) => {
+                each(&|x| x / by);
+                return softmax(scores);
+            }
             Self::Largest => {
                 let values = argmax(&scores).into_iter().map(f64::from).collect();
                 return Matrix { rows: scores.rows, width: 1, values, single };

@@ -9,7 +9,7 @@ from .kinds import Matrix, Says, Unsupported
 def export(model, x, writer):
     """The mean of the trees, or which leaves are reached."""
     found = [part.tree_ for part in getattr(model, "estimators_", [model])]
-    steps, matrix = kinds.checked(x, nan=_takes_missing(model, x), single=True)
+    steps, matrix = kinds.checked(x, nan=takes_missing(model, x), single=True)
     width = kinds.width_of(model, matrix)
     made = [trees.sklearn_tree(tree) for tree in found]
     if hasattr(model, "one_hot_encoder_"):
@@ -32,7 +32,8 @@ def mean(writer, width, found, made, classes, one=False):
     return trees.scores(node, labels="most_probable", probabilities=True)
 
 
-def _takes_missing(model, x):
+def takes_missing(model, x):
+    """Whether NaN may pass."""
     first = getattr(model, "estimators_", [model])[0]
     return not getattr(x, "sparse", False) and bool(first._support_missing_values(np.zeros((1, 1))))
 

@@ -7,6 +7,7 @@ from .kinds import Unsupported
 # A class of another package, or derived from one of these, may do anything.
 PACKAGES = ("sklearn", "xgboost", "lightgbm", "imblearn")
 MODULES = {
+    "bags": ("AdaBoostClassifier", "AdaBoostRegressor", "BaggingClassifier", "BaggingRegressor", "IsolationForest"),
     "boosting": (
         "GradientBoostingClassifier",
         "GradientBoostingRegressor",

@@ -54,7 +54,7 @@ impl Operate for Poll {
                 classes: if adds == Adds::Probabilities { fields.counts("classes")? } else { Vec::new() },
                 votes: if adds == Adds::Votes { fields.f64s("votes")? } else { Vec::new() },
             };
-            if part.classes.iter().any(|class| *class >= outputs) || part.votes.len() % outputs.max(1) != 0 {
+            if part.classes.iter().any(|class| *class >= outputs) || !part.votes.len().is_multiple_of(outputs.max(1)) {
                 return fields.wrong("votes", "of as many outputs as there are");
             }
             Ok(part)

@@ -51,19 +51,15 @@ impl Operate for Prior {
         for share in &mut shares.values {
             *share = share.clamp(f64::EPSILON, 1.0 - f64::EPSILON);
         }
-        match self.link {
-            Link::Logit(factor) => {
-                if shares.width != 2 {
-                    return Err(lacking());
-                }
-                let values = shares.each_row().map(|row| factor * (row[1] / (1.0 - row[1])).ln()).collect();
-                Ok(Value::Dense(Matrix { rows: shares.rows, width: 1, values, single: false }))
+        if let Link::Logit(factor) = self.link {
+            if shares.width != 2 {
+                return Err(lacking());
             }
-            _ => {
-                shares.each_row_mut().for_each(multinomial);
-                Ok(Value::Dense(shares))
-            }
+            let values = shares.each_row().map(|row| factor * (row[1] / (1.0 - row[1])).ln()).collect();
+            return Ok(Value::Dense(Matrix { rows: shares.rows, width: 1, values, single: false }));
         }
+        shares.each_row_mut().for_each(multinomial);
+        Ok(Value::Dense(shares))
     }
 }
 

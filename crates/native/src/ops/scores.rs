@@ -1,5 +1,5 @@
-//! `scores`: what boosted estimators say of their raw scores. `GradientBoosting…`, `HistGradientBoosting…`, XGBoost's and
-//! LightGBM's estimators.
+//! `scores`: what boosted estimators say of their raw scores. `GradientBoosting…`, `HistGradientBoosting…`, and the
+//! estimators of `XGBoost` and `LightGBM`.
 
 use super::linear::softmax;
 use crate::{
@@ -153,12 +153,12 @@ fn float(x: f64) -> f32 {
     x as f32
 }
 
-/// XGBoost's `Sigmoid`, in `src/common/math.h`.
+/// `Sigmoid` of `XGBoost`, in `src/common/math.h`.
 fn logistic_single(x: f32) -> f32 {
     1.0 / ((-x).min(88.7).exp() + 1.0 + 1e-16)
 }
 
-/// XGBoost's `Softmax`, in `src/common/math.h`: the sum is a double, rounded at last.
+/// `Softmax` of `XGBoost`, in `src/common/math.h`: the sum is a double, rounded at last.
 fn softmax_single(row: &mut [f64]) {
     let largest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let mut sum = 0.0;
@@ -166,5 +166,7 @@ fn softmax_single(row: &mut [f64]) {
         *score = f64::from((float(*score) - float(largest)).exp());
         sum += *score;
     }
-    row.iter_mut().for_each(|share| *share = f64::from(float(*share) / float(sum)));
+    for share in row {
+        *share = f64::from(float(*share) / float(sum));
+    }
 }

@@ -1,4 +1,4 @@
-//! `xgboost_linear`: a linear model in 32-bit floats, added up column by column. XGBoost's booster `gblinear`.
+//! `xgboost_linear`: a linear model in 32-bit floats, added up column by column. `gblinear` of `XGBoost`.
 
 use crate::{BadGraph, Matrix, Refused, Value, file::Fields, operator::Operate};
 

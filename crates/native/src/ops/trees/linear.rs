@@ -1,4 +1,4 @@
-//! Linear models in leaves: LightGBM's `linear_tree`.
+//! Linear models in leaves: `linear_tree` of `LightGBM`.
 
 use crate::{BadGraph, file::Fields};
 

@@ -1,5 +1,5 @@
 //! `trees`: of each row, the sums of the leaves that it reaches. Decision trees, and all that is made of them: forests and
-//! boosted trees of scikit-learn, XGBoost and LightGBM.
+//! boosted trees of scikit-learn, `XGBoost` and `LightGBM`.
 //!
 //! A row goes left at a node if its number is not above the threshold. Numbers are compared as 32-bit floats where the library
 //! casts rows to them, as doubles elsewhere, and leaves are added in the order of the trees.
@@ -22,6 +22,7 @@ use crate::{
 };
 
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a way in which libraries differ")]
 pub(crate) struct Trees {
     columns: usize,
     built: Built,
@@ -55,15 +56,15 @@ pub(crate) struct Trees {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Prepare {
     Nothing,
-    /// What is missing, and what LightGBM takes for 0, becomes 0.
+    /// What is missing, and what `LightGBM` takes for 0, becomes 0.
     MissingIsZero,
-    /// What LightGBM takes for 0 becomes missing.
+    /// What `LightGBM` takes for 0 becomes missing.
     ZeroIsMissing,
-    /// What LightGBM takes for 0 becomes 0.
+    /// What `LightGBM` takes for 0 becomes 0.
     Zero,
 }
 
-/// LightGBM's `kZeroThreshold`, which is a 32-bit float.
+/// `kZeroThreshold` of `LightGBM`, which is a 32-bit float.
 const ZERO: f64 = 1e-35_f32 as f64;
 
 impl Operate for Trees {
@@ -77,7 +78,13 @@ impl Operate for Trees {
         }
         let leaves = built.leaves.iter().map(|leaves| *leaves as usize).sum::<usize>();
         let one_hot = fields.flag("one_hot")?;
-        let each = if one_hot { 0 } else { if groups.is_empty() { start.len() } else { 1 } };
+        let each = if one_hot {
+            0
+        } else if groups.is_empty() {
+            start.len()
+        } else {
+            1
+        };
         let values = fields.f64s_of("values", leaves.saturating_mul(each))?;
         let prepare = |how: &u8| match how {
             0 => Ok(Prepare::Nothing),
@@ -214,12 +221,16 @@ impl Trees {
                 let mut at = [roots[0]; LANES];
                 at[..roots.len()].copy_from_slice(roots);
                 walk(&values[..slots * LANES], &mut at);
-                at.iter().take(roots.len()).enumerate().for_each(|(lane, at)| f(chunk * LANES + lane, row, leaf(*at as usize)));
+                at.iter()
+                    .take(roots.len())
+                    .enumerate()
+                    .for_each(|(lane, at)| f(chunk * LANES + lane, row, leaf(*at as usize)));
             }
         }
     }
 
     /// Puts the numbers that nodes look at into their places.
+    #[expect(clippy::float_cmp, reason = "one number stands for what is missing")]
     fn fill(&self, x: &Matrix, row: usize, mut put: impl FnMut(usize, f64)) {
         let row = &x.values[row * x.width..(row + 1) * x.width];
         for (slot, (column, negated)) in self.built.slots.iter().enumerate() {

@@ -174,7 +174,7 @@ pub(crate) fn walk<N: Node>(nodes: &[N], values: &[N::Number], at: &mut [u32; LA
 }
 
 /// False for a NaN.
-fn at_most<T: PartialOrd>(value: T, limit: T) -> bool {
+fn at_most<T: PartialOrd + Copy>(value: T, limit: T) -> bool {
     value <= limit
 }
 
@@ -215,11 +215,8 @@ pub(crate) fn walk_sets(nodes: &[Wide<f64>], sets: &Sets, values: &[f64], at: &m
         for (lane, at) in at.iter_mut().enumerate() {
             let node = nodes[*at as usize];
             let value = values[(node.slot & !CATEGORIES) as usize * LANES + lane];
-            let left = if node.slot & CATEGORIES == 0 {
-                at_most(value, node.limit)
-            } else {
-                sets.has(node.limit.leaf(), value)
-            };
+            let left =
+                if node.slot & CATEGORIES == 0 { at_most(value, node.limit) } else { sets.has(node.limit.leaf(), value) };
             *at += node.ahead + u32::from(!left);
             moving |= node.ahead;
         }

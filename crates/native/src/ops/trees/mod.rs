@@ -28,6 +28,8 @@ pub(crate) struct Trees {
     built: Built,
     /// Rows are rounded to 32 bits before anything else.
     single: bool,
+    /// Nothing else is done with rows than this, and the nodes' type does it.
+    as_they_are: bool,
     /// Of each column, what becomes of its numbers; empty where nothing does.
     prepare: Vec<Prepare>,
     /// The number that stands for a missing one, besides NaN.
@@ -101,12 +103,16 @@ impl Operate for Trees {
         if start.is_empty() && !one_hot || linear.is_some() && groups.is_empty() {
             return fields.wrong("start", "a number for each sum");
         }
+        let single = fields.flag("single")?;
+        let missing = if fields.has("missing") { Some(fields.number("missing")?) } else { None };
+        let rounds = single && matches!(built.nodes, Nodes::Double(_) | Nodes::Categories(..));
         Ok(Self {
             columns,
             built,
-            single: fields.flag("single")?,
+            single,
+            as_they_are: how.is_empty() && missing.is_none() && !rounds,
             prepare: how.iter().map(prepare).collect::<Result<_, _>>()?,
-            missing: if fields.has("missing") { Some(fields.number("missing")?) } else { None },
+            missing,
             absent_is_missing: fields.has("absent_is_missing") && fields.flag("absent_is_missing")?,
             start,
             before: if fields.has("before") { Some(fields.operator("before")?) } else { None },
@@ -158,27 +164,47 @@ impl Trees {
     fn add(&self, x: &Matrix, sums: &mut Matrix) {
         let width = sums.width;
         if let Some(linear) = &self.linear {
-            let group = |tree: usize| self.groups[tree] as usize;
             self.each_leaf(x, |tree, row, leaf| {
                 let of = &x.values[row * x.width..(row + 1) * x.width];
-                sums.values[row * width + group(tree)] += linear.value(leaf, of).unwrap_or(self.values[leaf]);
-            });
-        } else if self.groups.is_empty() {
-            self.each_leaf(x, |_, row, leaf| {
-                let sums = &mut sums.values[row * width..(row + 1) * width];
-                let values = &self.values[leaf * width..(leaf + 1) * width];
-                sums.iter_mut().zip(values).for_each(|(sum, value)| *sum = self.sum(*sum, *value));
-            });
-        } else {
-            self.each_leaf(x, |tree, row, leaf| {
                 let sum = &mut sums.values[row * width + self.groups[tree] as usize];
-                *sum = self.sum(*sum, self.values[leaf]);
+                *sum += linear.value(leaf, of).unwrap_or(self.values[leaf]);
             });
+        } else if self.single_sums {
+            self.add_by(x, sums, |one, other| f64::from(f32::cast(one + other)));
+        } else {
+            self.add_by(x, sums, |one, other| one + other);
         }
     }
 
-    fn sum(&self, one: f64, other: f64) -> f64 {
-        if self.single_sums { f64::from(f32::cast(one + other)) } else { one + other }
+    fn add_by(&self, x: &Matrix, sums: &mut Matrix, add: impl Fn(f64, f64) -> f64 + Copy) {
+        let width = sums.width;
+        match width {
+            1 => self.add_few::<1>(x, sums, add),
+            _ if !self.groups.is_empty() => self.each_leaf(x, |tree, row, leaf| {
+                let sum = &mut sums.values[row * width + self.groups[tree] as usize];
+                *sum = add(*sum, self.values[leaf]);
+            }),
+            2 => self.add_few::<2>(x, sums, add),
+            3 => self.add_few::<3>(x, sums, add),
+            4 => self.add_few::<4>(x, sums, add),
+            _ => self.each_leaf(x, |_, row, leaf| {
+                let sums = &mut sums.values[row * width..(row + 1) * width];
+                let values = &self.values[leaf * width..(leaf + 1) * width];
+                sums.iter_mut().zip(values).for_each(|(sum, value)| *sum = add(*sum, *value));
+            }),
+        }
+    }
+
+    /// The same for a number of sums that the compiler knows.
+    fn add_few<const WIDTH: usize>(&self, x: &Matrix, sums: &mut Matrix, add: impl Fn(f64, f64) -> f64) {
+        let (sums, _) = sums.values.as_chunks_mut::<WIDTH>();
+        let (values, _) = self.values.as_chunks::<WIDTH>();
+        self.each_leaf(x, |_, row, leaf| {
+            let (sums, values) = (&mut sums[row], values[leaf]);
+            for (sum, value) in sums.iter_mut().zip(values) {
+                *sum = add(*sum, value);
+            }
+        });
     }
 
     /// Calls `f` with each tree, row and leaf: for a row, in the order of the trees.
@@ -233,6 +259,13 @@ impl Trees {
     #[expect(clippy::float_cmp, reason = "one number stands for what is missing")]
     fn fill(&self, x: &Matrix, row: usize, mut put: impl FnMut(usize, f64)) {
         let row = &x.values[row * x.width..(row + 1) * x.width];
+        if self.as_they_are {
+            for (slot, (column, negated)) in self.built.slots.iter().enumerate() {
+                let value = row[*column as usize];
+                put(slot, if *negated { -value } else { value });
+            }
+            return;
+        }
         for (slot, (column, negated)) in self.built.slots.iter().enumerate() {
             let column = *column as usize;
             let mut value = row[column];

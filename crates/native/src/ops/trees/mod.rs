@@ -28,8 +28,6 @@ pub(crate) struct Trees {
     built: Built,
     /// Rows are rounded to 32 bits before anything else.
     single: bool,
-    /// Nothing else is done with rows than this, and the nodes' type does it.
-    as_they_are: bool,
     /// Of each column, what becomes of its numbers; empty where nothing does.
     prepare: Vec<Prepare>,
     /// The number that stands for a missing one, besides NaN.
@@ -103,16 +101,12 @@ impl Operate for Trees {
         if start.is_empty() && !one_hot || linear.is_some() && groups.is_empty() {
             return fields.wrong("start", "a number for each sum");
         }
-        let single = fields.flag("single")?;
-        let missing = if fields.has("missing") { Some(fields.number("missing")?) } else { None };
-        let rounds = single && matches!(built.nodes, Nodes::Double(_) | Nodes::Categories(..));
         Ok(Self {
             columns,
             built,
-            single,
-            as_they_are: how.is_empty() && missing.is_none() && !rounds,
+            single: fields.flag("single")?,
             prepare: how.iter().map(prepare).collect::<Result<_, _>>()?,
-            missing,
+            missing: if fields.has("missing") { Some(fields.number("missing")?) } else { None },
             absent_is_missing: fields.has("absent_is_missing") && fields.flag("absent_is_missing")?,
             start,
             before: if fields.has("before") { Some(fields.operator("before")?) } else { None },
@@ -259,13 +253,6 @@ impl Trees {
     #[expect(clippy::float_cmp, reason = "one number stands for what is missing")]
     fn fill(&self, x: &Matrix, row: usize, mut put: impl FnMut(usize, f64)) {
         let row = &x.values[row * x.width..(row + 1) * x.width];
-        if self.as_they_are {
-            for (slot, (column, negated)) in self.built.slots.iter().enumerate() {
-                let value = row[*column as usize];
-                put(slot, if *negated { -value } else { value });
-            }
-            return;
-        }
         for (slot, (column, negated)) in self.built.slots.iter().enumerate() {
             let column = *column as usize;
             let mut value = row[column];

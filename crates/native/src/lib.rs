@@ -27,5 +27,5 @@ mod value;
 pub use answer::{Answer, Prediction, Wanted};
 pub use file::BadGraph;
 pub use operator::{Graph, Input, Refused};
-pub use proof::{Verified, verify};
+pub use proof::{Verified, rows, verify};
 pub use value::{Column, Matrix, Sparse, Table, Value};

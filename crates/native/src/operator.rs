@@ -77,13 +77,19 @@ macro_rules! operators {
 operators! {
     "chain" => Chain(ops::chain::Chain),
     "check" => Check(ops::check::Check),
-    "forest" => Forest(ops::forest::Forest),
     "impute" => Impute(ops::impute::Impute),
+    "isolation" => Isolation(ops::isolation::Isolation),
     "join" => Join(ops::join::Join),
     "linear" => Linear(ops::linear::Linear),
     "matrix" => AsMatrix(ops::matrix::AsMatrix),
+    "median" => Median(ops::median::Median),
     "one_hot" => OneHot(ops::one_hot::OneHot),
+    "poll" => Poll(ops::poll::Poll),
+    "prior" => Prior(ops::prior::Prior),
     "scale" => Scale(ops::scale::Scale),
+    "scores" => Scores(ops::scores::Scores),
+    "trees" => Trees(ops::trees::Trees),
+    "xgboost_linear" => XgboostLinear(ops::xgboost_linear::XgboostLinear),
 }
 
 impl Fields<'_> {

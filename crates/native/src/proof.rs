@@ -24,6 +24,15 @@ pub struct Verified {
     pub difference: f64,
 }
 
+/// The first rows of a proof for a graph, at most `count`.
+///
+/// # Errors
+/// When it is no proof, or one for another graph.
+pub fn rows(graph: &Graph, proof: &[u8], count: usize) -> Result<Value<'static>, BadGraph> {
+    let proof = Proof::read(proof, graph.inputs())?;
+    Ok(proof.block(0..proof.rows.min(count)))
+}
+
 /// The estimator's rows and answers.
 struct Proof {
     rows: usize,
@@ -152,7 +161,7 @@ impl Proof {
         })
     }
 
-    fn block(&self, range: std::ops::Range<usize>) -> Value<'_> {
+    fn block(&self, range: std::ops::Range<usize>) -> Value<'static> {
         if let Some(array) = &self.array {
             let values = array.values[range.start * array.width..range.end * array.width].to_vec();
             return Value::Dense(Matrix { rows: range.len(), width: array.width, values, single: array.single });

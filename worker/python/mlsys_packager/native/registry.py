@@ -7,6 +7,13 @@ from .kinds import Unsupported
 # A class of another package, or derived from one of these, may do anything.
 PACKAGES = ("sklearn", "xgboost", "lightgbm", "imblearn")
 MODULES = {
+    "bags": ("AdaBoostClassifier", "AdaBoostRegressor", "BaggingClassifier", "BaggingRegressor", "IsolationForest"),
+    "boosting": (
+        "GradientBoostingClassifier",
+        "GradientBoostingRegressor",
+        "HistGradientBoostingClassifier",
+        "HistGradientBoostingRegressor",
+    ),
     "chain": ("Pipeline",),
     "columns": ("ColumnTransformer", "FeatureUnion"),
     "encoders": ("OneHotEncoder",),
@@ -19,10 +26,13 @@ MODULES = {
         "ExtraTreesRegressor",
         "RandomForestClassifier",
         "RandomForestRegressor",
+        "RandomTreesEmbedding",
     ),
     "imputers": ("SimpleImputer",),
+    "lightgbm": ("LGBMClassifier", "LGBMRanker", "LGBMRegressor"),
     "linear": ("LinearRegression", "LogisticRegression", "Ridge"),
     "scalers": ("StandardScaler",),
+    "xgboost": ("XGBClassifier", "XGBRanker", "XGBRegressor", "XGBRFClassifier", "XGBRFRegressor"),
 }
 _MODULE_OF = {name: module for module, names in MODULES.items() for name in names}
 

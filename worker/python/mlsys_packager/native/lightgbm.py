@@ -1,0 +1,135 @@
+"""LightGBM's estimators. All of their arithmetic is in doubles."""
+
+import numpy as np
+
+from . import kinds, trees
+from .kinds import Says, Unsupported
+
+# How a node tests: its `decision_type`.
+CATEGORICAL, DEFAULT_LEFT = 1, 2
+# By missing type (none, zero, NaN): what becomes of a number, as `trees` has it.
+PREPARE = (1, 2, 3)
+IDENTITY = ("fair", "huber", "lambdarank", "mape", "quantile", "rank_xendcg", "regression_l1", "regression")
+
+
+def export(model, x, writer):
+    """A `scores` of `trees`."""
+    if callable(model.objective):
+        raise Unsupported("LightGBM with an objective of one's own")
+    header, found = _parsed(model.booster_.model_to_string())
+    outputs = int(header["num_tree_per_iteration"])
+    link = _link(header.get("objective", "").split())
+    if model.booster_.pandas_categorical:
+        raise Unsupported("LightGBM with columns of categories")
+    steps, matrix = kinds.as_matrix(x)
+    width = kinds.width_of(model, matrix)
+    if int(header["max_feature_idx"]) + 1 != width:
+        raise Unsupported("LightGBM with columns that are not there")
+    node = _trees(header, found, width, outputs, writer)
+    classes = getattr(model, "classes_", None)
+    if classes is None:
+        return kinds.chain(steps, trees.scores(node, **link)), Says(width=outputs)
+    kinds.plain_labels(classes)
+    if len(classes) < 2 or outputs != (1 if len(classes) == 2 else len(classes)):
+        raise Unsupported("LightGBM with another number of scores than classes")
+    node = trees.scores(node, **link, labels="most_probable", probabilities=True)
+    return kinds.chain(steps, node), Says(classes, probabilities=True)
+
+
+def _link(objective):
+    name, options = (objective or [""])[0], dict(option.partition(":")[::2] for option in objective[1:])
+    if "sqrt" in options:
+        return {"link": "square"}
+    if name in IDENTITY:
+        return {"link": "identity"}
+    if name in ("poisson", "gamma", "tweedie"):
+        return {"link": "exp"}
+    if name in ("binary", "multiclassova"):
+        return {"link": "logistic", "factor": float(options["sigmoid"])}
+    if name == "cross_entropy":
+        return {"link": "logistic", "factor": 1.0}
+    if name == "cross_entropy_lambda":
+        return {"link": "softplus"}
+    if name == "multiclass":
+        return {"link": "softmax"}
+    raise Unsupported(f"LightGBM's objective {name}")
+
+
+def _parsed(text):
+    """The header of a model's text, and its trees, as dictionaries of texts."""
+    blocks = text.partition("\nend of trees")[0].split("\nTree=")
+    return [_fields(blocks[0]), [_fields(block) for block in blocks[1:]]]
+
+
+def _fields(block):
+    return {line.partition("=")[0]: line.partition("=")[2] for line in block.splitlines()}
+
+
+def _numbers(tree, name, dtype):
+    return np.array(tree.get(name, "").split(), dtype)
+
+
+def _trees(header, found, width, outputs, writer):
+    prepare = np.zeros(width, "u1")
+    made, values, sets = [], [], trees.Sets()
+    for tree in found:
+        made.append(_tree(tree, prepare, sets))
+        values.append(_numbers(tree, "leaf_value", "f8"))
+    options = {"start": [0.0] * outputs, "groups": list(range(outputs)) * (len(found) // outputs)}
+    if "average_output" in header:
+        options["divide"] = len(found) // outputs
+    if any(int(tree.get("is_linear", 0)) for tree in found):
+        options["linear"] = _linear(found, values, writer)
+    options["prepare"] = writer.array(prepare, "u1")
+    return trees.node(writer, width, made, values, **options, **sets.options(writer))
+
+
+def _tree(tree, prepare, sets):
+    feature, how = _numbers(tree, "split_feature", "i4"), _numbers(tree, "decision_type", "i4")
+    threshold = _numbers(tree, "threshold", "f8")
+    inner, leaves = len(feature), int(tree["num_leaves"])
+    boundaries, words = _numbers(tree, "cat_boundaries", "i4"), _numbers(tree, "cat_threshold", "u4")
+    for column, does, limit in zip(feature, how, threshold, strict=True):
+        if does & CATEGORICAL:
+            start, end = boundaries[int(limit) : int(limit) + 2]
+            sets.add(words[start:end])
+            continue
+        sets.none()
+        wanted = PREPARE[does >> 2 & 3]
+        if prepare[column] not in (0, wanted):
+            raise Unsupported("LightGBM with a column whose missing values are of several types")
+        prepare[column] = wanted
+    for _ in range(leaves):
+        sets.none()
+    nothing = np.zeros(leaves)
+
+    def children(name):
+        child = _numbers(tree, name, "i4")
+        return np.r_[np.where(child < 0, inner + ~child, child), nothing - 1]
+
+    return {
+        "feature": np.r_[feature, nothing],
+        "threshold": np.r_[threshold, nothing],
+        "left": children("left_child"),
+        "right": children("right_child"),
+        "missing_left": np.r_[(how & DEFAULT_LEFT) != 0, nothing],
+    }
+
+
+def _linear(found, values, writer):
+    starts, columns, coefficients, constants = [0], [], [], []
+    for tree, value in zip(found, values, strict=True):
+        if not int(tree.get("is_linear", 0)):
+            counts, constant = np.zeros(len(value), int), value
+        else:
+            counts, constant = _numbers(tree, "num_features", "i4"), _numbers(tree, "leaf_const", "f8")
+            columns.extend(_numbers(tree, "leaf_features", "i4"))
+            coefficients.extend(_numbers(tree, "leaf_coeff", "f8"))
+        starts.extend(starts[-1] + np.cumsum(counts))
+        constants.extend(constant)
+    return {
+        "starts": writer.array(starts, "u4"),
+        "columns": writer.array(columns, "u4"),
+        "coefficients": writer.array(coefficients),
+        "constants": writer.array(constants),
+    }

@@ -10,6 +10,7 @@
 //! | `value` | what flows between operators: columns, matrices, sparse matrices |
 //! | `answer` | what an estimator says of rows |
 //! | `operator` | the list of operators |
+//! | `math` | what several operators compute |
 //! | `ops` | one operator a file |
 //! | `proof` | rows with the estimator's own answers |
 //!
@@ -17,6 +18,7 @@
 
 mod answer;
 mod file;
+mod math;
 mod operator;
 mod ops;
 mod proof;

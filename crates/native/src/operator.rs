@@ -75,15 +75,20 @@ macro_rules! operators {
 }
 
 operators! {
+    "bisect" => Bisect(ops::bisect::Bisect),
+    "categorical" => Categorical(ops::categorical::Categorical),
     "chain" => Chain(ops::chain::Chain),
     "check" => Check(ops::check::Check),
     "forest" => Forest(ops::forest::Forest),
+    "gaussians" => Gaussians(ops::gaussians::Gaussians),
     "impute" => Impute(ops::impute::Impute),
     "join" => Join(ops::join::Join),
     "linear" => Linear(ops::linear::Linear),
     "matrix" => AsMatrix(ops::matrix::AsMatrix),
+    "nearest" => Nearest(ops::nearest::Nearest),
     "one_hot" => OneHot(ops::one_hot::OneHot),
     "scale" => Scale(ops::scale::Scale),
+    "split" => Split(ops::split::Split),
 }
 
 impl Fields<'_> {

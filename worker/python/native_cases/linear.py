@@ -8,13 +8,30 @@ from sklearn.svm import LinearSVC, LinearSVR
 
 from . import behind_encoders
 
-REGRESSORS = (
-    "ARDRegression BayesianRidge ElasticNet ElasticNetCV HuberRegressor Lars LarsCV Lasso LassoCV LassoLars LassoLarsCV "
-    "LassoLarsIC OrthogonalMatchingPursuit OrthogonalMatchingPursuitCV PassiveAggressiveRegressor QuantileRegressor "
-    "RANSACRegressor RidgeCV SGDRegressor TheilSenRegressor"
-).split()
-CLASSIFIERS = "PassiveAggressiveClassifier Perceptron RidgeClassifier RidgeClassifierCV SGDClassifier".split()
-SEVERAL = "Lasso MultiTaskElasticNet MultiTaskElasticNetCV MultiTaskLasso MultiTaskLassoCV Ridge RidgeCV".split()
+REGRESSORS = [
+    "ARDRegression",
+    "BayesianRidge",
+    "ElasticNet",
+    "ElasticNetCV",
+    "HuberRegressor",
+    "Lars",
+    "LarsCV",
+    "Lasso",
+    "LassoCV",
+    "LassoLars",
+    "LassoLarsCV",
+    "LassoLarsIC",
+    "OrthogonalMatchingPursuit",
+    "OrthogonalMatchingPursuitCV",
+    "PassiveAggressiveRegressor",
+    "QuantileRegressor",
+    "RANSACRegressor",
+    "RidgeCV",
+    "SGDRegressor",
+    "TheilSenRegressor",
+]
+CLASSIFIERS = ["PassiveAggressiveClassifier", "Perceptron", "RidgeClassifier", "RidgeClassifierCV", "SGDClassifier"]
+SEVERAL = ["Lasso", "MultiTaskElasticNet", "MultiTaskElasticNetCV", "MultiTaskLasso", "MultiTaskLassoCV", "Ridge", "RidgeCV"]
 
 
 def scaled(make):

@@ -12,6 +12,7 @@
 //! | `operator` | the list of operators |
 //! | `math` | what several operators compute |
 //! | `ops` | one operator a file |
+//! | `search` | which points are near a row |
 //! | `proof` | rows with the estimator's own answers |
 //!
 //! Architecture invariant: no I/O, no threads, no code from a file.
@@ -22,6 +23,7 @@ mod math;
 mod operator;
 mod ops;
 mod proof;
+mod search;
 mod value;
 
 pub use answer::{Answer, Prediction, Wanted};

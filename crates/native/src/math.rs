@@ -89,3 +89,22 @@ pub(crate) fn posterior(mut scores: Matrix) -> Matrix {
     }
     scores
 }
+
+/// The sum as numpy adds up what lies side by side: in eight partial sums, and halves of what is longer than 128.
+pub(crate) fn pairwise_sum(values: &[f64]) -> f64 {
+    if values.len() < 8 {
+        return values.iter().sum();
+    }
+    if values.len() > 128 {
+        let half = values.len() / 2;
+        let (one, other) = values.split_at(half - half % 8);
+        return pairwise_sum(one) + pairwise_sum(other);
+    }
+    let (chunks, rest) = values.as_chunks::<8>();
+    let mut sums = [0.0; 8];
+    for chunk in chunks {
+        sums.iter_mut().zip(chunk).for_each(|(sum, value)| *sum += value);
+    }
+    let sum = ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
+    rest.iter().fold(sum, |sum, value| sum + value)
+}

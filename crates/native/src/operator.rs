@@ -86,6 +86,7 @@ operators! {
     "linear" => Linear(ops::linear::Linear),
     "matrix" => AsMatrix(ops::matrix::AsMatrix),
     "nearest" => Nearest(ops::nearest::Nearest),
+    "neighbours" => Neighbours(ops::neighbours::Neighbours),
     "one_hot" => OneHot(ops::one_hot::OneHot),
     "scale" => Scale(ops::scale::Scale),
     "split" => Split(ops::split::Split),

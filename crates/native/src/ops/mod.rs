@@ -11,6 +11,7 @@ pub(crate) mod join;
 pub(crate) mod linear;
 pub(crate) mod matrix;
 pub(crate) mod nearest;
+pub(crate) mod neighbours;
 pub(crate) mod one_hot;
 pub(crate) mod scale;
 pub(crate) mod split;

@@ -73,6 +73,13 @@ MODULES = {
         "TheilSenRegressor",
         "TweedieRegressor",
     ),
+    "neighbours": (
+        "KNeighborsClassifier",
+        "KNeighborsRegressor",
+        "LocalOutlierFactor",
+        "RadiusNeighborsClassifier",
+        "RadiusNeighborsRegressor",
+    ),
     "projections": ("CCA", "LinearDiscriminantAnalysis", "PLSCanonical", "PLSRegression"),
     "scalers": ("StandardScaler",),
 }

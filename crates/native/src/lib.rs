@@ -10,6 +10,8 @@
 //! | `value` | what flows between operators: columns, matrices, sparse matrices |
 //! | `answer` | what an estimator says of rows |
 //! | `operator` | the list of operators |
+//! | `kernel` | how alike a row and points are |
+//! | `lanes` | a row and several points at once |
 //! | `math` | what several operators compute |
 //! | `ops` | one operator a file |
 //! | `search` | which points are near a row |
@@ -19,6 +21,8 @@
 
 mod answer;
 mod file;
+mod kernel;
+mod lanes;
 mod math;
 mod operator;
 mod ops;

@@ -83,6 +83,7 @@ operators! {
     "gaussians" => Gaussians(ops::gaussians::Gaussians),
     "impute" => Impute(ops::impute::Impute),
     "join" => Join(ops::join::Join),
+    "likeness" => Likeness(ops::likeness::Likeness),
     "linear" => Linear(ops::linear::Linear),
     "matrix" => AsMatrix(ops::matrix::AsMatrix),
     "nearest" => Nearest(ops::nearest::Nearest),
@@ -90,6 +91,7 @@ operators! {
     "one_hot" => OneHot(ops::one_hot::OneHot),
     "scale" => Scale(ops::scale::Scale),
     "split" => Split(ops::split::Split),
+    "votes" => Votes(ops::votes::Votes),
 }
 
 impl Fields<'_> {

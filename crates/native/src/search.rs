@@ -3,10 +3,11 @@
 //! Source: `sklearn/neighbors/_binary_tree.pxi.tp`, `_kd_tree.pyx.tp`, `_ball_tree.pyx.tp`, `sklearn/utils/_heap.pyx`. A search of
 //! all points in their order is one of a tree that is a leaf.
 
-use crate::{BadGraph, file::Fields};
-
-/// So many points are compared with a row at once, each in its own lane.
-const LANES: usize = 8;
+use crate::{
+    BadGraph,
+    file::Fields,
+    lanes::{LANES, Lanes, fold},
+};
 
 /// Points, and the tree that they are leaves of.
 #[derive(Debug)]
@@ -15,8 +16,8 @@ pub(crate) struct Search {
     /// How many points there are.
     pub(crate) count: usize,
     metric: Metric,
-    /// Blocks of points in the order of the leaves, `[features, LANES]` each; a leaf starts with a new one.
-    blocks: Vec<f64>,
+    /// The points in the order of the leaves; a leaf starts with a new block.
+    lanes: Lanes,
     /// The place of each lane's point among all; of those that fill up a leaf's last block, nothing.
     places: Vec<[u32; LANES]>,
     /// Of each node, its blocks and number of points; none where its children are `2i + 1` and `2i + 2`.
@@ -90,8 +91,8 @@ impl Search {
             "balls" => Bounds::Balls { centers: fields.f64s_of("centers", each())?, radii: fields.f64s_of("radii", nodes)? },
             _ => return fields.wrong("bounds", "a known word"),
         };
-        let (blocks, leaves) = (Vec::new(), vec![None; nodes]);
-        let mut search = Self { features, count, metric, blocks, places: Vec::new(), leaves, bounds };
+        let (lanes, leaves) = (Lanes::new(features), vec![None; nodes]);
+        let mut search = Self { features, count, metric, lanes, places: Vec::new(), leaves, bounds };
         let (mut left, mut to_see) = (count, vec![0]);
         while let Some(node) = to_see.pop() {
             match is_leaf.get(node) {
@@ -114,17 +115,10 @@ impl Search {
     fn add_leaf(&mut self, node: usize, order: &[u32], points: &[f64]) {
         self.leaves[node] = Some(Leaf { block: self.places.len(), count: order.len() });
         for order in order.chunks(LANES) {
-            let start = self.blocks.len();
-            self.blocks.resize(start + self.features * LANES, 0.0);
             let mut places = [0; LANES];
-            for (lane, place) in order.iter().enumerate() {
-                places[lane] = *place;
-                let point = &points[*place as usize * self.features..][..self.features];
-                for (at, value) in point.iter().enumerate() {
-                    self.blocks[start + at * LANES + lane] = *value;
-                }
-            }
+            places.iter_mut().zip(order).for_each(|(into, place)| *into = *place);
             self.places.push(places);
+            self.lanes.add(order.iter().map(|place| &points[*place as usize * self.features..][..self.features]));
         }
     }
 
@@ -187,10 +181,10 @@ impl Search {
     }
 
     fn each_of(&self, leaf: Leaf, row: &[f64], mut each: impl FnMut(f64, u32)) {
-        let (mut left, size) = (leaf.count, self.features * LANES);
-        let blocks = self.blocks[leaf.block * size..].chunks_exact(size);
-        for (block, places) in blocks.zip(&self.places[leaf.block..]).take(leaf.count.div_ceil(LANES)) {
-            let distances = self.metric.between(row, block.as_chunks::<LANES>().0);
+        let mut left = leaf.count;
+        let blocks = self.lanes.blocks(leaf.block).zip(&self.places[leaf.block..]);
+        for (block, places) in blocks.take(leaf.count.div_ceil(LANES)) {
+            let distances = self.metric.between(row, block);
             distances.iter().zip(places).take(left).for_each(|(distance, place)| each(*distance, *place));
             left = left.saturating_sub(LANES);
         }
@@ -240,10 +234,10 @@ impl Metric {
     /// The reduced distances of a row to each lane's point, every one summed up in the order of the columns.
     fn between(self, row: &[f64], block: &[[f64; LANES]]) -> [f64; LANES] {
         match self {
-            Self::Euclidean => lanes(row, block, |sum, apart| sum + apart * apart),
-            Self::Manhattan => lanes(row, block, |sum, apart| sum + apart.abs()),
-            Self::Chebyshev => lanes(row, block, |sum, apart| sum.max(apart.abs())),
-            Self::Minkowski(p) => lanes(row, block, |sum, apart| sum + apart.abs().powf(p)),
+            Self::Euclidean => fold(row, block, |sum, x, point| sum + (x - point) * (x - point)),
+            Self::Manhattan => fold(row, block, |sum, x, point| sum + (x - point).abs()),
+            Self::Chebyshev => fold(row, block, |sum, x, point| sum.max((x - point).abs())),
+            Self::Minkowski(p) => fold(row, block, |sum, x, point| sum + (x - point).abs().powf(p)),
         }
     }
 
@@ -274,18 +268,6 @@ impl Metric {
     }
 }
 
-#[inline(always)]
-#[expect(clippy::inline_always, reason = "each use is a loop of its own")]
-fn lanes(row: &[f64], block: &[[f64; LANES]], add: impl Fn(f64, f64) -> f64) -> [f64; LANES] {
-    let mut sums = [0.0; LANES];
-    for (x, points) in row.iter().zip(block) {
-        for (sum, point) in sums.iter_mut().zip(points) {
-            *sum = add(*sum, x - point);
-        }
-    }
-    sums
-}
-
 impl Found {
     /// Room for so many.
     pub(crate) fn room(count: usize) -> Self {
@@ -294,7 +276,7 @@ impl Found {
 
     fn push(&mut self, distance: f64, place: u32) {
         // A NaN is none of the nearest.
-        if !(distance < self.distances[0]) {
+        if distance >= self.distances[0] || distance.is_nan() {
             return;
         }
         let (size, mut at) = (self.distances.len(), 0);

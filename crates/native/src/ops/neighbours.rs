@@ -134,7 +134,9 @@ impl Neighbours {
             if self.weighted {
                 weights.extend(found.distances.iter().map(|distance| 1.0 / distance));
                 if weights.iter().any(|weight| weight.is_infinite()) {
-                    weights.iter_mut().for_each(|weight| *weight = f64::from(u8::from(weight.is_infinite())));
+                    for weight in &mut weights {
+                        *weight = f64::from(u8::from(weight.is_infinite()));
+                    }
                 }
             } else {
                 weights.resize(found.places.len(), 1.0);
@@ -179,7 +181,9 @@ impl Neighbours {
             }
             let sum = pairwise_sum(into);
             if sum != 0.0 {
-                into.iter_mut().for_each(|share| *share /= sum);
+                for share in into {
+                    *share /= sum;
+                }
             }
             Ok(())
         })?;

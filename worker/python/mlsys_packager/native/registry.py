@@ -32,6 +32,7 @@ MODULES = {
     ),
     "gaussians": ("BayesianGaussianMixture", "EllipticEnvelope", "GaussianMixture", "QuadraticDiscriminantAnalysis"),
     "imputers": ("SimpleImputer",),
+    "kernels": ("GaussianProcessRegressor", "KernelRidge", "NuSVC", "NuSVR", "OneClassSVM", "SVC", "SVR"),
     "linear": (
         "ARDRegression",
         "BayesianRidge",

@@ -88,6 +88,7 @@ operators! {
     "matrix" => AsMatrix(ops::matrix::AsMatrix),
     "nearest" => Nearest(ops::nearest::Nearest),
     "neighbours" => Neighbours(ops::neighbours::Neighbours),
+    "network" => Network(ops::network::Network),
     "one_hot" => OneHot(ops::one_hot::OneHot),
     "scale" => Scale(ops::scale::Scale),
     "split" => Split(ops::split::Split),

@@ -13,6 +13,7 @@ pub(crate) mod linear;
 pub(crate) mod matrix;
 pub(crate) mod nearest;
 pub(crate) mod neighbours;
+pub(crate) mod network;
 pub(crate) mod one_hot;
 pub(crate) mod scale;
 pub(crate) mod split;

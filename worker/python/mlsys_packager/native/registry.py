@@ -81,6 +81,7 @@ MODULES = {
         "RadiusNeighborsClassifier",
         "RadiusNeighborsRegressor",
     ),
+    "networks": ("MLPClassifier", "MLPRegressor"),
     "projections": ("CCA", "LinearDiscriminantAnalysis", "PLSCanonical", "PLSRegression"),
     "scalers": ("StandardScaler",),
 }

@@ -2,7 +2,6 @@
 
 use crate::{
     Answer, BadGraph, Matrix, Prediction, Refused, Value, Wanted,
-    answer::argmax,
     file::Fields,
     math::{logistic, pairs, softmax},
     operator::Operate,
@@ -93,7 +92,7 @@ impl Layer {
             into.iter_mut().zip(&self.intercepts).for_each(|(into, intercept)| *into += intercept);
             let f = match self.activation {
                 Activation::Identity | Activation::Softmax => continue,
-                Activation::Relu => |x: f64| if x > 0.0 { x } else { 0.0 },
+                Activation::Relu => |x: f64| if x > 0.0 || x.is_nan() { x } else { 0.0 },
                 Activation::Logistic => logistic,
                 Activation::Tanh => f64::tanh,
                 Activation::Exp => f64::exp,

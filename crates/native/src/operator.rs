@@ -75,14 +75,22 @@ macro_rules! operators {
 }
 
 operators! {
+    "bisect" => Bisect(ops::bisect::Bisect),
+    "categorical" => Categorical(ops::categorical::Categorical),
     "chain" => Chain(ops::chain::Chain),
     "check" => Check(ops::check::Check),
+    "forest" => Forest(ops::forest::Forest),
+    "gaussians" => Gaussians(ops::gaussians::Gaussians),
     "impute" => Impute(ops::impute::Impute),
     "isolation" => Isolation(ops::isolation::Isolation),
     "join" => Join(ops::join::Join),
+    "likeness" => Likeness(ops::likeness::Likeness),
     "linear" => Linear(ops::linear::Linear),
     "matrix" => AsMatrix(ops::matrix::AsMatrix),
     "median" => Median(ops::median::Median),
+    "nearest" => Nearest(ops::nearest::Nearest),
+    "neighbours" => Neighbours(ops::neighbours::Neighbours),
+    "network" => Network(ops::network::Network),
     "one_hot" => OneHot(ops::one_hot::OneHot),
     "poll" => Poll(ops::poll::Poll),
     "prior" => Prior(ops::prior::Prior),
@@ -90,6 +98,8 @@ operators! {
     "scores" => Scores(ops::scores::Scores),
     "trees" => Trees(ops::trees::Trees),
     "xgboost_linear" => XgboostLinear(ops::xgboost_linear::XgboostLinear),
+    "split" => Split(ops::split::Split),
+    "votes" => Votes(ops::votes::Votes),
 }
 
 impl Fields<'_> {

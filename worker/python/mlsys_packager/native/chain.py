@@ -11,6 +11,8 @@ def export(pipeline, x, writer):
         if step is None or (isinstance(step, str) and step == "passthrough"):
             continue
         if isinstance(x, Says):
+            x = x.transformed
+        if x is None:
             raise Unsupported("a step comes after an estimator")
         node, x = registry.export(step, x, writer)
         steps.append(node)

@@ -16,11 +16,17 @@ def export(model, x, writer):
         else:
             node, out = registry.export(step, taken, writer)
         if isinstance(out, Says):
+            out = out.transformed
+        if out is None:
             raise Unsupported("an estimator among transformers")
         if weight is not None:
             if not isinstance(out, Matrix):
                 raise Unsupported("a weight on columns that are no numbers")
-            scale = {"op": "scale", "width": out.width, "steps": [{"do": "multiply", "by": writer.array([weight] * out.width)}]}
+            scale = {
+                "op": "scale",
+                "width": out.width,
+                "steps": [{"do": "multiply", "by": writer.array([weight] * out.width)}],
+            }
             node = scale if node is None else {"op": "chain", "steps": [node, scale]}
         parts.append({"columns": columns, "then": node})
         kinds.append(out)

@@ -53,12 +53,16 @@ class Matrix:
 
 @dataclass(frozen=True)
 class Says:
-    """What an estimator says. `classes`: those whose places it predicts; `None` for numbers, `width` of them a row."""
+    """What an estimator says. `classes`: those whose places it predicts; `None` for numbers, `width` of them a row.
+
+    `transformed`: what comes out of it where it is a step among others, if it transforms, too.
+    """
 
     classes: object = None
     probabilities: bool = False
     decision: bool = False
     width: int = 1
+    transformed: object = None
 
 
 def as_matrix(x):
@@ -75,6 +79,16 @@ def checked(x, nan=False, single=False):
     """The same, and the check of an estimator that refuses infinities, and NaN unless `nan`; `single`: it casts to 32 bits."""
     steps, matrix = as_matrix(x)
     return [*steps, {"op": "check", "nan": nan, "single": single}], matrix
+
+
+def doubled(x, *fitted):
+    """The same, for an estimator that computes in doubles, unless one of `fitted` is of 32 bits, as the rows are then."""
+    steps, matrix = checked(x)
+    if matrix.single:
+        if any(getattr(part, "dtype", None) == np.float32 for part in fitted):
+            raise Unsupported("sums of 32-bit numbers")
+        steps, matrix = [*steps, {"op": "matrix", "width": matrix.width, "single": False}], replace(matrix, single=False)
+    return steps, matrix
 
 
 def chain(steps, node):

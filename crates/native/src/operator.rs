@@ -75,15 +75,31 @@ macro_rules! operators {
 }
 
 operators! {
+    "bins" => Bins(ops::bins::Bins),
+    "center" => Center(ops::center::Center),
     "chain" => Chain(ops::chain::Chain),
     "check" => Check(ops::check::Check),
+    "chi2_map" => Chi2Map(ops::chi2_map::Chi2Map),
     "forest" => Forest(ops::forest::Forest),
     "impute" => Impute(ops::impute::Impute),
+    "indicate" => Indicate(ops::indicate::Indicate),
+    "interpolate" => Interpolate(ops::interpolate::Interpolate),
+    "iterate" => Iterate(ops::iterate::Iterate),
     "join" => Join(ops::join::Join),
     "linear" => Linear(ops::linear::Linear),
+    "map" => Map(ops::map::Map),
     "matrix" => AsMatrix(ops::matrix::AsMatrix),
+    "normalize" => Normalize(ops::normalize::Normalize),
     "one_hot" => OneHot(ops::one_hot::OneHot),
+    "pairwise" => Pairwise(ops::pairwise::Pairwise),
+    "polynomial" => Polynomial(ops::polynomial::Polynomial),
+    "power" => Power(ops::power::Power),
+    "project" => Project(ops::project::Project),
+    "quantile" => Quantile(ops::quantile::Quantile),
     "scale" => Scale(ops::scale::Scale),
+    "sketch" => Sketch(ops::sketch::Sketch),
+    "spline" => Splines(ops::spline::Splines),
+    "take" => Take(ops::take::Take),
 }
 
 impl Fields<'_> {

@@ -14,7 +14,7 @@ def export(model, x, writer):
                 continue
             node, out = None, taken
         else:
-            node, out = registry.export(step, taken, writer)
+            node, out = registry.export(step, taken, writer, True)
         if isinstance(out, Says):
             raise Unsupported("an estimator among transformers")
         if weight is not None:
@@ -47,4 +47,7 @@ def _joined(kinds):
     single = bool(kinds) and all(
         kind.single if isinstance(kind, Matrix) else all(column.single for column in kind.columns) for kind in kinds
     )
-    return Matrix(width, single, sparse)
+    whole = bool(kinds) and all(
+        kind.whole if isinstance(kind, Matrix) else all(column.type in ("int", "bool") for column in kind.columns) for kind in kinds
+    )
+    return Matrix(width, single, sparse, whole)

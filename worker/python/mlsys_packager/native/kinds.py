@@ -40,11 +40,12 @@ class Table:
 
 @dataclass(frozen=True)
 class Matrix:
-    """Numbers. `single`: of 32 bits. `sparse`: most of them are zero."""
+    """Numbers. `single`: of 32 bits. `sparse`: most of them are zero. `whole`: of a type of whole numbers, or truths."""
 
     width: int
     single: bool = False
     sparse: bool = False
+    whole: bool = False
 
     def take(self, places):
         """Some columns, in an order."""
@@ -67,14 +68,22 @@ def as_matrix(x):
         return [], x
     if any(column.type == "text" for column in x.columns):
         raise Unsupported("text goes where numbers are computed with")
-    single = bool(x.columns) and all(column.single for column in x.columns)
-    return [{"op": "matrix", "width": x.width, "single": single}], Matrix(x.width, single)
+    # Truths beside 32-bit numbers are an array of objects, which becomes one of doubles.
+    single = bool(x.columns) and all(column.single and column.type != "bool" for column in x.columns)
+    whole = bool(x.columns) and all(column.type in ("int", "bool") for column in x.columns)
+    return [{"op": "matrix", "width": x.width, "single": single}], Matrix(x.width, single, whole=whole)
 
 
 def checked(x, nan=False, single=False):
     """The same, and the check of an estimator that refuses infinities, and NaN unless `nan`; `single`: it casts to 32 bits."""
     steps, matrix = as_matrix(x)
     return [*steps, {"op": "check", "nan": nan, "single": single}], matrix
+
+
+def doubles(x, what):
+    """Refuses a matrix of 32-bit numbers: `what` sums them in an order that the library does not tell."""
+    if x.single:
+        raise Unsupported(f"{what} of 32-bit numbers")
 
 
 def chain(steps, node):

@@ -9,6 +9,7 @@ PACKAGES = ("sklearn", "xgboost", "lightgbm", "imblearn")
 MODULES = {
     "chain": ("Pipeline",),
     "columns": ("ColumnTransformer", "FeatureUnion"),
+    "discretizers": ("Binarizer", "KBinsDiscretizer"),
     "encoders": ("OneHotEncoder",),
     "forests": (
         "DecisionTreeClassifier",
@@ -20,17 +21,68 @@ MODULES = {
         "RandomForestClassifier",
         "RandomForestRegressor",
     ),
-    "imputers": ("SimpleImputer",),
-    "linear": ("LinearRegression", "LogisticRegression", "Ridge"),
-    "scalers": ("StandardScaler",),
+    "functions": ("FunctionTransformer",),
+    "imputers": ("IterativeImputer", "MissingIndicator", "SimpleImputer"),
+    "isotonic": ("IsotonicRegression",),
+    "kernels": (
+        "AdditiveChi2Sampler",
+        "KernelCenterer",
+        "KernelPCA",
+        "Nystroem",
+        "PolynomialCountSketch",
+        "RBFSampler",
+        "SkewedChi2Sampler",
+    ),
+    "linear": ("BayesianRidge", "LinearRegression", "LogisticRegression", "Ridge"),
+    "polynomials": ("PolynomialFeatures", "SplineTransformer"),
+    "projections": (
+        "BernoulliRBM",
+        "CCA",
+        "FactorAnalysis",
+        "FastICA",
+        "GaussianRandomProjection",
+        "IncrementalPCA",
+        "MiniBatchSparsePCA",
+        "PCA",
+        "PLSCanonical",
+        "PLSRegression",
+        "PLSSVD",
+        "SparsePCA",
+        "SparseRandomProjection",
+        "TruncatedSVD",
+    ),
+    "scalers": (
+        "MaxAbsScaler",
+        "MinMaxScaler",
+        "Normalizer",
+        "PowerTransformer",
+        "QuantileTransformer",
+        "RobustScaler",
+        "StandardScaler",
+    ),
+    "selectors": (
+        "GenericUnivariateSelect",
+        "RFE",
+        "RFECV",
+        "SelectFdr",
+        "SelectFpr",
+        "SelectFromModel",
+        "SelectFwe",
+        "SelectKBest",
+        "SelectPercentile",
+        "SequentialFeatureSelector",
+        "VarianceThreshold",
+    ),
 }
 _MODULE_OF = {name: module for module, names in MODULES.items() for name in names}
 
 
-def export(estimator, x, writer):
-    """The operator of any estimator, and what comes out of it."""
+def export(estimator, x, writer, transforms=False):
+    """The operator of any estimator, and what comes out of it. `transforms`: it stands where its `transform` is called, even if it
+    also predicts; its module then has a function of that name."""
     kind = type(estimator)
     module = _MODULE_OF.get(kind.__name__) if kind.__module__.split(".")[0] in PACKAGES else None
     if module is None:
         raise Unsupported(f"{kind.__name__} has no native form")
-    return importlib.import_module(f".{module}", __package__).export(estimator, x, writer)
+    module = importlib.import_module(f".{module}", __package__)
+    return (getattr(module, "transform", module.export) if transforms else module.export)(estimator, x, writer)

@@ -20,8 +20,22 @@ pub(crate) struct Splines {
 #[derive(Debug)]
 struct Spline {
     knots: Vec<f64>,
-    /// Values and slopes at the first and the last knot of the base interval; none where they are not used.
-    ends: Option<[Vec<f64>; 4]>,
+    /// None where nothing is said beyond an interval of knots.
+    ends: Option<Ends>,
+}
+
+/// How a column goes on beyond an interval of knots.
+#[derive(Debug)]
+struct Ends {
+    low: f64,
+    high: f64,
+    /// So many of the first and the last splines are not zero there.
+    reach: usize,
+    /// The splines' values and slopes at both ends.
+    at_low: Vec<f64>,
+    at_high: Vec<f64>,
+    low_slope: Vec<f64>,
+    high_slope: Vec<f64>,
 }
 
 /// What becomes of a number beyond the base interval.
@@ -52,9 +66,19 @@ impl Operate for Splines {
                 return fields.wrong("knots", "ascending, of the right number");
             }
             let ends = if matches!(beyond, Beyond::Constant | Beyond::Linear) {
-                let [low, high] = ["low", "high"].map(|field| fields.f64s_of(field, count));
-                let [low_slope, high_slope] = ["low_slope", "high_slope"].map(|field| fields.f64s_of(field, count));
-                Some([low?, high?, low_slope?, high_slope?])
+                let edge = fields.count("edge")?;
+                let (Some(low), Some(high)) = (knots.get(edge), knots.iter().nth_back(edge)) else {
+                    return fields.wrong("edge", "the place of a knot");
+                };
+                Some(Ends {
+                    low: *low,
+                    high: *high,
+                    reach: fields.count("reach")?.min(count),
+                    at_low: fields.f64s_of("at_low", count)?,
+                    at_high: fields.f64s_of("at_high", count)?,
+                    low_slope: fields.f64s_of("low_slope", count)?,
+                    high_slope: fields.f64s_of("high_slope", count)?,
+                })
             } else {
                 None
             };
@@ -103,18 +127,8 @@ impl Splines {
             (Beyond::Refused, _) if x < low || x > high => {
                 return Err(Refused::rows("a number is beyond the knots"));
             }
-            (kind @ (Beyond::Constant | Beyond::Linear), Some([at_low, at_high, low_slope, high_slope]))
-                if x < low || x > high =>
-            {
-                let (from, values, slopes) = if x < low { (low, at_low, low_slope) } else { (high, at_high, high_slope) };
-                let reach = if kind == Beyond::Linear && degree <= 1 { degree + 1 } else { degree }.min(self.count);
-                let range = if x < low { 0..reach } else { self.count - reach..self.count };
-                for place in range {
-                    parts[place] = values[place];
-                    if kind == Beyond::Linear {
-                        parts[place] += (x - from) * slopes[place];
-                    }
-                }
+            (_, Some(ends)) if x < ends.low || x > ends.high => {
+                self.extend(x, ends, parts);
                 return Ok(());
             }
             _ => {}
@@ -125,6 +139,17 @@ impl Splines {
             parts[(interval - degree + place) % self.count] += value;
         }
         Ok(())
+    }
+
+    fn extend(&self, x: f64, ends: &Ends, parts: &mut [f64]) {
+        let below = x < ends.low;
+        let (from, values, slopes) =
+            if below { (ends.low, &ends.at_low, &ends.low_slope) } else { (ends.high, &ends.at_high, &ends.high_slope) };
+        let range = if below { 0..ends.reach } else { self.count - ends.reach..self.count };
+        for place in range {
+            let more = if self.beyond == Beyond::Linear { (x - from) * slopes[place] } else { 0.0 };
+            parts[place] = values[place] + more;
+        }
     }
 }
 

@@ -7,8 +7,8 @@ from .kinds import Matrix, Table, Unsupported
 
 # Those whose 32-bit results are the rounded 64-bit ones; all of them leave whole numbers whole.
 EXACT = ("abs", "ceil", "floor", "negative", "rint", "sign", "square")
-# Those that wrap around, or divide without a rest, where the numbers are whole.
-WRAPPING = ("negative", "reciprocal", "square", "exp2")
+# Those that wrap around at the end of a type, or divide without a rest, where the numbers are whole.
+WRAPPING = ("abs", "negative", "reciprocal", "square", "exp2")
 # Those that scipy knows of a sparse matrix, and whose zero is zero.
 SPARSE = ("abs", "ceil", "expm1", "floor", "log1p", "rint", "sign", "sin", "sqrt", "tan", "tanh")
 
@@ -75,5 +75,6 @@ def _check_types(name, x):
         raise Unsupported("FunctionTransformer of truths")
     if any(column.type == "int" for column in x.columns) and name in WRAPPING:
         raise Unsupported(f"FunctionTransformer of {name} and whole numbers")
-    if len({column.single for column in x.columns}) > 1:
+    short = {column.single for column in x.columns}
+    if len(short) > 1 or (True in short and any(column.type == "int" for column in x.columns)):
         raise Unsupported("FunctionTransformer of 32-bit and other numbers")

@@ -68,9 +68,9 @@ def as_matrix(x):
         return [], x
     if any(column.type == "text" for column in x.columns):
         raise Unsupported("text goes where numbers are computed with")
-    # Truths beside 32-bit numbers are an array of objects, which becomes one of doubles.
-    single = bool(x.columns) and all(column.single and column.type != "bool" for column in x.columns)
     whole = bool(x.columns) and all(column.type in ("int", "bool") for column in x.columns)
+    # Whole numbers alone become doubles where they are computed with, be they short or long.
+    single = not whole and bool(x.columns) and all(column.single for column in x.columns)
     return [{"op": "matrix", "width": x.width, "single": single}], Matrix(x.width, single, whole=whole)
 
 

@@ -48,18 +48,26 @@ def _spline(model, x, writer):
     degree, beyond = int(model.degree), BEYOND[model.extrapolation]
     if model.sparse_output and beyond == "periodic" and degree == 0:
         raise Unsupported("SplineTransformer of degree 0 that is periodic and sparse")
+    if beyond == "constant" and degree == 0:
+        raise Unsupported("SplineTransformer of degree 0 that is constant beyond its knots")
     count = int(model.bsplines_[0].c.shape[1])
-    columns = []
+    columns, edge = [], degree
     for spline in model.bsplines_:
         column = {"knots": writer.array(spline.t)}
         if beyond in ("constant", "linear"):
-            low, high = spline.t[degree], spline.t[-degree - 1]
+            low, high = spline.t[edge], spline.t[-edge - 1]
             column |= {
-                "low": writer.array(spline(low)),
-                "high": writer.array(spline(high)),
+                "edge": edge,
+                "at_low": writer.array(spline(low)),
+                "at_high": writer.array(spline(high)),
                 "low_slope": writer.array(spline(low, nu=1)),
                 "high_slope": writer.array(spline(high, nu=1)),
             }
+            # As the library has it, each column of a low degree moves the edge of those behind it.
+            edge += beyond == "linear" and edge <= 1
+            column["reach"] = edge
+            if low > high or edge > count:
+                raise Unsupported("SplineTransformer of a low degree and few knots")
         columns.append(column)
     kept = count - (not model.include_bias)
     node = {

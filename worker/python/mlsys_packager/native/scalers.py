@@ -39,6 +39,8 @@ def _scale(scaler, x, writer, does, clip=None):
     steps, matrix = kinds.checked(x, nan=True)
     width = kinds.width_of(scaler, matrix)
     if matrix.sparse:
+        if any(do == "add" or do == "subtract" for do, _ in does):
+            raise Unsupported(f"{type(scaler).__name__} of a sparse matrix, which it does not take")
         # Of a sparse matrix, all of them multiply by what they would divide by.
         does = [("multiply", 1.0 / by) for do, by in does if do == "divide"]
     does = [{"do": do, "by": writer.array(by)} for do, by in does]

@@ -89,6 +89,7 @@ operators! {
     "linear" => Linear(ops::linear::Linear),
     "map" => Map(ops::map::Map),
     "matrix" => AsMatrix(ops::matrix::AsMatrix),
+    "neighbour_impute" => NeighbourImpute(ops::neighbour_impute::NeighbourImpute),
     "normalize" => Normalize(ops::normalize::Normalize),
     "one_hot" => OneHot(ops::one_hot::OneHot),
     "pairwise" => Pairwise(ops::pairwise::Pairwise),

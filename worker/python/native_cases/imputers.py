@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401
-from sklearn.impute import IterativeImputer, MissingIndicator, SimpleImputer
+from sklearn.impute import IterativeImputer, KNNImputer, MissingIndicator, SimpleImputer
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import StandardScaler
@@ -36,6 +36,14 @@ def gaps_single(draw, count):
 def zeros(draw, count):
     """Whole numbers, many of which are zero."""
     return draw.integers(0, 4, (count, 3))
+
+
+def distinct(draw, count):
+    """Numbers that hardly repeat, some of them missing."""
+    made = draw.normal(size=(count, 4)) * [1, 10, 100, 1]
+    made[draw.random((count, 4)) < 0.3] = np.nan
+    made[:, 3] = np.nan
+    return made
 
 
 def value(made, draw):
@@ -71,6 +79,12 @@ CASES = {
     "zero_frequent": (
         lambda: make_pipeline(SimpleImputer(missing_values=0, strategy="most_frequent"), Ridge()),
         zeros,
+        value,
+    ),
+    "neighbours": (lambda: make_pipeline(KNNImputer(), Ridge()), distinct, value),
+    "neighbours_all": (
+        lambda: make_pipeline(KNNImputer(n_neighbors=250, keep_empty_features=True, add_indicator=True), Ridge()),
+        lambda draw, count: pd.DataFrame(distinct(draw, count), columns=list("abcd")),
         value,
     ),
     "table": (lambda: make_pipeline(IterativeImputer(max_iter=2, random_state=0), Ridge()), "holes", "value"),

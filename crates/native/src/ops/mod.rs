@@ -14,6 +14,7 @@ pub(crate) mod join;
 pub(crate) mod linear;
 pub(crate) mod map;
 pub(crate) mod matrix;
+pub(crate) mod neighbour_impute;
 pub(crate) mod normalize;
 pub(crate) mod one_hot;
 pub(crate) mod pairwise;

@@ -1,4 +1,4 @@
-"""`SimpleImputer` of numbers, `MissingIndicator` and `IterativeImputer`."""
+"""`SimpleImputer` of numbers, `MissingIndicator`, `KNNImputer` and `IterativeImputer`."""
 
 import numbers
 
@@ -7,9 +7,12 @@ import numpy as np
 from . import kinds, registry
 from .kinds import Matrix, Says, Table, Unsupported
 
+# Such a share of a column's values must differ, or which row is nearest would be a matter of chance.
+DISTINCT = 0.9
+
 
 def export(imputer, x, writer):
-    """An `impute`, `indicate` or `iterate`."""
+    """An `impute`, `indicate`, `neighbour_impute` or `iterate`."""
     if isinstance(x, Table) and any(column.type == "text" for column in x.columns):
         raise Unsupported(f"{type(imputer).__name__} of text")
     missing = imputer.missing_values
@@ -91,4 +94,27 @@ def _iterative(imputer, matrix, writer):
     return node, Matrix(kept + len(indicator))
 
 
-_EXPORTS = {"SimpleImputer": _simple, "MissingIndicator": _missing, "IterativeImputer": _iterative}
+def _neighbours(imputer, matrix, writer):
+    kinds.doubles(matrix, "KNNImputer")
+    if imputer.weights != "uniform" or imputer.metric != "nan_euclidean":
+        # What is close to a row is at a distance that the library knows to half of its digits only.
+        raise Unsupported("KNNImputer with weights, or another metric than its own")
+    fitted = np.where(imputer._mask_fit_X, np.nan, imputer._fit_X)
+    for column in fitted[:, imputer._valid_mask].T:
+        known = column[~np.isnan(column)]
+        if len(np.unique(known)) < DISTINCT * len(known):
+            raise Unsupported("KNNImputer of columns whose values repeat, where several rows are as near")
+    means = [float(column[~np.isnan(column)].mean()) if (~np.isnan(column)).any() else np.nan for column in fitted.T]
+    keep, indicator = bool(imputer.keep_empty_features), _indicator(imputer)
+    node = {
+        "op": "neighbour_impute",
+        "fitted": writer.array(fitted),
+        "neighbours": int(imputer.n_neighbors),
+        "means": writer.array(means),
+        "keep": keep,
+        "indicator": indicator,
+    }
+    return node, Matrix((matrix.width if keep else int(imputer._valid_mask.sum())) + len(indicator))
+
+
+_EXPORTS = {"KNNImputer": _neighbours, "SimpleImputer": _simple, "MissingIndicator": _missing, "IterativeImputer": _iterative}

@@ -22,7 +22,7 @@ MODULES = {
         "RandomForestRegressor",
     ),
     "functions": ("FunctionTransformer",),
-    "imputers": ("IterativeImputer", "MissingIndicator", "SimpleImputer"),
+    "imputers": ("IterativeImputer", "KNNImputer", "MissingIndicator", "SimpleImputer"),
     "isotonic": ("IsotonicRegression",),
     "kernels": (
         "AdditiveChi2Sampler",

@@ -151,6 +151,23 @@ impl Matrix {
         self.values.chunks_exact_mut(self.width.max(1))
     }
 
+    /// What of it is not zero.
+    pub(crate) fn into_sparse(self) -> Sparse {
+        let mut sparse = Sparse { width: self.width, starts: Vec::with_capacity(self.rows + 1), ..Sparse::default() };
+        sparse.starts.push(0);
+        for row in self.each_row() {
+            for (column, value) in (0..).zip(row) {
+                if value.abs() > 0.0 || value.is_nan() {
+                    sparse.columns.push(column);
+                    sparse.values.push(*value);
+                }
+            }
+            sparse.starts.push(sparse.columns.len());
+        }
+        sparse.starts.resize(self.rows + 1, sparse.columns.len());
+        sparse
+    }
+
     /// Rounds every number to 32 bits, if this is a matrix of such: to be called after each operation on its elements.
     /// Source of its being exact: a double has more than twice the digits of a float, and two, so rounding twice is the same
     /// as rounding once for +, −, ×, ÷ and √ (S. Figueroa, "When is double rounding innocuous?", 1995).

@@ -89,7 +89,11 @@ CASES = {
         codes,
         codes_value,
     ),
-    "sparse": (lambda: make_pipeline(OneHotEncoder(handle_unknown="ignore"), XGBRegressor(n_estimators=9)), whole, whole_value),
+    "sparse": (
+        lambda: make_pipeline(OneHotEncoder(handle_unknown="ignore"), XGBRegressor(n_estimators=9)),
+        whole,
+        whole_value,
+    ),
     "pair": (boosted(XGBRegressor), gaps, gaps_pair),
     "pair_leaves": (boosted(XGBRegressor, multi_strategy="multi_output_tree"), gaps, gaps_pair),
     "quantiles": (boosted(XGBRegressor, objective="reg:quantileerror", quantile_alpha=[0.1, 0.5, 0.9]), gaps, gaps_value),

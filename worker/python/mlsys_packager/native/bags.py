@@ -52,7 +52,9 @@ def _bagging(model, x, writer):
     node = {"op": "poll", "parts": polled, "adds": adds, "outputs": outputs, "divide": len(parts)}
     if classes is None:
         return kinds.chain(steps, trees.scores(node)), Says(width=outputs)
-    return kinds.chain(steps, trees.scores(node, labels="most_probable", probabilities=True)), Says(classes, probabilities=True)
+    return kinds.chain(steps, trees.scores(node, labels="most_probable", probabilities=True)), Says(
+        classes, probabilities=True
+    )
 
 
 def _columns(model):

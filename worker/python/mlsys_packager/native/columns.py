@@ -1,12 +1,12 @@
 """`ColumnTransformer` and `FeatureUnion`."""
 
-from . import registry
+from . import kinds, registry
 from .kinds import Matrix, Says, Table, Unsupported
 
 
 def export(model, x, writer):
     """A `join` of the parts."""
-    parts, kinds = [], []
+    parts, outs = [], []
     for columns, step, weight in _parts(model):
         taken = x if columns is None else x.take(columns)
         if isinstance(step, str):
@@ -14,11 +14,13 @@ def export(model, x, writer):
                 continue
             node, out = None, taken
         else:
-            node, out = registry.export(step, taken, writer)
+            node, out = registry.export(step, taken, writer, True)
         if isinstance(out, Says):
             out = out.transformed
         if out is None:
             raise Unsupported("an estimator among transformers")
+        if isinstance(out, Table) and all(column.type != "text" for column in out.columns):
+            node, out = _as_array(node, out)
         if weight is not None:
             if not isinstance(out, Matrix):
                 raise Unsupported("a weight on columns that are no numbers")
@@ -29,8 +31,19 @@ def export(model, x, writer):
             }
             node = scale if node is None else {"op": "chain", "steps": [node, scale]}
         parts.append({"columns": columns, "then": node})
-        kinds.append(out)
-    return {"op": "join", "parts": parts, "sparse": any(getattr(kind, "sparse", False) for kind in kinds)}, _joined(kinds)
+        outs.append(out)
+    # A `ColumnTransformer` has made up its mind when it was fitted.
+    sparse = getattr(model, "sparse_output_", any(getattr(out, "sparse", False) for out in outs))
+    return {"op": "join", "parts": parts, "sparse": sparse}, _joined(outs, sparse)
+
+
+def _as_array(node, table):
+    """Columns that are left as they are become an array beside others."""
+    steps, matrix = kinds.as_matrix(table)
+    if len({column.type == "bool" for column in table.columns}) > 1:
+        # Truths beside numbers become an array of objects, and that one of doubles.
+        steps, matrix = [{**step, "single": False} for step in steps], Matrix(table.width)
+    return kinds.chain([step for step in (node, *steps[:-1]) if step], steps[-1]), matrix
 
 
 def _parts(model):
@@ -45,12 +58,15 @@ def _parts(model):
             yield columns, step, weights.get(name)
 
 
-def _joined(kinds):
-    width = sum(kind.width for kind in kinds)
-    if any(isinstance(kind, Table) and any(column.type == "text" for column in kind.columns) for kind in kinds):
+def _joined(outs, sparse):
+    width = sum(out.width for out in outs)
+    if any(isinstance(out, Table) and any(column.type == "text" for column in out.columns) for out in outs):
         raise Unsupported("text is left as it is beside numbers")
-    sparse = any(getattr(kind, "sparse", False) for kind in kinds)
-    single = bool(kinds) and all(
-        kind.single if isinstance(kind, Matrix) else all(column.single for column in kind.columns) for kind in kinds
+    single = bool(outs) and all(
+        out.single if isinstance(out, Matrix) else all(column.single for column in out.columns) for out in outs
     )
-    return Matrix(width, single, sparse)
+    whole = bool(outs) and all(
+        out.whole if isinstance(out, Matrix) else all(column.type in ("int", "bool") for column in out.columns)
+        for out in outs
+    )
+    return Matrix(width, single and not whole, sparse, whole)

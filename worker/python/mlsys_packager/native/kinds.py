@@ -40,11 +40,12 @@ class Table:
 
 @dataclass(frozen=True)
 class Matrix:
-    """Numbers. `single`: of 32 bits. `sparse`: most of them are zero."""
+    """Numbers. `single`: of 32 bits. `sparse`: most of them are zero. `whole`: of a type of whole numbers, or truths."""
 
     width: int
     single: bool = False
     sparse: bool = False
+    whole: bool = False
 
     def take(self, places):
         """Some columns, in an order."""
@@ -71,8 +72,10 @@ def as_matrix(x):
         return [], x
     if any(column.type == "text" for column in x.columns):
         raise Unsupported("text goes where numbers are computed with")
-    single = bool(x.columns) and all(column.single for column in x.columns)
-    return [{"op": "matrix", "width": x.width, "single": single}], Matrix(x.width, single)
+    whole = bool(x.columns) and all(column.type in ("int", "bool") for column in x.columns)
+    # Whole numbers alone become doubles where they are computed with, be they short or long.
+    single = not whole and bool(x.columns) and all(column.single for column in x.columns)
+    return [{"op": "matrix", "width": x.width, "single": single}], Matrix(x.width, single, whole=whole)
 
 
 def checked(x, nan=False, single=False):
@@ -89,6 +92,12 @@ def doubled(x, *fitted):
             raise Unsupported("sums of 32-bit numbers")
         steps, matrix = [*steps, {"op": "matrix", "width": matrix.width, "single": False}], replace(matrix, single=False)
     return steps, matrix
+
+
+def doubles(x, what):
+    """Refuses a matrix of 32-bit numbers: `what` sums them in an order that the library does not tell."""
+    if x.single:
+        raise Unsupported(f"{what} of 32-bit numbers")
 
 
 def chain(steps, node):

@@ -7,14 +7,26 @@ from .kinds import Unsupported
 # A class of another package, or derived from one of these, may do anything.
 PACKAGES = ("sklearn", "xgboost", "lightgbm", "imblearn")
 MODULES = {
-    "bags": ("AdaBoostClassifier", "AdaBoostRegressor", "BaggingClassifier", "BaggingRegressor", "IsolationForest"),
+    "bags": (
+        "AdaBoostClassifier",
+        "AdaBoostRegressor",
+        "BaggingClassifier",
+        "BaggingRegressor",
+        "IsolationForest",
+    ),
+    "bayes": (
+        "BernoulliNB",
+        "CategoricalNB",
+        "ComplementNB",
+        "GaussianNB",
+        "MultinomialNB",
+    ),
     "boosting": (
         "GradientBoostingClassifier",
         "GradientBoostingRegressor",
         "HistGradientBoostingClassifier",
         "HistGradientBoostingRegressor",
     ),
-    "bayes": ("BernoulliNB", "CategoricalNB", "ComplementNB", "GaussianNB", "MultinomialNB"),
     "chain": ("Pipeline",),
     "clusters": (
         "AffinityPropagation",
@@ -25,7 +37,27 @@ MODULES = {
         "MiniBatchKMeans",
         "NearestCentroid",
     ),
-    "columns": ("ColumnTransformer", "FeatureUnion"),
+    "columns": (
+        "ColumnTransformer",
+        "FeatureUnion",
+    ),
+    "decompositions": (
+        "BernoulliRBM",
+        "FactorAnalysis",
+        "FastICA",
+        "GaussianRandomProjection",
+        "IncrementalPCA",
+        "MiniBatchSparsePCA",
+        "PCA",
+        "PLSSVD",
+        "SparsePCA",
+        "SparseRandomProjection",
+        "TruncatedSVD",
+    ),
+    "discretizers": (
+        "Binarizer",
+        "KBinsDiscretizer",
+    ),
     "encoders": ("OneHotEncoder",),
     "forests": (
         "DecisionTreeClassifier",
@@ -38,51 +70,48 @@ MODULES = {
         "RandomForestRegressor",
         "RandomTreesEmbedding",
     ),
-    "gaussians": ("BayesianGaussianMixture", "EllipticEnvelope", "GaussianMixture", "QuadraticDiscriminantAnalysis"),
-    "imputers": ("SimpleImputer",),
-    "lightgbm": ("LGBMClassifier", "LGBMRanker", "LGBMRegressor"),
-    "linear": ("LinearRegression", "LogisticRegression", "Ridge"),
-    "kernels": ("GaussianProcessRegressor", "KernelRidge", "NuSVC", "NuSVR", "OneClassSVM", "SVC", "SVR"),
+    "functions": ("FunctionTransformer",),
+    "gaussians": (
+        "BayesianGaussianMixture",
+        "EllipticEnvelope",
+        "GaussianMixture",
+        "QuadraticDiscriminantAnalysis",
+    ),
+    "imputers": (
+        "IterativeImputer",
+        "KNNImputer",
+        "MissingIndicator",
+        "SimpleImputer",
+    ),
+    "isotonic": ("IsotonicRegression",),
+    "kernel_maps": (
+        "AdditiveChi2Sampler",
+        "KernelCenterer",
+        "KernelPCA",
+        "Nystroem",
+        "PolynomialCountSketch",
+        "RBFSampler",
+        "SkewedChi2Sampler",
+    ),
+    "kernels": (
+        "GaussianProcessRegressor",
+        "KernelRidge",
+        "NuSVC",
+        "NuSVR",
+        "OneClassSVM",
+        "SVC",
+        "SVR",
+    ),
+    "lightgbm": (
+        "LGBMClassifier",
+        "LGBMRanker",
+        "LGBMRegressor",
+    ),
     "linear": (
-        "ARDRegression",
         "BayesianRidge",
-        "ElasticNet",
-        "ElasticNetCV",
-        "GammaRegressor",
-        "HuberRegressor",
-        "Lars",
-        "LarsCV",
-        "Lasso",
-        "LassoCV",
-        "LassoLars",
-        "LassoLarsCV",
-        "LassoLarsIC",
         "LinearRegression",
-        "LinearSVC",
-        "LinearSVR",
         "LogisticRegression",
-        "LogisticRegressionCV",
-        "MultiTaskElasticNet",
-        "MultiTaskElasticNetCV",
-        "MultiTaskLasso",
-        "MultiTaskLassoCV",
-        "OrthogonalMatchingPursuit",
-        "OrthogonalMatchingPursuitCV",
-        "PassiveAggressiveClassifier",
-        "PassiveAggressiveRegressor",
-        "Perceptron",
-        "PoissonRegressor",
-        "QuantileRegressor",
-        "RANSACRegressor",
         "Ridge",
-        "RidgeCV",
-        "RidgeClassifier",
-        "RidgeClassifierCV",
-        "SGDClassifier",
-        "SGDOneClassSVM",
-        "SGDRegressor",
-        "TheilSenRegressor",
-        "TweedieRegressor",
     ),
     "neighbours": (
         "KNeighborsClassifier",
@@ -91,18 +120,59 @@ MODULES = {
         "RadiusNeighborsClassifier",
         "RadiusNeighborsRegressor",
     ),
-    "networks": ("MLPClassifier", "MLPRegressor"),
-    "projections": ("CCA", "LinearDiscriminantAnalysis", "PLSCanonical", "PLSRegression"),
-    "scalers": ("StandardScaler",),
-    "xgboost": ("XGBClassifier", "XGBRanker", "XGBRegressor", "XGBRFClassifier", "XGBRFRegressor"),
+    "networks": (
+        "MLPClassifier",
+        "MLPRegressor",
+    ),
+    "polynomials": (
+        "PolynomialFeatures",
+        "SplineTransformer",
+    ),
+    "projections": (
+        "CCA",
+        "LinearDiscriminantAnalysis",
+        "PLSCanonical",
+        "PLSRegression",
+    ),
+    "scalers": (
+        "MaxAbsScaler",
+        "MinMaxScaler",
+        "Normalizer",
+        "PowerTransformer",
+        "QuantileTransformer",
+        "RobustScaler",
+        "StandardScaler",
+    ),
+    "selectors": (
+        "GenericUnivariateSelect",
+        "RFE",
+        "RFECV",
+        "SelectFdr",
+        "SelectFpr",
+        "SelectFromModel",
+        "SelectFwe",
+        "SelectKBest",
+        "SelectPercentile",
+        "SequentialFeatureSelector",
+        "VarianceThreshold",
+    ),
+    "xgboost": (
+        "XGBClassifier",
+        "XGBRFClassifier",
+        "XGBRFRegressor",
+        "XGBRanker",
+        "XGBRegressor",
+    ),
 }
 _MODULE_OF = {name: module for module, names in MODULES.items() for name in names}
 
 
-def export(estimator, x, writer):
-    """The operator of any estimator, and what comes out of it."""
+def export(estimator, x, writer, transforms=False):
+    """The operator of any estimator, and what comes out of it. `transforms`: it stands where its `transform` is called, even if it
+    also predicts; its module then has a function of that name."""
     kind = type(estimator)
     module = _MODULE_OF.get(kind.__name__) if kind.__module__.split(".")[0] in PACKAGES else None
     if module is None:
         raise Unsupported(f"{kind.__name__} has no native form")
-    return importlib.import_module(f".{module}", __package__).export(estimator, x, writer)
+    module = importlib.import_module(f".{module}", __package__)
+    return (getattr(module, "transform", module.export) if transforms else module.export)(estimator, x, writer)

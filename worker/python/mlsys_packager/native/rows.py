@@ -18,7 +18,9 @@ def kinds_of(found, signature, own, writer):
         shape, dtype = found.rows.shape, found.rows.dtype
         if len(shape) != 2 or dtype.kind not in "biuf":
             raise Unsupported(f"the input is an array of {dtype} with {len(shape)} axes, not a matrix of numbers")
-        return Matrix(shape[1], single=dtype.name in ("float32", "float16")), None, None
+        if dtype.name == "float16":
+            raise Unsupported("the input is an array of 16-bit numbers")
+        return Matrix(shape[1], single=dtype.name == "float32", whole=dtype.kind != "f"), None, None
     if own:
         raise Unsupported(f"column {next(iter(own))!r} has a type of its own")
     columns = []

@@ -77,13 +77,18 @@ macro_rules! operators {
 operators! {
     "chain" => Chain(ops::chain::Chain),
     "check" => Check(ops::check::Check),
+    "fill" => Fill(ops::fill::Fill),
     "forest" => Forest(ops::forest::Forest),
     "impute" => Impute(ops::impute::Impute),
     "join" => Join(ops::join::Join),
     "linear" => Linear(ops::linear::Linear),
+    "lookup" => Lookup(ops::lookup::Lookup),
     "matrix" => AsMatrix(ops::matrix::AsMatrix),
     "one_hot" => OneHot(ops::one_hot::OneHot),
+    "restore" => Restore(ops::restore::Restore),
     "scale" => Scale(ops::scale::Scale),
+    "text" => Text(ops::text::Text),
+    "tfidf" => Tfidf(ops::tfidf::Tfidf),
 }
 
 impl Fields<'_> {

@@ -5,6 +5,7 @@
 | `inputs` | the rows the notebook trained on, found in its variables |
 | `schema` | the signature those rows have |
 | `adapter` | dtypes a signature cannot tell, restored in front of the estimator |
+| `client` | rows as a client's JSON makes them |
 | `edges` | rows beyond the data |
 | `convert`, `operators`, `boosters`, `trees`, `graph` | conversions to ONNX, from the whole estimator down to its nodes |
 | `verify` | which of them answers as the estimator does |
@@ -18,7 +19,7 @@ import traceback
 import warnings
 from pathlib import Path
 
-from . import adapter, edges, guess, inputs, mlmodel, pickles, schema, verify
+from . import adapter, client, edges, guess, inputs, mlmodel, pickles, schema, verify
 from .errors import PackagingError, brief
 
 EXAMPLE_ROWS = 5
@@ -61,8 +62,10 @@ def _package(config, user_ns):
     else:
         rows = found.rows
         signature, own = schema.signature(found)
-    served = adapter.adapt(model, own, bool(found and found.as_series))
-    graph, converted, reason = _convert(model, found, signature, log)
+    form = found.form if found else None
+    served = adapter.adapt(model, own, form)
+    rows = client.Client(signature, own, form).sent(rows)
+    graph, converted, reason = _convert(model, found, signature, own, log)
     example = _example(rows, signature)
     predictions, probabilities = verify.answer(served, example)
     libraries = pickles.write(served, directory / "model.pkl", config.get("tree_root"))
@@ -99,29 +102,40 @@ def _package(config, user_ns):
     return {"manifest": manifest, "log": log, "packages": mlmodel.packages()}
 
 
-def _convert(model, found, signature, log):
+def _convert(model, found, signature, own, log):
     """The verified converted model. Number columns become nullable where the estimator takes missing values, and it too."""
     if found is None:
         return None, None, "there are no rows to verify a converted model on"
-    if found.as_series:
-        return None, None, "the model takes one column of text"
+    if found.form:
+        return None, None, f"the model takes {'one column of text' if found.as_series else 'an array of objects'}"
     try:
         import onnxruntime  # noqa: F401
         import skl2onnx  # noqa: F401
     except ImportError as error:
-        return None, None, f"the notebook's environment has no {error.name}"
+        missing = f"the notebook's environment has no {error.name}"
+    else:
+        missing = None
+    asked = client.Client(signature, own, found.form)
+    sent = asked.sent(found.rows)
     columns = signature.get("columns", [])
-    soft = edges.accepts_missing(model, found.rows.head(PROBE_ROWS), columns) if found.is_table else []
-    for missing in [soft, []] if soft else [[]]:
+    known = found.missing | found.dropped
+    soft = edges.accepts_missing(model, sent.head(PROBE_ROWS), asked, known) if found.is_table else []
+    numbers = [c["name"] for c in columns if c["name"] in soft and c["type"] in ("double", "float")]
+    reason = missing
+    for gaps in _different([soft, numbers, []]) if missing is None else ():
         for column in columns:
-            column["nullable"] = column["name"] in found.missing or column["name"] in missing
-        rows = edges.beyond(model, found.rows, columns) if found.is_table else found.rows
+            column["nullable"] = column["name"] in known or column["name"] in gaps
+        rows = asked.seen(edges.beyond(model, sent, asked))
         graph, converted, reason = verify.best(model, signature, rows, log)
         if converted:
             return graph, converted, None
     for column in columns:
-        column["nullable"] = column["name"] in found.missing or column["name"] in soft
+        column["nullable"] = column["name"] in known or column["name"] in soft
     return None, None, reason
+
+
+def _different(lists):
+    return [one for at, one in enumerate(lists) if one not in lists[:at]]
 
 
 def _example(rows, signature):

@@ -9,7 +9,7 @@ PACKAGES = ("sklearn", "xgboost", "lightgbm", "imblearn")
 MODULES = {
     "chain": ("Pipeline",),
     "columns": ("ColumnTransformer", "FeatureUnion"),
-    "encoders": ("OneHotEncoder",),
+    "encoders": ("OneHotEncoder", "OrdinalEncoder", "TargetEncoder"),
     "forests": (
         "DecisionTreeClassifier",
         "DecisionTreeRegressor",
@@ -23,6 +23,7 @@ MODULES = {
     "imputers": ("SimpleImputer",),
     "linear": ("LinearRegression", "LogisticRegression", "Ridge"),
     "scalers": ("StandardScaler",),
+    "text": ("CountVectorizer", "HashingVectorizer", "TfidfTransformer", "TfidfVectorizer"),
 }
 _MODULE_OF = {name: module for module, names in MODULES.items() for name in names}
 

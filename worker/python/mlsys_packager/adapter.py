@@ -18,6 +18,8 @@ def restore(frame, dtypes, form=None, gaps=None, settings=None):
         if str(dtype) == "object":
             gap = None if (gaps or {}).get(name) == "none" else float("nan")
             frame[name] = column.astype(object).where(column.notna(), gap)
+        elif getattr(dtype, "kind", None) == "u" and not (column >= 0).all():
+            continue  # below zero, or with a gap: it is no such number
         elif getattr(dtype, "tz", None) is not None:
             moments = column if getattr(column.dtype, "tz", None) is not None else column.dt.tz_localize("UTC")
             frame[name] = moments.dt.tz_convert(dtype.tz).astype(dtype)

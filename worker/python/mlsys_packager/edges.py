@@ -13,7 +13,6 @@ BETWEEN = 100
 # Beyond this many columns, they are tried for missing values all at once only.
 COLUMNS_ONE_BY_ONE = 30
 GAPPED = ("double", "float", "integer", "long", TEXT)
-NUMBERS = ("double", "float", "integer", "long")
 
 
 def accepts_missing(model, rows, client, known=()):
@@ -38,8 +37,9 @@ def beyond(model, rows, client, extremes=False):
     nullable = [c["name"] for c in client.columns if c["nullable"]]
     parts = [_with_value(rows, texts, UNKNOWN), _with_missing(rows, nullable), _between(rows, real)]
     if extremes:
-        numbers = [c["name"] for c in client.columns if c["type"] in NUMBERS]
-        parts += [_extreme(rows, numbers, at) for at in range(len(EXTREMES))]
+        whole = [c["name"] for c in client.columns if c["type"] in ("integer", "long")]
+        parts += [_extreme(rows, real, at, float) for at in range(len(EXTREMES))]
+        parts += [_extreme(rows, whole, at, int) for at in range(len(EXTREMES))]
         parts += [_with_value(rows, texts, ""), _midway(rows, real), _all_missing(rows, nullable)]
     parts = [part for part in parts if len(part)]
     if parts and not _takes(model, pd.concat(parts, ignore_index=True), client):
@@ -103,14 +103,13 @@ EXTREMES = (
 )
 
 
-def _extreme(rows, names, which):
+def _extreme(rows, names, which, kind):
     """One row for each name, in which that column alone holds an extreme."""
     frame = _some(rows, len(names))
     for i, name in enumerate(names):
         present = rows[name].dropna()
         if len(present):
-            value = EXTREMES[which](float(present.min()), float(present.max()))
-            frame.loc[i, name] = int(value) if frame[name].dtype.kind in "iu" else value
+            frame.loc[i, name] = kind(EXTREMES[which](float(present.min()), float(present.max())))
     return frame
 
 

@@ -4,6 +4,9 @@ use std::borrow::Cow;
 
 use crate::Refused;
 
+/// So many numbers at most, most of them zeros, are written out.
+const DENSE: usize = 1 << 26;
+
 /// Some rows, in the form that the operator before left them in.
 #[derive(Debug, Clone)]
 pub enum Value<'a> {
@@ -90,7 +93,7 @@ impl Value<'_> {
         Ok(match self {
             Self::Table(table) => Cow::Owned(table.dense()?),
             Self::Dense(matrix) => Cow::Borrowed(matrix),
-            Self::Sparse(sparse) => Cow::Owned(sparse.dense()),
+            Self::Sparse(sparse) => Cow::Owned(sparse.dense()?),
         })
     }
 
@@ -191,12 +194,15 @@ impl Sparse {
         (&self.columns[range.clone()], &self.values[range])
     }
 
-    fn dense(&self) -> Matrix {
+    fn dense(&self) -> Result<Matrix, Refused> {
+        if self.rows().saturating_mul(self.width) > DENSE {
+            return Err(Refused::misfit("too many columns to write out their zeros"));
+        }
         let mut matrix = Matrix::zeros(self.rows(), self.width);
         for (row, into) in matrix.values.chunks_exact_mut(self.width.max(1)).enumerate() {
             let (columns, values) = self.row(row);
             columns.iter().zip(values).for_each(|(column, value)| into[*column as usize] = *value);
         }
-        matrix
+        Ok(matrix)
     }
 }

@@ -5,6 +5,7 @@
 | `inputs` | the rows the notebook trained on, found in its variables |
 | `schema` | the signature those rows have |
 | `adapter` | dtypes a signature cannot tell, restored in front of the estimator |
+| `client` | rows as a client's JSON makes them |
 | `edges` | rows beyond the data |
 | `convert`, `operators`, `boosters`, `trees`, `graph` | conversions to ONNX, from the whole estimator down to its nodes |
 | `verify` | which of them answers as the estimator does |
@@ -20,7 +21,7 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import adapter, edges, guess, inputs, mlmodel, native, pickles, schema, verify
+from . import adapter, client, edges, guess, inputs, mlmodel, native, pickles, schema, verify
 from .errors import PackagingError, brief
 
 EXAMPLE_ROWS = 5
@@ -63,9 +64,11 @@ def _package(config, user_ns):
     else:
         rows = found.rows
         signature, own = schema.signature(found)
-    served = adapter.adapt(model, own, bool(found and found.as_series))
+    form = found.form if found else None
+    served = adapter.adapt(model, own, form)
+    rows = client.Client(signature, own, form).sent(rows)
     exported, native_reason = _export(model, found, (signature, own), config)
-    graph, converted, reason = (None, None, None) if exported else _convert(model, found, signature, log)
+    graph, converted, reason = (None, None, None) if exported else _convert(model, found, signature, own, log)
     example = _example(rows, signature)
     predictions, probabilities = verify.answer(served, example)
     libraries = pickles.write(served, directory / "model.pkl", config.get("tree_root"))
@@ -126,50 +129,61 @@ def _export(model, found, described, config):
     if found is None:
         return None, "there are no rows to verify it on"
     signature, own = described
-    columns = signature.get("columns", [])
-    _set_nullable(columns, found, model)
+    asked = client.Client(signature, own, found.form)
+    sent = asked.sent(found.rows)
+    _set_nullable(signature.get("columns", []), found, _soft(model, found, asked, sent))
     try:
         graph, says = native.export(model, found, signature, own)
     except native.Unsupported as error:
         return None, str(error)
-    rows = edges.beyond(model, found.rows, columns) if found.is_table else found.rows
-    proof = native.proof(rows, signature, native.answers(model, rows), says.classes if says else None)
-    return Exported(graph, proof, len(rows)), None
+    rows = edges.beyond(model, sent, asked) if found.is_table else sent
+    answers = native.answers(model, asked.seen(rows))
+    return Exported(graph, native.proof(rows, signature, answers, says.classes if says else None), len(rows)), None
 
 
-def _set_nullable(columns, found, model):
-    """Columns with gaps are nullable, and number columns where the estimator takes gaps too."""
-    soft = edges.accepts_missing(model, found.rows.head(PROBE_ROWS), columns) if found.is_table else []
+def _soft(model, found, asked, sent):
+    """The columns without gaps in which the estimator takes them all the same."""
+    known = found.missing | found.dropped
+    return edges.accepts_missing(model, sent.head(PROBE_ROWS), asked, known) if found.is_table else []
+
+
+def _set_nullable(columns, found, gaps):
+    """Columns that have gaps, that the estimator does not look at, or that are named in `gaps`, are nullable."""
     for column in columns:
-        column["nullable"] = column["name"] in found.missing or column["name"] in soft
-    return soft
+        column["nullable"] = column["name"] in (found.missing | found.dropped) or column["name"] in gaps
 
 
-def _convert(model, found, signature, log):
+def _convert(model, found, signature, own, log):
     """The verified converted model. Number columns become nullable where the estimator takes missing values, and it too."""
     if found is None:
         return None, None, "there are no rows to verify a converted model on"
-    if found.as_series:
-        return None, None, "the model takes one column of text"
+    if found.form:
+        return None, None, f"the model takes {'one column of text' if found.as_series else 'an array of objects'}"
     try:
         import onnxruntime  # noqa: F401
         import skl2onnx  # noqa: F401
     except ImportError as error:
-        return None, None, f"the notebook's environment has no {error.name}"
+        missing = f"the notebook's environment has no {error.name}"
+    else:
+        missing = None
+    asked = client.Client(signature, own, found.form)
+    sent = asked.sent(found.rows)
     columns = signature.get("columns", [])
-    for column in columns:
-        column["nullable"] = False
-    soft = _set_nullable(columns, found, model)
-    for missing in [soft, []] if soft else [[]]:
-        for column in columns:
-            column["nullable"] = column["name"] in found.missing or column["name"] in missing
-        rows = edges.beyond(model, found.rows, columns) if found.is_table else found.rows
+    soft = _soft(model, found, asked, sent)
+    numbers = [c["name"] for c in columns if c["name"] in soft and c["type"] in ("double", "float")]
+    reason = missing
+    for gaps in _different([soft, numbers, []]) if missing is None else ():
+        _set_nullable(columns, found, gaps)
+        rows = asked.seen(edges.beyond(model, sent, asked))
         graph, converted, reason = verify.best(model, signature, rows, log)
         if converted:
             return graph, converted, None
-    for column in columns:
-        column["nullable"] = column["name"] in found.missing or column["name"] in soft
+    _set_nullable(columns, found, soft)
     return None, None, reason
+
+
+def _different(lists):
+    return [one for at, one in enumerate(lists) if one not in lists[:at]]
 
 
 def _example(rows, signature):

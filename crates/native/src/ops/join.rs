@@ -11,6 +11,8 @@ use crate::{
 pub(crate) struct Join {
     parts: Vec<Part>,
     sparse: bool,
+    /// Columns side by side, each of its own type.
+    table: bool,
 }
 
 #[derive(Debug)]
@@ -29,7 +31,7 @@ impl Operate for Join {
             Ok(Part { columns, then })
         };
         let parts = fields.inners("parts")?.into_iter().map(part).collect::<Result<_, _>>()?;
-        Ok(Self { parts, sparse: fields.flag("sparse")? })
+        Ok(Self { parts, sparse: fields.flag("sparse")?, table: fields.has("table") && fields.flag("table")? })
     }
 
     fn transform<'a>(&'a self, x: Value<'a>) -> Result<Value<'a>, Refused> {
@@ -48,7 +50,7 @@ impl Operate for Join {
         if self.sparse {
             return Ok(Value::Sparse(side_by_side_sparse(rows, &parts)?));
         }
-        if parts.iter().any(|part| matches!(part, Value::Table(_))) {
+        if self.table {
             return side_by_side_table(rows, parts);
         }
         side_by_side(rows, &parts).map(Value::Dense)

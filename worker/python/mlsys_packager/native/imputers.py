@@ -4,7 +4,7 @@ import numbers
 
 import numpy as np
 
-from . import kinds, registry
+from . import fills, kinds, registry
 from .kinds import Matrix, Says, Table, Unsupported
 
 # Such a share of a column's values must differ, or which row is nearest would be a matter of chance.
@@ -14,10 +14,17 @@ DISTINCT = 0.9
 def export(imputer, x, writer):
     """An `impute`, `indicate`, `neighbour_impute` or `iterate`."""
     if isinstance(x, Table) and any(column.type == "text" for column in x.columns):
-        raise Unsupported(f"{type(imputer).__name__} of text")
+        if type(imputer).__name__ != "SimpleImputer":
+            raise Unsupported(f"{type(imputer).__name__} of text")
+        kinds.width_of(imputer, x)
+        return fills.export(imputer, x, writer)
     missing = imputer.missing_values
     if not isinstance(missing, numbers.Real) or isinstance(missing, (bool, np.bool_)):
-        raise Unsupported(f"{type(imputer).__name__} of missing values that are no number")
+        if not (isinstance(x, Table) and fills.all_gaps_are_missing(x, missing)):
+            raise Unsupported(f"{type(imputer).__name__} of missing values that are no number")
+        missing = np.nan
+    elif isinstance(x, Table) and any(column.gap == "none" for column in x.columns):
+        raise Unsupported(f"{type(imputer).__name__} that leaves None as it is")
     steps, matrix = kinds.checked(x, nan=missing != missing)
     kinds.width_of(imputer, matrix)
     if matrix.sparse:
@@ -39,6 +46,8 @@ def _simple(imputer, matrix, writer):
 
 def _fill(imputer):
     """What is put in, in the type that it is put in as."""
+    if any(isinstance(value, str) for value in np.ravel(imputer.statistics_)):
+        raise Unsupported("SimpleImputer that puts text among numbers")
     statistics = np.asarray(imputer.statistics_, dtype=float)
     if imputer.keep_empty_features and np.isnan(statistics).any():
         raise Unsupported("SimpleImputer that puts in NaN")

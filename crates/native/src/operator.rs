@@ -75,15 +75,26 @@ macro_rules! operators {
 }
 
 operators! {
+    "average" => Average(ops::average::Average),
+    "calibrate" => Calibrate(ops::calibrate::Calibrate),
     "chain" => Chain(ops::chain::Chain),
     "check" => Check(ops::check::Check),
+    "constant" => Constant(ops::constant::Constant),
     "forest" => Forest(ops::forest::Forest),
+    "gather" => Gather(ops::gather::Gather),
     "impute" => Impute(ops::impute::Impute),
     "join" => Join(ops::join::Join),
     "linear" => Linear(ops::linear::Linear),
     "matrix" => AsMatrix(ops::matrix::AsMatrix),
+    "nearest_code" => NearestCode(ops::nearest_code::NearestCode),
     "one_hot" => OneHot(ops::one_hot::OneHot),
+    "one_vs_one" => OneVsOne(ops::one_vs_one::OneVsOne),
+    "one_vs_rest" => OneVsRest(ops::one_vs_rest::OneVsRest),
     "scale" => Scale(ops::scale::Scale),
+    "succession" => Succession(ops::succession::Succession),
+    "threshold" => Threshold(ops::threshold::Threshold),
+    "untarget" => Untarget(ops::untarget::Untarget),
+    "vote" => Vote(ops::vote::Vote),
 }
 
 impl Fields<'_> {

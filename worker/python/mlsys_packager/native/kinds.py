@@ -53,12 +53,16 @@ class Matrix:
 
 @dataclass(frozen=True)
 class Says:
-    """What an estimator says. `classes`: those whose places it predicts; `None` for numbers, `width` of them a row."""
+    """What an estimator says. `classes`: those whose places it predicts; `None` for numbers, `width` of them a row.
+
+    `single`: its numbers, and its probabilities, are of 32 bits.
+    """
 
     classes: object = None
     probabilities: bool = False
     decision: bool = False
     width: int = 1
+    single: bool = False
 
 
 def as_matrix(x):

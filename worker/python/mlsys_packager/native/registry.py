@@ -7,8 +7,10 @@ from .kinds import Unsupported
 # A class of another package, or derived from one of these, may do anything.
 PACKAGES = ("sklearn", "xgboost", "lightgbm", "imblearn")
 MODULES = {
+    "calibration": ("CalibratedClassifierCV",),
     "chain": ("Pipeline",),
     "columns": ("ColumnTransformer", "FeatureUnion"),
+    "dummies": ("DummyClassifier", "DummyRegressor"),
     "encoders": ("OneHotEncoder",),
     "forests": (
         "DecisionTreeClassifier",
@@ -22,7 +24,21 @@ MODULES = {
     ),
     "imputers": ("SimpleImputer",),
     "linear": ("LinearRegression", "LogisticRegression", "Ridge"),
+    "multiclass": ("OneVsOneClassifier", "OneVsRestClassifier", "OutputCodeClassifier"),
+    "multioutput": ("ClassifierChain", "MultiOutputClassifier", "MultiOutputRegressor", "RegressorChain"),
     "scalers": ("StandardScaler",),
+    "stacking": ("StackingClassifier", "StackingRegressor"),
+    "targets": ("TransformedTargetRegressor",),
+    "thresholds": ("FixedThresholdClassifier", "TunedThresholdClassifierCV"),
+    "voting": ("VotingClassifier", "VotingRegressor"),
+    "wrappers": (
+        "FrozenEstimator",
+        "GridSearchCV",
+        "HalvingGridSearchCV",
+        "HalvingRandomSearchCV",
+        "RandomizedSearchCV",
+        "SelfTrainingClassifier",
+    ),
 }
 _MODULE_OF = {name: module for module, names in MODULES.items() for name in names}
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from . import kinds, members
+from . import members
 from .kinds import Says, Unsupported
 
 # Functions of numpy, and what they are in `crates/native/src/ops/untarget.rs`.

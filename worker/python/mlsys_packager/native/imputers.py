@@ -17,11 +17,6 @@ def export(imputer, x, writer):
         raise Unsupported("SimpleImputer of another kind of missing values")
     fill = np.asarray(imputer.statistics_, dtype=float)
     indicator = [] if imputer.indicator_ is None else [int(at) for at in imputer.indicator_.features_]
-    node = {
-        "op": "impute",
-        "fill": writer.array(fill),
-        "indicator": indicator,
-        "missing": None if missing != missing else missing,
-    }
+    node = {"op": "impute", "fill": writer.array(fill), "indicator": indicator, "missing": None if missing != missing else missing}
     width = int((~np.isnan(fill)).sum()) + len(indicator)
     return kinds.chain(steps, node), Matrix(width, matrix.single)

@@ -20,11 +20,7 @@ def export(model, x, writer):
         if weight is not None:
             if not isinstance(out, Matrix):
                 raise Unsupported("a weight on columns that are no numbers")
-            scale = {
-                "op": "scale",
-                "width": out.width,
-                "steps": [{"do": "multiply", "by": writer.array([weight] * out.width)}],
-            }
+            scale = {"op": "scale", "width": out.width, "steps": [{"do": "multiply", "by": writer.array([weight] * out.width)}]}
             node = scale if node is None else {"op": "chain", "steps": [node, scale]}
         parts.append({"columns": columns, "then": node})
         kinds.append(out)

@@ -33,7 +33,8 @@ def _calibrated(part, classes, x, writer):
         beta = writer.array([float(part.calibrators[0].beta_)])
         node["steps"].append({"op": "calibrate", "classes": len(classes), "temperature": beta, "probabilities": not decides})
         return node
-    places = np.searchsorted(classes, known)
+    # Two classes have one score.
+    places = np.searchsorted(classes, known)[: 1 if len(known) == 2 else None]
     curves = []
     for place, calibrator in zip(places, part.calibrators, strict=False):
         curves.append({"place": int(place) + (len(classes) == 2), **_curve(calibrator, writer)})

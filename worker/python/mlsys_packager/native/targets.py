@@ -72,8 +72,9 @@ def _scale(width, does, writer):
 
 
 def _standard(scaler, width, single, writer):
-    del single
     by = (scaler.scale_ if scaler.with_std else None, scaler.mean_ if scaler.with_mean else None)
+    if single:  # it rounds its own numbers to the 32 bits of those that it is given
+        by = tuple(None if numbers is None else np.asarray(numbers, np.float32) for numbers in by)
     return _scale(width, [("multiply", by[0]), ("add", by[1])], writer)
 
 

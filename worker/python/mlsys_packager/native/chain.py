@@ -1,4 +1,4 @@
-"""`Pipeline`."""
+"""`Pipeline`, imbalanced-learn's too."""
 
 from . import registry
 from .kinds import Says, Unsupported
@@ -20,6 +20,8 @@ def _chain(pipeline, x, writer, transforms):
     for at, (_, step) in enumerate(pipeline.steps):
         if step is None or (isinstance(step, str) and step == "passthrough"):
             continue
+        if hasattr(step, "fit_resample") and not hasattr(step, "predict"):
+            continue  # it draws rows to fit on, and does nothing to those to predict
         if isinstance(x, Says):
             x = x.transformed
         if x is None:

@@ -61,6 +61,7 @@ class Says:
     """What an estimator says. `classes`: those whose places it predicts; `None` for numbers, `width` of them a row.
 
     `transformed`: what comes out of it where it is a step among others, if it transforms, too.
+    `single`: its numbers, and its probabilities, are of 32 bits.
     """
 
     classes: object = None
@@ -68,6 +69,7 @@ class Says:
     decision: bool = False
     width: int = 1
     transformed: object = None
+    single: bool = False
 
 
 def as_matrix(x):

@@ -73,8 +73,9 @@ pub(super) fn known(
     loader.find(name, environment, choice.version).map_err(problem::unserved)?;
     let mut served = loader.registry.of(name);
     served.retain(|Deployment { info, .. }| {
-        // Who was let in for one environment need not be known.
-        let shown = admitted.environment.is_some() || access.shows(&admitted.caller, Some(name), &info.environment);
+        // Where anybody may ask for predictions, what answers is no secret.
+        let shown = access.open.predictions.contains(&info.environment)
+            || access.shows(&admitted.caller, Some(name), &info.environment);
         let wanted = environment.is_none_or(|wanted| *wanted == info.environment);
         shown && wanted && choice.version.is_none_or(|version| version == info.model_version)
     });

@@ -22,6 +22,7 @@ use crate::{
 
 const OURS: &str = "octocat/prices";
 const ROWS: &str = r#"{"inputs":[[1,2,3]]}"#;
+const TENSORS: &str = r#"{"inputs":[{"name":"rows","shape":[1,3],"datatype":"FP64","data":[1,2,3]}]}"#;
 
 /// Somebody who asks, and shows this.
 struct Somebody {
@@ -101,7 +102,29 @@ fn everybody() -> (Vec<Somebody>, AccessList) {
 async fn ask(server: &Server, (method, path): (Method, &str), shown: Option<&str>) -> Response {
     let request = Client::new().request(method, format!("{}{path}", server.url)).timeout(DEADLINE);
     let request = shown.map_or(request.try_clone().unwrap(), |shown| request.header("authorization", shown));
-    request.header("content-type", "application/json").body(ROWS).send().await.unwrap()
+    let body = match path {
+        "/v2/repository/index" => "{}",
+        path if path.starts_with("/v2/") => TENSORS,
+        _ => ROWS,
+    };
+    request.header("content-type", "application/json").body(body).send().await.unwrap()
+}
+
+/// What a refusal says, in its protocol's form.
+async fn said(answer: Response, path: &str) -> String {
+    let status = answer.status().as_u16();
+    if !path.starts_with("/v2") && !path.starts_with("/models/prices/") {
+        let problem = problem(answer).await;
+        assert_eq!(problem.code, if status == 401 { "unauthorized" } else { "forbidden" }, "{path}");
+        return problem.detail;
+    }
+    assert_eq!(answer.headers()["content-type"], "application/json");
+    let error: Value = answer.json().await.unwrap();
+    if path.starts_with("/v2") {
+        return error["error"].as_str().unwrap().to_owned();
+    }
+    assert_eq!(error["error_code"], if status == 401 { "UNAUTHENTICATED" } else { "PERMISSION_DENIED" }, "{path}");
+    error["message"].as_str().unwrap().to_owned()
 }
 
 /// Predicts with a key, and gives the status.
@@ -144,14 +167,23 @@ fn expected(who: &Somebody, route: &str) -> u16 {
     };
     let ours = who.name == "ourselves";
     let allowed = match route {
-        "GET /health" | "GET /ready" => return 200,
+        "GET /health" | "GET /ready" | "GET /v2/health/live" | "GET /v2/health/ready" => return 200,
         // What shows nothing that is good is no better than nothing where a key is needed, and worse where none is.
-        "POST /predict/prices?env=dev" => return if who.shown.is_none() || ours || who.is_known { 200 } else { 401 },
+        "POST /predict/prices?env=dev"
+        | "POST /models/prices/invocations?env=dev"
+        | "POST /v2/models/prices/infer?env=dev"
+        | "GET /models/prices/ping?env=dev"
+        | "GET /v2/models/prices/ready?env=dev" => {
+            return if who.shown.is_none() || ours || who.is_known { 200 } else { 401 };
+        }
         _ if route.contains("/internal/") => return if ours { 422 } else { 401 },
         _ if !ours && !who.is_known => return 401,
-        "POST /predict/prices?env=prod" | "POST /predict/prices?version=1" => {
-            may(Action::Predict("prod".parse().ok()), Some("prices"))
-        }
+        "GET /v2" | "GET /v2/" => true,
+        "POST /predict/prices?env=prod"
+        | "POST /predict/prices?version=1"
+        | "POST /models/prices/invocations"
+        | "POST /v2/models/prices/infer"
+        | "POST /v2/models/prices/versions/1/infer" => may(Action::Predict("prod".parse().ok()), Some("prices")),
         // It isn't there, which only those learn who may ask about everything.
         "POST /predict/absent" | "POST /predict/absent?env=prod" if ours => return 404,
         "POST /predict/absent" => {
@@ -160,8 +192,19 @@ fn expected(who: &Somebody, route: &str) -> u16 {
         "POST /predict/absent?env=prod" => {
             return if may(Action::Predict("prod".parse().ok()), None) { 404 } else { 403 };
         }
-        "GET /models" => knows(None),
-        "GET /models/prices" => knows(Some("prices")),
+        // What cannot be a version is known to be none by those who may ask for any.
+        "POST /v2/models/prices/versions/latest/infer" if ours || may(Action::Predict(None), Some("prices")) => return 404,
+        "POST /v2/models/prices/versions/latest/infer" => false,
+        "GET /models" | "POST /v2/repository/index" => knows(None),
+        "POST /v2/repository/models/prices/load" | "POST /v2/repository/models/prices/unload" => return 403,
+        "GET /models/prices"
+        | "GET /models/prices/ping"
+        | "GET /models/prices/health"
+        | "GET /models/prices/version"
+        | "GET /v2/models/prices"
+        | "GET /v2/models/prices/ready"
+        | "GET /v2/models/prices/versions/1"
+        | "GET /v2/models/prices/versions/1/ready" => knows(Some("prices")),
         "GET /metrics" => may(Action::See, None),
         route => panic!("{route}?"),
     };
@@ -185,6 +228,28 @@ async fn every_route_lets_in_whom_the_rules_let_in_and_tells_the_others_nothing(
         "POST /predict/absent?env=prod",
         "POST /internal/load/prices",
         "POST /internal/unload/prices",
+        "GET /models/prices/ping",
+        "GET /models/prices/ping?env=dev",
+        "GET /models/prices/health",
+        "GET /models/prices/version",
+        "POST /models/prices/invocations",
+        "POST /models/prices/invocations?env=dev",
+        "GET /v2",
+        "GET /v2/",
+        "GET /v2/health/live",
+        "GET /v2/health/ready",
+        "GET /v2/models/prices",
+        "GET /v2/models/prices/ready",
+        "GET /v2/models/prices/ready?env=dev",
+        "GET /v2/models/prices/versions/1",
+        "GET /v2/models/prices/versions/1/ready",
+        "POST /v2/models/prices/infer",
+        "POST /v2/models/prices/infer?env=dev",
+        "POST /v2/models/prices/versions/1/infer",
+        "POST /v2/models/prices/versions/latest/infer",
+        "POST /v2/repository/index",
+        "POST /v2/repository/models/prices/load",
+        "POST /v2/repository/models/prices/unload",
     ] {
         let (method, path) = route.split_once(' ').unwrap();
         for who in &everybody {
@@ -193,10 +258,9 @@ async fn every_route_lets_in_whom_the_rules_let_in_and_tells_the_others_nothing(
             assert_eq!(status, expected, "{}: {route}", who.name);
             if [401, 403].contains(&status) {
                 let challenge = answer.headers().contains_key("www-authenticate");
-                let problem = problem(answer).await;
-                let code = if status == 401 { "unauthorized" } else { "forbidden" };
-                assert_eq!((problem.code.as_str(), challenge), (code, status == 401), "{}: {route}", who.name);
-                assert!(!problem.detail.contains(OURS) && !problem.detail.contains(TOKEN), "{}", problem.detail);
+                assert_eq!(challenge, status == 401, "{}: {route}", who.name);
+                let said = said(answer, path).await;
+                assert!(!said.contains(OURS) && !said.contains(TOKEN), "{said}");
             }
         }
     }
@@ -222,6 +286,22 @@ async fn who_may_ask_in_one_environment_learns_of_no_other() {
     assert_eq!(known("/models", "tester").await, ["prices dev"]);
     assert_eq!(known("/models/prices", "tester").await, ["prices dev"]);
     assert_eq!(known("/models/other", "shop").await, ["other prod"]);
+    // The other protocols tell them no more.
+    let metadata = async |path: &str, key: &str| {
+        let answer = ask(&server, (Method::GET, path), Some(&format!("Bearer {key}"))).await;
+        answer.status().as_u16()
+    };
+    assert_eq!(metadata("/v2/models/prices", "tester").await, 200, "in dev");
+    assert_eq!(metadata("/v2/models/prices?env=prod", "tester").await, 404);
+    assert_eq!(metadata("/models/other/ping", "shop").await, 200);
+    assert_eq!(metadata("/models/prices/ping", "shop").await, 403);
+    let index = ask(&server, (Method::POST, "/v2/repository/index"), Some("Bearer tester")).await;
+    let index: Value = index.json().await.unwrap();
+    let ready = serde_json::json!([{"name": "prices", "version": "1", "state": "READY", "reason": ""}]);
+    assert_eq!(index, ready, "what is only in prod is nothing to them");
+    assert_eq!(status(&server, "/v2/models/prices/infer", "tester").await, 403);
+    assert_eq!(status(&server, "/v2/models/prices/infer?env=dev", "tester").await, 200);
+    assert_eq!(status(&server, "/models/prices/invocations", "tester").await, 403);
     // What the highest environment serves is no answer for who may not ask there.
     assert_eq!(status(&server, "/predict/prices", "tester").await, 403);
     assert_eq!(status(&server, "/predict/prices?env=dev", "tester").await, 200);

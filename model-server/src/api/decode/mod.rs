@@ -6,6 +6,8 @@ mod array;
 mod body;
 mod cell;
 mod columns;
+mod either;
+mod named;
 mod records;
 mod split;
 
@@ -19,9 +21,10 @@ pub(super) const MAX_CELLS: usize = 1 << 24;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shapes {
     /// An object with one of the four keys, or a list of rows.
-    All,
-    /// Only the object.
-    Keyed,
+    Ours,
+    /// Only the object; of its keys, `instances` and `inputs` may each have rows or columns, and `dataframe_records` rows of
+    /// an array.
+    Mlflow,
 }
 
 /// Reads the rows in a body, or says what is wrong with it.

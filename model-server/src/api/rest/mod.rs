@@ -47,7 +47,7 @@ impl Exchange for Rest {
     type Kept = ();
 
     fn read(&self, version: &Version, body: &Bytes) -> Result<(Batch, ()), String> {
-        Ok((decode::decode(version.schema(), Shapes::All, body)?, ()))
+        Ok((decode::decode(version.schema(), Shapes::Ours, body)?, ()))
     }
 
     fn write(version: &Version, output: &Output, (): ()) -> io::Result<Answer> {

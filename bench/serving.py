@@ -27,7 +27,11 @@ def mlsys(arguments, model, at):
     version = store / "mlsys-models-dev" / model / "v1"
     shutil.copytree(arguments.models / model, version)
     (version / "proof.native").unlink(missing_ok=True)
-    settings = {"MODEL_SERVER_LISTEN": f"127.0.0.1:{port}", "MODEL_SERVER_STATE": str(at / "state"), "MLSYS_ARTIFACTS": str(store)}
+    settings = {
+        "MODEL_SERVER_LISTEN": f"127.0.0.1:{port}",
+        "MODEL_SERVER_STATE": str(at / "state"),
+        "MLSYS_ARTIFACTS": str(store),
+    }
     settings |= {"INTERNAL_TOKEN": servers.SECRET, "MLSYS_HOME": str(at), "MLSYS_PYTHON": str(arguments.python)}
     with servers.serving("model-server", [arguments.binaries / "model-server"], at, port, settings):
         digest = hashlib.sha256((version / "metadata.json").read_bytes()).hexdigest()
@@ -115,11 +119,15 @@ def main():
 JSON and computes nothing. Load and server share {os.cpu_count()} processors. The sides take turns; medians of {arguments.rounds} rounds of
 {arguments.seconds} s after 2 s that do not count. `bench/run serving` measures again.
 """)
-    print("| model | rows | connections | | requests/s | p50 ms | p99 ms | errors | mlsys, times as many |\n|---|---|---|---|---|---|---|---|---|")
+    print(
+        "| model | rows | connections | | requests/s | p50 ms | p99 ms | errors | mlsys, times as many |\n|---|---|---|---|---|---|---|---|---|"
+    )
     for (model, rows, connections, name), figures in sorted(medians.items(), key=lambda item: item[0][:3]):
         ours = medians.get((model, rows, connections, "mlsys"), {}).get("rate", 0)
         ratio = "" if name == "mlsys" else f"{ours / max(figures['rate'], 1):.2f}"
-        print(f"| {model} | {rows:,} | {connections} | {name} | {figures['rate']:,.0f} | {figures['p50_ms']:.2f} | {figures['p99_ms']:.2f} | {figures['errors']:.0f} | {ratio} |")
+        print(
+            f"| {model} | {rows:,} | {connections} | {name} | {figures['rate']:,.0f} | {figures['p50_ms']:.2f} | {figures['p99_ms']:.2f} | {figures['errors']:.0f} | {ratio} |"
+        )
 
 
 if __name__ == "__main__":

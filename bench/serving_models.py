@@ -52,7 +52,12 @@ def rows(draw, count):
 
 def target(table, draw):
     """Something learnable, with noise."""
-    value = table["income"].fillna(20_000) / 20_000 + (table["plan"] == "pro") + table["visits"] / 20 + draw.normal(0, 0.7, len(table))
+    value = (
+        table["income"].fillna(20_000) / 20_000
+        + (table["plan"] == "pro")
+        + table["visits"] / 20
+        + draw.normal(0, 0.7, len(table))
+    )
     return (value > value.median()).astype(int)
 
 
@@ -74,7 +79,8 @@ def words():
     """A text model: the towns, word by word."""
     text = make_pipeline(SimpleImputer(strategy="constant", fill_value=""), OneHotEncoder(handle_unknown="ignore"))
     return make_pipeline(
-        ColumnTransformer([("text", text, ["plan"]), ("words", TfidfVectorizer(), "town")]), LogisticRegression(max_iter=1_000)
+        ColumnTransformer([("text", text, ["plan"]), ("words", TfidfVectorizer(), "town")]),
+        LogisticRegression(max_iter=1_000),
     )
 
 

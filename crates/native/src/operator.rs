@@ -86,7 +86,6 @@ operators! {
     "chi2_map" => Chi2Map(ops::chi2_map::Chi2Map),
     "constant" => Constant(ops::constant::Constant),
     "fill" => Fill(ops::fill::Fill),
-    "forest" => Forest(ops::forest::Forest),
     "gather" => Gather(ops::gather::Gather),
     "gaussians" => Gaussians(ops::gaussians::Gaussians),
     "impute" => Impute(ops::impute::Impute),

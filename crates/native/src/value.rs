@@ -104,14 +104,6 @@ impl Value<'_> {
             other => other.dense(width).map(Cow::into_owned),
         }
     }
-
-    /// As a table.
-    pub(crate) fn table(&self) -> Result<&Table<'_>, Refused> {
-        match self {
-            Self::Table(table) => Ok(table),
-            Self::Dense(_) | Self::Sparse(_) => Err(Refused::misfit("a matrix instead of columns")),
-        }
-    }
 }
 
 impl Table<'_> {

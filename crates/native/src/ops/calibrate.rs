@@ -3,8 +3,8 @@
 use crate::{
     BadGraph, Matrix, Refused, Value,
     file::Fields,
+    math::{logistic, softmax},
     operator::Operate,
-    ops::linear::{logistic, softmax},
 };
 
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! `map`: one function of every number. `FunctionTransformer` of numpy's functions, `Binarizer`.
 
-use super::linear::logistic;
+use crate::math::logistic;
 use crate::{BadGraph, Refused, Value, file::Fields, operator::Operate};
 
 #[derive(Debug)]

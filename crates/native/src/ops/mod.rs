@@ -11,7 +11,6 @@ pub(crate) mod check;
 pub(crate) mod chi2_map;
 pub(crate) mod constant;
 pub(crate) mod fill;
-pub(crate) mod forest;
 pub(crate) mod gather;
 pub(crate) mod gaussians;
 pub(crate) mod impute;

@@ -1,6 +1,6 @@
 //! `pairwise`: a kernel between each row and each of some fitted rows. `sklearn.metrics.pairwise.pairwise_kernels`.
 
-use super::linear::dot;
+use crate::math::dot;
 use crate::{BadGraph, Matrix, Refused, Value, file::Fields, operator::Operate};
 
 #[derive(Debug)]

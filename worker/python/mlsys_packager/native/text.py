@@ -11,7 +11,9 @@ from .kinds import Matrix, Table, Unsupported
 
 HANGUL = range(0xAC00, 0xAC00 + 11_172)
 # `\w+` between boundaries, or greedy without them, is a run of word characters: the least length of each way to write it.
-RUNS = {rf"{edge}{body}{edge}": least for edge in ("", r"\b") for body, least in ((r"\w+", 1), (r"\w\w+", 2), (r"\w\w\w+", 3))}
+RUNS = {
+    rf"{edge}{body}{edge}": least for edge in ("", r"\b") for body, least in ((r"\w+", 1), (r"\w\w+", 2), (r"\w\w\w+", 3))
+}
 
 
 def export(model, x, writer):
@@ -31,7 +33,9 @@ def export(model, x, writer):
             raise Unsupported(f"{name} that gives {np.dtype(model.dtype)}")
         node |= {"hashed": int(model.n_features), "signed": bool(model.alternate_sign)}
         weights = {"op": "tfidf", "width": int(model.n_features), "sublinear": False, "idf": None, "norm": model.norm}
-        return kinds.chain([node] if model.norm else [], weights if model.norm else node), Matrix(model.n_features, sparse=True)
+        return kinds.chain([node] if model.norm else [], weights if model.norm else node), Matrix(
+            model.n_features, sparse=True
+        )
     dtype = np.dtype(model.dtype)
     if (dtype.kind not in "iuf" or dtype.itemsize < 4) if name == "CountVectorizer" else dtype != np.float64:
         raise Unsupported(f"{name} that gives {dtype}")

@@ -95,7 +95,8 @@ impl Tokens {
     }
 
     fn matches(&self, text: &str, regex: &Regex, group: bool, work: &mut Work, mut found: impl FnMut(&str)) {
-        let plain = text.bytes().all(|byte| byte.is_ascii() && !is_space(char::from(byte)) || b" \t\n\r\x0b\x0c".contains(&byte));
+        let plain =
+            text.bytes().all(|byte| byte.is_ascii() && !is_space(char::from(byte)) || b" \t\n\r\x0b\x0c".contains(&byte));
         let Work { text: standing_in, origins } = work;
         if !plain {
             self.stand_in(text, standing_in, origins);

@@ -35,7 +35,10 @@ def _cases():
     yield "bins_of_float32", (lambda: make_pipeline(bins_single(), DecisionTreeRegressor()), "frame", "value")
     for name, make in MAKERS.items():
         yield name, (lambda make=make: make_pipeline(StandardScaler(), make(), Ridge()), "frame", "value")
-        yield f"{name}_array", (lambda make=make: make_pipeline(make(), StandardScaler(with_mean=False), Ridge()), "array", "value")
+        yield (
+            f"{name}_array",
+            (lambda make=make: make_pipeline(make(), StandardScaler(with_mean=False), Ridge()), "array", "value"),
+        )
         if name in SINGLE:
             yield f"{name}_float32", (lambda make=make: make_pipeline(make(), DecisionTreeRegressor()), "float32", "value")
 

@@ -57,9 +57,17 @@ IMPUTERS = {
     "constant": lambda: SimpleImputer(strategy="constant", fill_value=-7, add_indicator=True, keep_empty_features=True),
     "iterative": lambda: IterativeImputer(max_iter=3, random_state=0),
     "iterative_all": lambda: IterativeImputer(
-        max_iter=2, keep_empty_features=True, add_indicator=True, min_value=-20, max_value=20, n_nearest_features=2, random_state=0
+        max_iter=2,
+        keep_empty_features=True,
+        add_indicator=True,
+        min_value=-20,
+        max_value=20,
+        n_nearest_features=2,
+        random_state=0,
     ),
-    "iterative_trees": lambda: IterativeImputer(ExtraTreesRegressor(3, random_state=0), max_iter=2, initial_strategy="median"),
+    "iterative_trees": lambda: IterativeImputer(
+        ExtraTreesRegressor(3, random_state=0), max_iter=2, initial_strategy="median"
+    ),
     "indicator": lambda: make_union(SimpleImputer(), MissingIndicator()),
     "indicator_all": lambda: make_union(SimpleImputer(), MissingIndicator(features="all", sparse=True)),
 }

@@ -6,6 +6,8 @@ from .kinds import Matrix, Says, Table, Unsupported
 
 def export(model, x, writer):
     """A `join` of the parts."""
+    from sklearn.utils._set_output import _get_output_config
+
     parts, outs = [], []
     for columns, step, weight in _parts(model):
         taken = x if columns is None else x.take(columns)
@@ -22,13 +24,18 @@ def export(model, x, writer):
         if weight is not None:
             if not isinstance(out, Matrix):
                 raise Unsupported("a weight on columns that are no numbers")
-            scale = {"op": "scale", "width": out.width, "steps": [{"do": "multiply", "by": writer.array([weight] * out.width)}]}
+            scale = {
+                "op": "scale",
+                "width": out.width,
+                "steps": [{"do": "multiply", "by": writer.array([weight] * out.width)}],
+            }
             node = scale if node is None else {"op": "chain", "steps": [node, scale]}
         parts.append({"columns": columns, "then": node})
         outs.append(out)
     # A `ColumnTransformer` has made up its mind when it was fitted.
     sparse = getattr(model, "sparse_output_", any(getattr(out, "sparse", False) for out in outs))
-    return {"op": "join", "parts": parts, "sparse": sparse}, _joined(outs, sparse)
+    pandas = _get_output_config("transform", model)["dense"] != "default"
+    return {"op": "join", "parts": parts, "sparse": sparse}, _joined(outs, sparse, any if pandas else all)
 
 
 def _as_array(node, table):
@@ -52,14 +59,16 @@ def _parts(model):
             yield columns, step, weights.get(name)
 
 
-def _joined(outs, sparse):
+def _joined(outs, sparse, whole_if):
+    """`whole_if`: an array is whole if all of its parts are; of a table, each column keeps its type."""
     width = sum(out.width for out in outs)
     if any(isinstance(out, Table) and any(column.type == "text" for column in out.columns) for out in outs):
         raise Unsupported("text is left as it is beside numbers")
     single = bool(outs) and all(
         out.single if isinstance(out, Matrix) else all(column.single for column in out.columns) for out in outs
     )
-    whole = bool(outs) and all(
-        out.whole if isinstance(out, Matrix) else all(column.type in ("int", "bool") for column in out.columns) for out in outs
+    whole = bool(outs) and whole_if(
+        out.whole if isinstance(out, Matrix) else all(column.type in ("int", "bool") for column in out.columns)
+        for out in outs
     )
     return Matrix(width, single and not whole, sparse, whole)

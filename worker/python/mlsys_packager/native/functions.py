@@ -18,7 +18,9 @@ def _known():
         name: getattr(np, name)
         for name in (*EXACT, "arctan", "cbrt", "cos", "degrees", "exp", "exp2", "expm1", "log", "log10", "log1p", "log2")
     }
-    return known | {name: getattr(np, name) for name in ("radians", "reciprocal", "sin", "sqrt", "tan", "tanh", "nan_to_num")}
+    return known | {
+        name: getattr(np, name) for name in ("radians", "reciprocal", "sin", "sqrt", "tan", "tanh", "nan_to_num")
+    }
 
 
 ALSO = {"rad2deg": "degrees", "deg2rad": "radians", "fabs": "abs", "absolute": "abs"}

@@ -117,4 +117,9 @@ def _neighbours(imputer, matrix, writer):
     return node, Matrix((matrix.width if keep else int(imputer._valid_mask.sum())) + len(indicator))
 
 
-_EXPORTS = {"KNNImputer": _neighbours, "SimpleImputer": _simple, "MissingIndicator": _missing, "IterativeImputer": _iterative}
+_EXPORTS = {
+    "KNNImputer": _neighbours,
+    "SimpleImputer": _simple,
+    "MissingIndicator": _missing,
+    "IterativeImputer": _iterative,
+}

@@ -1,5 +1,6 @@
 """Scalers, and the other transformers that keep each column in its place."""
 
+import numpy as np
 from sklearn.compose import make_column_transformer
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
@@ -40,7 +41,7 @@ SPARSE = ("standard_deviation", "max_abs", "max_abs_clip", "robust_unit", "norma
 
 def positive(draw, count):
     """Columns of positive numbers."""
-    return draw.lognormal(0, 1, (count, 3)) + [[0, 1, 1e-6]]
+    return draw.lognormal(0, 1, (count, 3)) + np.array([0, 1, 1e-6])
 
 
 def encoded(scaler):

@@ -1,4 +1,5 @@
-//! `map`: one function of every number. `FunctionTransformer` of numpy's functions, `Binarizer`.
+//! `map`: one function of every number. `FunctionTransformer` of numpy's functions, `Binarizer`, and a step of `RBFSampler`,
+//! `SkewedChi2Sampler` and `BernoulliRBM`.
 
 use crate::math::logistic;
 use crate::{BadGraph, Refused, Value, file::Fields, operator::Operate};

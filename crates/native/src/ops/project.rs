@@ -40,7 +40,7 @@ impl Operate for Project {
             other => {
                 let x = other.dense(self.features)?;
                 for (row, into) in x.each_row().zip(into) {
-                    row.iter().zip(self.matrix.chunks_exact(self.outputs)).for_each(|(value, by)| add(into, *value, by));
+                    self.dense(row, into);
                 }
             }
         }
@@ -50,6 +50,24 @@ impl Operate for Project {
             }
         }
         Ok(if self.sparse { Value::Sparse(made.into_sparse()) } else { Value::Dense(made) })
+    }
+}
+
+impl Project {
+    /// Four features at once, so that what comes out is loaded and stored a quarter as often.
+    fn dense(&self, row: &[f64], into: &mut [f64]) {
+        let (fours, rows) = (row.chunks_exact(4), self.matrix.chunks_exact(4 * self.outputs));
+        let rest = fours.remainder().iter().zip(rows.remainder().chunks_exact(self.outputs));
+        for (four, rows) in fours.zip(rows) {
+            let (first, second) = rows.split_at(2 * self.outputs);
+            let (one, two) = first.split_at(self.outputs);
+            let (three, last) = second.split_at(self.outputs);
+            let factors = one.iter().zip(two).zip(three.iter().zip(last));
+            for (into, ((one, two), (three, last))) in into.iter_mut().zip(factors) {
+                *into += (four[0] * one + four[1] * two) + (four[2] * three + four[3] * last);
+            }
+        }
+        rest.for_each(|(value, by)| add(into, *value, by));
     }
 }
 

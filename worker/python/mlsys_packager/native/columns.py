@@ -83,7 +83,9 @@ def _joined(kinds, sparse):
     joined = np.result_type(*dtypes) if dtypes else np.dtype(float)
     if joined.name == "float16" or (any(single) and sklearn.get_config()["transform_output"] != "default"):
         raise Unsupported("columns of floats of few bits beside others")
-    whole = bool(kinds) and all(known.as_matrix(kind)[1].whole for kind in kinds)
+    # In a table, columns of whole numbers stay such beside others.
+    some = any if sklearn.get_config()["transform_output"] != "default" else all
+    whole = bool(kinds) and some(known.as_matrix(kind)[1].whole for kind in kinds)
     return Matrix(width, not whole and joined.name == "float32", sparse, whole)
 
 

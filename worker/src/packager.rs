@@ -48,10 +48,11 @@ pub enum Answer {
 }
 
 /// The packager's modules by name.
-const SOURCES: [(&str, &str); 15] = [
+const SOURCES: [(&str, &str); 16] = [
     ("mlsys_packager", include_str!("../python/mlsys_packager/__init__.py")),
     ("mlsys_packager.adapter", include_str!("../python/mlsys_packager/adapter.py")),
     ("mlsys_packager.boosters", include_str!("../python/mlsys_packager/boosters.py")),
+    ("mlsys_packager.client", include_str!("../python/mlsys_packager/client.py")),
     ("mlsys_packager.convert", include_str!("../python/mlsys_packager/convert.py")),
     ("mlsys_packager.edges", include_str!("../python/mlsys_packager/edges.py")),
     ("mlsys_packager.errors", include_str!("../python/mlsys_packager/errors.py")),

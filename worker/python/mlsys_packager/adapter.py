@@ -4,6 +4,7 @@ A category column travels as text, a nullable integer as a number. The estimator
 whoever loads `model.pkl` (MLflow, the model-server's child process) would else predict something different, or fail.
 """
 
+
 def restore(frame, dtypes, form=None, gaps=None, settings=None):
     """`frame` with the columns of `dtypes` as they were in training.
 

@@ -46,12 +46,16 @@ def series(kind, values):
     if kind == "string":
         return pd.Series(values, dtype="str")
     if isinstance(values, np.ndarray):
-        return pd.Series(values.astype("float64" if values.dtype.kind == "f" and kind in ("integer", "long") else NUMPY_TYPES[kind]))
+        return pd.Series(
+            values.astype("float64" if values.dtype.kind == "f" and kind in ("integer", "long") else NUMPY_TYPES[kind])
+        )
     if None not in values:
         return pd.Series(np.asarray(values, dtype=NUMPY_TYPES[kind]))
     if kind == "boolean":
         return pd.Series(values, dtype="boolean")
-    return pd.Series([np.nan if value is None else value for value in values], dtype="float32" if kind == "float" else "float64")
+    return pd.Series(
+        [np.nan if value is None else value for value in values], dtype="float32" if kind == "float" else "float64"
+    )
 
 
 def _values(column):

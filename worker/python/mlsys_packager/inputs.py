@@ -26,7 +26,9 @@ class Inputs:
     rows: object
     missing: frozenset  # names of the columns in which the notebook's data has missing values
     as_series: bool = False  # the estimator takes one text `Series`, and the frame's only column stands for it
-    as_array: bool = False  # the estimator takes an array of objects, and the frame's columns `0`, `1`, … stand for its columns
+    as_array: bool = (
+        False  # the estimator takes an array of objects, and the frame's columns `0`, `1`, … stand for its columns
+    )
     dropped: frozenset = frozenset()  # names of the columns that the estimator never looks at
 
     @property
@@ -78,7 +80,9 @@ def _dropped(model, names):
     places = getattr(model, "_transformer_to_input_indices", None)
     if not hasattr(model, "transformers_") or not isinstance(places, dict):
         return frozenset()
-    used = {at for name, step, _ in model.transformers_ if not (isinstance(step, str) and step == "drop") for at in places[name]}
+    used = {
+        at for name, step, _ in model.transformers_ if not (isinstance(step, str) and step == "drop") for at in places[name]
+    }
     return frozenset(name for at, name in enumerate(names) if at not in used)
 
 

@@ -152,7 +152,13 @@ FREQUENT = make_pipeline(SimpleImputer(strategy="most_frequent"), IGNORE)
 CONSTANT = make_pipeline(SimpleImputer(strategy="constant", fill_value="none"), IGNORE)
 CODES = {"handle_unknown": "use_encoded_value", "unknown_value": -1}
 RARE = {"min_frequency": 0.1}
-GAPS = {"nan": gaps(np.nan), "none": gaps(None), "str": gaps(np.nan, "str"), "category": gaps(np.nan, "category"), "both": both_gaps}
+GAPS = {
+    "nan": gaps(np.nan),
+    "none": gaps(None),
+    "str": gaps(np.nan, "str"),
+    "category": gaps(np.nan, "category"),
+    "both": both_gaps,
+}
 
 
 def forest():
@@ -214,7 +220,11 @@ CASES = {
     "one_hot_float32": (encoded(IGNORE, columns=["a"]), changed(a="float32"), target),
     "one_hot_float16": (encoded(IGNORE, columns=["a"]), changed(a="float16"), target),
     "ordinal": (encoded(OrdinalEncoder(), forest), plain, target),
-    "ordinal_unknown": (encoded(OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan), forest), strangers, target),
+    "ordinal_unknown": (
+        encoded(OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan), forest),
+        strangers,
+        target,
+    ),
     "ordinal_missing": (whole(OrdinalEncoder(encoded_missing_value=-7, **CODES), last=forest), gaps(np.nan), target),
     "ordinal_rare": (whole(OrdinalEncoder(encoded_missing_value=-2, **RARE, **CODES), last=forest), gaps(np.nan), target),
     "ordinal_whole": (encoded(OrdinalEncoder(dtype=np.int32, **CODES)), strangers, target),
@@ -223,7 +233,11 @@ CASES = {
     "target_value": (encoded(TargetEncoder(smooth=3.0), DecisionTreeClassifier), strangers, two),
     "nullable": (whole(IGNORE), nullable, target),
     "nullable_flag": (encoded(IGNORE), nullable, target),
-    "nullable_texts": (whole(OneHotEncoder(handle_unknown="ignore", categories=[["x", "y"], ["p"]])), nullable_texts, target),
+    "nullable_texts": (
+        whole(OneHotEncoder(handle_unknown="ignore", categories=[["x", "y"], ["p"]])),
+        nullable_texts,
+        target,
+    ),
     "nullable_forest": (
         forest,
         lambda draw, count: nullable(draw, count)[["a", "n", "flag"]],
@@ -239,7 +253,9 @@ CASES = {
     ),
     "unsigned": (
         lambda: make_pipeline(make_column_transformer((StandardScaler(), ["a", "n"])), forest()),
-        lambda draw, count: plain(draw, count).assign(n=lambda made: (made["n"] + 3).astype("uint64"), a=lambda made: made["a"].astype("float16")),
+        lambda draw, count: plain(draw, count).assign(
+            n=lambda made: (made["n"] + 3).astype("uint64"), a=lambda made: made["a"].astype("float16")
+        ),
         target,
     ),
     "numbers_of_32_bits": (
@@ -262,7 +278,10 @@ CASES = {
     ),
     "positions": (
         lambda: make_pipeline(
-            make_column_transformer((StandardScaler(), slice(0, 2)), (IGNORE, [False, False, False, True, True]), ("drop", [2])), forest()
+            make_column_transformer(
+                (StandardScaler(), slice(0, 2)), (IGNORE, [False, False, False, True, True]), ("drop", [2])
+            ),
+            forest(),
         ),
         plain,
         target,

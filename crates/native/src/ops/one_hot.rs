@@ -94,9 +94,10 @@ impl Categories {
         mut found: impl FnMut(usize, Option<usize>) -> Result<(), Refused>,
     ) -> Result<(), Refused> {
         match (self, column) {
-            (Self::Texts(texts, missing), Column::Text(values)) => values.iter().enumerate().try_for_each(|(row, text)| {
-                found(row, text.as_ref().map_or(*missing, |text| texts.get(&**text).copied()))
-            }),
+            (Self::Texts(texts, missing), Column::Text(values)) => values
+                .iter()
+                .enumerate()
+                .try_for_each(|(row, text)| found(row, text.as_ref().map_or(*missing, |text| texts.get(&**text).copied()))),
             (Self::Numbers(_), Column::Float(values)) => {
                 values.iter().enumerate().try_for_each(|(row, value)| found(row, self.number(*value)))
             }
@@ -131,7 +132,8 @@ impl Operate for OneHot {
             let (known, width) = (Categories::read(fields)?, fields.count("width")?);
             let place = |place: i32| usize::try_from(place).ok();
             let places: Vec<_> = fields.i32s("places")?.into_iter().map(place).collect();
-            if places.len() != known.len() || width > known.len() + 1 || places.iter().flatten().any(|place| *place >= width) {
+            if places.len() != known.len() || width > known.len() + 1 || places.iter().flatten().any(|place| *place >= width)
+            {
                 return fields.wrong("places", "one for each category, below the width");
             }
             let unknown = match fields.word("unknown")? {

@@ -27,7 +27,11 @@ def export(model, x, writer):
             steps, out = ([], out) if isinstance(out, Matrix) else known.as_matrix(out)
             if out.single:
                 raise Unsupported("a weight on 32-bit floats")
-            scale = {"op": "scale", "width": out.width, "steps": [{"do": "multiply", "by": writer.array([weight] * out.width)}]}
+            scale = {
+                "op": "scale",
+                "width": out.width,
+                "steps": [{"do": "multiply", "by": writer.array([weight] * out.width)}],
+            }
             node = known.chain([*([node] if node else []), *steps], scale)
         parts.append({"columns": columns, "then": node})
         kinds.append(out)
@@ -64,7 +68,10 @@ def _parts(model):
 
 def _joined(kinds, sparse):
     width = sum(kind.width for kind in kinds)
-    if any(isinstance(kind, Table) and any(column.type not in ("float", "int", "bool") for column in kind.columns) for kind in kinds):
+    if any(
+        isinstance(kind, Table) and any(column.type not in ("float", "int", "bool") for column in kind.columns)
+        for kind in kinds
+    ):
         return _beside_text(kinds)
     single = [known.as_matrix(kind)[1].single for kind in kinds]
     if sparse:

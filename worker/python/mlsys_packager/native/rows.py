@@ -70,7 +70,11 @@ def answers(model, rows):
         transformed = model.transform(rows)
         return {"predictions": np.asarray(transformed.todense() if hasattr(transformed, "todense") else transformed)}
     said = {"predictions": np.asarray(model.predict(rows))}
-    for method, name in (("predict_proba", "probabilities"), ("decision_function", "decision"), ("score_samples", "decision")):
+    for method, name in (
+        ("predict_proba", "probabilities"),
+        ("decision_function", "decision"),
+        ("score_samples", "decision"),
+    ):
         if hasattr(model, method):
             return {**said, name: getattr(model, method)(rows)}
     return said

@@ -37,10 +37,7 @@ enum Places {
     /// Of each sequence, and how many columns there are.
     Known(HashMap<Box<str>, u32>, usize),
     /// `FeatureHasher`: the hash's remainder; `signed`: a negative hash counts as -1.
-    Hashed {
-        width: u32,
-        signed: bool,
-    },
+    Hashed { width: u32, signed: bool },
 }
 
 /// What one row after the other is worked on in.

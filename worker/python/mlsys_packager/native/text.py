@@ -9,6 +9,7 @@ import numpy as np
 from . import expressions, kinds
 from .kinds import Matrix, Table, Unsupported
 
+SIGMA, FINAL_SIGMA = 0x3C3, 0x3C2
 HANGUL = range(0xAC00, 0xAC00 + 11_172)
 # `\w+` between boundaries, or greedy without them, is a run of word characters: the least length of each way to write it.
 RUNS = {
@@ -130,7 +131,7 @@ def _around_sigma():
     for first, yes in (("", after), ("A", behind)):
         lower = "".join(f" {first}{chr(at)}Σ" for at in asked).lower() + " "
         points = np.frombuffer(lower.encode("utf-32-le"), dtype="<u4")
-        yes[asked] = points[(points == ord("σ")) | (points == ord("ς"))] == ord("ς")
+        yes[asked] = points[(points == SIGMA) | (points == FINAL_SIGMA)] == FINAL_SIGMA
     ignored = behind & ~after
     after[[ord(one) for one in "Σσς"]] = True
     return _first_and_last(after), _first_and_last(ignored)

@@ -88,8 +88,11 @@ def proven(model, found, signature, own, unseen, says):
     asked = client.Client(signature, own, found.form)
     if found.as_series:
         unseen = unseen.to_frame(signature["columns"][0]["name"])
-    elif found.is_table and not hasattr(unseen, "columns"):
+    elif found.as_array:
+        unseen = np.asarray(unseen, dtype=object)
         unseen = pd.DataFrame({str(at): pd.Series(unseen[:, at], dtype=object) for at in range(unseen.shape[1])})
+    elif not found.is_table:
+        unseen = np.asarray(unseen)
     sent = asked.sent(unseen)
     if found.is_table:
         soft = edges.accepts_missing(model, sent.head(50), asked)

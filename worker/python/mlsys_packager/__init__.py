@@ -83,7 +83,7 @@ def _package(config, user_ns):
         "native_reason": native_reason,
         "onnx": converted,
         "onnx_reason": reason,
-        "input_example": _split(example, signature),
+        "input_example": _split(_in_utc(example, own), signature),
         "expected_output": _expected(predictions, probabilities),
         "files": {"model.pkl": pickles.digest(directory / "model.pkl")},
         "environment": config.get("environment"),
@@ -193,6 +193,14 @@ def _example(rows, signature):
     chosen = [*rows.index[~missing][: EXAMPLE_ROWS - 1], *rows.index[missing][:1]]
     chosen += [i for i in rows.index if i not in chosen][: EXAMPLE_ROWS - len(chosen)] if len(chosen) < EXAMPLE_ROWS else []
     return rows.loc[chosen].reset_index(drop=True)
+
+
+def _in_utc(example, own):
+    """Moments of a column that knows its time zone, with one."""
+    for name, (dtype, _) in own.items():
+        if getattr(dtype, "tz", None) is not None:
+            example = example.assign(**{name: example[name].dt.tz_localize("UTC")})
+    return example
 
 
 def _split(example, signature):

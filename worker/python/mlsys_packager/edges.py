@@ -91,6 +91,8 @@ def _some(rows, count):
     return rows.iloc[np.arange(count) % len(rows)].reset_index(drop=True)
 
 
+# Whole numbers up to here are doubles, too.
+LARGEST = 2**53
 # Of a column's least and greatest value.
 EXTREMES = (
     lambda low, high: 0,
@@ -109,7 +111,9 @@ def _extreme(rows, names, which, kind):
     for i, name in enumerate(names):
         present = rows[name].dropna()
         if len(present):
-            frame.loc[i, name] = kind(EXTREMES[which](float(present.min()), float(present.max())))
+            value = EXTREMES[which](float(present.min()), float(present.max()))
+            if abs(value) < (LARGEST if kind is int else np.inf):
+                frame.loc[i, name] = kind(value)
     return frame
 
 

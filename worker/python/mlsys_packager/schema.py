@@ -56,7 +56,7 @@ def _object_type(series):
     if kinds and kinds <= {bool, np.bool_}:
         return "boolean", False
     if kinds and all(issubclass(kind, (int, float, np.number, decimal.Decimal)) for kind in kinds):
-        return "double", not any(value is None for value in series)
+        return "double", False
     what = ", ".join(sorted(kind.__name__ for kind in kinds)) or "missing values only"
     raise PackagingError(
         f"Column {series.name!r} holds {what}. Turn it into numbers, text or dates before fitting, or leave it out of the model's inputs."

@@ -8,11 +8,12 @@ from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, 
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline, make_union
 
-WORDS = (
+TEXT = (
     "the a of Straße strasse ÉCOLE école naïve ΣΊΣΥΦΟΣ ὈΔΥΣΣΕΎΣ İstanbul don't e-mail x2 3.14 ½ ² snake_case हिन्दी भाषा 東京 한국어 "
     "ǅ ﬁne ﬀ Ⓐ e\u0301 a\u0308 \u202fnarrow\xa0space tab\there new\nline two  spaces three\t \nmore \x1cfile\x1d ١٢٣ 12 abc ABC I K \u212a zero\u200dwidth "
-    "good bad fine 🙂 👩\u200d👩 ー ｶﾅ ª º ˈ ǰ Ŀ ŉ ſt © ™ ⅷ 〇 a_ _b __ -- good-bye O'Neill (x) [y] #tag @me a.b.c q"
-).split(" ")
+    "good bad fine 🙂 👩\u200d👩 ー ｶﾅ ª º \u02c8 ǰ Ŀ ŉ \u017ft © ™ ⅷ \u3007 a_ _b __ -- good-bye O'Neill (x) [y] #tag @me a.b.c q"
+)
+WORDS = TEXT.split(" ")
 
 
 def rows(draw, count):

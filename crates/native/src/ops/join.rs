@@ -41,7 +41,10 @@ impl Operate for Join {
                 Some(columns) => take(&x, columns)?,
                 None => x.clone(),
             };
-            part.then.as_ref().map_or(Ok(taken.clone()), |then| then.transform(taken))
+            match &part.then {
+                Some(then) => then.transform(taken),
+                None => Ok(taken),
+            }
         };
         let parts = self.parts.iter().map(one).collect::<Result<Vec<_>, _>>()?;
         if parts.iter().any(|part| part.rows() != rows) {

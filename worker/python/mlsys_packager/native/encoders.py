@@ -26,10 +26,7 @@ def export(encoder, x, writer):
     kinds = x.columns if isinstance(x, Table) else (Kind("float"),) * x.width
     said, unknown = _said(encoder)
     one_hot = type(encoder).__name__ == "OneHotEncoder"
-    if one_hot:
-        widths = list(encoder._n_features_outs)
-    else:
-        widths = [said.shape[1] // x.width] * x.width
+    widths = list(encoder._n_features_outs) if one_hot else [said.shape[1] // x.width] * x.width
     starts = np.cumsum([0, *widths])
     columns = []
     for at, categories in enumerate(encoder.categories_):

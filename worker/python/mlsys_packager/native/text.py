@@ -9,6 +9,7 @@ import numpy as np
 from . import expressions, kinds
 from .kinds import Matrix, Table, Unsupported
 
+SIGMA, FINAL_SIGMA = 0x3C3, 0x3C2
 HANGUL = range(0xAC00, 0xAC00 + 11_172)
 # `\w+` between boundaries, or greedy without them, is a run of word characters: the least length of each way to write it.
 RUNS = {
@@ -71,11 +72,19 @@ def _analyzer(model, writer):
     shortest, longest = map(int, model.ngram_range)
     if longest > 100:
         raise Unsupported("sequences of more than a hundred")
-    fields = {"analyzer": model.analyzer, "shortest": shortest, "longest": longest, "lower": bool(model.lowercase)}
+    fields = {"analyzer": model.analyzer, "shortest": shortest, "longest": longest}
+    if model.lowercase:
+        cased, ignored = _around_sigma()
+        fields["lower"] = {
+            **_replaced(_lowered(), writer),
+            "cased": writer.array(cased, "u4"),
+            "ignored": writer.array(ignored, "u4"),
+        }
     if model.strip_accents is not None:
         if model.strip_accents not in ("ascii", "unicode"):
             raise Unsupported("a function that strips accents")
-        fields["accents"] = _accents(model.strip_accents, writer)
+        ascii_only = model.strip_accents == "ascii"
+        fields["accents"] = {**_replaced(_stripped(ascii_only), writer), "ascii": ascii_only}
     if model.analyzer == "word":
         fields["stop_words"] = sorted(map(str, model.get_stop_words() or ()))
         fields["tokens"] = _tokens(model.token_pattern, writer)
@@ -94,18 +103,46 @@ def _tokens(pattern, writer):
 def _ranges(method):
     """The first and last characters of each range that a method of `str` says yes of."""
     has = getattr(str, method)
-    yes = np.fromiter((has(chr(at)) for at in range(sys.maxunicode + 1)), dtype=bool, count=sys.maxunicode + 1)
+    return _first_and_last(np.fromiter((has(chr(at)) for at in range(sys.maxunicode + 1)), bool, sys.maxunicode + 1))
+
+
+def _first_and_last(yes):
     changes = np.flatnonzero(np.diff(np.concatenate([[False], yes, [False]]).astype(np.int8)))
     changes[1::2] -= 1
     return changes
+
+
+def _characters():
+    """Every character but the halves of surrogate pairs."""
+    return [at for at in range(sys.maxunicode + 1) if not 0xD800 <= at < 0xE000]
+
+
+@lru_cache
+def _lowered():
+    """What each character becomes in lower case, where that is not itself. A capital sigma depends on its neighbours."""
+    return {at: chr(at).lower() for at in _characters() if chr(at).lower() != chr(at) and chr(at) != "Σ"}
+
+
+@lru_cache
+def _around_sigma():
+    """The ranges of the characters that make a capital sigma behind them the end of a word, and of those that it ignores."""
+    asked = [at for at in _characters() if chr(at) not in "Σσς"]
+    after, behind = (np.zeros(sys.maxunicode + 1, bool) for _ in range(2))
+    for first, yes in (("", after), ("A", behind)):
+        lower = "".join(f" {first}{chr(at)}Σ" for at in asked).lower() + " "
+        points = np.frombuffer(lower.encode("utf-32-le"), dtype="<u4")
+        yes[asked] = points[(points == SIGMA) | (points == FINAL_SIGMA)] == FINAL_SIGMA
+    ignored = behind & ~after
+    after[[ord(one) for one in "Σσς"]] = True
+    return _first_and_last(after), _first_and_last(ignored)
 
 
 @lru_cache
 def _stripped(ascii_only):
     """What each character becomes, where that is not itself; of what becomes nothing in ASCII, nothing is said."""
     found = {}
-    for at in range(128, sys.maxunicode + 1):
-        if 0xD800 <= at < 0xE000 or at in HANGUL:
+    for at in _characters():
+        if at < 128 or at in HANGUL:
             continue
         one = chr(at)
         parts = unicodedata.normalize("NFKD", one)
@@ -120,11 +157,9 @@ def _stripped(ascii_only):
     return found
 
 
-def _accents(kind, writer):
-    found = _stripped(kind == "ascii")
+def _replaced(found, writer):
     return {
         "from": writer.array(list(found), "u4"),
         "lengths": writer.array([len(text) for text in found.values()], "u1"),
         "to": writer.array([ord(one) for text in found.values() for one in text], "u4"),
-        "ascii": kind == "ascii",
     }

@@ -1,29 +1,57 @@
 //! What is done to a text before it is taken apart: `str.lower`, accents, spaces.
 
+use super::tokens::Ranges;
 use crate::{BadGraph, file::Fields};
 
+/// Tables are of the Python that fitted: its characters are not those of a newer Unicode.
 #[derive(Debug)]
 pub(super) struct Clean {
-    lower: bool,
-    accents: Option<Accents>,
+    lower: Option<Lower>,
+    accents: Option<(Replaced, Others)>,
 }
 
-/// What becomes of characters without their accents, as `unicodedata` of the Python that fitted says.
+/// `str.lower`.
 #[derive(Debug)]
-struct Accents {
+struct Lower {
+    replaced: Replaced,
+    /// The characters that a capital sigma at the end of a word comes after, and those between that do not count.
+    cased: Ranges,
+    ignored: Ranges,
+}
+
+/// What becomes of some characters.
+#[derive(Debug)]
+struct Replaced {
     /// Ascending.
     from: Vec<u32>,
     /// Of each, where its characters end in `to`.
     ends: Vec<usize>,
     to: Vec<char>,
-    /// Only ASCII stays. Otherwise, what is not listed stays as it is, and Hangul syllables become their letters.
-    ascii: bool,
+}
+
+/// What becomes of the others where accents are stripped.
+#[derive(Debug, Clone, Copy)]
+enum Others {
+    /// Only ASCII stays.
+    Removed,
+    /// Hangul syllables become their letters.
+    Kept,
 }
 
 impl Clean {
     pub(super) fn read(fields: Fields<'_>) -> Result<Self, BadGraph> {
-        let accents = if fields.has("accents") { Some(Accents::read(fields.inner("accents")?)?) } else { None };
-        Ok(Self { lower: fields.flag("lower")?, accents })
+        let lower = |fields: Fields<'_>| {
+            let (cased, ignored) = (Ranges::read(fields, "cased")?, Ranges::read(fields, "ignored")?);
+            Ok(Lower { replaced: Replaced::read(fields)?, cased, ignored })
+        };
+        let accents = |fields: Fields<'_>| {
+            let others = if fields.flag("ascii")? { Others::Removed } else { Others::Kept };
+            Ok((Replaced::read(fields)?, others))
+        };
+        Ok(Self {
+            lower: if fields.has("lower") { Some(lower(fields.inner("lower")?)?) } else { None },
+            accents: if fields.has("accents") { Some(accents(fields.inner("accents")?)?) } else { None },
+        })
     }
 
     /// Puts the cleaned text into `into`.
@@ -31,20 +59,48 @@ impl Clean {
         into.clear();
         if text.is_ascii() {
             into.push_str(text);
-            if self.lower {
+            if self.lower.is_some() {
                 into.make_ascii_lowercase();
             }
             return;
         }
-        let lower = if self.lower { text.to_lowercase() } else { text.to_owned() };
-        match &self.accents {
-            Some(accents) => lower.chars().for_each(|one| accents.strip(one, into)),
-            None => into.push_str(&lower),
+        for (at, one) in text.char_indices() {
+            match &self.lower {
+                None => self.strip(one, into),
+                Some(_) if one.is_ascii() => into.push(one.to_ascii_lowercase()),
+                Some(lower) if one == 'Σ' => self.strip(lower.sigma(&text[..at], &text[at + one.len_utf8()..]), into),
+                Some(lower) => match lower.replaced.get(one) {
+                    Some(replaced) => replaced.iter().for_each(|one| self.strip(*one, into)),
+                    None => self.strip(one, into),
+                },
+            }
+        }
+    }
+
+    fn strip(&self, one: char, into: &mut String) {
+        let Some((replaced, others)) = self.accents.as_ref().filter(|_| !one.is_ascii()) else {
+            into.push(one);
+            return;
+        };
+        match (replaced.get(one), others) {
+            (Some(without), _) => into.extend(without),
+            (None, Others::Kept) => hangul(one, into),
+            (None, Others::Removed) => {}
         }
     }
 }
 
-impl Accents {
+impl Lower {
+    /// A capital sigma in lower case: another one at the end of a word.
+    fn sigma(&self, before: &str, after: &str) -> char {
+        let counts = |one: &char| !self.ignored.has(*one);
+        let is_cased = |one: Option<char>| one.is_some_and(|one| self.cased.has(one));
+        let ends = is_cased(before.chars().rev().find(counts)) && !is_cased(after.chars().find(counts));
+        if ends { 'ς' } else { 'σ' }
+    }
+}
+
+impl Replaced {
     fn read(fields: Fields<'_>) -> Result<Self, BadGraph> {
         let (from, lengths) = (fields.u32s("from")?, fields.u8s("lengths")?);
         let to = fields.u32s("to")?.into_iter().map(char::from_u32).collect::<Option<Vec<_>>>();
@@ -58,20 +114,13 @@ impl Accents {
         if ends.len() != from.len() || ends.last().copied().unwrap_or(0) != to.len() || !from.is_sorted_by(|a, b| a < b) {
             return fields.wrong("from", "ascending characters, each with its own");
         }
-        Ok(Self { from, ends, to, ascii: fields.flag("ascii")? })
+        Ok(Self { from, ends, to })
     }
 
-    fn strip(&self, one: char, into: &mut String) {
-        if one.is_ascii() {
-            into.push(one);
-            return;
-        }
-        if let Ok(at) = self.from.binary_search(&u32::from(one)) {
-            let start = if at == 0 { 0 } else { self.ends[at - 1] };
-            into.extend(&self.to[start..self.ends[at]]);
-        } else if !self.ascii {
-            hangul(one, into);
-        }
+    fn get(&self, one: char) -> Option<&[char]> {
+        let at = self.from.binary_search(&u32::from(one)).ok()?;
+        let start = if at == 0 { 0 } else { self.ends[at - 1] };
+        Some(&self.to[start..self.ends[at]])
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{BadGraph, file::Fields};
 
 #[derive(Debug)]
 pub(super) struct Tokens {
-    /// Ranges of characters, as Python's `str.isalnum` and `str.isdecimal` know them.
+    /// As Python's `str.isalnum` and `str.isdecimal` know them.
     words: Ranges,
     digits: Ranges,
     how: How,
@@ -21,8 +21,9 @@ enum How {
     Matches(Regex, bool),
 }
 
+/// Ranges of characters.
 #[derive(Debug)]
-struct Ranges(Vec<(u32, u32)>);
+pub(super) struct Ranges(Vec<(u32, u32)>);
 
 /// What one text after the other is worked on in.
 #[derive(Debug, Default)]
@@ -35,7 +36,7 @@ pub(super) struct Work {
 
 impl Ranges {
     /// Reads pairs of first and last characters.
-    fn read(fields: Fields<'_>, field: &str) -> Result<Self, BadGraph> {
+    pub(super) fn read(fields: Fields<'_>, field: &str) -> Result<Self, BadGraph> {
         let ends = fields.u32s(field)?;
         let pairs: Vec<_> = ends.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
         if ends.len() % 2 != 0 || !ends.is_sorted() {
@@ -44,7 +45,7 @@ impl Ranges {
         Ok(Self(pairs))
     }
 
-    fn has(&self, one: char) -> bool {
+    pub(super) fn has(&self, one: char) -> bool {
         let one = u32::from(one);
         self.0.get(self.0.partition_point(|(_, last)| *last < one)).is_some_and(|(first, _)| *first <= one)
     }

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import digamma
 
 from . import kinds
-from .kinds import Says, Unsupported
+from .kinds import Says, Table, Unsupported
 from .linear import INLIERS
 
 
@@ -45,8 +45,8 @@ def _quadratic(model, x, writer):
 
 def _mixture(model, x, writer):
     steps, matrix = kinds.checked(x)
-    if matrix.single:
-        raise Unsupported("a mixture of 32-bit numbers")
+    if matrix.single or (isinstance(x, Table) and all(column.type in ("int", "bool") for column in x.columns)):
+        raise Unsupported("a mixture of numbers that are no doubles")  # it rounds its scores to the type of the rows
     width = kinds.width_of(model, matrix)
     form, determinants = _form(model.means_, model.precisions_cholesky_, model.covariance_type, width)
     outer = determinants + _weights(model, width)

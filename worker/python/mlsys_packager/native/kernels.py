@@ -41,11 +41,11 @@ def _kernel(kind, points, gamma, constant, degree, whole, writer):
     node = {"kernel": kind, "points": writer.array(points)}
     if kind == "linear":
         return {**node, "constant": 0.0}
-    node["gamma"] = float(gamma)
+    node["gamma"] = kinds.number(gamma)
     if kind in ("polynomial", "sigmoid"):
-        node["constant"] = float(constant)
+        node["constant"] = kinds.number(constant)
     if kind == "polynomial":
-        node |= {"degree": int(degree) if whole else float(degree), "whole": whole}
+        node |= {"degree": int(degree) if whole else kinds.number(degree), "whole": whole}
     return node
 
 
@@ -119,11 +119,15 @@ def process_kernel(kernel, points, writer):
         parts = {"one": kernel.k1, "other": kernel.k2}
         return {"kernel": name.lower()} | {key: process_kernel(part, points, writer) for key, part in parts.items()}
     if name == "Exponentiation":
-        return {"kernel": "power", "one": process_kernel(kernel.kernel, points, writer), "exponent": float(kernel.exponent)}
+        return {
+            "kernel": "power",
+            "one": process_kernel(kernel.kernel, points, writer),
+            "exponent": kinds.number(kernel.exponent),
+        }
     if name in ("ConstantKernel", "WhiteKernel"):
-        return {"kernel": "constant", "constant": float(kernel.constant_value) if name == "ConstantKernel" else 0.0}
+        return {"kernel": "constant", "constant": kinds.number(kernel.constant_value) if name == "ConstantKernel" else 0.0}
     if name == "DotProduct":
-        return {"kernel": "linear", "points": writer.array(points), "constant": float(kernel.sigma_0**2)}
+        return {"kernel": "linear", "points": writer.array(points), "constant": kinds.number(kernel.sigma_0**2)}
     length = np.asarray(getattr(kernel, "length_scale", 1.0), dtype=float)
     if name in ("RBF", "Matern"):
         scale = np.broadcast_to(np.squeeze(length), (points.shape[1],))
@@ -135,9 +139,14 @@ def process_kernel(kernel, points, writer):
     node = {"points": writer.array(points)}
     if name == "RationalQuadratic":
         by, power = 2 * kernel.alpha * kernel.length_scale**2, kernel.alpha
-        return {"kernel": "rational", **node, "by": float(by), "power": float(power)}
+        return {"kernel": "rational", **node, "by": kinds.number(by), "power": kinds.number(power)}
     if name == "ExpSineSquared":
-        return {"kernel": "periodic", **node, "period": float(kernel.periodicity), "length": float(kernel.length_scale)}
+        return {
+            "kernel": "periodic",
+            **node,
+            "period": kinds.number(kernel.periodicity),
+            "length": kinds.number(kernel.length_scale),
+        }
     raise Unsupported(f"a kernel {type(kernel).__name__}")
 
 

@@ -143,6 +143,13 @@ def doubles(x, what):
         raise Unsupported(f"{what} of 32-bit numbers")
 
 
+def number(value):
+    """A finite number, as a header may hold it."""
+    if not np.isfinite(value):
+        raise Unsupported("a parameter that is not finite")
+    return float(value)
+
+
 def chain(steps, node):
     """`node` behind `steps`."""
     return {"op": "chain", "steps": [*steps, node]} if steps else node

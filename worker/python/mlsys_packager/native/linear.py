@@ -28,7 +28,7 @@ def scores(features, coefficients, intercepts, says, writer, above=None):
     intercepts = np.broadcast_to(np.asarray(intercepts, dtype=float), (len(coefficients),))
     node = {"op": "linear", "features": features, "says": says}
     node.update(coefficients=writer.array(coefficients), intercepts=writer.array(intercepts))
-    return node if above is None else {**node, "above": float(above)}
+    return node if above is None else {**node, "above": kinds.number(above)}
 
 
 def _says(model):

@@ -31,7 +31,7 @@ def export(model, x, writer):
     kinds.width_of(model, matrix)
     nearest = getattr(model, "n_neighbors_", getattr(model, "n_neighbors", None))
     node |= {"op": "neighbours", "search": search, "weighted": weights == "distance"}
-    node |= {"nearest": int(nearest)} if radius is None else {"radius": float(radius)}
+    node |= {"nearest": int(nearest)} if radius is None else {"radius": kinds.number(radius)}
     return kinds.chain(steps, node), says
 
 
@@ -40,7 +40,7 @@ def _search(model, writer, by_distance, classifies):
     p = float(parameters.pop("p", 2))
     if metric is None or any(value is not None for value in parameters.values()):
         raise Unsupported("neighbours by another metric")
-    node = {"metric": metric, "p": p}
+    node = {"metric": metric, "p": p if metric == "minkowski" else None}
     if model._fit_method not in ("kd_tree", "ball_tree"):
         points = model._fit_X.toarray() if hasattr(model._fit_X, "toarray") else model._fit_X
         if model._fit_method != "brute" or points.dtype != np.float64:
@@ -116,7 +116,7 @@ def _density(model, writer):
         raise Unsupported("LocalOutlierFactor that predicts nothing")
     reach = model._distances_fit_X_[:, model.n_neighbors_ - 1]
     node = {"says": "density", "reach": writer.array(reach), "densities": writer.array(model._lrd)}
-    return Says(INLIERS, decision=True), {**node, "offset": float(model.offset_)}
+    return Says(INLIERS, decision=True), {**node, "offset": kinds.number(model.offset_)}
 
 
 SAYS = {

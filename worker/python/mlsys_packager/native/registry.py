@@ -29,7 +29,7 @@ MODULES = {
         "RandomTreesEmbedding",
     ),
     "imputers": ("SimpleImputer",),
-    "lightgbm": ("LGBMClassifier", "LGBMRanker", "LGBMRegressor"),
+    "lightgbm": ("Booster", "LGBMClassifier", "LGBMRanker", "LGBMRegressor"),
     "linear": ("LinearRegression", "LogisticRegression", "Ridge"),
     "scalers": ("StandardScaler",),
     "xgboost": ("XGBClassifier", "XGBRanker", "XGBRegressor", "XGBRFClassifier", "XGBRFRegressor"),

@@ -1,12 +1,12 @@
 """LightGBM's estimators."""
 
 import numpy as np
-from lightgbm import LGBMClassifier, LGBMRegressor, early_stopping
+from lightgbm import Dataset, LGBMClassifier, LGBMRegressor, early_stopping, train
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from .boosting import gaps, gaps_count, gaps_labels, gaps_value
-from .xgboost import codes, codes_value, gaps_share, whole, whole_value
+from .xgboost import codes, codes_value, gaps_share, gaps_three, whole, whole_value
 
 
 def tiny(draw, count):
@@ -44,6 +44,16 @@ class Categories:
         return self.model.fit(x, y, categorical_feature=[0, 1])
 
 
+class Trained:
+    """Trained by LightGBM's own function."""
+
+    def __init__(self, **options):
+        self.options = {"verbose": -1, "num_threads": 1, **options}
+
+    def fit(self, x, y):
+        return train(self.options, Dataset(x, y), 12)
+
+
 FOREST = {"boosting_type": "rf", "subsample": 0.5, "subsample_freq": 1}
 CASES = {
     "binary": (boosted(LGBMClassifier), "frame", "binary"),
@@ -67,6 +77,9 @@ CASES = {
     "constant": (boosted(LGBMRegressor, min_child_samples=500), gaps, gaps_value),
     "square": (boosted(LGBMRegressor, reg_sqrt=True), gaps, gaps_value),
     "sparse": (lambda: make_pipeline(OneHotEncoder(handle_unknown="ignore"), boosted(LGBMRegressor)()), whole, whole_value),
+    "trained": (lambda: Trained(objective="binary"), "frame", "binary"),
+    "trained_three": (lambda: Trained(objective="multiclass", num_class=3), gaps, gaps_three),
+    "linear_tiny": (boosted(LGBMRegressor, linear_tree=True), tiny, tiny_value),
     "share": (boosted(LGBMRegressor, objective="cross_entropy"), gaps, gaps_share),
     "share_lambda": (boosted(LGBMRegressor, objective="cross_entropy_lambda"), gaps, gaps_share),
     **{

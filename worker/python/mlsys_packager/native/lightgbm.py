@@ -1,8 +1,8 @@
-"""LightGBM's estimators. All of their arithmetic is in doubles."""
+"""LightGBM's estimators and its `Booster`. All of their arithmetic is in doubles."""
 
 import numpy as np
 
-from . import kinds, trees
+from . import codes, kinds, trees
 from .kinds import Says, Unsupported
 
 # How a node tests: its `decision_type`.
@@ -14,15 +14,14 @@ IDENTITY = ("fair", "huber", "lambdarank", "mape", "quantile", "rank_xendcg", "r
 
 def export(model, x, writer):
     """A `scores` of `trees`."""
-    if callable(model.objective):
-        raise Unsupported("LightGBM with an objective of one's own")
-    header, found = _parsed(model.booster_.model_to_string())
+    booster = getattr(model, "booster_", model)
+    if not hasattr(booster, "model_to_string") or callable(getattr(model, "objective", None)):
+        raise Unsupported("LightGBM with an objective of one's own, or a booster of another library")
+    header, found = _parsed(booster.model_to_string())
     outputs = int(header["num_tree_per_iteration"])
     link = _link(header.get("objective", "").split())
-    if model.booster_.pandas_categorical:
-        raise Unsupported("LightGBM with columns of categories")
-    steps, matrix = kinds.as_matrix(x)
-    width = kinds.width_of(model, matrix)
+    width = kinds.width_of(model, x)
+    steps, _ = codes.as_matrix(x, _known(booster, x), writer)
     if int(header["max_feature_idx"]) + 1 != width:
         raise Unsupported("LightGBM with columns that are not there")
     node = _trees(header, found, width, outputs, writer)
@@ -34,6 +33,16 @@ def export(model, x, writer):
         raise Unsupported("LightGBM with another number of scores than classes")
     node = trees.scores(node, **link, labels="most_probable", probabilities=True)
     return kinds.chain(steps, node), Says(classes, probabilities=True)
+
+
+def _known(booster, x):
+    """Of each column, the categories that it was fitted on, with their places."""
+    listed = booster.pandas_categorical or []
+    places = [at for at, column in enumerate(getattr(x, "columns", ())) if codes.are_categories(column)]
+    if len(listed) != len(places):
+        raise Unsupported("LightGBM with other columns of categories than it was fitted on")
+    known = {at: {name: place for place, name in enumerate(names)} for at, names in zip(places, listed, strict=True)}
+    return [known.get(at) for at in range(x.width)]
 
 
 def _link(objective):

@@ -42,6 +42,24 @@ MODULES = {
     "voting": ("VotingClassifier", "VotingRegressor",),
     "wrappers": ("FrozenEstimator", "GridSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV", "RandomizedSearchCV", "SelfTrainingClassifier",),
     "xgboost": ("XGBClassifier", "XGBRFClassifier", "XGBRFRegressor", "XGBRanker", "XGBRegressor",),
+    "columns": ("ColumnTransformer", "FeatureUnion"),
+    "encoders": ("OneHotEncoder",),
+    "forests": (
+        "DecisionTreeClassifier",
+        "DecisionTreeRegressor",
+        "ExtraTreeClassifier",
+        "ExtraTreeRegressor",
+        "ExtraTreesClassifier",
+        "ExtraTreesRegressor",
+        "RandomForestClassifier",
+        "RandomForestRegressor",
+        "RandomTreesEmbedding",
+    ),
+    "imputers": ("SimpleImputer",),
+    "lightgbm": ("Booster", "LGBMClassifier", "LGBMRanker", "LGBMRegressor"),
+    "linear": ("LinearRegression", "LogisticRegression", "Ridge"),
+    "scalers": ("StandardScaler",),
+    "xgboost": ("XGBClassifier", "XGBRanker", "XGBRegressor", "XGBRFClassifier", "XGBRFRegressor"),
 }
 _MODULE_OF = {name: module for module, names in MODULES.items() for name in names}
 

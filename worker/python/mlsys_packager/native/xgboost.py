@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 
-from . import kinds, trees
+from . import codes, kinds, trees
 from .kinds import Says, Unsupported
 
 LOGISTIC = {"link": "logistic", "factor": 1.0}
@@ -45,8 +45,8 @@ def export(model, x, writer):
     outputs = max(int(parameters.get("num_class", 0)), int(parameters.get("num_target", 1)), 1)
     base = np.atleast_1d(np.asarray(json.loads(parameters["base_score"]), np.float32))
     base = np.broadcast_to([_margin(score, of_base) for score in base], (outputs,)).astype(np.float32)
-    steps, matrix = kinds.as_matrix(x)
-    width = kinds.width_of(model, matrix)
+    width = kinds.width_of(model, x)
+    steps, _ = codes.as_matrix(x, _known(booster, x), writer)
     if int(parameters["num_feature"]) > width:
         raise Unsupported("XGBoost with columns that are not there")
     missing = _missing(model)
@@ -62,6 +62,40 @@ def export(model, x, writer):
     labels = "half" if outputs == 1 else "most_probable"
     node = trees.scores(node, **link, labels=labels, probabilities=True)
     return kinds.chain(steps, node), Says(classes, probabilities=True)
+
+
+def _known(booster, x):
+    """Of each column, the categories of its rows, with their places among those that it was fitted on."""
+    listed = booster.get("gbtree", booster).get("model", {}).get("cats", {}).get("enc", [])
+    fitted = [_names(enc) for enc in listed] or [[]] * x.width
+    known = [None] * x.width
+    for at, column in enumerate(getattr(x, "columns", ())):
+        if codes.are_categories(column):
+            own = list(column.dtype.categories)
+            # Before 3.1, it took the places in the rows' own list.
+            names = _texts(own) if column.type == "text" else own
+            places = {name: place for place, name in enumerate(fitted[at] if listed else names)}
+            if len(set(names)) < len(own) or not set(names) <= set(places):
+                raise Unsupported("XGBoost with categories that it was not fitted on")
+            known[at] = {category: places[name] for category, name in zip(own, names, strict=True)}
+    if [at for at, names in enumerate(fitted) if names] != [at for at, found in enumerate(known) if found and listed]:
+        raise Unsupported("XGBoost with other columns of categories than it was fitted on")
+    return known
+
+
+def _names(enc):
+    """One column's categories: texts as bytes, one after the other, or numbers."""
+    return _cut(enc["values"], enc["offsets"]) if "offsets" in enc else enc["values"]
+
+
+def _texts(categories):
+    """Texts as XGBoost compares them: it cuts their bytes where their characters end."""
+    return _cut("".join(categories).encode(), np.cumsum([0, *map(len, categories)]))
+
+
+def _cut(values, ends):
+    raw = bytes(byte & 255 for byte in values)
+    return [raw[start:end] for start, end in zip(ends, ends[1:], strict=False)]
 
 
 def _missing(model):

@@ -26,6 +26,11 @@ use crate::{
 pub(crate) struct Trees {
     columns: usize,
     built: Built,
+    /// The columns that nodes look at, ascending.
+    used: Vec<u32>,
+    /// Of each slot, the place of its column among the used ones, and the column itself.
+    used_by_slots: Vec<u32>,
+    columns_of_slots: Vec<u32>,
     /// Rows are rounded to 32 bits before anything else.
     single: bool,
     /// Of each column, what becomes of its numbers; empty where nothing does.
@@ -101,9 +106,18 @@ impl Operate for Trees {
         if start.is_empty() && !one_hot || linear.is_some() && groups.is_empty() {
             return fields.wrong("start", "a number for each sum");
         }
+        let columns_of_slots = built.slots.iter().map(|(column, _)| *column).collect::<Vec<_>>();
+        let mut used = columns_of_slots.clone();
+        used.sort_unstable();
+        used.dedup();
+        let place = |column: &u32| used.binary_search(column).ok().and_then(|place| u32::try_from(place).ok()).unwrap_or(0);
+        let used_by_slots = columns_of_slots.iter().map(place).collect();
         Ok(Self {
             columns,
             built,
+            used,
+            used_by_slots,
+            columns_of_slots,
             single: fields.flag("single")?,
             prepare: how.iter().map(prepare).collect::<Result<_, _>>()?,
             missing: if fields.has("missing") { Some(fields.number("missing")?) } else { None },
@@ -130,11 +144,7 @@ impl Operate for Trees {
         if self.before.is_none() {
             sums.each_row_mut().for_each(|sums| sums.copy_from_slice(&self.start));
         }
-        let x = match &x {
-            Value::Sparse(sparse) if self.absent_is_missing && sparse.width == self.columns => Cow::Owned(with_gaps(sparse)),
-            other => other.dense(self.columns)?,
-        };
-        self.add(&x, &mut sums);
+        self.add(&self.rows(&x)?, &mut sums);
         if let Some(divide) = self.divide {
             sums.values.iter_mut().for_each(|sum| *sum /= divide);
         }
@@ -143,23 +153,42 @@ impl Operate for Trees {
     }
 }
 
-/// All numbers, NaN where there is none.
-fn with_gaps(sparse: &Sparse) -> Matrix {
-    let mut matrix = Matrix::zeros(sparse.rows(), sparse.width);
-    matrix.values.fill(f64::NAN);
-    for (row, into) in matrix.values.chunks_exact_mut(sparse.width.max(1)).enumerate() {
-        let (columns, values) = sparse.row(row);
-        columns.iter().zip(values).for_each(|(column, value)| into[*column as usize] = *value);
-    }
-    matrix
+/// Rows, with all columns or with those alone that nodes look at.
+struct Rows<'a> {
+    matrix: Cow<'a, Matrix>,
+    /// Of each slot, where its number is.
+    places: &'a [u32],
 }
 
 impl Trees {
-    fn add(&self, x: &Matrix, sums: &mut Matrix) {
+    /// Of sparse rows, there may be far more columns than any node looks at.
+    fn rows<'a>(&'a self, x: &'a Value<'_>) -> Result<Rows<'a>, Refused> {
+        let Value::Sparse(sparse) = x else {
+            return Ok(Rows { matrix: x.dense(self.columns)?, places: &self.columns_of_slots });
+        };
+        if self.linear.is_some() || sparse.width != self.columns {
+            return Ok(Rows { matrix: x.dense(self.columns)?, places: &self.columns_of_slots });
+        }
+        let mut matrix = Matrix::zeros(sparse.rows(), self.used.len());
+        if self.absent_is_missing {
+            matrix.values.fill(f64::NAN);
+        }
+        for (row, into) in matrix.values.chunks_exact_mut(self.used.len().max(1)).enumerate() {
+            let (columns, values) = sparse.row(row);
+            for (column, value) in columns.iter().zip(values) {
+                if let Ok(place) = self.used.binary_search(column) {
+                    into[place] = *value;
+                }
+            }
+        }
+        Ok(Rows { matrix: Cow::Owned(matrix), places: &self.used_by_slots })
+    }
+
+    fn add(&self, x: &Rows<'_>, sums: &mut Matrix) {
         let width = sums.width;
         if let Some(linear) = &self.linear {
             self.each_leaf(x, |tree, row, leaf| {
-                let of = &x.values[row * x.width..(row + 1) * x.width];
+                let of = &x.matrix.values[row * x.matrix.width..(row + 1) * x.matrix.width];
                 let sum = &mut sums.values[row * width + self.groups[tree] as usize];
                 *sum += linear.value(leaf, of).unwrap_or(self.values[leaf]);
             });
@@ -170,7 +199,7 @@ impl Trees {
         }
     }
 
-    fn add_by(&self, x: &Matrix, sums: &mut Matrix, add: impl Fn(f64, f64) -> f64 + Copy) {
+    fn add_by(&self, x: &Rows<'_>, sums: &mut Matrix, add: impl Fn(f64, f64) -> f64 + Copy) {
         let width = sums.width;
         match width {
             1 => self.add_few::<1>(x, sums, add),
@@ -190,7 +219,7 @@ impl Trees {
     }
 
     /// The same for a number of sums that the compiler knows.
-    fn add_few<const WIDTH: usize>(&self, x: &Matrix, sums: &mut Matrix, add: impl Fn(f64, f64) -> f64) {
+    fn add_few<const WIDTH: usize>(&self, x: &Rows<'_>, sums: &mut Matrix, add: impl Fn(f64, f64) -> f64) {
         let (sums, _) = sums.values.as_chunks_mut::<WIDTH>();
         let (values, _) = self.values.as_chunks::<WIDTH>();
         self.each_leaf(x, |_, row, leaf| {
@@ -202,7 +231,7 @@ impl Trees {
     }
 
     /// Calls `f` with each tree, row and leaf: for a row, in the order of the trees.
-    fn each_leaf(&self, x: &Matrix, f: impl FnMut(usize, usize, usize)) {
+    fn each_leaf(&self, x: &Rows<'_>, f: impl FnMut(usize, usize, usize)) {
         match &self.built.nodes {
             Nodes::Narrow(nodes) => self.walk_all(x, |values, at| node::walk(nodes, values, at), |at| nodes[at].leaf(), f),
             Nodes::Single(nodes) => self.walk_all(x, |values, at| node::walk(nodes, values, at), |at| nodes[at].leaf(), f),
@@ -216,13 +245,13 @@ impl Trees {
     /// `LANES` rows walk down one tree in step; where fewer are left, one row walks down `LANES` trees.
     fn walk_all<T: Number>(
         &self,
-        x: &Matrix,
+        x: &Rows<'_>,
         walk: impl Fn(&[T], &mut [u32; LANES]),
         leaf: impl Fn(usize) -> usize,
         mut f: impl FnMut(usize, usize, usize),
     ) {
         let slots = self.built.slots.len() + 1;
-        let blocks = x.rows / LANES;
+        let blocks = x.matrix.rows / LANES;
         let mut values = vec![T::LEAST; slots * LANES * blocks.max(1)];
         for row in 0..blocks * LANES {
             let block = &mut values[row / LANES * slots * LANES..];
@@ -235,7 +264,7 @@ impl Trees {
                 at.iter().enumerate().for_each(|(lane, at)| f(tree, block * LANES + lane, leaf(*at as usize)));
             }
         }
-        for row in blocks * LANES..x.rows {
+        for row in blocks * LANES..x.matrix.rows {
             self.fill(x, row, |slot, value| values[slot * LANES..(slot + 1) * LANES].fill(T::cast(value)));
             for (chunk, roots) in self.built.roots.chunks(LANES).enumerate() {
                 let mut at = [roots[0]; LANES];
@@ -251,18 +280,17 @@ impl Trees {
 
     /// Puts the numbers that nodes look at into their places.
     #[expect(clippy::float_cmp, reason = "one number stands for what is missing")]
-    fn fill(&self, x: &Matrix, row: usize, mut put: impl FnMut(usize, f64)) {
-        let row = &x.values[row * x.width..(row + 1) * x.width];
-        for (slot, (column, negated)) in self.built.slots.iter().enumerate() {
-            let column = *column as usize;
-            let mut value = row[column];
+    fn fill(&self, x: &Rows<'_>, row: usize, mut put: impl FnMut(usize, f64)) {
+        let row = &x.matrix.values[row * x.matrix.width..(row + 1) * x.matrix.width];
+        for (slot, ((column, negated), place)) in self.built.slots.iter().zip(x.places).enumerate() {
+            let mut value = row[*place as usize];
             if self.single {
                 value = f64::from(f32::cast(value));
             }
             if self.missing.is_some_and(|missing| missing == value) {
                 value = f64::NAN;
             }
-            match self.prepare.get(column) {
+            match self.prepare.get(*column as usize) {
                 Some(Prepare::MissingIsZero) if value.is_nan() || value.abs() <= ZERO => value = 0.0,
                 Some(Prepare::Zero) if value.abs() <= ZERO => value = 0.0,
                 Some(Prepare::ZeroIsMissing) if value.abs() <= ZERO => value = f64::NAN,
@@ -273,12 +301,12 @@ impl Trees {
     }
 
     fn leaves(&self, x: &Value<'_>) -> Result<Sparse, Refused> {
-        let x: Cow<'_, Matrix> = x.dense(self.columns)?;
-        let trees = self.built.roots.len();
-        let mut columns = vec![0; x.rows * trees];
+        let x = self.rows(x)?;
+        let (rows, trees) = (x.matrix.rows, self.built.roots.len());
+        let mut columns = vec![0; rows * trees];
         self.each_leaf(&x, |tree, row, leaf| columns[row * trees + tree] = u32::try_from(leaf).unwrap_or(0));
         let width = self.built.leaves.iter().map(|leaves| *leaves as usize).sum();
-        let starts = (0..=x.rows).map(|row| row * trees).collect();
+        let starts = (0..=rows).map(|row| row * trees).collect();
         Ok(Sparse { width, starts, values: vec![1.0; columns.len()], columns })
     }
 }

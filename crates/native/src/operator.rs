@@ -90,6 +90,8 @@ operators! {
     "one_hot" => OneHot(ops::one_hot::OneHot),
     "one_vs_one" => OneVsOne(ops::one_vs_one::OneVsOne),
     "one_vs_rest" => OneVsRest(ops::one_vs_rest::OneVsRest),
+    "pool" => Pool(ops::pool::Pool),
+    "propagate" => Propagate(ops::propagate::Propagate),
     "scale" => Scale(ops::scale::Scale),
     "succession" => Succession(ops::succession::Succession),
     "threshold" => Threshold(ops::threshold::Threshold),

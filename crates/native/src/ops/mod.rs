@@ -16,6 +16,8 @@ pub(crate) mod nearest_code;
 pub(crate) mod one_hot;
 pub(crate) mod one_vs_one;
 pub(crate) mod one_vs_rest;
+pub(crate) mod pool;
+pub(crate) mod propagate;
 pub(crate) mod scale;
 pub(crate) mod succession;
 pub(crate) mod threshold;

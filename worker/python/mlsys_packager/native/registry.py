@@ -25,7 +25,9 @@ MODULES = {
     "imputers": ("SimpleImputer",),
     "linear": ("LinearRegression", "LogisticRegression", "Ridge"),
     "multiclass": ("OneVsOneClassifier", "OneVsRestClassifier", "OutputCodeClassifier"),
+    "learned": ("FeatureAgglomeration", "NeighborhoodComponentsAnalysis"),
     "multioutput": ("ClassifierChain", "MultiOutputClassifier", "MultiOutputRegressor", "RegressorChain"),
+    "propagation": ("LabelPropagation", "LabelSpreading"),
     "scalers": ("StandardScaler",),
     "stacking": ("StackingClassifier", "StackingRegressor"),
     "targets": ("TransformedTargetRegressor",),
@@ -43,10 +45,12 @@ MODULES = {
 _MODULE_OF = {name: module for module, names in MODULES.items() for name in names}
 
 
-def export(estimator, x, writer):
-    """The operator of any estimator, and what comes out of it."""
+def export(estimator, x, writer, transforms=False):
+    """The operator of any estimator, and what comes out of it. `transforms`: it stands where its `transform` is called, even if it
+    also predicts; its module then has a function of that name."""
     kind = type(estimator)
     module = _MODULE_OF.get(kind.__name__) if kind.__module__.split(".")[0] in PACKAGES else None
     if module is None:
         raise Unsupported(f"{kind.__name__} has no native form")
-    return importlib.import_module(f".{module}", __package__).export(estimator, x, writer)
+    module = importlib.import_module(f".{module}", __package__)
+    return (getattr(module, "transform", module.export) if transforms else module.export)(estimator, x, writer)

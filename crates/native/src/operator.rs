@@ -117,6 +117,8 @@ operators! {
     "project" => Project(ops::project::Project),
     "quantile" => Quantile(ops::quantile::Quantile),
     "restore" => Restore(ops::restore::Restore),
+    "pool" => Pool(ops::pool::Pool),
+    "propagate" => Propagate(ops::propagate::Propagate),
     "scale" => Scale(ops::scale::Scale),
     "scores" => Scores(ops::scores::Scores),
     "sketch" => Sketch(ops::sketch::Sketch),

@@ -4,6 +4,7 @@ import numpy as np
 from imblearn.over_sampling import RandomOverSampler
 from imblearn.pipeline import make_pipeline as make_sampling_pipeline
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.cluster import FeatureAgglomeration
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import (
@@ -20,6 +21,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV, RandomizedSearchCV, TunedThresholdClassifierCV
 from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier, OutputCodeClassifier
 from sklearn.multioutput import MultiOutputRegressor, RegressorChain
+from sklearn.neighbors import NeighborhoodComponentsAnalysis
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
@@ -31,7 +33,7 @@ from sklearn.preprocessing import (
     RobustScaler,
     StandardScaler,
 )
-from sklearn.semi_supervised import SelfTrainingClassifier
+from sklearn.semi_supervised import LabelPropagation, LabelSpreading, SelfTrainingClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 
@@ -208,7 +210,30 @@ _OTHERS = {
         "binary",
     ),
 }
-CASES = {**_VOTING, **_STACKING, **_CALIBRATED, **_MULTICLASS, **_OUTPUTS, **_TARGETS, **_OTHERS}
+_STEPS = {
+    "voting_between": (lambda: make_pipeline(VotingClassifier(pair(), voting="soft"), logistic()), "frame", "labels"),
+    "votes_between": (lambda: make_pipeline(VotingClassifier(pair()), logistic()), "frame", "labels"),
+    "regressors_between": (lambda: make_pipeline(VotingRegressor(regressors()), Ridge()), "array", "value"),
+    "stacking_between": (
+        lambda: make_pipeline(StackingClassifier(pair(), cv=2, passthrough=True), Ridge()),
+        "frame",
+        "binary",
+    ),
+    "search_between": (
+        lambda: make_pipeline(GridSearchCV(StandardScaler(), {}, cv=2, scoring=lambda *_: 0.0), logistic()),
+        "frame",
+        "labels",
+    ),
+    "pooled": (lambda: make_pipeline(FeatureAgglomeration(2), Ridge()), "frame", "value"),
+    "near": (
+        lambda: make_pipeline(StandardScaler(), NeighborhoodComponentsAnalysis(2, max_iter=5), logistic()),
+        "frame",
+        "labels",
+    ),
+    "propagated": (LabelPropagation, normal, some_unlabelled),
+    "spread": (lambda: make_pipeline(StandardScaler(), LabelSpreading(gamma=3)), "frame", "binary"),
+}
+CASES = {**_STEPS, **_VOTING, **_STACKING, **_CALIBRATED, **_MULTICLASS, **_OUTPUTS, **_TARGETS, **_OTHERS}
 
 
 def _frozen():

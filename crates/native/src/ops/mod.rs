@@ -43,6 +43,8 @@ pub(crate) mod prior;
 pub(crate) mod project;
 pub(crate) mod quantile;
 pub(crate) mod restore;
+pub(crate) mod pool;
+pub(crate) mod propagate;
 pub(crate) mod scale;
 pub(crate) mod scores;
 pub(crate) mod sketch;

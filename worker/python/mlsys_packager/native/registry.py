@@ -58,6 +58,10 @@ MODULES = {
     "imputers": ("SimpleImputer",),
     "lightgbm": ("Booster", "LGBMClassifier", "LGBMRanker", "LGBMRegressor"),
     "linear": ("LinearRegression", "LogisticRegression", "Ridge"),
+    "multiclass": ("OneVsOneClassifier", "OneVsRestClassifier", "OutputCodeClassifier"),
+    "learned": ("FeatureAgglomeration", "NeighborhoodComponentsAnalysis"),
+    "multioutput": ("ClassifierChain", "MultiOutputClassifier", "MultiOutputRegressor", "RegressorChain"),
+    "propagation": ("LabelPropagation", "LabelSpreading"),
     "scalers": ("StandardScaler",),
     "xgboost": ("XGBClassifier", "XGBRanker", "XGBRegressor", "XGBRFClassifier", "XGBRFRegressor"),
 }

@@ -9,6 +9,18 @@ from .kinds import Matrix, Says, Unsupported
 def export(model, x, writer):
     """A `gather`, and the final estimator behind it."""
     classes = getattr(model, "classes_", None)
+    gathered, matrix = transform(model, x, writer)
+    final, says = members.said(model.final_estimator_, matrix, writer)
+    if classes is not None:
+        if not np.array_equal(np.asarray(says.classes), np.arange(len(classes))):
+            raise Unsupported("a stack whose final estimator was fitted on other labels")
+        says = Says(classes, says.probabilities, says.decision, says.width, says.single)
+    return {"op": "chain", "steps": [gathered, final]}, says
+
+
+def transform(model, x, writer):
+    """What it gives as a step among others: the `gather`."""
+    classes = getattr(model, "classes_", None)
     if classes is not None:
         kinds.plain_labels(classes)
     parts, all_said = [], []
@@ -25,12 +37,7 @@ def export(model, x, writer):
         rows = {"op": "matrix", "width": own.width, "single": own.single}
         parts.append((kinds.chain(steps, rows), [{"of": "transform"}]))
         width, single = width + own.width, single and own.single
-    final, says = members.said(model.final_estimator_, Matrix(width, single), writer)
-    if classes is not None:
-        if not np.array_equal(np.asarray(says.classes), np.arange(len(classes))):
-            raise Unsupported("a stack whose final estimator was fitted on other labels")
-        says = Says(classes, says.probabilities, says.decision, says.width, says.single)
-    return {"op": "chain", "steps": [members.gather(parts), final]}, says
+    return members.gather(parts), Matrix(width, single)
 
 
 def _taken(says, method, classes, writer):

@@ -6,14 +6,22 @@ from .kinds import Unsupported
 
 def export(model, x, writer):
     """The operator of the estimator inside."""
-    kind = type(model).__name__
-    if kind == "FrozenEstimator":
-        return registry.export(model.estimator, x, writer)
-    if kind == "SelfTrainingClassifier":
-        steps, matrix = kinds.as_matrix(x)
-        kinds.width_of(model, matrix)
-        node, says = registry.export(model.estimator_, matrix, writer)
-        return kinds.chain(steps, node), says
+    if type(model).__name__ != "SelfTrainingClassifier":
+        return registry.export(_inside(model), x, writer)
+    steps, matrix = kinds.as_matrix(x)
+    kinds.width_of(model, matrix)
+    node, says = registry.export(model.estimator_, matrix, writer)
+    return kinds.chain(steps, node), says
+
+
+def transform(model, x, writer):
+    """The same, as a step among others."""
+    return registry.export(_inside(model), x, writer, True)
+
+
+def _inside(model):
+    if type(model).__name__ == "FrozenEstimator":
+        return model.estimator
     if not hasattr(model, "best_estimator_"):
         raise Unsupported("a search without a best estimator")
-    return registry.export(model.best_estimator_, x, writer)
+    return model.best_estimator_

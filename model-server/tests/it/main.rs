@@ -14,6 +14,7 @@ mod mlflow_peer;
 mod predicting;
 mod provenance;
 mod python_flavour;
+mod routes;
 mod sharing;
 mod swapping;
 mod v2;

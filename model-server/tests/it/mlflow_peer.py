@@ -28,9 +28,7 @@ def serve(folder):
     signature = ModelSignature(inputs=Schema(inputs))
     with tempfile.TemporaryDirectory() as saved:
         path = Path(saved) / "model"
-        mlflow.sklearn.save_model(
-            model, path, signature=signature, serialization_format="cloudpickle", pip_requirements=[]
-        )
+        mlflow.sklearn.save_model(model, path, signature=signature, serialization_format="cloudpickle", pip_requirements=[])
         return scoring_server.init(load_model(str(path)))
 
 

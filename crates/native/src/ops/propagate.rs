@@ -1,6 +1,6 @@
 //! `propagate`: the shares of labels around a row, by how near the fitted rows are. `LabelPropagation`, `LabelSpreading`.
 
-use crate::{Answer, BadGraph, Matrix, Refused, Value, Wanted, file::Fields, operator::Operate, ops::linear::dot};
+use crate::{Answer, BadGraph, Matrix, Refused, Value, Wanted, file::Fields, math::dot, operator::Operate};
 
 #[derive(Debug)]
 pub(crate) struct Propagate {

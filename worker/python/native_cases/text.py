@@ -46,6 +46,11 @@ CASES = {
     "counts_binary": case(CountVectorizer(binary=True, max_df=0.9, min_df=2)),
     "counts_pairs": case(CountVectorizer(ngram_range=(1, 3), stop_words="english")),
     "counts_given": case(CountVectorizer(vocabulary=["good", "bad", "fine"])),
+    "counts_single": (
+        lambda: make_pipeline(CountVectorizer(dtype=np.float32), RandomForestClassifier(10)),
+        rows,
+        target,
+    ),
     "tfidf": case(TfidfVectorizer()),
     "tfidf_sublinear": case(TfidfVectorizer(sublinear_tf=True, norm="l1", smooth_idf=False, stop_words=["good", "the"])),
     "tfidf_plain": case(TfidfVectorizer(use_idf=False, norm=None, lowercase=False, ngram_range=(2, 2))),

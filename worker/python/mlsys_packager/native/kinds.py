@@ -68,6 +68,8 @@ class Says:
 def as_matrix(x):
     """The steps that make `x` a matrix as `numpy.asarray` does, and that matrix."""
     if isinstance(x, Matrix):
+        if x.sparse and x.single:  # what flows as sparse does not know of 32 bits
+            return [{"op": "matrix", "width": x.width, "single": True}], replace(x, sparse=False)
         return [], x
     if any(column.type not in ("float", "int", "bool") for column in x.columns):
         raise Unsupported("text goes where numbers are computed with")

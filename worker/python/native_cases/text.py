@@ -62,6 +62,8 @@ CASES = {
     "char_wb_long": case(CountVectorizer(analyzer="char_wb", ngram_range=(7, 9), lowercase=False)),
     "pattern_letters": case(TfidfVectorizer(token_pattern=r"(?u)\b[a-zA-Z]{2,}\b")),
     "pattern_any": case(CountVectorizer(token_pattern=r"\S+")),
+    "pattern_ranges": case(TfidfVectorizer(token_pattern="[a-zà-ÿ\u0900-\u097f]+|[\u4e00-\u9fff]")),
+    "pattern_not": case(CountVectorizer(token_pattern=r"[^ \xa0,.]{2,}")),
     "pattern_group": case(CountVectorizer(token_pattern=r"(?:\b|@)(\w+)[-'.]?")),
     "pattern_lazy": case(CountVectorizer(token_pattern=r"[^\W\d_]+?\b|\d+(?:\.\d+)?")),
     "pattern_word_dash": case(CountVectorizer(token_pattern=r"\b\w[\w'-]*\w\b")),

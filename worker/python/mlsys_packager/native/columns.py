@@ -37,6 +37,11 @@ def export(model, x, writer):
         kinds.append(out)
     sparse = _is_sparse(model, kinds)
     out = _joined(kinds, sparse)
+    if isinstance(out, Matrix):
+        for part, kind in zip(parts, kinds, strict=True):
+            if isinstance(kind, Table):
+                as_array = {"op": "matrix", "width": kind.width, "single": out.single}
+                part["then"] = known.chain([part["then"]] if part["then"] else [], as_array)
     return {"op": "join", "parts": parts, "sparse": sparse, "table": isinstance(out, Table)}, out
 
 

@@ -22,6 +22,7 @@ const LAUNCHER: &str = concat!(
     include_str!("launcher/mlflow_run.py"),
     include_str!("launcher/packages.py"),
     include_str!("launcher/numbers.py"),
+    include_str!("launcher/pickles.py"),
     "\nmain()\n"
 );
 /// The pip of a run.

@@ -38,8 +38,7 @@ def beyond(model, rows, client, extremes=False):
     parts = [_with_value(rows, texts, UNKNOWN), _with_missing(rows, nullable), _between(rows, real)]
     if extremes:
         whole = [c["name"] for c in client.columns if c["type"] in ("integer", "long")]
-        parts += [_extreme(rows, real, at, float) for at in range(len(EXTREMES))]
-        parts += [_extreme(rows, whole, at, int) for at in range(len(EXTREMES))]
+        parts += [*_extremes(rows, real, float), *_extremes(rows, whole, int)]
         parts += [_with_value(rows, texts, ""), _midway(rows, real), _all_missing(rows, nullable)]
     parts = [part for part in parts if len(part)]
     if parts and not _takes(model, pd.concat(parts, ignore_index=True), client):
@@ -105,16 +104,21 @@ EXTREMES = (
 )
 
 
-def _extreme(rows, names, which, kind):
-    """One row for each name, in which that column alone holds an extreme."""
-    frame = _some(rows, len(names))
-    for i, name in enumerate(names):
+def _extremes(rows, names, kind):
+    """Of each extreme, rows in which it stands in one column, or in a few of very many."""
+    if not names:
+        return []
+    parts = [_some(rows, min(len(names), COLUMNS_ONE_BY_ONE)) for _ in EXTREMES]
+    for at, name in enumerate(names):
         present = rows[name].dropna()
-        if len(present):
-            value = EXTREMES[which](float(present.min()), float(present.max()))
+        if not len(present):
+            continue
+        low, high = float(present.min()), float(present.max())
+        for extreme, part in zip(EXTREMES, parts, strict=True):
+            value = extreme(low, high)
             if abs(value) < (LARGEST if kind is int else np.inf):
-                frame.loc[i, name] = kind(value)
-    return frame
+                part.loc[at % len(part), name] = kind(value)
+    return parts
 
 
 def _between(rows, names):

@@ -258,6 +258,11 @@ CASES = {
         ),
         target,
     ),
+    "scaled_32_bits": (
+        lambda: make_pipeline(make_column_transformer((SimpleImputer(), ["a"]), ("passthrough", ["a", "flag"])), forest()),
+        changed(a="float32"),
+        target,
+    ),
     "numbers_of_32_bits": (
         lambda: make_pipeline(make_column_transformer((SimpleImputer(), ["a"]), ("passthrough", ["a"])), forest()),
         changed(a="float32"),

@@ -183,6 +183,7 @@ def prepare(directory, import_root, environment, variables):
         sys.path.append(import_root)
     if run_id := environment.get("MLFLOW_RUN_ID"):
         join_mlflow_run(run_id, environment.get("MLFLOW_TRACKING_URI"))
+    pickle_by_value()
     assign(variables)
 
 

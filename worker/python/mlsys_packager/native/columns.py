@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
-import sklearn
+from sklearn.utils._set_output import _get_output_config
 
 from . import kinds as known
 from . import registry
@@ -38,7 +38,12 @@ def export(model, x, writer):
         parts.append({"columns": columns, "then": node})
         kinds.append(out)
     sparse = _is_sparse(model, kinds)
-    out = _joined(kinds, sparse)
+    out = _joined(model, kinds, sparse)
+    if isinstance(out, Matrix):
+        for part, kind in zip(parts, kinds, strict=True):
+            if isinstance(kind, Table):
+                as_array = {"op": "matrix", "width": kind.width, "single": out.single}
+                part["then"] = known.chain([part["then"]] if part["then"] else [], as_array)
     return {"op": "join", "parts": parts, "sparse": sparse, "table": isinstance(out, Table)}, out
 
 
@@ -68,25 +73,26 @@ def _parts(model):
             yield columns, step, weights.get(name), isinstance(selected, (str, int, np.integer))
 
 
-def _joined(kinds, sparse):
+def _joined(model, kinds, sparse):
     width = sum(kind.width for kind in kinds)
     if any(
         isinstance(kind, Table) and any(column.type not in ("float", "int", "bool") for column in kind.columns)
         for kind in kinds
     ):
         return _beside_text(kinds)
-    single = [known.as_matrix(kind)[1].single for kind in kinds]
+    matrices = [known.as_matrix(kind)[1] for kind in kinds]
     if sparse:
-        dtypes = [np.dtype("float32" if one else "float64") for one in single]
+        dtypes = [np.dtype("float32" if matrix.single else "float64") for matrix in matrices]
     else:
         dtypes = [known.array_type(kind) for kind in kinds]
     joined = np.result_type(*dtypes) if dtypes else np.dtype(float)
-    if joined.name == "float16" or (any(single) and sklearn.get_config()["transform_output"] != "default"):
+    pandas = _get_output_config("transform", model)["dense"] != "default"
+    any_single = any(matrix.single for matrix in matrices)
+    if joined.name == "float16" or (any_single and (pandas or any(matrix.whole for matrix in matrices))):
         raise Unsupported("columns of floats of few bits beside others")
-    # In a table, columns of whole numbers stay such beside others.
-    some = any if sklearn.get_config()["transform_output"] != "default" else all
-    whole = bool(kinds) and some(known.as_matrix(kind)[1].whole for kind in kinds)
-    return Matrix(width, not whole and joined.name == "float32", sparse, whole)
+    # An array is whole if all of its parts are; a table may be if any is, as each column keeps its type.
+    whole = any(matrix.whole for matrix in matrices) if pandas else joined.kind in "iub"
+    return Matrix(width, joined.name == "float32", sparse, whole)
 
 
 def _beside_text(kinds):

@@ -13,18 +13,14 @@ DISTINCT = 0.9
 
 def export(imputer, x, writer):
     """An `impute`, `indicate`, `neighbour_impute` or `iterate`."""
+    simple = type(imputer).__name__ == "SimpleImputer"
     if isinstance(x, Table) and any(column.type == "text" for column in x.columns):
-        if type(imputer).__name__ != "SimpleImputer":
-            raise Unsupported(f"{type(imputer).__name__} of text")
-        kinds.width_of(imputer, x)
-        return fills.export(imputer, x, writer)
-    missing = imputer.missing_values
+        if simple:
+            return fills.export(imputer, x, writer)
+        raise Unsupported(f"{type(imputer).__name__} of text")
+    missing = fills.missing_number(imputer, x) if simple else imputer.missing_values
     if not isinstance(missing, numbers.Real) or isinstance(missing, (bool, np.bool_)):
-        if not (isinstance(x, Table) and fills.all_gaps_are_missing(x, missing)):
-            raise Unsupported(f"{type(imputer).__name__} of missing values that are no number")
-        missing = np.nan
-    elif isinstance(x, Table) and any(column.gap == "none" for column in x.columns):
-        raise Unsupported(f"{type(imputer).__name__} that leaves None as it is")
+        raise Unsupported(f"{type(imputer).__name__} of missing values that are no number")
     steps, matrix = kinds.checked(x, nan=missing != missing)
     kinds.width_of(imputer, matrix)
     if matrix.sparse:
@@ -34,6 +30,8 @@ def export(imputer, x, writer):
 
 
 def _simple(imputer, matrix, writer):
+    if imputer._fill_dtype.kind not in "iufO" or any(isinstance(value, str) for value in imputer.statistics_):
+        raise Unsupported("SimpleImputer that puts text among numbers")
     fill = _fill(imputer)
     if matrix.single:
         fill = fill.astype(np.float32).astype(float)
@@ -46,8 +44,6 @@ def _simple(imputer, matrix, writer):
 
 def _fill(imputer):
     """What is put in, in the type that it is put in as."""
-    if any(isinstance(value, str) for value in np.ravel(imputer.statistics_)):
-        raise Unsupported("SimpleImputer that puts text among numbers")
     statistics = np.asarray(imputer.statistics_, dtype=float)
     if imputer.keep_empty_features and np.isnan(statistics).any():
         raise Unsupported("SimpleImputer that puts in NaN")

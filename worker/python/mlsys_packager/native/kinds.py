@@ -75,6 +75,8 @@ class Says:
 def as_matrix(x):
     """The steps that make `x` a matrix as `numpy.asarray` does, and that matrix."""
     if isinstance(x, Matrix):
+        if x.sparse and x.single:  # what flows as sparse does not know of 32 bits
+            return [{"op": "matrix", "width": x.width, "single": True}], replace(x, sparse=False)
         return [], x
     if any(column.type not in ("float", "int", "bool") for column in x.columns):
         raise Unsupported("text goes where numbers are computed with")
@@ -83,7 +85,7 @@ def as_matrix(x):
     whole = bool(x.columns) and all(column.type in ("int", "bool") for column in x.columns)
     # Whole numbers alone become doubles where they are computed with, be they short or long.
     single = not whole and bool(x.columns) and all(column.single for column in x.columns)
-    if not whole and x.columns and all(column.dtype is not None for column in x.columns):
+    if x.columns and all(column.dtype is not None for column in x.columns):
         single = _is_single(frozenset(column.dtype for column in x.columns))
     return [{"op": "matrix", "width": x.width, "single": single}], Matrix(x.width, single, whole=whole)
 
@@ -112,7 +114,7 @@ def _sample(dtypes):
 def array_type(x):
     """The type of the array that `numpy.asarray` makes."""
     if isinstance(x, Matrix):
-        return np.dtype("float32" if x.single else "float64")
+        return np.dtype("float32" if x.single else "int64" if x.whole else "float64")
     dtypes = frozenset(column.dtype for column in x.columns)
     return np.dtype(float) if None in dtypes else _sample(dtypes).to_numpy().dtype
 

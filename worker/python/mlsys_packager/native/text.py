@@ -96,7 +96,7 @@ def _tokens(pattern, writer):
     plain = pattern.removeprefix("(?u)")
     if plain in RUNS:
         return {**fields, "runs": RUNS[plain]}
-    return {**fields, "pattern": expressions.translated(pattern)}
+    return {**fields, **expressions.translated(pattern)}
 
 
 @lru_cache

@@ -17,8 +17,16 @@ pub(super) struct Tokens {
 enum How {
     /// So many word characters at least, with none before or after them.
     Runs(usize),
-    /// The matches, or their first group. All characters that the expression names are ASCII.
-    Matches(Regex, bool),
+    Matches(Matches),
+}
+
+#[derive(Debug)]
+struct Matches {
+    regex: Regex,
+    /// Of a match, its first group.
+    group: bool,
+    /// The expression asks for kinds of characters, or their boundaries. All characters that it names are ASCII then.
+    by_kind: bool,
 }
 
 /// Ranges of characters.
@@ -58,7 +66,7 @@ impl Tokens {
         } else {
             let Ok(regex) = Regex::new(fields.word("pattern")?) else { return fields.wrong("pattern", "an expression") };
             let group = regex.captures_len() > 1;
-            How::Matches(regex, group)
+            How::Matches(Matches { regex, group, by_kind: fields.flag("by_kind")? })
         };
         Ok(Self { words: Ranges::read(fields, "words")?, digits: Ranges::read(fields, "digits")?, how })
     }
@@ -67,7 +75,7 @@ impl Tokens {
     pub(super) fn each(&self, text: &str, work: &mut Work, found: impl FnMut(&str)) {
         match &self.how {
             How::Runs(least) => self.runs(text, *least, found),
-            How::Matches(regex, group) => self.matches(text, regex, *group, work, found),
+            How::Matches(matches) => self.matches(text, matches, work, found),
         }
     }
 
@@ -95,9 +103,9 @@ impl Tokens {
         }
     }
 
-    fn matches(&self, text: &str, regex: &Regex, group: bool, work: &mut Work, mut found: impl FnMut(&str)) {
-        let plain =
-            text.bytes().all(|byte| byte.is_ascii() && !is_space(char::from(byte)) || b" \t\n\r\x0b\x0c".contains(&byte));
+    fn matches(&self, text: &str, how: &Matches, work: &mut Work, mut found: impl FnMut(&str)) {
+        let plain = !how.by_kind
+            || text.bytes().all(|byte| byte.is_ascii() && !is_space(char::from(byte)) || b" \t\n\r\x0b\x0c".contains(&byte));
         let Work { text: standing_in, origins } = work;
         if !plain {
             self.stand_in(text, standing_in, origins);
@@ -107,16 +115,16 @@ impl Tokens {
             let origin = |at: usize| if plain { at } else { origins.get(at).copied().unwrap_or(text.len()) };
             found(&text[origin(range.start)..origin(range.end)]);
         };
-        if group {
+        if how.group {
             // A group that took no part is empty.
-            let groups = regex.captures_iter(looked_at);
+            let groups = how.regex.captures_iter(looked_at);
             groups.for_each(|captures| token(captures.get(1).map_or(0..0, |group| group.range())));
         } else {
-            regex.find_iter(looked_at).for_each(|found| token(found.range()));
+            how.regex.find_iter(looked_at).for_each(|found| token(found.range()));
         }
     }
 
-    /// Of an expression that names ASCII characters only, each other character is one of four kinds. One stands for each kind, of
+    /// To an expression that names ASCII characters only, each other character is one of four kinds. One stands for each kind, of
     /// which Rust's tables say what Python's do.
     fn stand_in(&self, text: &str, into: &mut String, origins: &mut Vec<usize>) {
         into.clear();

@@ -15,6 +15,7 @@
 //! | `math` | what several operators compute |
 //! | `ops` | one operator a file |
 //! | `search` | which points are near a row |
+//! | `sort` | distances in their order |
 //! | `proof` | rows with the estimator's own answers |
 //!
 //! Architecture invariant: no I/O, no threads, no code from a file.
@@ -30,6 +31,7 @@ mod operator;
 mod ops;
 mod proof;
 mod search;
+mod sort;
 mod value;
 
 pub use answer::{Answer, Prediction, Wanted};

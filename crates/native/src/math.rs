@@ -7,6 +7,18 @@ pub(crate) fn dot(one: &[f64], other: &[f64]) -> f64 {
     sum_of(one, other, |a, b| a * b)
 }
 
+/// The sum of products in two partial sums, as `scipy.spatial.distance` computes Mahalanobis distances.
+pub(crate) fn dot_by_twos(one: &[f64], other: &[f64]) -> f64 {
+    let (ones, ones_rest) = one.as_chunks::<2>();
+    let (others, others_rest) = other.as_chunks::<2>();
+    let mut sums = [0.0; 2];
+    for (a, b) in ones.iter().zip(others) {
+        sums[0] += a[0] * b[0];
+        sums[1] += a[1] * b[1];
+    }
+    ones_rest.iter().zip(others_rest).fold(sums[0] + sums[1], |sum, (a, b)| sum + a * b)
+}
+
 /// The sum of squared differences.
 pub(crate) fn squared_distance(one: &[f64], other: &[f64]) -> f64 {
     sum_of(one, other, |a, b| (a - b) * (a - b))

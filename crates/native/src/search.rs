@@ -7,6 +7,7 @@ use crate::{
     BadGraph,
     file::Fields,
     lanes::{LANES, Lanes, fold},
+    sort::sort_together,
 };
 
 /// Points, and the tree that they are leaves of.
@@ -127,7 +128,7 @@ impl Search {
         found.distances.fill(f64::INFINITY);
         found.places.fill(0);
         self.search(0, row, found, self.least(0, row));
-        found.sort();
+        sort_together(&mut found.distances, &mut found.places);
         found.distances.iter_mut().for_each(|distance| *distance = self.metric.distance(*distance));
     }
 
@@ -295,25 +296,5 @@ impl Found {
         }
         self.distances[at] = distance;
         self.places[at] = place;
-    }
-
-    /// By insertion, as scikit-learn does up to 15; of more, only sums could differ, by the order of equal distances.
-    fn sort(&mut self) {
-        if self.distances.len() > 15 {
-            let mut pairs: Vec<_> = self.distances.iter().copied().zip(self.places.iter().copied()).collect();
-            pairs.sort_by(|one, other| one.0.total_cmp(&other.0));
-            for (at, (distance, place)) in pairs.into_iter().enumerate() {
-                (self.distances[at], self.places[at]) = (distance, place);
-            }
-            return;
-        }
-        for from in 1..self.distances.len() {
-            let mut at = from;
-            while at > 0 && self.distances[at - 1] > self.distances[at] {
-                self.distances.swap(at - 1, at);
-                self.places.swap(at - 1, at);
-                at -= 1;
-            }
-        }
     }
 }

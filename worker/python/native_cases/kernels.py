@@ -39,8 +39,8 @@ def process(kernel):
 
 
 def wide(draw, count):
-    """Many columns."""
-    return draw.normal(size=(count, 40))
+    """Many columns, and fewer rows."""
+    return draw.normal(size=(count // 3, 40))
 
 
 def four(x, draw):

@@ -25,8 +25,8 @@ def cells(draw, count):
 
 
 def wide(draw, count):
-    """More columns than a tree is made for."""
-    return draw.normal(size=(count, 20))
+    """More columns than a tree is made for, and fewer rows."""
+    return draw.normal(size=(count // 2, 20))
 
 
 def three(x, draw):
@@ -64,7 +64,7 @@ CASES = {
     "classes_weighted_far": (lambda: NEAR(7, weights="distance"), "array", "labels"),
     "classes_wide": (NEAR, wide, three),
     "classes_wide_manhattan": (lambda: NEAR(p=1), wide, three),
-    "classes_wide_grid": (lambda: NEAR(p=1), lambda draw, count: draw.integers(0, 3, (count, 17)).astype(float), three),
+    "classes_wide_grid": (lambda: NEAR(p=1), lambda draw, count: draw.integers(0, 3, (count // 2, 17)).astype(float), three),
     **{f"classes_p{p}": (lambda p=p: NEAR(6, p=p, weights="distance"), grid, three) for p in (1, 1.5, 3, float("inf"))},
     **{f"balls_p{p}": (lambda p=p: NEAR(6, p=p, algorithm="ball_tree"), grid, three) for p in (1, 1.5, 3, float("inf"))},
     "values": (KNeighborsRegressor, "frame", "value"),

@@ -6,7 +6,7 @@
 use crate::{
     Answer, BadGraph, Matrix, Refused, Value, Wanted,
     file::Fields,
-    math::{dot, squared_distance},
+    math::{dot, dot_by_twos, squared_distance},
     operator::Operate,
 };
 
@@ -67,7 +67,7 @@ impl Operate for Gaussians {
     fn answer(&self, x: &Value<'_>, wanted: Wanted) -> Result<Answer, Refused> {
         let x = x.dense(self.features)?;
         let mut scores = Matrix::zeros(x.rows, self.count);
-        let mut room = vec![0.0; self.features];
+        let mut room = [vec![0.0; self.features], vec![0.0; self.features]];
         for (row, scores) in x.each_row().zip(scores.values.chunks_exact_mut(self.count)) {
             self.form.norms(row, scores, &mut room);
             for (score, (inner, outer)) in scores.iter_mut().zip(self.inner.iter().zip(&self.outer)) {
@@ -79,7 +79,7 @@ impl Operate for Gaussians {
 }
 
 impl Form {
-    fn norms(&self, row: &[f64], norms: &mut [f64], room: &mut [f64]) {
+    fn norms(&self, row: &[f64], norms: &mut [f64], [room, along]: &mut [Vec<f64>; 2]) {
         let each = row.len();
         match self {
             Self::Scaled { centers, variances } => {
@@ -114,7 +114,13 @@ impl Form {
                 let parts = centers.chunks_exact(each).zip(precisions.chunks_exact(each * each));
                 for (norm, (center, precision)) in norms.iter_mut().zip(parts) {
                     room.iter_mut().zip(row.iter().zip(center)).for_each(|(into, (x, center))| *into = x - center);
-                    *norm = precision.chunks_exact(each).zip(room.iter()).map(|(axis, delta)| delta * dot(axis, room)).sum();
+                    along
+                        .iter_mut()
+                        .zip(precision.chunks_exact(each))
+                        .for_each(|(into, axis)| *into = dot_by_twos(room, axis));
+                    // Squared again, as outliers are told by a threshold that may be a training row's own distance.
+                    let distance = dot_by_twos(room, along).sqrt();
+                    *norm = distance * distance;
                 }
             }
         }

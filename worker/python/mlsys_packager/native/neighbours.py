@@ -75,8 +75,8 @@ def _refuse_ties(model, points, metric, by_distance, classifies):
         return
     if classifies and not by_distance and metric != "euclidean" and not hasattr(model, "_lrd"):
         return  # each thread sees all training rows, in their order
-    if not (points % 1).any():
-        raise Unsupported("neighbours without a tree, of whole numbers: many are equally near")
+    if max(len(np.unique(column)) for column in points.T) < len(points) / 2:
+        raise Unsupported("neighbours without a tree, of few values a column: many are equally near")
     # Equal rows of equal targets are the same neighbours.
     targets = getattr(model, "_y", None)
     alike = pd.DataFrame(points)

@@ -19,7 +19,9 @@ def as_matrix(x, known, writer):
     """
     if all(categories is None for categories in known):
         return kinds.as_matrix(x)
-    if isinstance(x, Matrix) or any((found is not None) != are_categories(at) for found, at in zip(known, x.columns, strict=True)):
+    if isinstance(x, Matrix) or any(
+        (found is not None) != are_categories(at) for found, at in zip(known, x.columns, strict=True)
+    ):
         raise Unsupported("categories that are no columns of categories")
     parts = []
     for place, (categories, column) in enumerate(zip(known, x.columns, strict=True)):

@@ -1,6 +1,7 @@
 """XGBoost's estimators. All of its arithmetic is in 32-bit floats."""
 
 import ctypes
+import itertools
 import json
 
 import numpy as np
@@ -95,7 +96,7 @@ def _texts(categories):
 
 def _cut(values, ends):
     raw = bytes(byte & 255 for byte in values)
-    return [raw[start:end] for start, end in zip(ends, ends[1:], strict=False)]
+    return [raw[start:end] for start, end in itertools.pairwise(ends)]
 
 
 def _missing(model):
@@ -181,7 +182,8 @@ def _end(model, booster, outputs):
 def _categories(tree, left, right, missing_left, sets):
     """The children, swapped where a node's categories go right: in `trees`, they go left."""
     left, right = left.copy(), right.copy()
-    segments = dict(zip(tree["categories_nodes"], zip(tree["categories_segments"], tree["categories_sizes"])))
+    segments = zip(tree["categories_segments"], tree["categories_sizes"], strict=True)
+    segments = dict(zip(tree["categories_nodes"], segments, strict=True))
     for node in range(len(left)):
         if node not in segments:
             sets.none()

@@ -8,7 +8,7 @@ from .kinds import Says, Unsupported
 # How a node tests: its `decision_type`.
 CATEGORICAL, DEFAULT_LEFT = 1, 2
 # By missing type (none, zero, NaN): what becomes of a number, as `trees` has it.
-PREPARE = (1, 2, 3)
+PREPARE = np.array([1, 2, 3], "u1")
 IDENTITY = ("fair", "huber", "lambdarank", "mape", "quantile", "rank_xendcg", "regression_l1", "regression")
 
 
@@ -98,18 +98,16 @@ def _tree(tree, prepare, sets):
     threshold = _numbers(tree, "threshold", "f8")
     inner, leaves = len(feature), int(tree["num_leaves"])
     boundaries, words = _numbers(tree, "cat_boundaries", "i4"), _numbers(tree, "cat_threshold", "u4")
-    for column, does, limit in zip(feature, how, threshold, strict=True):
-        if does & CATEGORICAL:
-            start, end = boundaries[int(limit) : int(limit) + 2]
-            sets.add(words[start:end])
-            continue
-        sets.none()
-        wanted = PREPARE[does >> 2 & 3]
-        if prepare[column] not in (0, wanted):
-            raise Unsupported("LightGBM with a column whose missing values are of several types")
-        prepare[column] = wanted
-    for _ in range(leaves):
-        sets.none()
+    categorical = (how & CATEGORICAL) != 0
+    sets.tree(inner + leaves)
+    for node in np.flatnonzero(categorical):
+        start, end = boundaries[int(threshold[node]) : int(threshold[node]) + 2]
+        sets.add(node, words[start:end])
+    numbers, wanted = feature[~categorical], PREPARE[how[~categorical] >> 2 & 3]
+    known = prepare[numbers]
+    prepare[numbers] = wanted
+    if ((known != 0) & (known != wanted)).any() or (prepare[numbers] != wanted).any():
+        raise Unsupported("LightGBM with a column whose missing values are of several types")
     nothing = np.zeros(leaves)
 
     def children(name):

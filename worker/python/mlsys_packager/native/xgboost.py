@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 
-from . import codes, kinds, trees
+from . import codes, kinds, trees, ubjson
 from .kinds import Says, Unsupported
 
 LOGISTIC = {"link": "logistic", "factor": 1.0}
@@ -37,7 +37,7 @@ def export(model, x, writer):
     """A `scores` of `trees`, or of an `xgboost_linear`."""
     if callable(model.objective):
         raise Unsupported("XGBoost with an objective of one's own")
-    learner = json.loads(model.get_booster().save_raw("json"))["learner"]
+    learner = ubjson.loads(model.get_booster().save_raw("ubj"))["learner"]
     objective, booster = learner["objective"]["name"], learner["gradient_booster"]
     if objective not in OBJECTIVES:
         raise Unsupported(f"XGBoost's objective {objective}")
@@ -86,7 +86,7 @@ def _known(booster, x):
 
 def _names(enc):
     """One column's categories: texts as bytes, one after the other, or numbers."""
-    return _cut(enc["values"], enc["offsets"]) if "offsets" in enc else enc["values"]
+    return _cut(enc["values"], enc["offsets"]) if "offsets" in enc else [int(value) for value in enc["values"]]
 
 
 def _texts(categories):
@@ -95,7 +95,7 @@ def _texts(categories):
 
 
 def _cut(values, ends):
-    raw = bytes(byte & 255 for byte in values)
+    raw = bytes(int(byte) & 255 for byte in values)
     return [raw[start:end] for start, end in itertools.pairwise(ends)]
 
 
@@ -182,13 +182,11 @@ def _end(model, booster, outputs):
 def _categories(tree, left, right, missing_left, sets):
     """The children, swapped where a node's categories go right: in `trees`, they go left."""
     left, right = left.copy(), right.copy()
-    segments = zip(tree["categories_segments"], tree["categories_sizes"], strict=True)
-    segments = dict(zip(tree["categories_nodes"], segments, strict=True))
-    for node in range(len(left)):
-        if node not in segments:
-            sets.none()
-            continue
-        start, size = segments[node]
+    sets.tree(len(left))
+    segments = zip(tree["categories_nodes"], tree["categories_segments"], tree["categories_sizes"], strict=True)
+    for node, start, size in segments:
         left[node], right[node] = right[node], left[node]
-        sets.add(trees.bits(tree["categories"][start : start + size]), not missing_left[node])
+        sets.add(
+            node, trees.bits([int(place) for place in tree["categories"][start : start + size]]), not missing_left[node]
+        )
     return left, right

@@ -75,7 +75,8 @@ def _fields(block):
 
 
 def _numbers(tree, name, dtype):
-    return np.array(tree.get(name, "").split(), dtype)
+    text = tree.get(name, "")
+    return np.fromstring(text, dtype, sep=" ") if text else np.empty(0, dtype)
 
 
 def _trees(header, found, width, outputs, writer):

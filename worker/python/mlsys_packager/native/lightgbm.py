@@ -75,7 +75,7 @@ def _fields(block):
 
 
 def _numbers(tree, name, dtype):
-    text = tree.get(name, "")
+    text = tree.get(name, "").strip()
     return np.fromstring(text, dtype, sep=" ") if text else np.empty(0, dtype)
 
 

@@ -17,6 +17,8 @@ pub(crate) struct Scores {
     labels: Option<Labels>,
     decision: bool,
     probabilities: bool,
+    /// Of one probability, the other class has the rest.
+    pair: bool,
 }
 
 /// What is made of the scores. In 32-bit floats, where the scores are such.
@@ -78,7 +80,7 @@ impl Operate for Scores {
             _ => return fields.wrong("labels", "a known rule"),
         };
         let (decision, probabilities) = (fields.flag("decision")?, fields.flag("probabilities")?);
-        Ok(Self { of: fields.operator("of")?, link, labels, decision, probabilities })
+        Ok(Self { of: fields.operator("of")?, link, labels, decision, probabilities, pair: fields.flag("pair")? })
     }
 
     fn answer(&self, x: &Value<'_>, wanted: Wanted) -> Result<Answer, Refused> {
@@ -90,7 +92,7 @@ impl Operate for Scores {
             return Ok(Answer { decision, ..Answer::values(self.link.of(raw)) });
         };
         let needs_shares = wanted.prediction && matches!(rule, Labels::Half | Labels::MostProbable);
-        let shares = (needs_shares || wanted.probabilities && self.probabilities).then(|| both(self.link.of(raw.clone())));
+        let shares = (needs_shares || wanted.probabilities && self.probabilities).then(|| self.shares(raw.clone()));
         let above = |test: fn(f64) -> bool| raw.values.iter().map(|score| u32::from(test(*score))).collect();
         let labels = || match (rule, &shares) {
             (Labels::Positive, _) => above(|score| score > 0.0),
@@ -105,15 +107,17 @@ impl Operate for Scores {
     }
 }
 
-/// Of one probability, both.
-fn both(shares: Matrix) -> Matrix {
-    if shares.width != 1 {
-        return shares;
+impl Scores {
+    fn shares(&self, raw: Matrix) -> Matrix {
+        let shares = self.link.of(raw);
+        if shares.width != 1 || !self.pair {
+            return shares;
+        }
+        let values = shares.values.iter().flat_map(|share| [1.0 - share, *share]).collect();
+        let mut both = Matrix { rows: shares.rows, width: 2, values, single: shares.single };
+        both.round();
+        both
     }
-    let values = shares.values.iter().flat_map(|share| [1.0 - share, *share]).collect();
-    let mut both = Matrix { rows: shares.rows, width: 2, values, single: shares.single };
-    both.round();
-    both
 }
 
 impl Link {

@@ -52,7 +52,7 @@ def _bagging(model, x, writer):
     node = {"op": "poll", "parts": polled, "adds": adds, "start": writer.array([0.0] * outputs), "divide": len(parts)}
     if classes is None:
         return kinds.chain(steps, trees.scores(node)), Says(width=outputs)
-    return kinds.chain(steps, trees.scores(node, labels="most_probable", probabilities=True)), Says(
+    return kinds.chain(steps, trees.scores(node, labels="most_probable", probabilities=True, pair=False)), Says(
         classes, probabilities=True
     )
 

@@ -29,7 +29,7 @@ def mean(writer, width, found, made, classes, one=False):
     node = trees.node(writer, width, made, values, start=[0.0] * values[0].shape[1], single=True, **options)
     if classes is None:
         return trees.scores(node)
-    return trees.scores(node, labels="most_probable", probabilities=True)
+    return trees.scores(node, labels="most_probable", probabilities=True, pair=False)
 
 
 def takes_missing(model, x):

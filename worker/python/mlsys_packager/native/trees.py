@@ -55,8 +55,8 @@ def sklearn_tree(tree, columns=None):
     }
 
 
-def scores(of, link="identity", labels=None, decision=False, probabilities=False, **options):
-    """A `scores` of the operator `of`."""
+def scores(of, link="identity", labels=None, decision=False, probabilities=False, pair=True, **options):
+    """A `scores` of the operator `of`. `pair`: of one probability, the other class has the rest."""
     return {
         "op": "scores",
         "of": of,
@@ -64,6 +64,7 @@ def scores(of, link="identity", labels=None, decision=False, probabilities=False
         "labels": labels,
         "decision": decision,
         "probabilities": probabilities,
+        "pair": pair,
         **options,
     }
 

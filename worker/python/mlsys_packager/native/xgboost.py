@@ -143,6 +143,8 @@ def _trees(model, booster, width, base, missing, writer):
         missing_left = np.asarray(tree["default_left"])
         right = np.asarray(tree["right_children"])
         if vector:
+            if "leaf_weights" not in tree:
+                raise Unsupported("XGBoost's leaves of several values, of before 3.2")
             weights = np.asarray(tree["leaf_weights"], np.float32).reshape(-1, len(base))
             values.append(weights[right[leaf]])
         else:

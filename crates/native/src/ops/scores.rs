@@ -84,9 +84,7 @@ impl Operate for Scores {
     }
 
     fn answer(&self, x: &Value<'_>, wanted: Wanted) -> Result<Answer, Refused> {
-        let raw = self.of.transform(x.clone())?;
-        let width = raw.width();
-        let raw = raw.into_dense(width)?;
+        let raw = self.raw(x)?;
         let Some(rule) = self.labels else {
             let decision = (self.decision && wanted.decision).then(|| raw.clone());
             return Ok(Answer { decision, ..Answer::values(self.link.of(raw)) });
@@ -108,6 +106,15 @@ impl Operate for Scores {
 }
 
 impl Scores {
+    fn raw(&self, x: &Value<'_>) -> Result<Matrix, Refused> {
+        if let Operator::Trees(trees) = &self.of {
+            return trees.sums(x);
+        }
+        let raw = self.of.transform(x.clone())?;
+        let width = raw.width();
+        raw.into_dense(width)
+    }
+
     fn shares(&self, raw: Matrix) -> Matrix {
         let shares = self.link.of(raw);
         if shares.width != 1 || !self.pair {

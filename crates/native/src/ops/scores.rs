@@ -85,23 +85,28 @@ impl Operate for Scores {
 
     fn answer(&self, x: &Value<'_>, wanted: Wanted) -> Result<Answer, Refused> {
         let raw = self.raw(x)?;
+        let decides = self.decision && wanted.decision;
+        let wanted = Wanted { probabilities: wanted.probabilities && self.probabilities, ..wanted };
         let Some(rule) = self.labels else {
-            let decision = (self.decision && wanted.decision).then(|| raw.clone());
+            let decision = decides.then(|| raw.clone());
             return Ok(Answer { decision, ..Answer::values(self.link.of(raw)) });
         };
-        let needs_shares = wanted.prediction && matches!(rule, Labels::Half | Labels::MostProbable);
-        let shares = (needs_shares || wanted.probabilities && self.probabilities).then(|| self.shares(raw.clone()));
+        if matches!(rule, Labels::MostProbable) {
+            let decision = decides.then(|| raw.clone());
+            return Ok(Answer { decision, ..Answer::most_probable(self.shares(raw), wanted) });
+        }
+        let half = matches!(rule, Labels::Half);
+        let shares = (wanted.prediction && half || wanted.probabilities).then(|| self.shares(raw.clone()));
         let above = |test: fn(f64) -> bool| raw.values.iter().map(|score| u32::from(test(*score))).collect();
         let labels = || match (rule, &shares) {
             (Labels::Positive, _) => above(|score| score > 0.0),
             (Labels::NotNegative, _) => above(|score| score >= 0.0),
             (Labels::Half, Some(shares)) => shares.each_row().map(|row| u32::from(row.last() > Some(&0.5))).collect(),
-            (Labels::MostProbable, Some(shares)) => argmax(shares),
             _ => argmax(&raw),
         };
         let prediction = wanted.prediction.then(|| Prediction::Labels(labels()));
-        let probabilities = shares.filter(|_| wanted.probabilities && self.probabilities);
-        Ok(Answer { prediction, probabilities, decision: (self.decision && wanted.decision).then_some(raw) })
+        let probabilities = shares.filter(|_| wanted.probabilities);
+        Ok(Answer { prediction, probabilities, decision: decides.then_some(raw) })
     }
 }
 

@@ -15,8 +15,8 @@ IDENTITY = ("fair", "huber", "lambdarank", "mape", "quantile", "rank_xendcg", "r
 def export(model, x, writer):
     """A `scores` of `trees`."""
     booster = getattr(model, "booster_", model)
-    if not hasattr(booster, "model_to_string") or callable(getattr(model, "objective", None)):
-        raise Unsupported("LightGBM with an objective of one's own, or a booster of another library")
+    if not hasattr(booster, "model_to_string"):
+        raise Unsupported("a booster of another library")
     header, found = _parsed(booster.model_to_string())
     outputs = int(header["num_tree_per_iteration"])
     link = _link(header.get("objective", "").split())
@@ -29,6 +29,8 @@ def export(model, x, writer):
     if classes is None:
         return kinds.chain(steps, trees.scores(node, **link)), Says(width=outputs)
     kinds.plain_labels(classes)
+    if callable(model.objective):
+        raise Unsupported("LightGBM's classes with an objective of one's own")
     if len(classes) < 2 or outputs != (1 if len(classes) == 2 else len(classes)):
         raise Unsupported("LightGBM with another number of scores than classes")
     node = trees.scores(node, **link, labels="most_probable", probabilities=True)
@@ -46,7 +48,8 @@ def _known(booster, x):
 
 
 def _link(objective):
-    name, options = (objective or [""])[0], dict(option.partition(":")[::2] for option in objective[1:])
+    """What is made of the sums: nothing, if the objective was one of one's own."""
+    name, options = (objective or ["regression"])[0], dict(option.partition(":")[::2] for option in objective[1:])
     if "sqrt" in options:
         return {"link": "square"}
     if name in IDENTITY:

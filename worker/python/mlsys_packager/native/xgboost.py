@@ -35,8 +35,8 @@ OBJECTIVES = {
 
 def export(model, x, writer):
     """A `scores` of `trees`, or of an `xgboost_linear`."""
-    if callable(model.objective):
-        raise Unsupported("XGBoost with an objective of one's own")
+    if callable(model.objective) and hasattr(model, "n_classes_"):
+        raise Unsupported("XGBoost's classes with an objective of one's own")
     learner = ubjson.loads(model.get_booster().save_raw("ubj"))["learner"]
     objective, booster = learner["objective"]["name"], learner["gradient_booster"]
     if objective not in OBJECTIVES:

@@ -8,17 +8,20 @@ use std::{
 
 use axum::Router;
 use scoring::{Runtime, RuntimeConfig, find_onnxruntime};
-use service::{Hosts, Network, Secret, Shutdown};
+use service::{Doors, Hosts, Network, Secret, Shutdown};
 use tokio::{fs, net::TcpListener};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
     Config, StartError,
     access::{Access, Keys},
-    api::{self, Serving},
+    api::{self, Direct, Serving},
     load::{Copies, Workshop},
     sync::{Backend, Deployed, Loader, Reconciler},
 };
+
+/// What may be asked under any name: it shows a token.
+const BY_ANY_NAME: &[&str] = &["/internal/"];
 
 /// A running model-server. It serves no socket itself: [`ModelServer::router`] is for whoever has one.
 #[derive(Debug)]
@@ -81,7 +84,7 @@ impl ModelServer {
     /// The routes, with everything around them.
     pub fn router(&self) -> Router {
         let routes = api::router(self.serving.clone(), self.token.clone());
-        service::layers(service::doors(routes, self.hosts.clone(), &["/internal/"]))
+        service::layers(service::doors(routes, self.hosts.clone(), BY_ANY_NAME))
     }
 
     /// Answers requests until told to stop, and shuts down.
@@ -89,7 +92,13 @@ impl ModelServer {
     /// # Errors
     /// When the listener fails for good.
     pub async fn serve(self, listener: TcpListener, shutdown: Shutdown) -> io::Result<()> {
-        let ended = service::serve(listener, self.router(), self.network.clone(), shutdown).await;
+        let doors = Doors::new(self.hosts.clone(), BY_ANY_NAME);
+        let direct = Arc::new(Direct { serving: self.serving.clone(), doors, router: self.router().with_state(()) });
+        let answer = move |request| {
+            let direct = Arc::clone(&direct);
+            async move { direct.answer(request).await }
+        };
+        let ended = service::serve_with(listener, answer, self.network.clone(), shutdown).await;
         self.shutdown().await;
         ended
     }

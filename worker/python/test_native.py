@@ -16,11 +16,12 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 import native_cases
-from mlsys_packager import edges, inputs, native, schema
+from mlsys_packager import client, edges, inputs, native, schema
 from model_cases import data
 
 VERIFY = os.environ.get("MLSYS_VERIFY") or HERE.parents[1] / "target" / "debug" / "examples" / "verify"
@@ -78,10 +79,27 @@ def try_case(verifier, case):
         signature, own = schema.signature(found)
         graph, says = native.export(model, found, signature, own)
         unseen, _ = rows_of(rows, target, 2, UNSEEN)
-        if found.is_table:
-            unseen = edges.beyond(model, unseen, signature["columns"])
-        proof = native.proof(unseen, signature, native.answers(model, unseen), says.classes if says else None)
+        proof = proven(model, found, signature, own, unseen, says)
     return verifier.verify(graph, proof), graph, proof
+
+
+def proven(model, found, signature, own, unseen, says):
+    """The proof of unseen rows, and of rows at their edges."""
+    asked = client.Client(signature, own, found.form)
+    if found.as_series:
+        unseen = unseen.to_frame(signature["columns"][0]["name"])
+    elif found.as_array:
+        unseen = np.asarray(unseen, dtype=object)
+        unseen = pd.DataFrame({str(at): pd.Series(unseen[:, at], dtype=object) for at in range(unseen.shape[1])})
+    elif not found.is_table:
+        unseen = np.asarray(unseen)
+    sent = asked.sent(unseen)
+    if found.is_table:
+        soft = edges.accepts_missing(model, sent.head(50), asked)
+        for column in signature["columns"]:
+            column["nullable"] = column["nullable"] or column["name"] in soft
+        sent = edges.beyond(model, sent, asked, extremes=True)
+    return native.proof(sent, signature, native.answers(model, asked.seen(sent)), says.classes if says else None)
 
 
 class Native(unittest.TestCase):

@@ -5,13 +5,16 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-use contract::{RunSecrets, Stream};
+use contract::{Flavour, RunSecrets, Stream};
 use kernel::{
     AfterCell, EventSink, Kernel, KernelError, KernelSpec, NotebookError, NotebookFile, Pool, Room, RunReport, RunRequest,
+    Then,
 };
+use native::Verified;
 use pipeline::Contract;
 use python::{EnvironmentError, Environments, PythonEnvironment, Script};
 use serde_json::Value;
@@ -124,14 +127,16 @@ impl Execution<'_> {
             Some(room) => Some(Places::within(room, &self)?),
             None => None,
         };
+        let verdict = Verdict::default();
+        let about = (environment.id.as_deref(), &verdict);
         let request = match &places {
-            Some(places) => places.of(&self).request(notebook, means, environment.id.as_deref()),
-            None => self.request(notebook, means, environment.id.as_deref()),
+            Some(places) => places.of(&self).request(notebook, means, about),
+            None => self.request(notebook, means, about),
         };
         let mut report = kernel::run(kernel, request, events, cancel).await;
         let memory = report.peak_memory.map_or(String::new(), |peak| format!(", at most {} MiB of memory", peak >> 20));
         say(format!("{} cells ran in {:.2} s{memory}", report.cells_run, report.time_in_cells.as_secs_f64()));
-        let package = report.after_cell.take().map(|answer| packaged(answer, &say));
+        let package = report.after_cell.take().map(|answer| packaged(answer, &verdict, &say));
         if let (Some(places), Some(outside)) = (&places, self.package) {
             places.room.hand_out(outside)?;
         }
@@ -149,9 +154,14 @@ impl Execution<'_> {
         means.environments.resolve(self.repository, (self.tree, self.notebook), script, say).await
     }
 
-    fn request(&self, notebook: NotebookFile, means: Means<'_>, environment: Option<&str>) -> RunRequest {
+    fn request(
+        &self,
+        notebook: NotebookFile,
+        means: Means<'_>,
+        (environment, verdict): (Option<&str>, &Verdict),
+    ) -> RunRequest {
         let Means { environments, tuning, .. } = means;
-        let after_cell = self.after_cell(environment);
+        let after_cell = self.after_cell(environment, verdict);
         let variables = [
             ("MLFLOW_TRACKING_URI", self.tracking.to_owned()),
             ("PIPELINE_ID", self.id.to_owned()),
@@ -187,12 +197,41 @@ impl Execution<'_> {
         }
     }
 
-    fn after_cell(&self, environment: Option<&str>) -> Option<AfterCell> {
+    fn after_cell(&self, environment: Option<&str>, verdict: &Verdict) -> Option<AfterCell> {
         let (contract, output_directory) = (self.contract?, self.package?);
         let (model_path, run_id, tree) = (self.model, self.run_id, self.tree);
         let request = packager::Request { model_path, output_directory, contract, run_id, tree, environment };
-        let code = packager::code(&request);
-        Some(AfterCell { index_tag: "mlops:export".to_owned(), code, timeout: PACKAGE_TIMEOUT })
+        let call = packager::Call::new(&request);
+        let code = call.code(None);
+        let then = Some(verdict.then(call, output_directory.to_owned()));
+        Some(AfterCell { index_tag: "mlops:export".to_owned(), code, timeout: PACKAGE_TIMEOUT, then })
+    }
+}
+
+/// What came of verifying the native graph, if there was one.
+#[derive(Clone, Default)]
+struct Verdict(Arc<Mutex<Option<Result<Verified, String>>>>);
+
+impl Verdict {
+    /// Verifies the native graph that the packager answers, and has it try again without one that does not hold.
+    fn then(&self, call: packager::Call, package: PathBuf) -> Then {
+        let verdict = self.clone();
+        Then(Arc::new(move |answer| {
+            let (verdict, call, package) = (verdict.clone(), call.clone(), package.clone());
+            Box::pin(async move {
+                if answer["manifest"]["flavour"] != "native" {
+                    return None;
+                }
+                let verified = packager::verify(package).await;
+                let again = verified.as_ref().err().map(|reason| call.code(Some(reason)));
+                *verdict.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(verified);
+                again
+            })
+        }))
+    }
+
+    fn holds(&self) -> Option<Verified> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).as_ref().and_then(|verified| verified.as_ref().ok()).copied()
     }
 }
 
@@ -234,17 +273,25 @@ async fn start(means: Means<'_>, environment: &PythonEnvironment) -> Result<Kern
 }
 
 /// What the packager said; all of it is in the log.
-fn packaged(answer: Result<Value, String>, say: &dyn Fn(String)) -> packager::Answer {
+fn packaged(answer: Result<Value, String>, verdict: &Verdict, say: &dyn Fn(String)) -> packager::Answer {
     let answer = answer.map(serde_json::from_value::<packager::Answer>);
     match answer {
-        Ok(Ok(packaged)) => {
-            if let packager::Answer::Packaged { log, .. } = &packaged {
-                for line in log {
-                    say(line.clone());
-                }
+        Ok(Ok(packager::Answer::Packaged { manifest, log, packages })) => {
+            for line in &log {
+                say(line.clone());
             }
-            packaged
+            match (manifest.flavour, verdict.holds()) {
+                (Flavour::Native, None) => {
+                    return packager::Answer::Error { error: "The model's native graph was not verified.".to_owned() };
+                }
+                (Flavour::Native, Some(Verified { rows, difference })) => {
+                    say(format!("Verified natively on {rows} rows; largest difference {difference:.1e}."));
+                }
+                (Flavour::Onnx | Flavour::Python, _) => {}
+            }
+            packager::Answer::Packaged { manifest, log, packages }
         }
+        Ok(Ok(error @ packager::Answer::Error { .. })) => error,
         Ok(Err(error)) => packager::Answer::Error { error: error.to_string() },
         Err(error) => {
             // A traceback: what follows its frames is the reason.

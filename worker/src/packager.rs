@@ -1,11 +1,21 @@
 //! The Python that packages a model inside the kernel that trained it: its own libraries, nothing imported twice.
 //!
+//! A native graph that it exports is verified here, outside the kernel, on the rows and answers that came with it. Where it does
+//! not hold, the packager is called again, and finds the next best way.
+//!
 //! The sources are carried in this binary and handed to the kernel as text; nothing has to be installed in the
 //! notebook's environment.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    io::Read,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use contract::ModelManifest;
+use contract::{ModelManifest, NATIVE_FILE};
+use native::Verified;
 use pipeline::Contract;
 use serde::Deserialize;
 use serde_json::json;
@@ -47,24 +57,10 @@ pub enum Answer {
     },
 }
 
-/// The packager's modules by name.
-const SOURCES: [(&str, &str); 15] = [
-    ("mlsys_packager", include_str!("../python/mlsys_packager/__init__.py")),
-    ("mlsys_packager.adapter", include_str!("../python/mlsys_packager/adapter.py")),
-    ("mlsys_packager.boosters", include_str!("../python/mlsys_packager/boosters.py")),
-    ("mlsys_packager.convert", include_str!("../python/mlsys_packager/convert.py")),
-    ("mlsys_packager.edges", include_str!("../python/mlsys_packager/edges.py")),
-    ("mlsys_packager.errors", include_str!("../python/mlsys_packager/errors.py")),
-    ("mlsys_packager.graph", include_str!("../python/mlsys_packager/graph.py")),
-    ("mlsys_packager.guess", include_str!("../python/mlsys_packager/guess.py")),
-    ("mlsys_packager.inputs", include_str!("../python/mlsys_packager/inputs.py")),
-    ("mlsys_packager.mlmodel", include_str!("../python/mlsys_packager/mlmodel.py")),
-    ("mlsys_packager.operators", include_str!("../python/mlsys_packager/operators.py")),
-    ("mlsys_packager.pickles", include_str!("../python/mlsys_packager/pickles.py")),
-    ("mlsys_packager.verify", include_str!("../python/mlsys_packager/verify.py")),
-    ("mlsys_packager.schema", include_str!("../python/mlsys_packager/schema.py")),
-    ("mlsys_packager.trees", include_str!("../python/mlsys_packager/trees.py")),
-];
+/// The packager's modules by name, in an array that the build script lists: `SOURCES`.
+mod sources {
+    include!(concat!(env!("OUT_DIR"), "/packager_sources.rs"));
+}
 
 /// Imports the modules from their texts, calls the packager, and leaves no trace among the kernel's modules.
 const CALL: &str = r#"
@@ -73,7 +69,7 @@ import importlib.util, sys
 class Texts:
     def find_spec(self, name, path=None, target=None):
         if name in sources:
-            return importlib.util.spec_from_loader(name, self, is_package=name == "mlsys_packager")
+            return importlib.util.spec_from_loader(name, self, is_package=name in packages)
 
     def create_module(self, spec):
         return None
@@ -82,6 +78,7 @@ class Texts:
         name = module.__name__
         exec(compile(sources[name], f"<{name}>", "exec"), module.__dict__)
 
+packages = {name.rpartition(".")[0] for name in sources}
 texts = Texts()
 sys.meta_path.insert(0, texts)
 try:
@@ -93,21 +90,66 @@ finally:
         sys.modules.pop(name, None)
 "#;
 
-/// The code that packages a model, for [`kernel::AfterCell`]. It leaves an [`Answer`] in `result`.
-pub fn code(request: &Request<'_>) -> String {
-    let sources: serde_json::Map<_, _> =
-        SOURCES.iter().map(|(name, text)| ((*name).to_owned(), serde_json::Value::from(*text))).collect();
-    let config = json!({
-        "model_path": request.model_path,
-        "output_dir": request.output_directory,
-        "model_name": request.contract.model_name,
-        "declared_version": request.contract.version,
-        "run_id": request.run_id,
-        "tree_root": request.tree,
-        "environment": request.environment,
+/// A call of the packager.
+#[derive(Debug, Clone)]
+pub struct Call {
+    config: serde_json::Value,
+}
+
+impl Call {
+    /// The call that a request asks for.
+    pub fn new(request: &Request<'_>) -> Self {
+        let config = json!({
+            "model_path": request.model_path,
+            "output_dir": request.output_directory,
+            "model_name": request.contract.model_name,
+            "declared_version": request.contract.version,
+            "run_id": request.run_id,
+            "tree_root": request.tree,
+            "environment": request.environment,
+        });
+        Self { config }
+    }
+
+    /// The code that packages the model, for [`kernel::AfterCell`]. It leaves an [`Answer`] in `result`.
+    ///
+    /// `native_refused`: why the native graph of an earlier answer is not to be made again.
+    pub fn code(&self, native_refused: Option<&str>) -> String {
+        let sources: serde_json::Map<_, _> =
+            sources::SOURCES.iter().map(|(name, text)| ((*name).to_owned(), serde_json::Value::from(*text))).collect();
+        let mut config = self.config.clone();
+        config["native_refused"] = native_refused.into();
+        // A JSON string is a Python string: both know the escapes that JSON writes.
+        let literal = |value: &serde_json::Value| serde_json::Value::from(value.to_string()).to_string();
+        let (sources, config) = (literal(&serde_json::Value::Object(sources)), literal(&config));
+        format!("import json\nsources, config = json.loads({sources}), json.loads({config})\n{CALL}")
+    }
+}
+
+/// The rows that a native graph is verified on, with the estimator's own answers, beside the graph.
+const PROOF_FILE: &str = "proof.native";
+/// The longest graph or proof that is read, in bytes.
+const LONGEST: u64 = 1 << 30;
+/// How long verifying may take.
+const VERIFY_LIMIT: Duration = Duration::from_secs(30);
+
+/// Verifies the native graph of a packaged model, and removes what it was verified with.
+///
+/// # Errors
+/// In words, when the graph does not hold.
+pub async fn verify(package: PathBuf) -> Result<Verified, String> {
+    let work = tokio::task::spawn_blocking(move || {
+        let read = |name: &str| read(&package, name).map_err(|error| format!("{name}: {error}"));
+        let (graph, proof) = (read(NATIVE_FILE)?, read(PROOF_FILE)?);
+        fs::remove_file(package.join(PROOF_FILE)).map_err(|error| format!("{PROOF_FILE}: {error}"))?;
+        native::verify(&graph, &proof, VERIFY_LIMIT)
     });
-    // A JSON string is a Python string: both know the escapes that JSON writes.
-    let literal = |value: &serde_json::Value| serde_json::Value::from(value.to_string()).to_string();
-    let (sources, config) = (literal(&serde_json::Value::Object(sources)), literal(&config));
-    format!("import json\nsources, config = json.loads({sources}), json.loads({config})\n{CALL}")
+    work.await.unwrap_or_else(|lost| Err(lost.to_string()))
+}
+
+/// A file that the kernel wrote: no link is followed.
+fn read(package: &Path, name: &str) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let length = sandbox::files::open_below(package, Path::new(name))?.take(LONGEST).read_to_end(&mut bytes)?;
+    if length as u64 == LONGEST { Err(io::Error::other("it is too long")) } else { Ok(bytes) }
 }

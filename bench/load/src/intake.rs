@@ -6,19 +6,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use serde_json::{Value, json};
-use tokio::{task::LocalSet, time::timeout};
+use tokio::task::LocalSet;
 
 use crate::{
     http::Connection,
     push::{Pushes, repositories},
+    tally::{Tally, exchange},
 };
 
-/// GitHub gives up on a delivery after so long.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// The pause after a failure.
-const PAUSE: Duration = Duration::from_millis(20);
 /// What the answer to an accepted push is.
 const ACCEPTED: u16 = 202;
 
@@ -51,16 +48,6 @@ pub struct Options {
     register: bool,
 }
 
-/// What is counted.
-#[derive(Default)]
-struct Tally {
-    /// Of all accepted pushes that were sent and answered while measuring.
-    latencies: Vec<Duration>,
-    /// Also before measuring.
-    accepted: u64,
-    errors: u64,
-}
-
 /// Sends, and says what came of it.
 pub async fn run(options: Options) -> Result<Value> {
     let secret = options.secret.as_str();
@@ -78,21 +65,7 @@ pub async fn run(options: Options) -> Result<Value> {
         .map(|_| senders.spawn_local(send(options.address.clone(), pushes.clone(), next.clone(), (measured, end))))
         .collect();
     senders.await;
-    let mut all = Tally::default();
-    for task in tasks {
-        let one = task.await??;
-        all.latencies.extend(one.latencies);
-        all.accepted += one.accepted;
-        all.errors += one.errors;
-    }
-    all.latencies.sort_unstable();
-    Ok(json!({
-        "rate": all.latencies.len() as u64 / options.seconds,
-        "p50_ms": percentile(&all.latencies, 50),
-        "p99_ms": percentile(&all.latencies, 99),
-        "errors": all.errors,
-        "accepted": all.accepted,
-    }))
+    Tally::report(tasks, options.seconds).await
 }
 
 /// The header that shows the key of `MLSYS_API_KEY`, if there is one.
@@ -130,37 +103,7 @@ async fn send(
         if sent >= end {
             return Ok(tally);
         }
-        match exchange(&address, &mut connection, &request).await {
-            Ok(ACCEPTED) => {
-                tally.accepted += 1;
-                let answered = Instant::now();
-                if sent >= measured && answered <= end {
-                    tally.latencies.push(answered - sent);
-                }
-            }
-            Ok(_) => tally.errors += 1,
-            Err(_) => {
-                tally.errors += 1;
-                connection = None;
-                tokio::time::sleep(PAUSE).await;
-            }
-        }
+        let status = exchange(&address, &mut connection, &request).await;
+        tally.note(status, (sent, ACCEPTED), (measured, end)).await;
     }
-}
-
-async fn exchange(address: &str, connection: &mut Option<Connection>, request: &[u8]) -> Result<u16> {
-    let answer = async {
-        let open = match connection.take() {
-            Some(open) => open,
-            None => Connection::open(address).await?,
-        };
-        Ok(connection.insert(open).exchange(request).await?)
-    };
-    timeout(PATIENCE, answer).await.context("no answer in time")?
-}
-
-/// In milliseconds.
-fn percentile(sorted: &[Duration], percent: usize) -> Option<f64> {
-    let at = (sorted.len() * percent / 100).min(sorted.len().checked_sub(1)?);
-    sorted.get(at).map(|latency| latency.as_secs_f64() * 1e3)
 }

@@ -26,7 +26,8 @@ pub use job::Job;
 pub use log::{LogEnd, LogFrame, LogLine, NewLine, Stream};
 pub use manifest::{
     Column, ColumnType, ConvertedModel, ExampleInputs, ExampleRows, Flavour, InputExample, MANIFEST_FILE, MODEL_FILE,
-    ModelFile, ModelManifest, ONNX_FILE, OnnxLayout, PROVENANCE_FILE, Signature, Task, TensorSpec, is_sha256,
+    ModelFile, ModelManifest, NATIVE_FILE, NativeModel, ONNX_FILE, OnnxLayout, PROVENANCE_FILE, Signature, Task, TensorSpec,
+    is_sha256,
 };
 pub use parameter::{Parameter, ParameterType};
 pub use pipeline::{Phase, PhaseRecord, PhaseStatus, PipelineRecord, PipelineStatus};

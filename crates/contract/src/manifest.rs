@@ -13,6 +13,8 @@ pub const MANIFEST_FILE: &str = "metadata.json";
 pub const PROVENANCE_FILE: &str = "provenance.json";
 /// The pickled estimator's file name.
 pub const MODEL_FILE: &str = "model.pkl";
+/// The estimator as a native graph.
+pub const NATIVE_FILE: &str = "model.native";
 /// The converted model's file name.
 pub const ONNX_FILE: &str = "model.onnx";
 
@@ -35,6 +37,14 @@ pub struct ModelManifest {
     pub signature: Signature,
     /// What computes its predictions.
     pub flavour: Flavour,
+    /// The estimator as a native graph, when one is verified.
+    #[serde(default)]
+    #[schema(required)]
+    pub native: Option<NativeModel>,
+    /// Why there is no native graph, when there is none.
+    #[serde(default)]
+    #[schema(required)]
+    pub native_reason: Option<String>,
     /// The converted model, when one is verified.
     #[serde(default)]
     #[schema(required)]
@@ -101,6 +111,8 @@ pub enum Task {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Flavour {
+    /// The estimator's own arithmetic, in the server's process.
+    Native,
     /// ONNX Runtime, in the server's process.
     Onnx,
     /// The model's own library, in a child process.
@@ -167,6 +179,13 @@ pub struct TensorSpec {
     pub dtype: String,
     /// The shape; -1 stands for any length. The first axis is rows.
     pub shape: Vec<i64>,
+}
+
+/// An estimator exported as a graph of plain data, which gives its answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NativeModel {
+    /// How many rows it was verified on: labels equal, numbers within 10⁻¹² of the estimator's.
+    pub rows_verified: u64,
 }
 
 /// How the converted model is fed and read.

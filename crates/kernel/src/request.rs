@@ -1,6 +1,6 @@
 //! What a run is given, whom it tells, and what it gives back.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fmt, path::PathBuf, pin::Pin, sync::Arc, time::Duration};
 
 use contract::{RunSecrets, Stream};
 use serde_json::Value;
@@ -53,6 +53,20 @@ pub struct AfterCell {
     pub code: String,
     /// How long it may take.
     pub timeout: Duration,
+    /// Hears the answer, and may have more code run, whose answer then counts.
+    pub then: Option<Then>,
+}
+
+/// Code that follows an answer, if any.
+#[derive(Clone)]
+pub struct Then(pub Arc<ThenCode>);
+
+type ThenCode = dyn Fn(Value) -> Pin<Box<dyn Future<Output = Option<String>> + Send>> + Send + Sync;
+
+impl fmt::Debug for Then {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Then")
+    }
 }
 
 /// Sees a run as it happens. Its methods must return at once: the kernel's outputs wait meanwhile.

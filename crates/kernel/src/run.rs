@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    AfterCell, DeathCause, EventSink, Kernel, KernelError, Outcome, RunReport, RunRequest,
+    AfterCell, DeathCause, EventSink, Kernel, KernelError, Outcome, RunReport, RunRequest, Then,
     blot::Blot,
     call,
     drive::{Ended, Limits, Stop, drive},
@@ -226,7 +226,17 @@ impl Run<'_> {
     }
 
     async fn after_cell(&mut self, step: Step) -> ControlFlow<Outcome> {
-        let Some(AfterCell { code, timeout, .. }) = self.request.after_cell.take() else { return Continue(()) };
+        let Some(AfterCell { code, timeout, then, .. }) = self.request.after_cell.take() else { return Continue(()) };
+        self.private_code(code, timeout, step).await?;
+        if let (Some(Ok(answer)), Some(Then(then))) = (&self.progress.after_cell, then)
+            && let Some(more) = then(answer.clone()).await
+        {
+            return self.private_code(more, timeout, step).await;
+        }
+        Continue(())
+    }
+
+    async fn private_code(&mut self, code: String, timeout: Duration, step: Step) -> ControlFlow<Outcome> {
         match self.call("run_private", &json!({ "code": code }), timeout, step).await {
             Ok(answer) => self.progress.after_cell = Some(answer),
             Err(Ended::Stopped { why: Stop::RequestTimeout(limit), kernel_lives: true }) => {

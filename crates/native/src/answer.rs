@@ -50,6 +50,24 @@ impl Answer {
         Self { prediction: Some(Prediction::Values(values)), ..Self::default() }
     }
 
+    /// An outlier detector's: the first class, outliers, is below zero.
+    pub(crate) fn inliers(scores: Matrix) -> Self {
+        let labels = scores.values.iter().map(|score| u32::from(*score >= 0.0)).collect();
+        Self { prediction: Some(Prediction::Labels(labels)), decision: Some(scores), probabilities: None }
+    }
+
+    /// A clusterer's.
+    pub(crate) fn labels(labels: Vec<u32>) -> Self {
+        Self { prediction: Some(Prediction::Labels(labels)), ..Self::default() }
+    }
+
+    /// A classifier's whose joint log likelihoods these are.
+    pub(crate) fn most_likely(scores: Matrix, wanted: Wanted) -> Self {
+        let prediction = wanted.prediction.then(|| Prediction::Labels(argmax(&scores)));
+        let probabilities = wanted.probabilities.then(|| crate::math::posterior(scores));
+        Self { prediction, probabilities, decision: None }
+    }
+
     /// A classifier's that chooses the first of the most probable classes, as `argmax` does.
     pub(crate) fn most_probable(probabilities: Matrix, wanted: Wanted) -> Self {
         let prediction = wanted.prediction.then(|| Prediction::Labels(argmax(&probabilities)));

@@ -43,11 +43,9 @@ struct Array<'f> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     F64,
-    F32,
     I64,
     I32,
     U32,
-    U16,
     U8,
 }
 
@@ -55,11 +53,9 @@ impl Kind {
     fn of(name: &str) -> Option<(Self, usize)> {
         Some(match name {
             "f64" => (Self::F64, 8),
-            "f32" => (Self::F32, 4),
             "i64" => (Self::I64, 8),
             "i32" => (Self::I32, 4),
             "u32" => (Self::U32, 4),
-            "u16" => (Self::U16, 2),
             "u8" => (Self::U8, 1),
             _ => return None,
         })
@@ -121,16 +117,12 @@ impl<'f> Fields<'f> {
     arrays! {
         /// An array of doubles.
         f64s: F64, f64;
-        /// An array of 32-bit floats.
-        f32s: F32, f32;
         /// An array of 64-bit whole numbers.
         i64s: I64, i64;
         /// An array of 32-bit whole numbers.
         i32s: I32, i32;
         /// An array of 32-bit whole numbers from 0.
         u32s: U32, u32;
-        /// An array of 16-bit whole numbers from 0.
-        u16s: U16, u16;
         /// An array of bytes.
         u8s: U8, u8;
     }

@@ -10,16 +10,26 @@
 //! | `value` | what flows between operators: columns, matrices, sparse matrices |
 //! | `answer` | what an estimator says of rows |
 //! | `operator` | the list of operators |
+//! | `kernel` | how alike a row and points are |
+//! | `lanes` | a row and several points at once |
+//! | `math` | what several operators compute |
 //! | `ops` | one operator a file |
+//! | `search` | which points are near a row |
 //! | `proof` | rows with the estimator's own answers |
 //!
 //! Architecture invariant: no I/O, no threads, no code from a file.
 
+#![expect(clippy::float_cmp, reason = "numbers are to be equal to the last bit")]
+
 mod answer;
 mod file;
+mod kernel;
+mod lanes;
+mod math;
 mod operator;
 mod ops;
 mod proof;
+mod search;
 mod value;
 
 pub use answer::{Answer, Prediction, Wanted};

@@ -1,6 +1,9 @@
 //! Rows with the estimator's own answers, and whether a graph gives the same.
 
-use std::borrow::Cow;
+use std::{
+    borrow::Cow,
+    time::{Duration, Instant},
+};
 
 use crate::{
     BadGraph, Column, Graph, Input, Matrix, Prediction, Refused, Table, Value, Wanted,
@@ -10,7 +13,7 @@ use crate::{
 /// How far an answer may be off: of the larger of the value itself and the mean magnitude of the values beside it.
 const TOLERANCE: f64 = 1e-12;
 /// So many rows at once.
-const BLOCK: usize = 256;
+const BLOCK: usize = 64;
 
 /// What came of comparing.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -48,16 +51,21 @@ enum Owned {
     Text(Vec<Option<String>>),
 }
 
-/// Has a graph answer a proof's rows: the labels must be the estimator's, and every number be within 10⁻¹² of its.
+/// Has a graph answer a proof's rows: the labels must be the estimator's, and every number be within 10⁻¹² of its. It is given
+/// up after about `limit`.
 ///
 /// # Errors
 /// In words, when the graph can't be read, refuses a row, or says anything else than the estimator.
-pub fn verify(graph: &[u8], proof: &[u8]) -> Result<Verified, String> {
+pub fn verify(graph: &[u8], proof: &[u8], limit: Duration) -> Result<Verified, String> {
+    let began = Instant::now();
     let graph = Graph::read(graph).map_err(|error| error.to_string())?;
     let proof = Proof::read(proof, graph.inputs()).map_err(|error| error.to_string())?;
     let mut difference = 0.0_f64;
     let scales = [&proof.values, &proof.probabilities, &proof.decision].map(|numbers| numbers.as_ref().map(mean_magnitude));
     for start in (0..proof.rows).step_by(BLOCK) {
+        if began.elapsed() > limit {
+            return Err(format!("verifying it takes longer than {} s", limit.as_secs()));
+        }
         let range = start..(start + BLOCK).min(proof.rows);
         let answer = graph.answer(proof.block(range.clone()), Wanted::ALL).map_err(|refused| match refused {
             Refused::Rows(reason) => format!("it refuses rows that the estimator takes: {reason}"),

@@ -4,6 +4,9 @@ use std::borrow::Cow;
 
 use crate::Refused;
 
+/// So many numbers at most, most of them zeros, are written out.
+const DENSE: usize = 1 << 26;
+
 /// Some rows, in the form that the operator before left them in.
 #[derive(Debug, Clone)]
 pub enum Value<'a> {
@@ -90,7 +93,7 @@ impl Value<'_> {
         Ok(match self {
             Self::Table(table) => Cow::Owned(table.dense()?),
             Self::Dense(matrix) => Cow::Borrowed(matrix),
-            Self::Sparse(sparse) => Cow::Owned(sparse.dense()),
+            Self::Sparse(sparse) => Cow::Owned(sparse.dense()?),
         })
     }
 
@@ -99,14 +102,6 @@ impl Value<'_> {
         match self {
             Self::Dense(matrix) if matrix.width == width => Ok(matrix),
             other => other.dense(width).map(Cow::into_owned),
-        }
-    }
-
-    /// As a table.
-    pub(crate) fn table(&self) -> Result<&Table<'_>, Refused> {
-        match self {
-            Self::Table(table) => Ok(table),
-            Self::Dense(_) | Self::Sparse(_) => Err(Refused::misfit("a matrix instead of columns")),
         }
     }
 }
@@ -151,6 +146,23 @@ impl Matrix {
         self.values.chunks_exact_mut(self.width.max(1))
     }
 
+    /// What of it is not zero.
+    pub(crate) fn into_sparse(self) -> Sparse {
+        let mut sparse = Sparse { width: self.width, starts: Vec::with_capacity(self.rows + 1), ..Sparse::default() };
+        sparse.starts.push(0);
+        for row in self.each_row() {
+            for (column, value) in (0..).zip(row) {
+                if value.abs() > 0.0 || value.is_nan() {
+                    sparse.columns.push(column);
+                    sparse.values.push(*value);
+                }
+            }
+            sparse.starts.push(sparse.columns.len());
+        }
+        sparse.starts.resize(self.rows + 1, sparse.columns.len());
+        sparse
+    }
+
     /// Rounds every number to 32 bits, if this is a matrix of such: to be called after each operation on its elements.
     /// Source of its being exact: a double has more than twice the digits of a float, and two, so rounding twice is the same
     /// as rounding once for +, −, ×, ÷ and √ (S. Figueroa, "When is double rounding innocuous?", 1995).
@@ -174,12 +186,15 @@ impl Sparse {
         (&self.columns[range.clone()], &self.values[range])
     }
 
-    fn dense(&self) -> Matrix {
+    fn dense(&self) -> Result<Matrix, Refused> {
+        if self.rows().saturating_mul(self.width) > DENSE {
+            return Err(Refused::misfit("too many columns to write out their zeros"));
+        }
         let mut matrix = Matrix::zeros(self.rows(), self.width);
         for (row, into) in matrix.values.chunks_exact_mut(self.width.max(1)).enumerate() {
             let (columns, values) = self.row(row);
             columns.iter().zip(values).for_each(|(column, value)| into[*column as usize] = *value);
         }
-        matrix
+        Ok(matrix)
     }
 }

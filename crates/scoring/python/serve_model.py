@@ -170,10 +170,12 @@ def series(kind, values):
         return pd.Series(values, dtype="str")
     if None not in values:
         return pd.Series(np.asarray(values, dtype=NUMPY_TYPES[kind]))
-    if kind in ("float", "double"):
-        return pd.Series([math.nan if value is None else value for value in values], dtype=NUMPY_TYPES[kind])
-    # Whole numbers and truths have no missing value of their own: the pickled model's first step restores their dtype.
-    return pd.Series(values, dtype={"boolean": "boolean", "integer": "Int32", "long": "Int64"}[kind])
+    if kind == "boolean":
+        # Truths have no missing value of their own: the pickled model's first step restores their dtype.
+        return pd.Series(values, dtype="boolean")
+    # As in any frame, a missing value makes whole numbers floats.
+    dtype = "float32" if kind == "float" else "float64"
+    return pd.Series([math.nan if value is None else value for value in values], dtype=dtype)
 
 
 def array(tensor):

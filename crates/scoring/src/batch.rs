@@ -1,5 +1,7 @@
 //! Rows as typed columns: what every body becomes and every engine takes.
 
+use std::ops::Range;
+
 use serde::{Serialize, Serializer};
 
 /// Some rows, as a model takes them.
@@ -96,6 +98,11 @@ impl Texts {
 
     /// The texts in order; `None` for a missing one.
     pub fn iter(&self) -> impl Iterator<Item = Option<&str>> {
-        self.spans.iter().map(|span| span.map(|(start, end)| &self.buffer[start..end]))
+        self.range(0..self.spans.len())
+    }
+
+    /// Some of the texts in order; `None` for a missing one.
+    pub fn range(&self, range: Range<usize>) -> impl Iterator<Item = Option<&str>> {
+        self.spans[range].iter().map(|span| span.map(|(start, end)| &self.buffer[start..end]))
     }
 }

@@ -15,14 +15,14 @@ mod start;
 pub mod telemetry;
 
 pub use bearer::{check_bearer, protect, shown_bearer};
-pub use doors::{ALLOWED_HOSTS, Hosts, PublicUrl, doors, read_body};
+pub use doors::{ALLOWED_HOSTS, Doors, Hosts, PublicUrl, doors, read_body};
 pub use env::{
     ARTIFACT_SETTINGS, ArtifactSettings, Check, EffectiveSetting, EnvFileError, METRICS_OPEN, Open, PREDICT_OPEN,
     SIGNING_KEY, Secret, Setting, SettingError, Settings, SettingsError,
 };
 pub use network::{NETWORK_SETTINGS, Network};
 pub use problem::ApiError;
-pub use request::{REQUEST_ID, layers};
-pub use serve::{Connection, IDLE_LIMIT, serve};
+pub use request::{REQUEST_ID, layers, surround};
+pub use serve::{Connection, IDLE_LIMIT, serve, serve_with};
 pub use shutdown::Shutdown;
 pub use start::when_up;

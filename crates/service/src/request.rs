@@ -2,7 +2,9 @@
 
 use std::{
     any::Any,
-    time::{Duration, Instant},
+    cell::Cell,
+    panic::AssertUnwindSafe,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use axum::{
@@ -12,9 +14,9 @@ use axum::{
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
-use tower_http::catch_panic::CatchPanicLayer;
+use futures_util::FutureExt as _;
 use tracing::{Instrument, Span};
-use uuid::Uuid;
+use uuid::{Builder, Uuid};
 
 use crate::{
     ApiError, problem,
@@ -47,19 +49,28 @@ pub(crate) fn current_id() -> String {
 /// input, panics), a time limit, and numbers by route.
 pub fn layers(router: Router) -> Router {
     metrics::recorder();
-    router.layer(CatchPanicLayer::custom(answer_panic)).layer(middleware::from_fn(surround))
+    router.layer(middleware::from_fn(around))
 }
 
-async fn surround(request: Request, next: Next) -> Response {
+async fn around(request: Request, next: Next) -> Response {
+    let matched = request.extensions().get::<MatchedPath>().cloned();
+    surround(request, matched.as_ref().map_or(UNMATCHED, MatchedPath::as_str), |request| next.run(request)).await
+}
+
+/// What [`layers`] gives a router, for one request of a route that is answered past it.
+pub async fn surround<F>(request: Request, route: &str, answer: impl FnOnce(Request) -> F) -> Response
+where
+    F: Future<Output = Response>,
+{
     let started = Instant::now();
-    let id = request_id(&request);
-    let (method, matched) = (request.method().clone(), request.extensions().get::<MatchedPath>().cloned());
-    let route = matched.as_ref().map_or(UNMATCHED, MatchedPath::as_str);
+    let (id, method) = (request_id(&request), request.method().clone());
     let span = span(&request, route, &id);
     telemetry::receive_trace(&span, request.headers());
     let handled = async {
-        let response = match tokio::time::timeout(HANDLER_LIMIT, next.run(request)).await {
-            Ok(response) => problem::normalize(response).await,
+        let answered = AssertUnwindSafe(async { answer(request).await }).catch_unwind();
+        let response = match tokio::time::timeout(HANDLER_LIMIT, answered).await {
+            Ok(Ok(response)) => problem::normalize(response).await,
+            Ok(Err(panic)) => answer_panic(&*panic),
             Err(_) => ApiError::new(StatusCode::GATEWAY_TIMEOUT, "timeout", "the request took too long").into_response(),
         };
         log(&response, started.elapsed());
@@ -98,9 +109,28 @@ fn request_id(request: &Request) -> HeaderValue {
         request.headers().get(REQUEST_ID).filter(|id| id.len() <= 128 && id.as_bytes().iter().all(u8::is_ascii_graphic));
     given.filter(|id| !id.is_empty()).cloned().unwrap_or_else(|| {
         let mut buffer = Uuid::encode_buffer();
-        let id = Uuid::now_v7().as_hyphenated().encode_lower(&mut buffer);
+        let id = new_id().as_hyphenated().encode_lower(&mut buffer);
         HeaderValue::from_str(id).unwrap_or(HeaderValue::from_static("-"))
     })
+}
+
+/// A version 7 UUID. It names a request and guards nothing, so its random part need not come from the system each time.
+fn new_id() -> Uuid {
+    thread_local!(static STATE: Cell<Option<u64>> = const { Cell::new(None) });
+    let seed = || getrandom::u64().unwrap_or_default();
+    // SplitMix64: S. Vigna, https://prng.di.unimi.it/splitmix64.c
+    let next = || {
+        let state = STATE.get().unwrap_or_else(seed).wrapping_add(0x9E37_79B9_7F4A_7C15);
+        STATE.set(Some(state));
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    };
+    let mut random = [0; 10];
+    random[..8].copy_from_slice(&next().to_le_bytes());
+    random[8..].copy_from_slice(&next().to_le_bytes()[..2]);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Builder::from_unix_timestamp_millis(u64::try_from(now.as_millis()).unwrap_or_default(), &random).into_uuid()
 }
 
 fn log(response: &Response, took: Duration) {
@@ -113,8 +143,7 @@ fn log(response: &Response, took: Duration) {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the layer hands the panic over")]
-fn answer_panic(panic: Box<dyn Any + Send>) -> Response {
+fn answer_panic(panic: &(dyn Any + Send)) -> Response {
     let message = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     tracing::error!(parent: Span::current(), panic.message = message.unwrap_or("?"), "a handler panicked");
     ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the server failed; its log has the reason").into_response()

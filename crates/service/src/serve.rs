@@ -4,6 +4,7 @@
 //! one address, how long TLS and a request's head may take, and how much of it is read ahead.
 
 use std::{
+    convert::Infallible,
     io,
     net::{IpAddr, SocketAddr},
     pin::pin,
@@ -11,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, body::Body, extract::Request, http::HeaderMap};
+use axum::{Router, body::Body, extract::Request, http::HeaderMap, response::Response};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use nix::sys::resource::{Resource, getrlimit};
@@ -78,7 +79,29 @@ impl Connection {
 /// When the listener fails for good.
 pub async fn serve(listener: TcpListener, router: Router, network: Network, shutdown: Shutdown) -> io::Result<()> {
     // Makes the routes ready once, not for each request.
-    let server = Arc::new(Server { router: router.with_state(()), network, shutdown: shutdown.clone() });
+    let router = router.with_state::<()>(());
+    let answer = move |request| {
+        let answered = router.clone().call(request);
+        async move {
+            match answered.await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            }
+        }
+    };
+    serve_with(listener, answer, network, shutdown).await
+}
+
+/// The same, for whoever answers requests.
+///
+/// # Errors
+/// When the listener fails for good.
+pub async fn serve_with<A, F>(listener: TcpListener, answer: A, network: Network, shutdown: Shutdown) -> io::Result<()>
+where
+    A: Fn(Request) -> F + Send + Sync + 'static,
+    F: Future<Output = Response> + Send,
+{
+    let server = Arc::new(Server { answer, network, shutdown: shutdown.clone() });
     let (slots, open, peers) = (Arc::new(Semaphore::new(most_connections())), TaskTracker::new(), Peers::default());
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -135,8 +158,8 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 }
 
 /// What all connections share.
-struct Server {
-    router: Router,
+struct Server<A> {
+    answer: A,
     network: Network,
     shutdown: Shutdown,
 }
@@ -156,7 +179,11 @@ impl Ends {
     }
 }
 
-impl Server {
+impl<A, F> Server<A>
+where
+    A: Fn(Request) -> F,
+    F: Future<Output = Response>,
+{
     /// Counts a connection, unless its address has too many. Those of this machine and of trusted proxies are those of many.
     fn count(&self, peers: &Peers, ends: Ends) -> Option<Counted> {
         let any_number = ends.are_one_machine() || self.network.proxies.trusts(ends.peer);
@@ -195,7 +222,8 @@ impl Server {
             let mut request: Request = request.map(Body::new);
             let connection = self.connection(ends, request.headers());
             request.extensions_mut().insert(connection);
-            self.router.clone().call(request)
+            let answered = (self.answer)(request);
+            async move { Ok::<_, Infallible>(answered.await) }
         });
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new()).header_read_timeout(HEAD_LIMIT).max_buf_size(READ_AHEAD);

@@ -28,6 +28,8 @@ function manifestOf(project: Project, version: number): ModelManifest {
       columns: project.columns.map(({ name, type, nullable = false }) => ({ name, type, required: true, nullable })),
     },
     flavour: python ? 'python' : 'onnx',
+    native: null,
+    native_reason: 'SimpleImputer of text',
     onnx: python ? null : { variant: 'float32', layout: 'columns', output: 'output_label', rows_verified: 714, max_difference: 0.0000021 },
     onnx_reason: python ? 'HistGradientBoostingClassifier has no verified conversion.' : null,
     input_example: { columns: project.columns.map((column) => column.name), data: exampleRows(project) },

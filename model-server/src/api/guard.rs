@@ -3,7 +3,7 @@
 use axum::{
     Router,
     extract::{FromRequestParts, Query, RawPathParams, Request, State},
-    http::{Uri, request::Parts},
+    http::{HeaderMap, request::Parts},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::MethodRouter,
@@ -12,8 +12,8 @@ use contract::{Environment, ModelName};
 use pipeline::access::Action;
 use service::ApiError;
 
-use super::{Serving, rest::Choice};
-use crate::access::Caller;
+use super::{Serving, exchange::Choice};
+use crate::access::{Access, Caller};
 
 /// Whom a route lets in. It is said where the route is registered.
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +22,10 @@ pub(super) enum Rule {
     Look,
     /// Who may ask the model that `{name}` names for predictions; anybody, where the environment that answers is open.
     Predict,
+    /// Whom either of these lets in.
+    Know,
+    /// Who shows something that is good, whatever it is good for.
+    Anyone,
     /// Who asks for numbers: those who may see everything, or all if the settings say so.
     Numbers,
 }
@@ -63,40 +67,59 @@ async fn admit(serving: &Serving, rule: Rule, parts: &mut Parts) -> Result<Admit
     let caller = access.caller(&parts.headers)?;
     // A name that can't be one is about no model: who may ask about everything is told that there is none.
     let model: Option<ModelName> = match rule {
-        Rule::Numbers => None,
-        Rule::Look | Rule::Predict => parameter(parts, "name").await.and_then(|name| name.parse().ok()),
+        Rule::Numbers | Rule::Anyone => None,
+        Rule::Look | Rule::Predict | Rule::Know => parameter(parts, "name").await.and_then(|name| name.parse().ok()),
     };
     let model = model.as_ref();
     let environment = match rule {
         Rule::Numbers if access.open.metrics || access.allows(&caller, &Action::See, None) => None,
         Rule::Numbers => return Err(caller.refused(&Action::See, None)),
-        Rule::Look => {
-            let mut environments = Environment::all();
-            if !environments.any(|environment| access.shows(&caller, model, &environment)) {
-                return Err(caller.refused(&Action::See, model));
-            }
-            None
-        }
-        Rule::Predict => may_predict(serving, &caller, (model, &parts.uri))?,
+        Rule::Look | Rule::Know if looks(access, &caller, model) => None,
+        Rule::Look => return Err(caller.refused(&Action::See, model)),
+        Rule::Predict | Rule::Know => may_predict(serving, &caller, (model, chosen(parts).await))?,
+        Rule::Anyone if matches!(caller, Caller::Nobody) => return Err(caller.refused(&Action::See, None)),
+        Rule::Anyone => None,
     };
     Ok(Admitted { caller, environment })
+}
+
+/// Who asks a model for predictions, if they may.
+pub(super) fn admit_prediction(
+    serving: &Serving,
+    headers: &HeaderMap,
+    name: &ModelName,
+    choice: &Choice,
+) -> Result<Admitted, ApiError> {
+    let caller = serving.access.caller(headers)?;
+    let environment = may_predict(serving, &caller, (Some(name), Some(choice.clone())))?;
+    Ok(Admitted { caller, environment })
+}
+
+/// Whether somebody may know of a model, in any environment.
+fn looks(access: &Access, caller: &Caller, model: Option<&ModelName>) -> bool {
+    Environment::all().any(|environment| access.shows(caller, model, &environment))
+}
+
+/// Which version is asked; none where that can't be read.
+async fn chosen(parts: &mut Parts) -> Option<Choice> {
+    let Query(choice) = Query::<Choice>::try_from_uri(&parts.uri).ok()?;
+    choice.of_path(parameter(parts, "version").await.as_deref())
 }
 
 /// The environment that a prediction is let in for; none: any.
 fn may_predict(
     serving: &Serving,
     caller: &Caller,
-    (model, uri): (Option<&ModelName>, &Uri),
+    (model, choice): (Option<&ModelName>, Option<Choice>),
 ) -> Result<Option<Environment>, ApiError> {
     let access = &serving.access;
     if access.allows(caller, &Action::Predict(None), model) {
         return Ok(None);
     }
     // What can't be read is not known to be open.
-    let choice = Query::<Choice>::try_from_uri(uri).ok();
     let environment = model
         .zip(choice)
-        .and_then(|(model, Query(choice))| choice.env.or_else(|| serving.loader.environment(model, choice.version)));
+        .and_then(|(model, choice)| choice.env.or_else(|| serving.loader.environment(model, choice.version)));
     if environment.as_ref().is_some_and(|environment| access.open.predictions.contains(environment)) {
         return Ok(environment);
     }

@@ -1,11 +1,17 @@
 //! The HTTP API.
 
+mod decode;
+mod dialect;
+mod direct;
+mod exchange;
 mod guard;
 mod health;
 mod internal;
+mod mlflow;
 mod models;
 mod problem;
 mod rest;
+mod v2;
 
 use std::sync::{Arc, atomic::AtomicBool};
 
@@ -18,9 +24,14 @@ use axum::{
 use contract::ModelName;
 use service::{ApiError, Secret, protect, telemetry};
 
+use dialect::Dialect;
+pub(crate) use direct::Direct;
 use guard::Rule;
 
 use crate::{access::Access, sync::Loader};
+
+/// Where predictions are asked for.
+const PREDICT: &str = "/predict/{name}";
 
 /// What the routes share.
 #[derive(Debug, Clone, FromRef)]
@@ -43,10 +54,44 @@ pub(crate) fn router(serving: Serving, token: Secret) -> Router {
         .route("/ready", get(health::ready))
         .route("/models", behind(Rule::Look, get(models::list)))
         .route("/models/{name}", behind(Rule::Look, get(models::show)))
-        .route("/predict/{name}", behind(Rule::Predict, post(rest::predict)))
+        .route(PREDICT, behind(Rule::Predict, post(rest::predict)))
+        .merge(Dialect::Mlflow.spoken_by(mlflow_routes(&serving)))
+        .merge(Dialect::V2.spoken_by(v2_routes(&serving)))
         .merge(Rule::Numbers.before_all(&serving, telemetry::metrics::routes()))
         .merge(protect(internal, token))
         .with_state(serving)
+}
+
+/// MLflow's scoring protocol.
+fn mlflow_routes(serving: &Serving) -> Router<Serving> {
+    let behind = |rule: Rule, method| rule.before(serving, method);
+    Router::new()
+        .route("/models/{name}/ping", behind(Rule::Know, get(mlflow::ping)))
+        .route("/models/{name}/health", behind(Rule::Know, get(mlflow::ping)))
+        .route("/models/{name}/version", behind(Rule::Know, get(mlflow::version)))
+        .route("/models/{name}/invocations", behind(Rule::Predict, post(mlflow::invocations)))
+}
+
+/// The Open Inference Protocol.
+fn v2_routes(serving: &Serving) -> Router<Serving> {
+    let behind = |rule: Rule, method| rule.before(serving, method);
+    let mut routes = Router::new()
+        // Anybody.
+        .route("/v2/health/live", get(v2::health::live))
+        .route("/v2/health/ready", get(v2::health::ready))
+        .route("/v2/repository/index", behind(Rule::Look, post(v2::repository::index)))
+        .route("/v2/repository/models/{name}/load", behind(Rule::Look, post(v2::repository::refuse)))
+        .route("/v2/repository/models/{name}/unload", behind(Rule::Look, post(v2::repository::refuse)));
+    for server in ["/v2", "/v2/"] {
+        routes = routes.route(server, behind(Rule::Anyone, get(v2::metadata::server)));
+    }
+    for model in ["/v2/models/{name}", "/v2/models/{name}/versions/{version}"] {
+        routes = routes
+            .route(model, behind(Rule::Know, get(v2::metadata::model)))
+            .route(&format!("{model}/ready"), behind(Rule::Know, get(v2::health::model)))
+            .route(&format!("{model}/infer"), behind(Rule::Predict, post(v2::infer::infer)));
+    }
+    routes
 }
 
 /// A model's name in a path. What cannot be a name is no model's.

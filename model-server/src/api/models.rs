@@ -6,13 +6,17 @@ use axum::{
     Extension, Json,
     extract::{Path, State},
 };
-use contract::{LoadedModel, Signature, Task};
+use contract::{LoadedModel, ModelName, Signature, Task};
 use serde::Serialize;
 use serde_json::Value;
 use service::ApiError;
 
-use super::{guard::Admitted, model_name, problem};
-use crate::{access::Access, serve::Deployment, sync::Loader};
+use super::{exchange::Choice, guard::Admitted, model_name, problem};
+use crate::{
+    access::Access,
+    serve::{Deployment, Unserved},
+    sync::Loader,
+};
 
 /// A list that has no further pages.
 #[derive(Serialize)]
@@ -56,6 +60,26 @@ pub(super) async fn show(
     let mut served = loader.registry.of(&name);
     served.retain(|deployment| access.shows(&caller, Some(&name), &deployment.info.environment));
     Ok(Json(List { items: served.iter().map(detail).collect(), next: None }))
+}
+
+/// The versions of a model that the caller may know of, of those that were chosen; the highest environment first, and never
+/// none.
+pub(super) fn known(
+    (loader, access): (&Loader, &Access),
+    name: &ModelName,
+    (choice, admitted): (&Choice, &Admitted),
+) -> Result<Vec<Deployment>, ApiError> {
+    let environment = choice.env.as_ref().or(admitted.environment.as_ref());
+    loader.find(name, environment, choice.version).map_err(problem::unserved)?;
+    let mut served = loader.registry.of(name);
+    served.retain(|Deployment { info, .. }| {
+        // Where anybody may ask for predictions, what answers is no secret.
+        let shown = access.open.predictions.contains(&info.environment)
+            || access.shows(&admitted.caller, Some(name), &info.environment);
+        let wanted = environment.is_none_or(|wanted| *wanted == info.environment);
+        shown && wanted && choice.version.is_none_or(|version| version == info.model_version)
+    });
+    if served.is_empty() { Err(problem::unserved(Unserved::OtherVersion)) } else { Ok(served) }
 }
 
 fn detail(deployment: &Deployment) -> Detail {

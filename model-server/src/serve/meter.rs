@@ -15,12 +15,36 @@ use service::telemetry::metrics::{
 /// The status codes that predictions mostly end with.
 const CODES: [u16; 6] = [200, 400, 429, 500, 503, 504];
 
+/// How a prediction was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// `POST /predict/{name}`.
+    Rest,
+    /// MLflow's scoring protocol.
+    Mlflow,
+    /// The Open Inference Protocol.
+    V2,
+}
+
+impl Protocol {
+    const ALL: usize = 3;
+
+    fn label(self) -> &'static str {
+        match self {
+            Self::Rest => "rest",
+            Self::Mlflow => "mlflow",
+            Self::V2 => "v2",
+        }
+    }
+}
+
 /// The handles of one loaded version. The labels are of loaded models only, so their number is bounded.
 #[derive(Debug)]
 pub(crate) struct Meter {
     model: String,
     version: String,
-    requests: [OnceLock<Counter>; CODES.len()],
+    /// By protocol and code.
+    requests: [[OnceLock<Counter>; CODES.len()]; Protocol::ALL],
     duration: OnceLock<Histogram>,
     computed: OnceLock<Computed>,
 }
@@ -39,18 +63,21 @@ impl Meter {
     }
 
     /// A request has ended with a status code.
-    pub(crate) fn ended(&self, code: u16, took: Duration) {
+    pub(crate) fn ended(&self, protocol: Protocol, code: u16, took: Duration) {
         match CODES.iter().position(|known| *known == code) {
-            Some(at) => self.requests[at].get_or_init(|| self.counter(code)).increment(1),
-            None => self.counter(code).increment(1),
+            Some(at) => {
+                let handle = &self.requests[protocol as usize][at];
+                handle.get_or_init(|| self.counter(protocol, code)).increment(1);
+            }
+            None => self.counter(protocol, code).increment(1),
         }
         let duration = || histogram!(MODEL_DURATION, "model" => self.model.clone(), "version" => self.version.clone());
         self.duration.get_or_init(duration).record(took);
     }
 
-    fn counter(&self, code: u16) -> Counter {
-        let (model, version) = (self.model.clone(), self.version.clone());
-        counter!(MODEL_REQUESTS, "model" => model, "version" => version, "protocol" => "rest", "code" => code.to_string())
+    fn counter(&self, protocol: Protocol, code: u16) -> Counter {
+        let (model, version, protocol) = (self.model.clone(), self.version.clone(), protocol.label());
+        counter!(MODEL_REQUESTS, "model" => model, "version" => version, "protocol" => protocol, "code" => code.to_string())
     }
 
     /// The engine has computed.
@@ -70,6 +97,7 @@ impl Meter {
 /// Shows whether a version is served at a place.
 pub(super) fn show(info: &LoadedModel, served: bool) {
     let flavour = match info.flavour {
+        Flavour::Native => "native",
         Flavour::Onnx => "onnx",
         Flavour::Python => "python",
     };

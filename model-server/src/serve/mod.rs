@@ -4,5 +4,6 @@ mod meter;
 mod registry;
 mod version;
 
+pub(crate) use meter::Protocol;
 pub(crate) use registry::{Deployment, Place, Registry, Unserved, place_of};
 pub(crate) use version::Version;

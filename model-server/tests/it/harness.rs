@@ -149,7 +149,8 @@ impl Place {
         let serving = tokio::spawn(serve(listener, models.router(), service::Network::default(), shutdown.clone()));
         let shown = (header::AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {TOKEN}")).unwrap());
         let client = Client::builder().timeout(DEADLINE).default_headers([shown].into_iter().collect()).build().unwrap();
-        Server { url, client, models, shutdown, serving }
+        let stranger = Client::builder().timeout(DEADLINE).build().unwrap();
+        Server { url, client, stranger, models, shutdown, serving }
     }
 
     pub async fn config(&self, listen: SocketAddr) -> Config {
@@ -190,6 +191,8 @@ pub struct Server {
     pub url: String,
     /// Asks as the backend does; see `access` for others.
     pub client: Client,
+    /// Shows nothing by itself.
+    pub stranger: Client,
     models: ModelServer,
     shutdown: Shutdown,
     serving: JoinHandle<std::io::Result<()>>,

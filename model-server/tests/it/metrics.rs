@@ -19,17 +19,27 @@ async fn predictions_are_counted_by_model_version_and_outcome() {
     server.answer("counted", r#"{"inputs":[[1,2,3],[4,5,6]]}"#).await;
     server.answer("counted", r#"{"inputs":[[1,2,3]]}"#).await;
     server.refusal("counted", "rubbish").await;
+    for (path, body) in [
+        ("/models/counted/invocations", r#"{"inputs":[[1,2,3]]}"#),
+        ("/models/counted/invocations", "rubbish"),
+        ("/v2/models/counted/infer", r#"{"inputs":[{"name":"x","shape":[1,3],"datatype":"INT8","data":[1,2,3]}]}"#),
+    ] {
+        server.post(path).header("content-type", "application/json").body(body).send().await.unwrap();
+    }
 
     let lines = numbers(&server, "counted").await;
     let has = |line: &str| assert!(lines.iter().any(|other| other == line), "{line} is not among {lines:#?}");
     has(r#"mlsys_model_requests_total{model="counted",version="3",protocol="rest",code="200"} 2"#);
     has(r#"mlsys_model_requests_total{model="counted",version="3",protocol="rest",code="400"} 1"#);
+    has(r#"mlsys_model_requests_total{model="counted",version="3",protocol="mlflow",code="200"} 1"#);
+    has(r#"mlsys_model_requests_total{model="counted",version="3",protocol="mlflow",code="400"} 1"#);
+    has(r#"mlsys_model_requests_total{model="counted",version="3",protocol="v2",code="200"} 1"#);
     assert!(!lines.iter().any(|line| line.contains(r#"code="503""#)), "what never happened is not counted");
     has(r#"mlsys_model_loaded_info{model="counted",version="3",environment="prod",flavour="onnx"} 1"#);
-    has(r#"mlsys_model_request_duration_seconds_count{model="counted",version="3"} 3"#);
-    has(r#"mlsys_model_queue_duration_seconds_count{model="counted"} 2"#);
-    has(r#"mlsys_model_compute_duration_seconds_count{model="counted"} 2"#);
-    has(r#"mlsys_model_batch_size_sum{model="counted"} 3"#);
+    has(r#"mlsys_model_request_duration_seconds_count{model="counted",version="3"} 6"#);
+    has(r#"mlsys_model_queue_duration_seconds_count{model="counted"} 4"#);
+    has(r#"mlsys_model_compute_duration_seconds_count{model="counted"} 4"#);
+    has(r#"mlsys_model_batch_size_sum{model="counted"} 5"#);
 
     assert_eq!(server.unload("counted", "prod").await.status(), 204);
     let gone = r#"mlsys_model_loaded_info{model="counted",version="3",environment="prod",flavour="onnx"} 0"#;

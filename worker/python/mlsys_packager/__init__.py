@@ -5,9 +5,11 @@
 | `inputs` | the rows the notebook trained on, found in its variables |
 | `schema` | the signature those rows have |
 | `adapter` | dtypes a signature cannot tell, restored in front of the estimator |
+| `client` | rows as a client's JSON makes them |
 | `edges` | rows beyond the data |
 | `convert`, `operators`, `boosters`, `trees`, `graph` | conversions to ONNX, from the whole estimator down to its nodes |
 | `verify` | which of them answers as the estimator does |
+| `native` | the estimator as a graph of plain data, computed in its own arithmetic |
 | `guess` | what can be said of a model without rows |
 | `pickles`, `mlmodel` | the files |
 """
@@ -16,9 +18,10 @@ import json
 import time
 import traceback
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 
-from . import adapter, edges, guess, inputs, mlmodel, pickles, schema, verify
+from . import adapter, client, edges, guess, inputs, mlmodel, native, pickles, schema, verify
 from .errors import PackagingError, brief
 
 EXAMPLE_ROWS = 5
@@ -61,8 +64,11 @@ def _package(config, user_ns):
     else:
         rows = found.rows
         signature, own = schema.signature(found)
-    served = adapter.adapt(model, own, bool(found and found.as_series))
-    graph, converted, reason = _convert(model, found, signature, log)
+    form = found.form if found else None
+    served = adapter.adapt(model, own, form)
+    rows = client.Client(signature, own, form).sent(rows)
+    exported, native_reason = _export(model, found, (signature, own), config)
+    graph, converted, reason = (None, None, None) if exported else _convert(model, found, signature, own, log)
     example = _example(rows, signature)
     predictions, probabilities = verify.answer(served, example)
     libraries = pickles.write(served, directory / "model.pkl", config.get("tree_root"))
@@ -72,24 +78,32 @@ def _package(config, user_ns):
         "declared_version": config["declared_version"],
         **_task(model, predictions),
         "signature": signature,
-        "flavour": "onnx" if converted else "python",
+        "flavour": "native" if exported else "onnx" if converted else "python",
+        "native": {"rows_verified": exported.rows} if exported else None,
+        "native_reason": native_reason,
         "onnx": converted,
         "onnx_reason": reason,
-        "input_example": _split(example, signature),
+        "input_example": _split(_in_utc(example, own), signature),
         "expected_output": _expected(predictions, probabilities),
         "files": {"model.pkl": pickles.digest(directory / "model.pkl")},
         "environment": config.get("environment"),
         "python_version": mlmodel.python_version(),
         "libraries": libraries,
     }
-    if converted:
+    if exported:
+        (directory / "model.native").write_bytes(exported.graph)
+        (directory / "proof.native").write_bytes(exported.proof)
+        manifest["files"]["model.native"] = pickles.digest(directory / "model.native")
+    elif converted:
         (directory / "model.onnx").write_bytes(graph)
         manifest["files"]["model.onnx"] = pickles.digest(directory / "model.onnx")
         log.append(
             f"Converted to ONNX ({converted['variant']}) and verified on {converted['rows_verified']} rows; "
             f"largest difference {converted['max_difference']:.2g}."
         )
-    else:
+    if native_reason:
+        log.append(f"Not computed natively: {native_reason}.")
+    if not exported and not converted:
         log.append(f"Served by Python: {reason}.")
     mlmodel.write(directory, manifest, config.get("run_id"), predictions)
     (directory / "metadata.json").write_text(
@@ -99,29 +113,77 @@ def _package(config, user_ns):
     return {"manifest": manifest, "log": log, "packages": mlmodel.packages()}
 
 
-def _convert(model, found, signature, log):
+@dataclass
+class Exported:
+    """A native graph, and what it is to be verified on, which is done outside of this process."""
+
+    graph: bytes
+    proof: bytes
+    rows: int
+
+
+def _export(model, found, described, config):
+    """The native graph, or `None` and why there is none."""
+    if config.get("native_refused"):
+        return None, config["native_refused"]
+    if found is None:
+        return None, "there are no rows to verify it on"
+    signature, own = described
+    asked = client.Client(signature, own, found.form)
+    sent = asked.sent(found.rows)
+    _set_nullable(signature.get("columns", []), found, _soft(model, found, asked, sent))
+    try:
+        graph, says = native.export(model, found, signature, own)
+    except native.Unsupported as error:
+        return None, str(error)
+    rows = edges.beyond(model, sent, asked) if found.is_table else sent
+    answers = native.answers(model, asked.seen(rows))
+    return Exported(graph, native.proof(rows, signature, answers, says.classes if says else None), len(rows)), None
+
+
+def _soft(model, found, asked, sent):
+    """The columns without gaps in which the estimator takes them all the same."""
+    known = found.missing | found.dropped
+    return edges.accepts_missing(model, sent.head(PROBE_ROWS), asked, known) if found.is_table else []
+
+
+def _set_nullable(columns, found, gaps):
+    """Columns that have gaps, that the estimator does not look at, or that are named in `gaps`, are nullable."""
+    for column in columns:
+        column["nullable"] = column["name"] in (found.missing | found.dropped) or column["name"] in gaps
+
+
+def _convert(model, found, signature, own, log):
     """The verified converted model. Number columns become nullable where the estimator takes missing values, and it too."""
     if found is None:
         return None, None, "there are no rows to verify a converted model on"
-    if found.as_series:
-        return None, None, "the model takes one column of text"
+    if found.form:
+        return None, None, f"the model takes {'one column of text' if found.as_series else 'an array of objects'}"
     try:
         import onnxruntime  # noqa: F401
         import skl2onnx  # noqa: F401
     except ImportError as error:
-        return None, None, f"the notebook's environment has no {error.name}"
+        missing = f"the notebook's environment has no {error.name}"
+    else:
+        missing = None
+    asked = client.Client(signature, own, found.form)
+    sent = asked.sent(found.rows)
     columns = signature.get("columns", [])
-    soft = edges.accepts_missing(model, found.rows.head(PROBE_ROWS), columns) if found.is_table else []
-    for missing in [soft, []] if soft else [[]]:
-        for column in columns:
-            column["nullable"] = column["name"] in found.missing or column["name"] in missing
-        rows = edges.beyond(model, found.rows, columns) if found.is_table else found.rows
+    soft = _soft(model, found, asked, sent)
+    numbers = [c["name"] for c in columns if c["name"] in soft and c["type"] in ("double", "float")]
+    reason = missing
+    for gaps in _different([soft, numbers, []]) if missing is None else ():
+        _set_nullable(columns, found, gaps)
+        rows = asked.seen(edges.beyond(model, sent, asked))
         graph, converted, reason = verify.best(model, signature, rows, log)
         if converted:
             return graph, converted, None
-    for column in columns:
-        column["nullable"] = column["name"] in found.missing or column["name"] in soft
+    _set_nullable(columns, found, soft)
     return None, None, reason
+
+
+def _different(lists):
+    return [one for at, one in enumerate(lists) if one not in lists[:at]]
 
 
 def _example(rows, signature):
@@ -131,6 +193,14 @@ def _example(rows, signature):
     chosen = [*rows.index[~missing][: EXAMPLE_ROWS - 1], *rows.index[missing][:1]]
     chosen += [i for i in rows.index if i not in chosen][: EXAMPLE_ROWS - len(chosen)] if len(chosen) < EXAMPLE_ROWS else []
     return rows.loc[chosen].reset_index(drop=True)
+
+
+def _in_utc(example, own):
+    """Moments of a column that knows its time zone, with one."""
+    for name, (dtype, _) in own.items():
+        if getattr(dtype, "tz", None) is not None:
+            example = example.assign(**{name: example[name].dt.tz_localize("UTC")})
+    return example
 
 
 def _split(example, signature):

@@ -1,6 +1,7 @@
-"""Rows at the edge of the data, to see how an estimator takes them: unknown categories, missing values, in-betweens.
+"""Rows at the edge of the data, to see how an estimator takes them: unknown categories, missing values, in-betweens, extremes.
 
-What scikit-learn refuses there, a server must refuse too; what it accepts, a converted model must answer alike.
+What scikit-learn refuses there, a server must refuse too; what it accepts, a converted model must answer alike. All rows are in the
+form that a client sends (`client.Client.sent`).
 """
 
 import numpy as np
@@ -11,51 +12,108 @@ UNKNOWN = "mlsys-unknown-category"
 BETWEEN = 100
 # Beyond this many columns, they are tried for missing values all at once only.
 COLUMNS_ONE_BY_ONE = 30
+GAPPED = ("double", "float", "integer", "long", TEXT)
 
 
-def accepts_missing(model, rows, columns):
-    """The number columns without missing values in which the estimator takes them all the same."""
-    candidates = [c["name"] for c in columns if c["type"] in ("double", "float") and not c["nullable"]]
-    if not candidates or _takes(model, _with_missing(rows, candidates)):
+def accepts_missing(model, rows, client, known=()):
+    """The columns of numbers and text without missing values in which the estimator takes them all the same."""
+    candidates = [c["name"] for c in client.columns if c["type"] in GAPPED and c["name"] not in known]
+    if not candidates or _takes(model, _with_missing(rows, candidates), client):
         return candidates
+    numbers = [c["name"] for c in client.columns if c["type"] in ("double", "float") and c["name"] in candidates]
     if len(candidates) > COLUMNS_ONE_BY_ONE:
-        return []
-    return [name for name in candidates if _takes(model, _with_missing(rows, [name]))]
+        return numbers if numbers and _takes(model, _with_missing(rows, numbers), client) else []
+    return [name for name in candidates if _takes(model, _with_missing(rows, [name]), client)]
 
 
-def beyond(model, rows, columns):
-    """`rows`, and more that the estimator accepts though the data has none such."""
+def beyond(model, rows, client, extremes=False):
+    """`rows`, and more that the estimator accepts though the data has none such. `extremes`: values on the very edges, too."""
     import pandas as pd
 
-    texts = [c["name"] for c in columns if c["type"] == TEXT]
-    numbers = [c["name"] for c in columns if c["type"] in ("double", "float")]
-    nullable = [c["name"] for c in columns if c["nullable"]]
-    parts = [_with_value(rows, texts, UNKNOWN), _with_missing(rows, nullable), _between(rows, numbers)]
+    if client.columns is None:
+        return rows
+    texts = [c["name"] for c in client.columns if c["type"] == TEXT]
+    real = [c["name"] for c in client.columns if c["type"] in ("double", "float")]
+    nullable = [c["name"] for c in client.columns if c["nullable"]]
+    parts = [_with_value(rows, texts, UNKNOWN), _with_missing(rows, nullable), _between(rows, real)]
+    if extremes:
+        whole = [c["name"] for c in client.columns if c["type"] in ("integer", "long")]
+        parts += [_extreme(rows, real, at, float) for at in range(len(EXTREMES))]
+        parts += [_extreme(rows, whole, at, int) for at in range(len(EXTREMES))]
+        parts += [_with_value(rows, texts, ""), _midway(rows, real), _all_missing(rows, nullable)]
     parts = [part for part in parts if len(part)]
-    if parts and not _takes(model, pd.concat(parts, ignore_index=True)):
-        parts = [row for part in parts for row in _accepted(model, part)]
+    if parts and not _takes(model, pd.concat(parts, ignore_index=True), client):
+        parts = [row for part in parts for row in _accepted(model, part, client)]
     return pd.concat([rows, *parts], ignore_index=True)
 
 
-def _accepted(model, rows):
+def _accepted(model, rows, client):
     """`rows` whole if the estimator takes them, else those it takes one by one."""
-    if _takes(model, rows):
+    if _takes(model, rows, client):
         return [rows]
     singly = [rows.iloc[[i]] for i in range(min(len(rows), COLUMNS_ONE_BY_ONE))]
-    return [row for row in singly if _takes(model, row)]
+    return [row for row in singly if _takes(model, row, client)]
 
 
 def _with_missing(rows, names):
-    return _with_value(rows, names, None)
+    """One row for each name, in which that column alone holds nothing. Whole numbers become floats there, as in a frame of JSON."""
+    names = list(names)
+    frame = _some(rows, len(names))
+    for i, name in enumerate(names):
+        column = frame[name]
+        if column.dtype.kind in "iu":
+            frame[name] = column.astype("float64")
+        elif column.dtype.kind == "b" and isinstance(column.dtype, np.dtype):
+            frame[name] = column.astype("boolean")
+        frame.loc[i, name] = None if frame[name].dtype.kind != "f" else np.nan
+    return frame
+
+
+def _all_missing(rows, names):
+    """One row in which all of these columns hold nothing."""
+    if not names:
+        return rows.iloc[:0]
+    frame = _with_missing(rows, names).iloc[:1].copy()
+    for name in names:
+        frame.loc[0, name] = None if frame[name].dtype.kind != "f" else np.nan
+    return frame
 
 
 def _with_value(rows, names, value):
     """One row for each name, in which that column alone holds `value`."""
-    frame = rows.iloc[np.arange(len(names)) % len(rows)].reset_index(drop=True)
+    frame = _some(rows, len(names))
     for i, name in enumerate(names):
-        if str(frame[name].dtype) == "category" and value is not None:
-            continue
-        frame.loc[i, name] = np.nan if value is None and frame[name].dtype.kind == "f" else value
+        frame.loc[i, name] = value
+    return frame
+
+
+def _some(rows, count):
+    return rows.iloc[np.arange(count) % len(rows)].reset_index(drop=True)
+
+
+# Whole numbers up to here are doubles, too.
+LARGEST = 2**53
+# Of a column's least and greatest value.
+EXTREMES = (
+    lambda low, high: 0,
+    lambda low, high: -0.0,
+    lambda low, high: 1e-30,
+    lambda low, high: low,
+    lambda low, high: high,
+    lambda low, high: high + (high - low),
+    lambda low, high: low - (high - low),
+)
+
+
+def _extreme(rows, names, which, kind):
+    """One row for each name, in which that column alone holds an extreme."""
+    frame = _some(rows, len(names))
+    for i, name in enumerate(names):
+        present = rows[name].dropna()
+        if len(present):
+            value = EXTREMES[which](float(present.min()), float(present.max()))
+            if abs(value) < (LARGEST if kind is int else np.inf):
+                frame.loc[i, name] = kind(value)
     return frame
 
 
@@ -70,9 +128,24 @@ def _between(rows, names):
     return one
 
 
-def _takes(model, rows):
+def _midway(rows, names):
+    """Rows with values half-way between two neighbours among the data's: where trees put their splits."""
+    if not names:
+        return rows.iloc[:0]
+    frame = _some(rows, BETWEEN)
+    draw = np.random.default_rng(1)
+    for name in names:
+        values = np.unique(rows[name].dropna().to_numpy(dtype=float))
+        if len(values) > 1:
+            at = draw.integers(0, len(values) - 1, BETWEEN)
+            frame[name] = (values[at] / 2 + values[at + 1] / 2).astype(frame[name].dtype)
+    return frame
+
+
+def _takes(model, rows, client):
     try:
-        model.predict(rows)
+        seen = client.seen(rows)
+        model.predict(seen) if hasattr(model, "predict") else model.transform(seen)
     except Exception:
         # Refusing is an answer too, whatever the error.
         return False

@@ -26,6 +26,15 @@ class Inputs:
     rows: object
     missing: frozenset  # names of the columns in which the notebook's data has missing values
     as_series: bool = False  # the estimator takes one text `Series`, and the frame's only column stands for it
+    as_array: bool = (
+        False  # the estimator takes an array of objects, and the frame's columns `0`, `1`, … stand for its columns
+    )
+    dropped: frozenset = frozenset()  # names of the columns that the estimator never looks at
+
+    @property
+    def form(self):
+        """What the estimator takes instead of a frame, as `adapter.restore` names it."""
+        return "series" if self.as_series else "array" if self.as_array else None
 
     @property
     def is_table(self):
@@ -48,11 +57,33 @@ def find(model, user_ns):
     variables = _by_preference(user_ns)
     names = expected_names(model)
     if names is not None:
-        found = _table(model, names, variables)
-        return found or _array(model, variables, names)
-    if getattr(model, "n_features_in_", None) is not None:
-        return _array(model, variables, None)
-    return _anything(model, variables)
+        found = _table(model, names, variables) or _array(model, variables, names)
+    elif getattr(model, "n_features_in_", None) is not None:
+        found = _array(model, variables, None)
+    else:
+        found = _anything(model, variables)
+    if found is not None and found.is_table:
+        found.dropped = _dropped(model, [str(name) for name in found.rows.columns])
+    return found
+
+
+def _dropped(model, names):
+    """The columns that a `ColumnTransformer` which comes first drops."""
+    while hasattr(model, "best_estimator_") or hasattr(model, "steps"):
+        if hasattr(model, "best_estimator_"):
+            model = model.best_estimator_
+            continue
+        steps = [step for _, step in model.steps if step not in (None, "passthrough")]
+        if not steps:
+            return frozenset()
+        model = steps[0]
+    places = getattr(model, "_transformer_to_input_indices", None)
+    if not hasattr(model, "transformers_") or not isinstance(places, dict):
+        return frozenset()
+    used = {
+        at for name, step, _ in model.transformers_ if not (isinstance(step, str) and step == "drop") for at in places[name]
+    }
+    return frozenset(name for at, name in enumerate(names) if at not in used)
 
 
 def _by_preference(user_ns):
@@ -130,6 +161,10 @@ def _array(model, variables, names):
             continue
         absent = np.isnan(array) if array.dtype.kind == "f" else np.zeros(array.shape, bool)
         rows = array[_spread(len(array), np.flatnonzero(absent.reshape(len(array), -1).any(axis=1)))]
+        if not names and array.dtype.kind == "O":
+            if array.ndim == 2 and _accepts(model, rows[:SAMPLE_ROWS]):
+                return _objects(rows)
+            continue
         if names:
             import pandas as pd
 
@@ -137,6 +172,14 @@ def _array(model, variables, names):
         if _accepts(model, rows[:SAMPLE_ROWS]):
             return Inputs(rows, frozenset(np.array(names)[absent.any(axis=0)].tolist() if names else ()))
     return None
+
+
+def _objects(rows):
+    """An array of objects as a frame: its columns are of one type each, which JSON and a signature can tell."""
+    import pandas as pd
+
+    frame = pd.DataFrame({str(at): pd.Series(rows[:, at], dtype=object) for at in range(rows.shape[1])})
+    return Inputs(frame, frozenset(frame.columns[frame.isna().any()]), as_array=True)
 
 
 def _anything(model, variables):
@@ -175,7 +218,8 @@ def refusal(model, user_ns):
 
 def _accepts(model, rows):
     try:
-        return len(model.predict(rows)) == len(rows)
+        said = model.predict(rows) if hasattr(model, "predict") else model.transform(rows)
+        return (said.shape[0] if hasattr(said, "shape") else len(said)) == len(rows)
     except Exception:
         # Any failure means the same: these are not the rows the estimator was made for.
         return False

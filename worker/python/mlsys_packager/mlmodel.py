@@ -80,7 +80,7 @@ def _mlmodel(manifest, run_id, predictions, table):
 def _inputs(signature):
     if signature["kind"] == "tensor":
         return [{"type": "tensor", "tensor-spec": _numpy_spec(signature["tensor"])}]
-    return [{"type": c["type"], "name": c["name"], "required": True} for c in signature["columns"]]
+    return [{"type": c["type"], "name": c["name"], "required": c["required"]} for c in signature["columns"]]
 
 
 def _numpy_spec(tensor):

@@ -33,6 +33,8 @@ def column_type(series):
         return NUMPY_TYPES[dtype.name], dtype.name not in ("float16", "uint64")
     if isinstance(dtype, np.dtype) and dtype.kind == "M":
         return "datetime", True
+    if getattr(dtype, "tz", None) is not None and name.startswith("datetime64"):
+        return "datetime", False
     if name == "category":
         return column_type(dtype.categories.to_series())[0], False
     if name == "str":
@@ -54,7 +56,7 @@ def _object_type(series):
     if kinds and kinds <= {bool, np.bool_}:
         return "boolean", False
     if kinds and all(issubclass(kind, (int, float, np.number, decimal.Decimal)) for kind in kinds):
-        return "double", True
+        return "double", False
     what = ", ".join(sorted(kind.__name__ for kind in kinds)) or "missing values only"
     raise PackagingError(
         f"Column {series.name!r} holds {what}. Turn it into numbers, text or dates before fitting, or leave it out of the model's inputs."
@@ -62,17 +64,25 @@ def _object_type(series):
 
 
 def signature(inputs):
-    """A manifest's signature, and the columns' own dtypes where the type alone would lose them."""
+    """A manifest's signature, and of columns whose type alone would lose it, `(own dtype, gap)`: see `adapter.restore`."""
     if not inputs.is_table:
         dtype = "str" if inputs.rows.dtype.kind == "U" else inputs.rows.dtype.name
         return {"kind": "tensor", "tensor": {"dtype": dtype, "shape": [-1, *inputs.rows.shape[1:]]}}, {}
     columns, own = [], {}
     for name in inputs.rows.columns:
         kind, plain = column_type(inputs.rows[name])
-        columns.append({"name": str(name), "type": kind, "required": True, "nullable": str(name) in inputs.missing})
+        dropped = str(name) in inputs.dropped
+        nullable = dropped or str(name) in inputs.missing
+        columns.append({"name": str(name), "type": kind, "required": not dropped, "nullable": nullable})
         if not plain:
-            own[str(name)] = inputs.rows[name].dtype
+            own[str(name)] = (inputs.rows[name].dtype, _gap(inputs.rows[name]))
     return {"kind": "columns", "columns": columns}, own
+
+
+def _gap(series):
+    """What a missing value of a column of objects is: `none` where it has only `None`, else `nan`."""
+    gaps = series[series.isna()] if series.dtype == object else ()
+    return "none" if len(gaps) and all(value is None for value in gaps) else "nan"
 
 
 def plain(value):

@@ -123,6 +123,7 @@ async fn roll_out(
         Err(error) => return Err(error.into()),
     };
     let flavour = match executed.manifest.flavour {
+        contract::Flavour::Native => "natively",
         contract::Flavour::Onnx => "ONNX",
         contract::Flavour::Python => "its own Python library",
     };

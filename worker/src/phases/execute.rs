@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
-use contract::{MANIFEST_FILE, MODEL_FILE, ModelManifest, ONNX_FILE, Phase, PipelineStatus, Stream};
+use contract::{MANIFEST_FILE, MODEL_FILE, ModelManifest, NATIVE_FILE, ONNX_FILE, Phase, PipelineStatus, Stream};
 use kernel::{EventSink, KernelError, NotebookFile, Outcome, RunReport};
 use pipeline::Contract;
 use python::EnvironmentError;
@@ -92,8 +92,9 @@ pub async fn run(run: &Arc<Run>, attempt: u32) -> Result<Next, PhaseError> {
 
 /// The files of a packaged model that a version consists of.
 pub fn package_files(manifest: &ModelManifest) -> Vec<&'static str> {
+    let native = manifest.native.is_some().then_some(NATIVE_FILE);
     let converted = manifest.onnx.is_some().then_some(ONNX_FILE);
-    [MODEL_FILE, MANIFEST_FILE].into_iter().chain(converted).collect()
+    [MODEL_FILE, MANIFEST_FILE].into_iter().chain(native).chain(converted).collect()
 }
 
 /// Ends the pipeline's MLflow run in the pipeline's true state: a kernel that exits has marked it finished.

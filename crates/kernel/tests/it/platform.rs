@@ -11,7 +11,8 @@ use crate::harness::{Bench, Done};
 async fn after(cells: &[(&str, &str)], code: &str) -> Done {
     let mut bench = Bench::new(cells);
     let timeout = Duration::from_secs(2);
-    bench.request.after_cell = Some(AfterCell { index_tag: "mlops:export".to_owned(), code: code.to_owned(), timeout });
+    bench.request.after_cell =
+        Some(AfterCell { index_tag: "mlops:export".to_owned(), code: code.to_owned(), timeout, then: None });
     bench.run().await
 }
 
@@ -46,7 +47,7 @@ async fn the_platforms_variables_win_over_parameters_and_before_the_export() {
     bench.request.injected = [("MODEL_OUTPUT_PATH".to_owned(), json!("/m.pkl"))].into();
     bench.request.parameters = [("MODEL_OUTPUT_PATH".to_owned(), json!("given.pkl")), ("alpha".to_owned(), json!(2))].into();
     let (index_tag, timeout) = ("mlops:export".to_owned(), Duration::from_secs(2));
-    bench.request.after_cell = Some(AfterCell { index_tag, code: "result = 1".to_owned(), timeout });
+    bench.request.after_cell = Some(AfterCell { index_tag, code: "result = 1".to_owned(), timeout, then: None });
     let done = bench.run().await;
     assert!(matches!(done.report.outcome, Outcome::Succeeded), "{}", done.report.outcome);
     let texts: Vec<String> = (2..6).map(|position| done.text(position)).collect();

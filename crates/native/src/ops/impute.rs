@@ -12,6 +12,26 @@ pub(crate) struct Impute {
     indicator: Vec<usize>,
 }
 
+/// Whether a value counts as missing, where `missing` does; NaN for NaN.
+#[expect(clippy::float_cmp, reason = "one very number is meant")]
+pub(crate) fn is(missing: f64, value: f64) -> bool {
+    if missing.is_nan() { value.is_nan() } else { value == missing }
+}
+
+/// `filled`, and beside it where some columns of `x` were missing.
+pub(crate) fn indicated(filled: Matrix, x: &Matrix, columns: &[usize], missing: f64) -> Matrix {
+    if columns.is_empty() {
+        return filled;
+    }
+    let width = filled.width + columns.len();
+    let mut values = Vec::with_capacity(x.rows * width);
+    for (at, row) in x.each_row().enumerate() {
+        values.extend_from_slice(&filled.values[at * filled.width..(at + 1) * filled.width]);
+        values.extend(columns.iter().map(|at| f64::from(u8::from(is(missing, row[*at])))));
+    }
+    Matrix { rows: x.rows, width, values, single: filled.single }
+}
+
 impl Operate for Impute {
     fn read(fields: Fields<'_>) -> Result<Self, BadGraph> {
         let fill = fields.f64s("fill")?;
@@ -25,26 +45,23 @@ impl Operate for Impute {
 
     fn transform<'a>(&'a self, x: Value<'a>) -> Result<Value<'a>, Refused> {
         let mut x = x.into_dense(self.fill.len())?;
-        let is_missing = |value: f64| if self.missing.is_nan() { value.is_nan() } else { value == self.missing };
         if self.indicator.is_empty() && self.fill.iter().all(|fill| !fill.is_nan()) {
             for row in x.each_row_mut() {
                 for (value, fill) in row.iter_mut().zip(&self.fill) {
-                    if is_missing(*value) {
+                    if is(self.missing, *value) {
                         *value = *fill;
                     }
                 }
             }
             return Ok(Value::Dense(x));
         }
-        let kept = self.fill.iter().filter(|fill| !fill.is_nan()).count();
-        let width = kept + self.indicator.len();
+        let width = self.fill.iter().filter(|fill| !fill.is_nan()).count();
         let mut values = Vec::with_capacity(x.rows * width);
         for row in x.each_row() {
-            let put_in = |(value, fill): (&f64, &f64)| if is_missing(*value) { *fill } else { *value };
-            let kept = row.iter().zip(&self.fill).filter(|(_, fill)| !fill.is_nan());
-            values.extend(kept.map(put_in));
-            values.extend(self.indicator.iter().map(|at| f64::from(u8::from(is_missing(row[*at])))));
+            let put_in = |(value, fill): (&f64, &f64)| if is(self.missing, *value) { *fill } else { *value };
+            values.extend(row.iter().zip(&self.fill).filter(|(_, fill)| !fill.is_nan()).map(put_in));
         }
-        Ok(Value::Dense(Matrix { rows: x.rows, width, values, single: x.single }))
+        let filled = Matrix { rows: x.rows, width, values, single: x.single };
+        Ok(Value::Dense(indicated(filled, &x, &self.indicator, self.missing)))
     }
 }

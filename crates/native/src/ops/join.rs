@@ -11,6 +11,8 @@ use crate::{
 pub(crate) struct Join {
     parts: Vec<Part>,
     sparse: bool,
+    /// Columns side by side, each of its own type.
+    table: bool,
 }
 
 #[derive(Debug)]
@@ -29,7 +31,7 @@ impl Operate for Join {
             Ok(Part { columns, then })
         };
         let parts = fields.inners("parts")?.into_iter().map(part).collect::<Result<_, _>>()?;
-        Ok(Self { parts, sparse: fields.flag("sparse")? })
+        Ok(Self { parts, sparse: fields.flag("sparse")?, table: fields.has("table") && fields.flag("table")? })
     }
 
     fn transform<'a>(&'a self, x: Value<'a>) -> Result<Value<'a>, Refused> {
@@ -39,7 +41,10 @@ impl Operate for Join {
                 Some(columns) => take(&x, columns)?,
                 None => x.clone(),
             };
-            part.then.as_ref().map_or(Ok(taken.clone()), |then| then.transform(taken))
+            match &part.then {
+                Some(then) => then.transform(taken),
+                None => Ok(taken),
+            }
         };
         let parts = self.parts.iter().map(one).collect::<Result<Vec<_>, _>>()?;
         if parts.iter().any(|part| part.rows() != rows) {
@@ -48,7 +53,7 @@ impl Operate for Join {
         if self.sparse {
             return Ok(Value::Sparse(side_by_side_sparse(rows, &parts)?));
         }
-        if parts.iter().any(|part| matches!(part, Value::Table(_))) {
+        if self.table {
             return side_by_side_table(rows, parts);
         }
         side_by_side(rows, &parts).map(Value::Dense)
@@ -103,7 +108,7 @@ fn side_by_side(rows: usize, parts: &[Value<'_>]) -> Result<Matrix, Refused> {
     Ok(joined)
 }
 
-fn side_by_side_table<'a>(rows: usize, parts: Vec<Value<'a>>) -> Result<Value<'a>, Refused> {
+fn side_by_side_table(rows: usize, parts: Vec<Value<'_>>) -> Result<Value<'_>, Refused> {
     let mut columns = Vec::new();
     for part in parts {
         match part {

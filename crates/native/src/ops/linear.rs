@@ -1,6 +1,13 @@
-//! `linear`: rows times coefficients, plus intercepts. Linear and logistic regression and their relatives.
+//! `linear`: rows times coefficients, plus intercepts. Linear and logistic regression and their relatives, and what else
+//! comes down to them: discrete naive Bayes, linear discriminants, projections.
 
-use crate::{Answer, BadGraph, Matrix, Prediction, Refused, Value, Wanted, answer::argmax, file::Fields, operator::Operate};
+use crate::{
+    Answer, BadGraph, Matrix, Prediction, Refused, Value, Wanted,
+    answer::argmax,
+    file::Fields,
+    math::{dot, logistic, logistic_pairs, pairs, posterior, shares, softmax},
+    operator::Operate,
+};
 
 #[derive(Debug)]
 pub(crate) struct Linear {
@@ -8,6 +15,8 @@ pub(crate) struct Linear {
     /// `[outputs, features]`
     coefficients: Vec<f64>,
     intercepts: Vec<f64>,
+    /// Each value is first replaced by whether it is above this.
+    above: Option<f64>,
     says: Says,
 }
 
@@ -16,6 +25,12 @@ pub(crate) struct Linear {
 enum Says {
     /// They are the prediction.
     Values,
+    /// Their exponential is: a logarithmic link.
+    Exp,
+    /// `1 / (1 + exp(-x))` is: a logit link.
+    Logit,
+    /// The first class is below zero, the second from it on.
+    Inliers,
     /// The prediction is the class of the largest; the second of two if the one number is positive.
     Classes(Probabilities),
 }
@@ -27,6 +42,10 @@ enum Probabilities {
     Logistic,
     /// `exp(x) / Σ exp(x)`.
     Softmax,
+    /// `(clip(x, -1, 1) + 1) / 2` of each, in sum 1: the loss `modified_huber`.
+    Huber,
+    /// The numbers are joint log likelihoods.
+    Posterior,
 }
 
 impl Operate for Linear {
@@ -39,22 +58,44 @@ impl Operate for Linear {
         }
         let says = match fields.word("says")? {
             "values" => Says::Values,
+            "exp" => Says::Exp,
+            "logit" => Says::Logit,
+            "inliers" => Says::Inliers,
             "classes" => Says::Classes(Probabilities::None),
             "logistic" => Says::Classes(Probabilities::Logistic),
             "softmax" => Says::Classes(Probabilities::Softmax),
+            "huber" => Says::Classes(Probabilities::Huber),
+            "posterior" => Says::Classes(Probabilities::Posterior),
             _ => return fields.wrong("says", "a known word"),
         };
-        Ok(Self { features, coefficients, intercepts, says })
+        let above = if fields.has("above") { Some(fields.number("above")?) } else { None };
+        Ok(Self { features, coefficients, intercepts, above, says })
+    }
+
+    fn transform<'a>(&'a self, x: Value<'a>) -> Result<Value<'a>, Refused> {
+        self.scores(&x).map(Value::Dense)
     }
 
     fn answer(&self, x: &Value<'_>, wanted: Wanted) -> Result<Answer, Refused> {
-        let scores = self.scores(x)?;
-        let Says::Classes(kind) = self.says else { return Ok(Answer::values(scores)) };
+        let mut scores = self.scores(x)?;
+        let kind = match self.says {
+            Says::Values => return Ok(Answer::values(scores)),
+            Says::Exp => {
+                scores.values.iter_mut().for_each(|score| *score = score.exp());
+                return Ok(Answer::values(scores));
+            }
+            Says::Logit => {
+                scores.values.iter_mut().for_each(|score| *score = logistic(*score));
+                return Ok(Answer::values(scores));
+            }
+            Says::Inliers => return Ok(Answer::inliers(scores)),
+            Says::Classes(kind) => kind,
+        };
         let binary = scores.width == 1;
         let positive = |scores: &Matrix| scores.values.iter().map(|score| u32::from(*score > 0.0)).collect();
-        let labels = || if binary { positive(&scores) } else { argmax(&scores) };
-        let probabilities = (wanted.probabilities && kind != Probabilities::None).then(|| kind.of(&scores));
-        let prediction = wanted.prediction.then(|| Prediction::Labels(labels()));
+        let prediction =
+            wanted.prediction.then(|| Prediction::Labels(if binary { positive(&scores) } else { argmax(&scores) }));
+        let probabilities = if wanted.probabilities { kind.of(&scores) } else { None };
         Ok(Answer { prediction, probabilities, decision: wanted.decision.then_some(scores) })
     }
 }
@@ -62,15 +103,15 @@ impl Operate for Linear {
 impl Linear {
     fn scores(&self, x: &Value<'_>) -> Result<Matrix, Refused> {
         let mut scores = Matrix::zeros(x.rows(), self.intercepts.len());
-        let rows = scores.values.chunks_exact_mut(self.intercepts.len()).enumerate();
+        let rows = scores.values.chunks_exact_mut(self.intercepts.len());
         let outputs = || self.coefficients.chunks_exact(self.features.max(1)).zip(&self.intercepts);
         if self.features == 0 {
-            rows.for_each(|(_, scores)| scores.copy_from_slice(&self.intercepts));
+            rows.for_each(|scores| scores.copy_from_slice(&self.intercepts));
             return Ok(scores);
         }
         match x {
-            Value::Sparse(sparse) if sparse.width == self.features => {
-                for (row, scores) in rows {
+            Value::Sparse(sparse) if sparse.width == self.features && self.above.is_none() => {
+                for (row, scores) in rows.enumerate() {
                     let (places, values) = sparse.row(row);
                     for (score, (coefficients, intercept)) in scores.iter_mut().zip(outputs()) {
                         let terms = places.iter().zip(values).map(|(at, value)| value * coefficients[*at as usize]);
@@ -79,9 +120,11 @@ impl Linear {
                 }
             }
             other => {
-                let x = other.dense(self.features)?;
-                for (row, scores) in rows {
-                    let row = &x.values[row * x.width..(row + 1) * x.width];
+                let mut x = other.dense(self.features)?;
+                if let Some(above) = self.above {
+                    x.to_mut().values.iter_mut().for_each(|value| *value = f64::from(u8::from(*value > above)));
+                }
+                for (row, scores) in x.each_row().zip(rows) {
                     for (score, (coefficients, intercept)) in scores.iter_mut().zip(outputs()) {
                         *score = dot(row, coefficients) + intercept;
                     }
@@ -92,57 +135,20 @@ impl Linear {
     }
 }
 
-/// The sum of products, in four partial sums, which the compiler keeps in one register.
-pub(crate) fn dot(one: &[f64], other: &[f64]) -> f64 {
-    let (ones, others) = (one.chunks_exact(4), other.chunks_exact(4));
-    let rest: f64 = ones.remainder().iter().zip(others.remainder()).map(|(a, b)| a * b).sum();
-    let mut sums = [0.0; 4];
-    for (a, b) in ones.zip(others) {
-        for (at, sum) in sums.iter_mut().enumerate() {
-            *sum += a[at] * b[at];
-        }
-    }
-    (sums[0] + sums[1]) + (sums[2] + sums[3]) + rest
-}
-
 impl Probabilities {
-    fn of(self, scores: &Matrix) -> Matrix {
-        match self {
-            Self::Softmax if scores.width > 1 => softmax(scores.clone()),
+    fn of(self, scores: &Matrix) -> Option<Matrix> {
+        let huber = |score: f64| f64::midpoint(score.clamp(-1.0, 1.0), 1.0);
+        let each =
+            |f: &dyn Fn(f64) -> f64| Matrix { values: scores.values.iter().map(|score| f(*score)).collect(), ..*scores };
+        Some(match self {
+            Self::None => return None,
+            Self::Posterior => posterior(scores.clone()),
+            Self::Huber if scores.width == 1 => pairs(scores, huber),
             // Of one number x, the softmax of [-x, x] is meant by nobody: scikit-learn's two classes are logistic.
-            _ if scores.width == 1 => {
-                let mut two = Matrix::zeros(scores.rows, 2);
-                for (into, score) in two.values.chunks_exact_mut(2).zip(&scores.values) {
-                    into[1] = logistic(*score);
-                    into[0] = 1.0 - into[1];
-                }
-                two
-            }
-            _ => {
-                let mut each = scores.clone();
-                for row in each.each_row_mut() {
-                    row.iter_mut().for_each(|score| *score = logistic(*score));
-                    let sum: f64 = row.iter().sum();
-                    row.iter_mut().for_each(|share| *share /= sum);
-                }
-                each
-            }
-        }
+            _ if scores.width == 1 => logistic_pairs(scores),
+            Self::Softmax => softmax(scores.clone()),
+            Self::Huber => shares(each(&huber)),
+            Self::Logistic => shares(each(&logistic)),
+        })
     }
-}
-
-/// `1 / (1 + exp(-x))`, `scipy.special.expit`.
-pub(crate) fn logistic(x: f64) -> f64 {
-    1.0 / (1.0 + (-x).exp())
-}
-
-/// `exp(x - max) / Σ`, row by row: `sklearn.utils.extmath.softmax`.
-pub(crate) fn softmax(mut scores: Matrix) -> Matrix {
-    for row in scores.each_row_mut() {
-        let largest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        row.iter_mut().for_each(|score| *score = (*score - largest).exp());
-        let sum: f64 = row.iter().sum();
-        row.iter_mut().for_each(|score| *score /= sum);
-    }
-    scores
 }

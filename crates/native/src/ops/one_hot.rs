@@ -37,11 +37,16 @@ enum Unknown {
     At(usize),
 }
 
+fn misfit() -> Refused {
+    Refused::misfit("a column is not of its categories' type")
+}
+
 impl Categories {
     /// Reads `numbers` or `texts`, where `null` is the missing one.
     pub(crate) fn read(fields: Fields<'_>) -> Result<Self, BadGraph> {
         if fields.has("numbers") {
-            let numbers = fields.f64s("numbers")?;
+            // Minus zero is zero.
+            let numbers: Vec<_> = fields.f64s("numbers")?.into_iter().map(|number| number + 0.0).collect();
             let known = numbers.len() - usize::from(numbers.last().is_some_and(|last| last.is_nan()));
             if !numbers[..known].is_sorted_by(|a, b| a < b) {
                 return fields.wrong("numbers", "ascending");
@@ -73,31 +78,38 @@ impl Categories {
         column: usize,
         mut found: impl FnMut(usize, Option<usize>) -> Result<(), Refused>,
     ) -> Result<(), Refused> {
-        let misfit = || Refused::misfit("a column is not of its categories' type");
-        match (self, x) {
-            (Self::Numbers(_), Value::Dense(matrix)) => {
+        match x {
+            Value::Dense(matrix) if matches!(self, Self::Numbers(_)) => {
                 matrix.each_row().enumerate().try_for_each(|(row, values)| found(row, self.number(values[column])))
             }
-            (_, Value::Sparse(_) | Value::Dense(_)) => Err(misfit()),
-            (known, Value::Table(table)) => match (known, &table.columns[column]) {
-                (Self::Texts(texts, missing), Column::Text(values)) => {
-                    values.iter().enumerate().try_for_each(|(row, text)| {
-                        found(row, text.as_ref().map_or(*missing, |text| texts.get(&**text).copied()))
-                    })
-                }
-                (Self::Numbers(_), Column::Float(values)) => {
-                    values.iter().enumerate().try_for_each(|(row, value)| found(row, self.number(*value)))
-                }
-                #[expect(clippy::cast_precision_loss, reason = "the categories are doubles")]
-                (Self::Numbers(_), Column::Int(values)) => values
-                    .iter()
-                    .enumerate()
-                    .try_for_each(|(row, value)| found(row, self.number(value.map_or(f64::NAN, |value| value as f64)))),
-                (Self::Numbers(_), Column::Bool(values)) => values.iter().enumerate().try_for_each(|(row, value)| {
-                    found(row, self.number(value.map_or(f64::NAN, |value| f64::from(u8::from(value)))))
-                }),
-                _ => Err(misfit()),
-            },
+            Value::Sparse(_) | Value::Dense(_) => Err(misfit()),
+            Value::Table(table) => self.find_in(&table.columns[column], found),
+        }
+    }
+
+    /// The same, of one column.
+    pub(crate) fn find_in(
+        &self,
+        column: &Column<'_>,
+        mut found: impl FnMut(usize, Option<usize>) -> Result<(), Refused>,
+    ) -> Result<(), Refused> {
+        match (self, column) {
+            (Self::Texts(texts, missing), Column::Text(values)) => values
+                .iter()
+                .enumerate()
+                .try_for_each(|(row, text)| found(row, text.as_ref().map_or(*missing, |text| texts.get(&**text).copied()))),
+            (Self::Numbers(_), Column::Float(values)) => {
+                values.iter().enumerate().try_for_each(|(row, value)| found(row, self.number(*value)))
+            }
+            #[expect(clippy::cast_precision_loss, reason = "the categories are doubles")]
+            (Self::Numbers(_), Column::Int(values)) => values
+                .iter()
+                .enumerate()
+                .try_for_each(|(row, value)| found(row, self.number(value.map_or(f64::NAN, |value| value as f64)))),
+            (Self::Numbers(_), Column::Bool(values)) => values.iter().enumerate().try_for_each(|(row, value)| {
+                found(row, self.number(value.map_or(f64::NAN, |value| f64::from(u8::from(value)))))
+            }),
+            _ => Err(misfit()),
         }
     }
 
@@ -120,7 +132,8 @@ impl Operate for OneHot {
             let (known, width) = (Categories::read(fields)?, fields.count("width")?);
             let place = |place: i32| usize::try_from(place).ok();
             let places: Vec<_> = fields.i32s("places")?.into_iter().map(place).collect();
-            if places.len() != known.len() || places.iter().flatten().any(|place| *place >= width) {
+            if places.len() != known.len() || width > known.len() + 1 || places.iter().flatten().any(|place| *place >= width)
+            {
                 return fields.wrong("places", "one for each category, below the width");
             }
             let unknown = match fields.word("unknown")? {

@@ -1,7 +1,7 @@
 //! `scores`: what boosted estimators say of their raw scores. `GradientBoosting…`, `HistGradientBoosting…`, and the
 //! estimators of `XGBoost` and `LightGBM`.
 
-use super::linear::softmax;
+use crate::math::softmax;
 use crate::{
     Answer, BadGraph, Matrix, Prediction, Refused, Value, Wanted,
     answer::argmax,

@@ -1,5 +1,6 @@
 //! What computes predictions: one module for each engine.
 
+pub(crate) mod native;
 pub(crate) mod onnx;
 pub(crate) mod python;
 
@@ -7,12 +8,13 @@ use std::{path::Path, sync::Arc};
 
 use contract::{Flavour, ModelManifest};
 
-use self::{onnx::OnnxEngine, python::PythonEngine};
+use self::{native::NativeEngine, onnx::OnnxEngine, python::PythonEngine};
 use crate::{Batch, LoadError, PredictError, Prediction, Runtime, Schema};
 
 /// A running model.
 #[derive(Debug)]
 pub(crate) enum Engine {
+    Native(NativeEngine),
     Onnx(OnnxEngine),
     Python(PythonEngine),
 }
@@ -26,6 +28,10 @@ impl Engine {
         runtime: &Runtime,
     ) -> Result<(Self, Batch), LoadError> {
         match manifest.flavour {
+            Flavour::Native => {
+                let (engine, example) = NativeEngine::start((folder, manifest), schema, example, runtime).await?;
+                Ok((Self::Native(engine), example))
+            }
             Flavour::Onnx => {
                 let (engine, example) = OnnxEngine::start((folder, manifest), schema, example, runtime).await?;
                 Ok((Self::Onnx(engine), example))
@@ -40,6 +46,7 @@ impl Engine {
     /// Computes the predictions for some rows.
     pub(crate) async fn predict(&self, batch: Batch) -> Result<Prediction, PredictError> {
         match self {
+            Self::Native(engine) => engine.predict(batch).await,
             Self::Onnx(engine) => engine.predict(batch).await,
             Self::Python(engine) => engine.predict(&batch).await,
         }

@@ -18,7 +18,6 @@ use axum::{
     body::{Body, Bytes, HttpBody},
     extract::Request,
     http::{HeaderValue, StatusCode, header},
-    middleware::Next,
     response::{IntoResponse, Response},
 };
 use hyper::body::{Frame, SizeHint};
@@ -56,13 +55,16 @@ const NO_ROOM: u8 = 1;
 const TOO_SLOW: u8 = 2;
 
 /// Has a request answered, whose body is read only as far as there is room.
-pub(super) async fn take_in(request: Request, next: Next) -> Response {
+pub(super) async fn take_in<F>(request: Request, answer: impl FnOnce(Request) -> F) -> Response
+where
+    F: Future<Output = Response>,
+{
     if request.body().is_end_stream() {
-        return next.run(request).await;
+        return answer(request).await;
     }
     let room = Arc::new(Room { beginning: AtomicUsize::new(0), rest: AtomicUsize::new(0), outcome: AtomicU8::new(COMING) });
     let metered = |body| Body::new(Metered { body, room: Arc::clone(&room), begun: None, waiting: None });
-    let response = next.run(request.map(metered)).await;
+    let response = answer(request.map(metered)).await;
     match room.outcome.load(Ordering::Relaxed) {
         NO_ROOM if !response.status().is_success() => no_room().into_response(),
         TOO_SLOW if !response.status().is_success() => too_slow().into_response(),

@@ -37,7 +37,8 @@ const HEADERS: [(HeaderName, HeaderValue); 4] = [
     (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
 ];
 
-struct Doors {
+/// What [`doors`] puts before a router.
+pub struct Doors {
     hosts: Hosts,
     /// What may be asked under any name: what comes there is signed, or shows a token. A path, or with a slash at its end all
     /// below it.
@@ -56,22 +57,37 @@ pub fn doors<S: Clone + Send + Sync + 'static>(
     hosts: Hosts,
     by_any_name: &'static [&'static str],
 ) -> Router<S> {
-    let doors = Arc::new(Doors { hosts, by_any_name });
+    let doors = Arc::new(Doors::new(hosts, by_any_name));
     router.layer(middleware::from_fn_with_state(doors, stand))
 }
 
 async fn stand(State(doors): State<Arc<Doors>>, request: Request, next: Next) -> Response {
-    let mut response = match doors.check(&request) {
-        Ok(()) => intake::take_in(request, next).await,
-        Err(refused) => refused.into_response(),
-    };
-    for (name, value) in HEADERS {
-        response.headers_mut().entry(name).or_insert(value);
-    }
-    response
+    doors.pass(request, |request| next.run(request)).await
 }
 
 impl Doors {
+    /// The doors of a server that answers to these names.
+    pub fn new(hosts: Hosts, by_any_name: &'static [&'static str]) -> Self {
+        Self { hosts, by_any_name }
+    }
+
+    /// Has a request answered, if it may pass.
+    pub async fn pass<F>(&self, request: Request, answer: impl FnOnce(Request) -> F) -> Response
+    where
+        F: Future<Output = Response>,
+    {
+        let mut response = match self.check(&request) {
+            Ok(()) => intake::take_in(request, answer).await,
+            Err(refused) => refused.into_response(),
+        };
+        let headers = response.headers_mut();
+        headers.reserve(HEADERS.len());
+        for (name, value) in HEADERS {
+            headers.entry(name).or_insert(value);
+        }
+        response
+    }
+
     fn check(&self, request: &Request) -> Result<(), ApiError> {
         let headers = request.headers();
         let path = request.uri().path();

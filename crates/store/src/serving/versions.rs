@@ -261,11 +261,12 @@ fn version(row: &AnyRow) -> Result<VersionRecord, StoreError> {
 
 fn flavour_word(flavour: Flavour) -> &'static str {
     match flavour {
+        Flavour::Native => "native",
         Flavour::Onnx => "onnx",
         Flavour::Python => "python",
     }
 }
 
 fn flavour_from_word(word: &str) -> Option<Flavour> {
-    [Flavour::Onnx, Flavour::Python].into_iter().find(|flavour| flavour_word(*flavour) == word)
+    [Flavour::Native, Flavour::Onnx, Flavour::Python].into_iter().find(|flavour| flavour_word(*flavour) == word)
 }

@@ -3,9 +3,11 @@ import { CopyButton, ErrorState, Facts, formatBytes, formatCount, formatNumber, 
 import { Lineage } from './Lineage'
 
 /** How the model is computed, and why so. */
-function flavourWords({ flavour, onnx, onnx_reason: reason }: ModelManifest): string {
-  if (flavour === 'onnx' && onnx) return `ONNX, ${onnx.variant}: verified on ${formatCount(onnx.rows_verified)} rows, largest difference ${formatNumber(onnx.max_difference)}`
-  return `Its own Python library${reason ? `: ${reason}` : ''}`
+function flavourWords({ flavour, native, native_reason, onnx, onnx_reason: reason }: ModelManifest): string {
+  if (flavour === 'native' && native) return `Natively, in the estimator's own arithmetic: verified on ${formatCount(native.rows_verified)} rows`
+  const why = native_reason ? ` Not natively: ${native_reason}.` : ''
+  if (flavour === 'onnx' && onnx) return `ONNX, ${onnx.variant}: verified on ${formatCount(onnx.rows_verified)} rows, largest difference ${formatNumber(onnx.max_difference)}.${why}`
+  return `Its own Python library${reason ? `: ${reason}.` : '.'}${why}`
 }
 
 function Files({ files }: { files: ModelManifest['files'] }) {

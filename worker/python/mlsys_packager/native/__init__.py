@@ -23,7 +23,8 @@ __all__ = ["Unsupported", "answers", "export", "proof"]
 def export(model, found, signature, own):
     """The graph of `model` as a file's bytes, and what the graph says, a `kinds.Says`, or `None` for a transformer.
 
-    `found`, `signature` and `own` are what `inputs.find` and `schema.signature` answered.
+    `found`, `signature` and `own` are what `inputs.find` and `schema.signature` answered. Rows for `answers` are those that
+    `client.Client` sees, rows for `proof` those that it sends.
     """
     writer = Writer()
     x, inputs, first = rows.kinds_of(found, signature, own, writer)

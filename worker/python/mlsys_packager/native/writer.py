@@ -6,7 +6,7 @@ import struct
 import numpy as np
 
 MAGIC = b"MLSYSNV1"
-KINDS = {"f8": "f64", "f4": "f32", "i8": "i64", "i4": "i32", "u4": "u32", "u2": "u16", "u1": "u8"}
+KINDS = {"f8": "f64", "i8": "i64", "i4": "i32", "u4": "u32", "u1": "u8"}
 
 
 class Writer:

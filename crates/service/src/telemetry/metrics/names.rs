@@ -4,10 +4,10 @@
 //! Labels are words of ours, names of models that were deployed, or routes as they are written in the router: never what
 //! a client makes up, which would be without bound.
 
-use std::time::Duration;
+use std::{cell::RefCell, collections::HashMap, time::Duration};
 
 use axum::http::Method;
-use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics::{Counter, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
 const BUILD_INFO: &str = "mlsys_build_info";
 const HTTP_REQUESTS: &str = "mlsys_http_requests_total";
@@ -86,9 +86,24 @@ pub(super) fn build_info(process: &'static str) {
 
 /// A request was answered. `route` is the router's template, not the path.
 pub(crate) fn http_request(route: &str, method: &Method, status: u16, took: Duration) {
-    let (route, method) = (route.to_owned(), method_word(method));
-    histogram!(HTTP_DURATION, "route" => route.clone(), "method" => method).record(took);
-    counter!(HTTP_REQUESTS, "route" => route, "method" => method, "status" => status.to_string()).increment(1);
+    // Looked up by name once in each thread. There are as many as routes, methods and statuses that were answered with.
+    type Handles = HashMap<(&'static str, u16), HashMap<Box<str>, (Histogram, Counter)>>;
+    thread_local!(static HANDLES: RefCell<Handles> = RefCell::default());
+    let method = method_word(method);
+    HANDLES.with_borrow_mut(|handles| {
+        let routes = handles.entry((method, status)).or_default();
+        if let Some((duration, requests)) = routes.get(route) {
+            duration.record(took);
+            requests.increment(1);
+            return;
+        }
+        let named = route.to_owned();
+        let duration = histogram!(HTTP_DURATION, "route" => named.clone(), "method" => method);
+        let requests = counter!(HTTP_REQUESTS, "route" => named, "method" => method, "status" => status.to_string());
+        duration.record(took);
+        requests.increment(1);
+        routes.insert(route.into(), (duration, requests));
+    });
 }
 
 /// A client may make methods up.

@@ -5,16 +5,21 @@ use std::fmt;
 use scoring::{Batch, Schema};
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::{array::Axis, columns::ColumnLists, records::Records, split::Split};
+use super::{
+    Shapes, array::Axis, columns::ColumnLists, either::RowsOrColumns, named::NamedRows, records::Records, split::Split,
+};
 
 const KEYS: &str = "\"instances\", \"inputs\", \"dataframe_split\" or \"dataframe_records\"";
 
 /// Reads a body by its model's schema.
-pub(super) fn read<'de, D: Deserializer<'de>>(schema: &Schema, deserializer: D) -> Result<Batch, D::Error> {
-    deserializer.deserialize_any(Body(schema))
+pub(super) fn read<'de, D: Deserializer<'de>>(
+    (schema, shapes): (&Schema, Shapes),
+    deserializer: D,
+) -> Result<Batch, D::Error> {
+    deserializer.deserialize_any(Body(schema, shapes))
 }
 
-struct Body<'s>(&'s Schema);
+struct Body<'s>(&'s Schema, Shapes);
 
 impl<'de> Visitor<'de> for Body<'_> {
     type Value = Batch;
@@ -24,9 +29,12 @@ impl<'de> Visitor<'de> for Body<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, rows: A) -> Result<Batch, A::Error> {
-        match self.0 {
-            Schema::Table(schema) => Records(schema).visit_seq(rows),
-            Schema::Array(_) => Err(no_names()),
+        match self {
+            Self(_, Shapes::Mlflow) => {
+                Err(Error::custom(format_args!("the body must be an object with one of {KEYS}, not a list")))
+            }
+            Self(Schema::Table(schema), Shapes::Ours) => Records(schema).visit_seq(rows),
+            Self(Schema::Array(_), Shapes::Ours) => Err(no_names()),
         }
     }
 
@@ -40,7 +48,7 @@ impl<'de> Visitor<'de> for Body<'_> {
             if found.is_some() {
                 return Err(Error::custom(format_args!("the body must have exactly one of {KEYS}")));
             }
-            found = Some(map.next_value_seed(Form(form, self.0))?);
+            found = Some(map.next_value_seed(Form(form, self.0, self.1))?);
         }
         found.ok_or_else(|| Error::custom(format_args!("the body must be a list of rows, or an object with one of {KEYS}")))
     }
@@ -86,14 +94,20 @@ impl Visitor<'_> for FormKey {
 }
 
 /// The value of the body's one key.
-struct Form<'s>(Kind, &'s Schema);
+struct Form<'s>(Kind, &'s Schema, Shapes);
 
 impl<'de> DeserializeSeed<'de> for Form<'_> {
     type Value = Batch;
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Batch, D::Error> {
         match (self.0, self.1) {
+            (Kind::Instances | Kind::Inputs, Schema::Table(schema)) if self.2 == Shapes::Mlflow => {
+                deserializer.deserialize_any(RowsOrColumns(schema))
+            }
+            (Kind::Records, Schema::Array(schema)) if self.2 == Shapes::Mlflow => {
+                deserializer.deserialize_any(NamedRows(schema))
+            }
             (Kind::Instances | Kind::Records, Schema::Table(schema)) => deserializer.deserialize_any(Records(schema)),
-            (Kind::Inputs, Schema::Table(schema)) => deserializer.deserialize_any(ColumnLists(schema)),
+            (Kind::Inputs, Schema::Table(schema)) => deserializer.deserialize_any(ColumnLists::of(schema)),
             (Kind::Instances | Kind::Inputs, Schema::Array(schema)) => Axis::read(schema, deserializer),
             (Kind::Split, schema) => deserializer.deserialize_any(Split(schema)),
             (Kind::Records, Schema::Array(_)) => Err(no_names()),

@@ -6,6 +6,8 @@ mod array;
 mod body;
 mod cell;
 mod columns;
+mod either;
+mod named;
 mod records;
 mod split;
 
@@ -13,26 +15,38 @@ use scoring::{Batch, Schema};
 use serde_json::error::Category;
 
 /// Most values a request may bring: what bounds the memory that a small body can ask for (`[{},{},…]`).
-const MAX_CELLS: usize = 1 << 24;
+pub(super) const MAX_CELLS: usize = 1 << 24;
+
+/// Which bodies are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shapes {
+    /// An object with one of the four keys, or a list of rows.
+    Ours,
+    /// Only the object; of its keys, `instances` and `inputs` may each have rows or columns, and `dataframe_records` rows of
+    /// an array.
+    Mlflow,
+}
 
 /// Reads the rows in a body, or says what is wrong with it.
-pub(super) fn decode(schema: &Schema, body: &[u8]) -> Result<Batch, String> {
+pub(super) fn decode(schema: &Schema, shapes: Shapes, body: &[u8]) -> Result<Batch, String> {
     let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let batch = body::read(schema, &mut deserializer).and_then(|batch| deserializer.end().map(|()| batch));
-    match batch.map_err(|error| explain(&error))? {
-        batch if batch.rows() == 0 => Err("the body has no rows".to_owned()),
-        batch => Ok(batch),
-    }
+    let batch = body::read((schema, shapes), &mut deserializer).and_then(|batch| deserializer.end().map(|()| batch));
+    filled(batch.map_err(|error| explain(&error))?)
+}
+
+/// Rows, of which there must be some.
+pub(super) fn filled(batch: Batch) -> Result<Batch, String> {
+    if batch.rows() == 0 { Err("the body has no rows".to_owned()) } else { Ok(batch) }
 }
 
 /// What an error may say, and where in the body it is.
-fn explain(error: &serde_json::Error) -> String {
+pub(super) fn explain(error: &serde_json::Error) -> String {
     format!("{} (line {}, column {} of the body)", message(error), error.line(), error.column())
 }
 
 /// What an error may say. serde's own messages for an unexpected value repeat it, up to what was expected instead;
 /// that last part is ours.
-fn message(error: &serde_json::Error) -> String {
+pub(super) fn message(error: &serde_json::Error) -> String {
     match error.classify() {
         Category::Data => {
             let text = error.to_string();

@@ -1,0 +1,40 @@
+//! `bisect`: from the root of a tree of centers to a leaf, each time to the nearer of two. `BisectingKMeans`.
+
+use crate::{Answer, BadGraph, Refused, Value, Wanted, file::Fields, math::squared_distance, operator::Operate};
+
+#[derive(Debug)]
+pub(crate) struct Bisect {
+    features: usize,
+    /// `[nodes, features]`
+    centers: Vec<f64>,
+    /// Of each node, its left child, which the right one follows; 0 for a leaf.
+    left: Vec<u32>,
+    labels: Vec<u32>,
+}
+
+impl Operate for Bisect {
+    fn read(fields: Fields<'_>) -> Result<Self, BadGraph> {
+        let (features, left, labels) = (fields.count("features")?, fields.u32s("left")?, fields.u32s("labels")?);
+        let behind = |(at, left): (usize, &u32)| *left == 0 || (*left as usize > at && (*left as usize) < labels.len() - 1);
+        if features == 0 || labels.is_empty() || left.len() != labels.len() || !left.iter().enumerate().all(behind) {
+            return fields.wrong("left", "places behind their node");
+        }
+        let centers = fields.f64s_of("centers", labels.len().saturating_mul(features))?;
+        Ok(Self { features, centers, left, labels })
+    }
+
+    fn answer(&self, x: &Value<'_>, _: Wanted) -> Result<Answer, Refused> {
+        let x = x.dense(self.features)?;
+        let center = |node: usize| &self.centers[node * self.features..(node + 1) * self.features];
+        let label = |row: &[f64]| {
+            let mut node = 0;
+            while self.left[node] > 0 {
+                let left = self.left[node] as usize;
+                let right_is_nearer = squared_distance(row, center(left + 1)) < squared_distance(row, center(left));
+                node = left + usize::from(right_is_nearer);
+            }
+            self.labels[node]
+        };
+        Ok(Answer::labels(x.each_row().map(label).collect()))
+    }
+}

@@ -1,0 +1,56 @@
+//! `succession`: regressors, each of which sees the rows and what those before it predicted. `RegressorChain`.
+
+use crate::{
+    Answer, BadGraph, Matrix, Prediction, Refused, Value, Wanted,
+    file::Fields,
+    operator::{Operate, Operator},
+};
+
+#[derive(Debug)]
+pub(crate) struct Succession {
+    features: usize,
+    members: Vec<Operator>,
+    /// Of each member, which output it predicts.
+    order: Vec<usize>,
+}
+
+impl Operate for Succession {
+    fn read(fields: Fields<'_>) -> Result<Self, BadGraph> {
+        let (members, order) = (fields.operators("members")?, fields.counts("order")?);
+        let mut sorted = order.clone();
+        sorted.sort_unstable();
+        if members.is_empty() || !sorted.into_iter().eq(0..members.len()) {
+            return fields.wrong("order", "each output once");
+        }
+        Ok(Self { features: fields.count("features")?, members, order })
+    }
+
+    fn answer(&self, x: &Value<'_>, _: Wanted) -> Result<Answer, Refused> {
+        let x = x.dense(self.features)?;
+        let mut seen = Matrix { single: false, ..x.into_owned() };
+        let mut outputs = Matrix::zeros(seen.rows, self.members.len());
+        for (member, place) in self.members.iter().zip(&self.order) {
+            let given = Value::Dense(seen);
+            let answer = member.answer(&given, Wanted::PREDICTION)?;
+            let Value::Dense(before) = given else { return Err(Refused::misfit("no matrix")) };
+            let Some(Prediction::Values(values)) = answer.prediction.filter(|said| said.is_one_number_for(before.rows))
+            else {
+                return Err(Refused::misfit("a member predicts no number"));
+            };
+            let mut wider = Vec::with_capacity(before.rows * (before.width + 1));
+            for (at, value) in values.values.iter().enumerate() {
+                wider.extend_from_slice(&before.values[at * before.width..(at + 1) * before.width]);
+                wider.push(*value);
+                outputs.values[at * self.members.len() + place] = *value;
+            }
+            seen = Matrix { rows: before.rows, width: before.width + 1, values: wider, single: false };
+        }
+        Ok(Answer::values(outputs))
+    }
+}
+
+impl Prediction {
+    fn is_one_number_for(&self, rows: usize) -> bool {
+        matches!(self, Self::Values(values) if values.rows == rows && values.width == 1)
+    }
+}

@@ -1,0 +1,226 @@
+//! The estimator's own arithmetic, in this process, by the graph that the packager exported.
+
+use std::{
+    ops::Range,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use contract::{ColumnType, ModelManifest, NATIVE_FILE};
+use native::{Answer, Column, Graph, Matrix, Prediction as Predicted, Refused, Table, Value, Wanted};
+use tokio::sync::Semaphore;
+
+use crate::{Batch, Cells, LoadError, Numbers, Output, PredictError, Prediction, Runtime, Schema, Spent};
+
+/// Work that is expected to take less than this is done where the request is; a change of threads costs about as much.
+const INLINE: Duration = Duration::from_micros(250);
+/// How many rows are computed at once: what is in hand of them stays in the processor's caches.
+const BLOCK: usize = 256;
+/// How often the example is computed at start; the quickest is measured.
+const WARM_UPS: usize = 5;
+
+/// A model's graph, ready to answer.
+#[derive(Debug)]
+pub(crate) struct NativeEngine {
+    model: Arc<Loaded>,
+    /// How long one row takes, when few are asked.
+    pace: Duration,
+    /// A permit for each thread that may compute.
+    threads: Arc<Semaphore>,
+    count: usize,
+    limit: Duration,
+}
+
+#[derive(Debug)]
+struct Loaded {
+    graph: Graph,
+    schema: Arc<Schema>,
+    /// Whether the estimator gives each row's numbers as a list.
+    nested: bool,
+}
+
+impl NativeEngine {
+    /// Reads a model's graph and warms it with the example, which is given back.
+    pub(crate) async fn start(
+        (folder, manifest): (&Path, &ModelManifest),
+        schema: &Arc<Schema>,
+        example: Batch,
+        runtime: &Runtime,
+    ) -> Result<(Self, Batch), LoadError> {
+        let (file, schema) = (folder.join(NATIVE_FILE), Arc::clone(schema));
+        let nested = manifest.expected_output["predictions"][0].is_array();
+        let (count, limit) = (runtime.config.threads.max(1), runtime.config.prediction_limit);
+        let start = move || {
+            let bytes = std::fs::read(file).map_err(|error| LoadError::NotStarted(format!("{NATIVE_FILE}: {error}")))?;
+            let graph = Graph::read(&bytes).map_err(|bad| LoadError::BadManifest(format!("{NATIVE_FILE}: {bad}")))?;
+            let model = Loaded { graph, schema, nested };
+            let mut fastest = Duration::MAX;
+            for _ in 0..WARM_UPS {
+                let began = Instant::now();
+                model.compute(&example, 1).map_err(|error| LoadError::NotStarted(error.to_string()))?;
+                fastest = fastest.min(began.elapsed());
+            }
+            let pace = fastest / u32::try_from(example.rows().max(1)).unwrap_or(u32::MAX);
+            let threads = Arc::new(Semaphore::new(count));
+            Ok((Self { model: Arc::new(model), pace, threads, count, limit }, example))
+        };
+        tokio::task::spawn_blocking(start).await.map_err(|lost| LoadError::NotStarted(lost.to_string()))?
+    }
+
+    /// Computes the predictions for some rows.
+    pub(crate) async fn predict(&self, batch: Batch) -> Result<Prediction, PredictError> {
+        let asked = Instant::now();
+        let expected = self.pace.saturating_mul(u32::try_from(batch.rows()).unwrap_or(u32::MAX));
+        if expected <= INLINE {
+            let output = self.model.compute(&batch, 1)?;
+            return Ok(Prediction { output, spent: Spent { waiting: Duration::ZERO, computing: asked.elapsed() } });
+        }
+        // As many threads as are idle, and at least one.
+        let wanted = self.count.min(batch.rows().div_ceil(BLOCK)).max(1);
+        let first = tokio::time::timeout(self.limit, Arc::clone(&self.threads).acquire_owned()).await;
+        let Ok(Ok(mut permit)) = first else { return Err(PredictError::TimedOut) };
+        let mut threads = 1;
+        while threads < wanted
+            && let Ok(more) = Arc::clone(&self.threads).try_acquire_owned()
+        {
+            permit.merge(more);
+            threads += 1;
+        }
+        let model = Arc::clone(&self.model);
+        let work = tokio::task::spawn_blocking(move || {
+            let began = Instant::now();
+            let output = model.compute(&batch, threads);
+            drop(permit);
+            output.map(|output| Prediction { output, spent: Spent { waiting: began - asked, computing: began.elapsed() } })
+        });
+        match tokio::time::timeout(self.limit, work).await {
+            Ok(Ok(done)) => done,
+            Ok(Err(lost)) => Err(PredictError::Failed(lost.to_string())),
+            Err(_) => Err(PredictError::TimedOut),
+        }
+    }
+}
+
+impl Loaded {
+    fn compute(&self, batch: &Batch, threads: usize) -> Result<Output, PredictError> {
+        let rows = batch.rows();
+        let blocks = rows.div_ceil(BLOCK);
+        if blocks <= 1 {
+            return self.output(vec![self.block(batch, 0..rows)?]);
+        }
+        let next = AtomicUsize::new(0);
+        let some = || {
+            let mut done = Vec::new();
+            loop {
+                let block = next.fetch_add(1, Ordering::Relaxed);
+                if block >= blocks {
+                    return Ok::<_, PredictError>(done);
+                }
+                done.push((block, self.block(batch, block * BLOCK..((block + 1) * BLOCK).min(rows))?));
+            }
+        };
+        let mut done = thread::scope(|scope| {
+            let others: Vec<_> = (1..threads.min(blocks)).map(|_| scope.spawn(some)).collect();
+            let mut done = some()?;
+            for other in others {
+                let lost = |_| PredictError::Failed("a thread ended early".to_owned());
+                done.extend(other.join().map_err(lost)??);
+            }
+            Ok::<_, PredictError>(done)
+        })?;
+        done.sort_unstable_by_key(|(block, _)| *block);
+        self.output(done.into_iter().map(|(_, answer)| answer).collect())
+    }
+
+    fn block(&self, batch: &Batch, range: Range<usize>) -> Result<Answer, PredictError> {
+        let wanted = Wanted { decision: false, ..Wanted::ALL };
+        self.graph.answer(rows(&self.schema, batch, range), wanted).map_err(|refused| match refused {
+            Refused::Rows(reason) => PredictError::BadInput(reason),
+            misfit @ Refused::Misfit(_) => PredictError::Failed(misfit.to_string()),
+        })
+    }
+
+    /// The answers of blocks in their order, as one.
+    fn output(&self, answers: Vec<Answer>) -> Result<Output, PredictError> {
+        let (mut labels, mut values, mut probabilities) = (Vec::new(), None, None);
+        for answer in answers {
+            match answer.prediction {
+                Some(Predicted::Labels(more)) => labels.extend(more.into_iter().map(|label| label as usize)),
+                Some(Predicted::Values(more)) => append(&mut values, more),
+                None => return Err(PredictError::Failed("the graph predicts nothing".to_owned())),
+            }
+            if let Some(more) = answer.probabilities {
+                append(&mut probabilities, more);
+            }
+        }
+        if let Some(Matrix { width, values, .. }) = values {
+            return Ok(Output::Numbers(Numbers { values, width: self.nested.then_some(width) }));
+        }
+        let listed = |Matrix { width, values, .. }| Numbers { values, width: Some(width) };
+        Ok(Output::Classes { labels, probabilities: probabilities.map(listed) })
+    }
+}
+
+fn append(all: &mut Option<Matrix>, more: Matrix) {
+    match all {
+        Some(all) => all.values.extend_from_slice(&more.values),
+        None => *all = Some(more),
+    }
+}
+
+/// Some rows of a batch, as the graph takes them. Nothing is copied that need not be.
+fn rows<'b>(schema: &Schema, batch: &'b Batch, range: Range<usize>) -> Value<'b> {
+    match (schema, batch) {
+        (Schema::Table(schema), Batch::Table { columns, .. }) => {
+            let columns = schema.columns.iter().zip(columns);
+            let columns = columns.map(|(column, cells)| part(cells, column.column_type, range.clone())).collect();
+            Value::Table(Table { rows: range.len(), columns })
+        }
+        (schema, Batch::Array { shape, cells }) => {
+            let width = shape.iter().skip(1).product();
+            let all = range.start * width..range.end * width;
+            let column_type = match schema {
+                Schema::Array(array) => array.element.column_type,
+                Schema::Table(_) => ColumnType::Double,
+            };
+            array(part(cells, column_type, all), (range.len(), width), column_type == ColumnType::Float)
+        }
+        // `Schema::fits` lets no such batch pass.
+        (Schema::Array(_), Batch::Table { rows, .. }) => Value::Table(Table { rows: *rows, columns: Vec::new() }),
+    }
+}
+
+fn part(cells: &Cells, column_type: ColumnType, range: Range<usize>) -> Column<'_> {
+    match cells {
+        #[expect(clippy::cast_possible_truncation, reason = "the column's numbers are of 32 bits")]
+        Cells::Float(values) if column_type == ColumnType::Float => {
+            Column::Float(values[range].iter().map(|value| f64::from(*value as f32)).collect())
+        }
+        Cells::Float(values) => Column::Float((&values[range]).into()),
+        Cells::Int(values) => Column::Int((&values[range]).into()),
+        Cells::Bool(values) => Column::Bool((&values[range]).into()),
+        Cells::Text(texts) => Column::Text(texts.range(range).map(|text| text.map(Into::into)).collect()),
+    }
+}
+
+/// Numbers as a matrix; texts as columns.
+fn array(cells: Column<'_>, (rows, width): (usize, usize), single: bool) -> Value<'_> {
+    #[expect(clippy::cast_precision_loss, reason = "numpy rounds a whole number to the nearest double, too")]
+    let values = match cells {
+        Column::Float(values) => values.into_owned(),
+        Column::Int(values) => values.iter().map(|value| value.map_or(f64::NAN, |value| value as f64)).collect(),
+        Column::Bool(values) => {
+            values.iter().map(|value| value.map_or(f64::NAN, |value| f64::from(u8::from(value)))).collect()
+        }
+        Column::Text(texts) => {
+            let column = |at| Column::Text(texts.iter().skip(at).step_by(width.max(1)).cloned().collect());
+            return Value::Table(Table { rows, columns: (0..width).map(column).collect() });
+        }
+    };
+    Value::Dense(Matrix { rows, width, values, single })
+}

@@ -1,0 +1,65 @@
+//! Predictions past the router.
+//!
+//! `POST /predict/{name}` is asked thousands of times a second. It goes through the same doors, the same guard and to the same
+//! answer as every route, without the copies and boxes of looking a route up. Whatever is unusual about a request, a name that
+//! can't be one above all, is left to the router.
+
+use axum::{
+    Router,
+    extract::{Query, Request},
+    http::Method,
+    response::{IntoResponse, Response},
+};
+use contract::ModelName;
+use service::Doors;
+use tower::Service;
+
+use super::{
+    PREDICT, Serving,
+    exchange::{Asked, Choice},
+    guard, rest,
+};
+
+/// All routes of a server, and the short way to one of them.
+pub(crate) struct Direct {
+    pub(crate) serving: Serving,
+    pub(crate) doors: Doors,
+    pub(crate) router: Router,
+}
+
+impl Direct {
+    /// The answer to a request.
+    pub(crate) async fn answer(&self, request: Request) -> Response {
+        let Some((name, choice)) = usual(&request) else {
+            return match self.router.clone().call(request).await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            };
+        };
+        let predict = |request| async { self.predict(name, choice, request).await };
+        service::surround(request, PREDICT, |request| self.doors.pass(request, predict)).await
+    }
+
+    async fn predict(&self, name: ModelName, choice: Choice, request: Request) -> Response {
+        let admitted = guard::admit_prediction(&self.serving, request.headers(), &name, &choice);
+        let answered = match admitted {
+            Ok(admitted) => {
+                let loader = self.serving.loader.clone();
+                rest::answer(Asked { loader, name, choice, admitted }, request.into_body()).await
+            }
+            Err(refused) => Err(refused),
+        };
+        answered.into_response()
+    }
+}
+
+/// What a prediction asks for, where nothing about it is unusual.
+fn usual(request: &Request) -> Option<(ModelName, Choice)> {
+    let name = request.uri().path().strip_prefix("/predict/").filter(|_| request.method() == Method::POST)?;
+    let name = name.parse().ok()?;
+    let choice = match request.uri().query() {
+        None => Choice { version: None, env: None },
+        Some(_) => Query::try_from_uri(request.uri()).ok()?.0,
+    };
+    Some((name, choice))
+}

@@ -1,0 +1,150 @@
+//! The one way of every protocol: a body becomes rows, the version that is to answer predicts, its output becomes a body.
+//! Which version that is, how much is let in, and what is counted, is the same for all.
+
+use std::{io, sync::Arc, time::Instant};
+
+use axum::{
+    body::{Body, Bytes},
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use contract::{Environment, ModelName};
+use scoring::{Batch, Output, PredictError};
+use serde::Deserialize;
+use service::ApiError;
+
+use super::{guard::Admitted, problem};
+use crate::{
+    serve::{Protocol, Version},
+    sync::Loader,
+};
+
+/// The longest body, in bytes.
+const BODY_LIMIT: usize = 64 * 1024 * 1024;
+/// Bodies longer than this, in bytes, are read on another thread, so that other requests need not wait.
+const LONG_BODY: usize = 64 * 1024;
+
+/// Which model answered.
+const MODEL_NAME: HeaderName = HeaderName::from_static("x-model-name");
+/// Which version of it.
+const MODEL_VERSION: HeaderName = HeaderName::from_static("x-model-version");
+/// How much of a body is JSON, where tensors follow it.
+pub(super) const JSON_LENGTH: HeaderName = HeaderName::from_static("inference-header-content-length");
+
+/// Which of a model's versions is asked.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Choice {
+    pub(super) version: Option<u64>,
+    pub(super) env: Option<Environment>,
+}
+
+impl Choice {
+    /// The choice with the version that a path names, if it names one; none where that can be no version's number.
+    pub(super) fn of_path(self, version: Option<&str>) -> Option<Self> {
+        match version {
+            Some(version) => Some(Self { version: Some(version.parse().ok()?), ..self }),
+            None => Some(self),
+        }
+    }
+}
+
+/// How a protocol reads rows and writes predictions.
+pub(super) trait Exchange: Send + Sync + 'static {
+    /// What its requests are counted as.
+    const PROTOCOL: Protocol;
+    /// What reading leaves for writing.
+    type Kept: Send + 'static;
+
+    /// The rows in a body, or what is wrong with it.
+    fn read(&self, version: &Version, body: &Bytes) -> Result<(Batch, Self::Kept), String>;
+
+    /// The answer for a version's output.
+    ///
+    /// # Errors
+    /// When the output is not what the version's manifest says.
+    fn write(version: &Version, output: &Output, kept: Self::Kept) -> io::Result<Answer>;
+}
+
+/// A body, and how to read it.
+pub(super) struct Answer {
+    content_type: HeaderValue,
+    /// How much of it is JSON, where tensors follow.
+    json_length: Option<usize>,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    pub(super) fn json(body: Vec<u8>) -> Self {
+        Self { content_type: HeaderValue::from_static("application/json"), json_length: None, body }
+    }
+
+    /// JSON of this length, and then tensors.
+    pub(super) fn with_tensors(json_length: usize, body: Vec<u8>) -> Self {
+        let content_type = HeaderValue::from_static("application/octet-stream");
+        Self { content_type, json_length: Some(json_length), body }
+    }
+}
+
+/// A request for predictions, by somebody who was let in.
+pub(super) struct Asked {
+    pub(super) loader: Arc<Loader>,
+    pub(super) name: ModelName,
+    pub(super) choice: Choice,
+    pub(super) admitted: Admitted,
+}
+
+impl Asked {
+    /// The answer to a body.
+    pub(super) async fn answer<E: Exchange>(self, body: Body, exchange: E) -> Result<Response, ApiError> {
+        let body = service::read_body(body, BODY_LIMIT).await.map_err(unread)?;
+        // Only now, so that a slow client does not keep a replaced version.
+        let environment = self.choice.env.or(self.admitted.environment);
+        let found = self.loader.find(&self.name, environment.as_ref(), self.choice.version);
+        let version = found.map_err(problem::unserved)?;
+        let started = Instant::now();
+        let answer = predict(&version, body, exchange).await.map_err(problem::predict);
+        let status = answer.as_ref().map_or_else(ApiError::status, |_| StatusCode::OK);
+        version.meter.ended(E::PROTOCOL, status.as_u16(), started.elapsed());
+        let Answer { content_type, json_length, body } = answer?;
+        let mut response = ([(header::CONTENT_TYPE, content_type)], body).into_response();
+        let headers = response.headers_mut();
+        if let Some(length) = json_length {
+            headers.insert(JSON_LENGTH, length.into());
+        }
+        headers.insert(MODEL_VERSION, version.number.into());
+        if let Ok(name) = HeaderValue::from_str(self.name.as_str()) {
+            headers.insert(MODEL_NAME, name);
+        }
+        Ok(response)
+    }
+}
+
+async fn predict<E: Exchange>(version: &Arc<Version>, body: Bytes, exchange: E) -> Result<Answer, PredictError> {
+    let admitted = version.admit()?;
+    let long = body.len() > LONG_BODY;
+    let model = Arc::clone(version);
+    let read = offload(long, move || exchange.read(&model, &body)).await?;
+    let (batch, kept) = read.map_err(PredictError::BadInput)?;
+    let output = admitted.predict(batch).await?;
+    let model = Arc::clone(version);
+    let written = offload(long, move || E::write(&model, &output, kept)).await?;
+    written.map_err(|error| PredictError::Failed(error.to_string()))
+}
+
+/// Does work here, or on a thread that may be busy for long.
+async fn offload<T: Send + 'static>(long: bool, work: impl FnOnce() -> T + Send + 'static) -> Result<T, PredictError> {
+    if long {
+        tokio::task::spawn_blocking(work).await.map_err(|lost| PredictError::Failed(lost.to_string()))
+    } else {
+        Ok(work())
+    }
+}
+
+/// For a body that was not read to its end.
+fn unread(status: StatusCode) -> ApiError {
+    let (code, detail) = match status {
+        StatusCode::PAYLOAD_TOO_LARGE => ("body_too_large", "the body is longer than 64 MB; send it in several requests"),
+        _ => ("bad_request", "the body did not come whole"),
+    };
+    ApiError::new(status, code, detail)
+}

@@ -1,0 +1,151 @@
+//! The elements of a tensor, from JSON or binary, checked against its datatype and put into the columns they are of.
+
+use std::fmt;
+
+use contract::Column;
+use scoring::{BadCell, Cell, Cells};
+use serde::de::{DeserializeSeed, Deserializer, Error, SeqAccess, Visitor};
+
+use super::{
+    datatype::Datatype,
+    element::{Element, Texts},
+    request::{Data, Input},
+};
+use crate::api::decode;
+
+/// Where a tensor's elements go, one after the other: to each column in turn, or all to the only one.
+pub(super) struct Fill<'a> {
+    columns: &'a [Column],
+    cells: &'a mut [Cells],
+    /// How many make a row.
+    per_row: usize,
+    datatype: Datatype,
+    texts: Texts,
+    /// The next element.
+    at: usize,
+    /// How many there must be.
+    count: usize,
+}
+
+impl<'a> Fill<'a> {
+    /// Reads all elements of a tensor.
+    pub(super) fn all(
+        input: &Input<'_>,
+        (columns, cells): (&'a [Column], &'a mut [Cells]),
+        (count, per_row): (usize, usize),
+    ) -> Result<(), String> {
+        let texts = Texts::of(input.content_type.as_deref());
+        let mut fill = Fill { columns, cells, per_row: per_row.max(1), datatype: input.datatype, texts, at: 0, count };
+        match input.data {
+            Data::Json(json) => {
+                let mut deserializer = serde_json::Deserializer::from_str(json.get());
+                let read = Nested(&mut fill).deserialize(&mut deserializer);
+                read.map_err(|error| decode::message(&error))?;
+            }
+            Data::Binary(bytes) => fill.binary(bytes)?,
+        }
+        if fill.at == count { Ok(()) } else { Err(fill.misfit()) }
+    }
+
+    fn misfit(&self) -> String {
+        let name = self.columns.first().map(|column| column.name.as_str()).unwrap_or_default();
+        format!("the tensor of {name:?} must have {} elements, as its shape says", self.count)
+    }
+
+    fn binary(&mut self, mut bytes: &[u8]) -> Result<(), String> {
+        if let Some(size) = self.datatype.size() {
+            if Some(bytes.len()) != size.checked_mul(self.count) {
+                return Err(self.misfit());
+            }
+            for element in bytes.chunks_exact(size) {
+                self.put(Element::of_bytes(self.datatype, element)).map_err(|error| error.to_string())?;
+            }
+            return Ok(());
+        }
+        while let Some((length, rest)) = bytes.split_first_chunk::<4>() {
+            let length = usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX);
+            let (text, rest) = rest.split_at_checked(length).ok_or_else(|| self.misfit())?;
+            if self.at == self.count {
+                return Err(self.misfit());
+            }
+            let put = match std::str::from_utf8(text) {
+                Ok(text) => self.put(Element::Text(text)),
+                Err(_) => self.cell().refuse("bytes that are not UTF-8"),
+            };
+            put.map_err(|error| error.to_string())?;
+            bytes = rest;
+        }
+        if bytes.is_empty() { Ok(()) } else { Err(self.misfit()) }
+    }
+
+    /// The place of the next element.
+    fn cell(&mut self) -> Cell<'_> {
+        let column = self.at % self.columns.len();
+        Cell { column: &self.columns[column], cells: &mut self.cells[column], row: self.at / self.per_row }
+    }
+
+    /// Appends the next element, if it is one of the datatype.
+    fn put(&mut self, element: Element<'_>) -> Result<(), BadCell> {
+        let (datatype, texts) = (self.datatype, self.texts);
+        let cell = self.cell();
+        element.put(cell, (datatype, texts))?;
+        self.at += 1;
+        Ok(())
+    }
+}
+
+/// Elements, in lists of any depth.
+struct Nested<'f, 'a>(&'f mut Fill<'a>);
+
+impl<'de> DeserializeSeed<'de> for Nested<'_, '_> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl Nested<'_, '_> {
+    fn put<E: Error>(self, element: Element<'_>) -> Result<(), E> {
+        if self.0.at == self.0.count {
+            return Err(E::custom(self.0.misfit()));
+        }
+        self.0.put(element).map_err(E::custom)
+    }
+}
+
+impl<'de> Visitor<'de> for Nested<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of elements")
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
+        self.put(Element::Bool(value))
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<(), E> {
+        self.put(Element::Whole(value.into()))
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
+        self.put(Element::Whole(value.into()))
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
+        self.put(Element::Number(value))
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<(), E> {
+        self.put(Element::Text(value))
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        self.put(Element::Missing)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        while list.next_element_seed(Nested(&mut *self.0))?.is_some() {}
+        Ok(())
+    }
+}

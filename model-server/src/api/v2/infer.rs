@@ -1,0 +1,73 @@
+//! `POST /v2/models/{name}/infer`: predictions.
+
+use std::{io, sync::Arc};
+
+use axum::{
+    Extension,
+    body::Bytes,
+    extract::{Path, Query, Request, State},
+    http::{HeaderMap, StatusCode, header},
+    response::Response,
+};
+use scoring::{Batch, Output};
+use service::ApiError;
+
+use super::{
+    super::exchange::{Answer, Asked, Choice, Exchange, JSON_LENGTH},
+    Named,
+    answer::{self, Kept},
+    request, rows,
+};
+use crate::{
+    api::guard::Admitted,
+    serve::{Protocol, Version},
+    sync::Loader,
+};
+
+/// `POST /v2/models/{name}[/versions/{version}]/infer?env=`.
+pub(crate) async fn infer(
+    State(loader): State<Arc<Loader>>,
+    Path(named): Path<Named>,
+    Query(choice): Query<Choice>,
+    Extension(admitted): Extension<Admitted>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let infer = Infer { json_length: json_length(request.headers())? };
+    let (name, choice) = named.choose(choice)?;
+    Asked { loader, name, choice, admitted }.answer(request.into_body(), infer).await
+}
+
+/// How much of the body is JSON, if tensors follow it.
+fn json_length(headers: &HeaderMap) -> Result<Option<usize>, ApiError> {
+    let encoding = headers.get(header::CONTENT_ENCODING);
+    if encoding.is_some_and(|encoding| encoding != "identity") {
+        let detail = "compressed bodies are not taken";
+        return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail));
+    }
+    let Some(said) = headers.get(JSON_LENGTH) else { return Ok(None) };
+    let length = said.to_str().ok().and_then(|said| said.parse().ok());
+    let bad = || ApiError::new(StatusCode::BAD_REQUEST, "bad_request", "Inference-Header-Content-Length must be a length");
+    length.map(Some).ok_or_else(bad)
+}
+
+struct Infer {
+    json_length: Option<usize>,
+}
+
+impl Exchange for Infer {
+    const PROTOCOL: Protocol = Protocol::V2;
+    type Kept = Kept;
+
+    fn read(&self, version: &Version, body: &Bytes) -> Result<(Batch, Kept), String> {
+        let (request, inputs) = request::Request::read(body, self.json_length)?;
+        let has_probabilities = !version.manifest.expected_output["probabilities"].is_null();
+        let outputs = request.outputs(has_probabilities)?;
+        let whole = request.parameters.as_ref().and_then(|parameters| parameters.content_type.as_deref());
+        let batch = rows::rows(version.schema(), whole, &inputs)?;
+        Ok((batch, Kept { id: request.id, outputs }))
+    }
+
+    fn write(version: &Version, output: &Output, kept: Kept) -> io::Result<Answer> {
+        answer::write(version, output, kept)
+    }
+}

@@ -1,0 +1,118 @@
+//! What the server is, and what a model takes and gives.
+
+use std::sync::Arc;
+
+use axum::{
+    Extension, Json,
+    extract::{Path, Query, State},
+};
+use contract::{ColumnType, Flavour, ModelManifest, Signature};
+use serde::Serialize;
+use serde_json::{Value, json};
+use service::ApiError;
+
+use super::{
+    super::models,
+    Named,
+    answer::{PREDICT, PROBABILITIES},
+    datatype::Datatype,
+};
+use crate::{
+    access::Access,
+    api::{exchange::Choice, guard::Admitted},
+    sync::Loader,
+};
+
+/// `GET /v2`.
+pub(crate) async fn server() -> Json<Value> {
+    Json(json!({ "name": "mlsys", "version": env!("CARGO_PKG_VERSION"), "extensions": ["binary_tensor_data"] }))
+}
+
+/// A model, as its clients are told of it.
+#[derive(Serialize)]
+pub(crate) struct Model {
+    name: String,
+    versions: Vec<String>,
+    platform: &'static str,
+    inputs: Vec<Tensor>,
+    outputs: Vec<Tensor>,
+}
+
+#[derive(Serialize)]
+struct Tensor {
+    name: String,
+    datatype: Datatype,
+    /// -1 stands for any length.
+    shape: Vec<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameters: Option<Value>,
+}
+
+/// `GET /v2/models/{name}`: of the version that answers, or the one that the path names.
+pub(crate) async fn model(
+    State(loader): State<Arc<Loader>>,
+    State(access): State<Arc<Access>>,
+    Path(named): Path<Named>,
+    Query(choice): Query<Choice>,
+    Extension(admitted): Extension<Admitted>,
+) -> Result<Json<Model>, ApiError> {
+    let (name, choice) = named.choose(choice)?;
+    let served = models::known((&loader, &access), &name, (&choice, &admitted))?;
+    let mut versions: Vec<_> = served.iter().map(|deployment| deployment.info.model_version).collect();
+    versions.sort_unstable();
+    versions.dedup();
+    // There is one at least.
+    let manifest = &served[0].version.manifest;
+    Ok(Json(Model {
+        name: name.to_string(),
+        versions: versions.iter().map(ToString::to_string).collect(),
+        platform: if manifest.flavour == Flavour::Onnx { "onnx_onnxv1" } else { "mlsys" },
+        inputs: inputs(&manifest.signature),
+        outputs: outputs(manifest),
+    }))
+}
+
+fn inputs(signature: &Signature) -> Vec<Tensor> {
+    match signature {
+        Signature::Columns { columns } => {
+            let column = |column: &contract::Column| {
+                let content_type = match column.column_type {
+                    ColumnType::String => Some("str"),
+                    ColumnType::Datetime => Some("datetime"),
+                    _ => None,
+                };
+                Tensor {
+                    name: column.name.clone(),
+                    datatype: Datatype::of_column(column.column_type),
+                    shape: vec![-1, 1],
+                    parameters: content_type.map(|content_type| json!({ "content_type": content_type })),
+                }
+            };
+            columns.iter().map(column).collect()
+        }
+        Signature::Tensor { tensor } => vec![Tensor {
+            name: "inputs".to_owned(),
+            datatype: Datatype::of_numpy(&tensor.dtype),
+            shape: tensor.shape.clone(),
+            parameters: None,
+        }],
+    }
+}
+
+/// What it gives: as it answered its own example.
+fn outputs(manifest: &ModelManifest) -> Vec<Tensor> {
+    let expected = &manifest.expected_output;
+    let tensor = |name: &str, datatype, rows: &[Value]| {
+        let width = rows.first().and_then(Value::as_array).map_or(1, Vec::len);
+        let shape = vec![-1, i64::try_from(width).unwrap_or(-1)];
+        Tensor { name: name.to_owned(), datatype, shape, parameters: None }
+    };
+    let rows = |key: &str| expected[key].as_array().map(Vec::as_slice);
+    let datatype = match &manifest.classes {
+        Some(classes) => Datatype::of_values(classes),
+        None => Datatype::Fp64,
+    };
+    let predictions = tensor(PREDICT, datatype, rows("predictions").unwrap_or_default());
+    let probabilities = rows("probabilities").map(|rows| tensor(PROBABILITIES, Datatype::Fp64, rows));
+    [Some(predictions), probabilities].into_iter().flatten().collect()
+}

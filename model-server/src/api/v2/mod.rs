@@ -1,0 +1,40 @@
+//! The Open Inference Protocol, version 2, over REST, as Triton, `MLServer` and `KServe` speak it.
+//!
+//! - [`health`], [`metadata`], [`repository`]: what there is.
+//! - [`infer`]: predictions. [`request`] is what is asked, whose tensors [`rows`] makes rows of the model's schema; [`fill`]
+//!   reads their elements, from JSON or binary, each of them an [`element`]. [`answer`] has the output as tensors.
+
+mod answer;
+mod datatype;
+mod element;
+mod fill;
+mod half;
+pub(super) mod health;
+pub(super) mod infer;
+pub(super) mod metadata;
+pub(super) mod repository;
+mod request;
+mod rows;
+
+use axum::http::StatusCode;
+use contract::ModelName;
+use serde::Deserialize;
+use service::ApiError;
+
+use super::{exchange::Choice, model_name};
+
+/// The model that a path names, and perhaps its version.
+#[derive(Debug, Deserialize)]
+pub(super) struct Named {
+    name: String,
+    version: Option<String>,
+}
+
+impl Named {
+    /// The model, and which of its versions.
+    fn choose(self, choice: Choice) -> Result<(ModelName, Choice), ApiError> {
+        let unknown = || ApiError::new(StatusCode::NOT_FOUND, "version_not_found", "this cannot be a model's version");
+        let choice = choice.of_path(self.version.as_deref()).ok_or_else(unknown)?;
+        Ok((model_name(self.name)?, choice))
+    }
+}

@@ -46,6 +46,11 @@ CASES = {
     "isolation_share": (small(IsolationForest, contamination=0.1), gaps, gaps_value),
     "isolation_some": (small(IsolationForest, max_features=0.5, max_samples=50), "array", "value"),
     "isolation_twice": (small(IsolationForest, max_features=3, bootstrap=True), "float32", "value"),
+    "embedding_dense": (
+        lambda: make_pipeline(RandomTreesEmbedding(9, sparse_output=False), LogisticRegression(max_iter=50)),
+        "array",
+        "binary",
+    ),
     "embedding": (
         lambda: make_pipeline(RandomTreesEmbedding(20, max_depth=4), LogisticRegression(max_iter=500)),
         "frame",

@@ -46,5 +46,5 @@ def _embedding(model, steps, width, made, writer):
     sparse = bool(model.sparse_output)
     leaves = sum(len(known) for known in model.one_hot_encoder_.categories_)
     if not sparse:
-        raise Unsupported("RandomTreesEmbedding with dense output")
-    return kinds.chain(steps, node), Matrix(leaves, sparse=True)
+        node = {"op": "join", "parts": [{"columns": None, "then": node}], "sparse": False}
+    return kinds.chain(steps, node), Matrix(leaves, sparse=sparse)

@@ -3,6 +3,7 @@
 import ctypes
 import itertools
 import json
+import math
 
 import numpy as np
 
@@ -110,8 +111,11 @@ def _margin(score, of_base):
     """What the sums start with, computed by the C library as XGBoost does."""
     if of_base is None:
         return score
-    log = ctypes.CDLL(None).logf
-    log.argtypes, log.restype = [ctypes.c_float], ctypes.c_float
+    try:
+        log = ctypes.CDLL(None).logf
+        log.argtypes, log.restype = [ctypes.c_float], ctypes.c_float
+    except (AttributeError, OSError):
+        log = math.log
     return log(score) if of_base == "log" else -log(np.float32(1) / score - np.float32(1))
 
 

@@ -37,8 +37,8 @@ CASES = {
     "forests": (small(BaggingClassifier, ExtraTreesClassifier(5)), "frame", "binary"),
     "ada": (small(AdaBoostClassifier), "frame", "binary"),
     "ada_three": (small(AdaBoostClassifier, DecisionTreeClassifier(max_depth=3)), "array", "labels"),
-    "ada_logistic": (small(AdaBoostClassifier, LogisticRegression(max_iter=500)), "frame", "labels"),
-    "ada_logistic_two": (small(AdaBoostClassifier, LogisticRegression(max_iter=500)), "array", "binary"),
+    "ada_logistic": (small(AdaBoostClassifier, LogisticRegression(max_iter=20)), "frame", "labels"),
+    "ada_logistic_two": (small(AdaBoostClassifier, LogisticRegression(max_iter=20)), "array", "binary"),
     "ada_value": (small(AdaBoostRegressor), "frame", "value"),
     "ada_value_square": (small(AdaBoostRegressor, loss="square"), "float32", "value"),
     "ada_ridge": (small(AdaBoostRegressor, Ridge()), "array", "value"),
@@ -46,6 +46,11 @@ CASES = {
     "isolation_share": (small(IsolationForest, contamination=0.1), gaps, gaps_value),
     "isolation_some": (small(IsolationForest, max_features=0.5, max_samples=50), "array", "value"),
     "isolation_twice": (small(IsolationForest, max_features=3, bootstrap=True), "float32", "value"),
+    "embedding_dense": (
+        lambda: make_pipeline(RandomTreesEmbedding(9, sparse_output=False), LogisticRegression(max_iter=50)),
+        "array",
+        "binary",
+    ),
     "embedding": (
         lambda: make_pipeline(RandomTreesEmbedding(20, max_depth=4), LogisticRegression(max_iter=500)),
         "frame",

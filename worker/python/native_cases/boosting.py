@@ -39,7 +39,7 @@ def plain(model, **options):
 
 
 def histogram(model, **options):
-    return lambda: model(max_iter=15, random_state=0, **options)
+    return lambda: model(max_iter=8, random_state=0, **options)
 
 
 CASES = {
@@ -58,7 +58,7 @@ CASES = {
     "histogram_single": (histogram(HistGradientBoostingRegressor), "float32", "value"),
     "histogram_whole": (histogram(HistGradientBoostingRegressor), "whole", "value"),
     "histogram_linked": (
-        lambda: make_pipeline(StandardScaler(), HistGradientBoostingRegressor(max_iter=9, early_stopping=True)),
+        lambda: make_pipeline(StandardScaler(), HistGradientBoostingRegressor(max_iter=6, early_stopping=True)),
         gaps,
         gaps_value,
     ),

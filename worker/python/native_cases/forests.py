@@ -55,6 +55,8 @@ CASES = {
     "tree_one": (DecisionTreeRegressor, one, one_value),
     "tree_pair": (lambda: DecisionTreeRegressor(max_depth=4), "whole", "pair"),
     "tree_leaf": (lambda: DecisionTreeClassifier(min_samples_split=5000), "frame", "labels"),
+    "one_class": (lambda: RandomForestClassifier(3), counts, lambda x, draw: np.ones(len(x))),
+    "one_class_tree": (DecisionTreeClassifier, counts, lambda x, draw: np.array(["yes"] * len(x))),
     "extra_tree": (ExtraTreeClassifier, "frame", "labels"),
     "extra_tree_value": (ExtraTreeRegressor, "array", "value"),
 }

@@ -46,7 +46,7 @@ impl Operate for Poll {
             "beside" => Adds::Beside,
             _ => return fields.wrong("adds", "a known word"),
         };
-        let outputs = fields.count("outputs")?;
+        let outputs = fields.f64s("start")?.len();
         let part = |fields: Fields<'_>| {
             let part = Part {
                 columns: if fields.has("columns") { Some(fields.counts("columns")?) } else { None },
@@ -63,11 +63,11 @@ impl Operate for Poll {
         let known = match adds {
             Adds::Votes => parts.iter().all(|part| part.votes.len() >= outputs),
             Adds::Probabilities => parts.iter().any(|part| part.classes.contains(&outputs.saturating_sub(1))),
-            Adds::Values => outputs <= 1 << 16,
+            Adds::Values => true,
             Adds::Beside => outputs == parts.len(),
         };
         if !known || outputs == 0 || parts.is_empty() {
-            return fields.wrong("outputs", "as many as are added to");
+            return fields.wrong("start", "a number for each output");
         }
         let divide = if fields.has("divide") { Some(fields.number("divide")?) } else { None };
         Ok(Self { parts, outputs, adds, divide })

@@ -17,6 +17,8 @@ pub(crate) struct Scores {
     labels: Option<Labels>,
     decision: bool,
     probabilities: bool,
+    /// Of one probability, the other class has the rest.
+    pair: bool,
 }
 
 /// What is made of the scores. In 32-bit floats, where the scores are such.
@@ -78,42 +80,56 @@ impl Operate for Scores {
             _ => return fields.wrong("labels", "a known rule"),
         };
         let (decision, probabilities) = (fields.flag("decision")?, fields.flag("probabilities")?);
-        Ok(Self { of: fields.operator("of")?, link, labels, decision, probabilities })
+        Ok(Self { of: fields.operator("of")?, link, labels, decision, probabilities, pair: fields.flag("pair")? })
     }
 
     fn answer(&self, x: &Value<'_>, wanted: Wanted) -> Result<Answer, Refused> {
-        let raw = self.of.transform(x.clone())?;
-        let width = raw.width();
-        let raw = raw.into_dense(width)?;
+        let raw = self.raw(x)?;
+        let decides = self.decision && wanted.decision;
+        let wanted = Wanted { probabilities: wanted.probabilities && self.probabilities, ..wanted };
         let Some(rule) = self.labels else {
-            let decision = (self.decision && wanted.decision).then(|| raw.clone());
+            let decision = decides.then(|| raw.clone());
             return Ok(Answer { decision, ..Answer::values(self.link.of(raw)) });
         };
-        let needs_shares = wanted.prediction && matches!(rule, Labels::Half | Labels::MostProbable);
-        let shares = (needs_shares || wanted.probabilities && self.probabilities).then(|| both(self.link.of(raw.clone())));
+        if matches!(rule, Labels::MostProbable) {
+            let decision = decides.then(|| raw.clone());
+            return Ok(Answer { decision, ..Answer::most_probable(self.shares(raw), wanted) });
+        }
+        let half = matches!(rule, Labels::Half);
+        let shares = (wanted.prediction && half || wanted.probabilities).then(|| self.shares(raw.clone()));
         let above = |test: fn(f64) -> bool| raw.values.iter().map(|score| u32::from(test(*score))).collect();
         let labels = || match (rule, &shares) {
             (Labels::Positive, _) => above(|score| score > 0.0),
             (Labels::NotNegative, _) => above(|score| score >= 0.0),
             (Labels::Half, Some(shares)) => shares.each_row().map(|row| u32::from(row.last() > Some(&0.5))).collect(),
-            (Labels::MostProbable, Some(shares)) => argmax(shares),
             _ => argmax(&raw),
         };
         let prediction = wanted.prediction.then(|| Prediction::Labels(labels()));
-        let probabilities = shares.filter(|_| wanted.probabilities && self.probabilities);
-        Ok(Answer { prediction, probabilities, decision: (self.decision && wanted.decision).then_some(raw) })
+        let probabilities = shares.filter(|_| wanted.probabilities);
+        Ok(Answer { prediction, probabilities, decision: decides.then_some(raw) })
     }
 }
 
-/// Of one probability, both.
-fn both(shares: Matrix) -> Matrix {
-    if shares.width != 1 {
-        return shares;
+impl Scores {
+    fn raw(&self, x: &Value<'_>) -> Result<Matrix, Refused> {
+        if let Operator::Trees(trees) = &self.of {
+            return trees.sums(x);
+        }
+        let raw = self.of.transform(x.clone())?;
+        let width = raw.width();
+        raw.into_dense(width)
     }
-    let values = shares.values.iter().flat_map(|share| [1.0 - share, *share]).collect();
-    let mut both = Matrix { rows: shares.rows, width: 2, values, single: shares.single };
-    both.round();
-    both
+
+    fn shares(&self, raw: Matrix) -> Matrix {
+        let shares = self.link.of(raw);
+        if shares.width != 1 || !self.pair {
+            return shares;
+        }
+        let values = shares.values.iter().flat_map(|share| [1.0 - share, *share]).collect();
+        let mut both = Matrix { rows: shares.rows, width: 2, values, single: shares.single };
+        both.round();
+        both
+    }
 }
 
 impl Link {

@@ -49,10 +49,10 @@ def _bagging(model, x, writer):
             own = [int(label) for label in part.classes_]
             outputs = len(classes)
             polled[-1].update({"classes": own} if chances else {"votes": writer.array(np.eye(outputs)[own])})
-    node = {"op": "poll", "parts": polled, "adds": adds, "outputs": outputs, "divide": len(parts)}
+    node = {"op": "poll", "parts": polled, "adds": adds, "start": writer.array([0.0] * outputs), "divide": len(parts)}
     if classes is None:
         return kinds.chain(steps, trees.scores(node)), Says(width=outputs)
-    return kinds.chain(steps, trees.scores(node, labels="most_probable", probabilities=True)), Says(
+    return kinds.chain(steps, trees.scores(node, labels="most_probable", probabilities=True, pair=False)), Says(
         classes, probabilities=True
     )
 
@@ -91,7 +91,7 @@ def _boosting(model, x, writer):
         for part, vote in zip(parts, votes, strict=True):
             node, _ = _exported(part, matrix, writer, True)
             polled.append({"columns": None, "of": node, "votes": writer.array(vote)})
-        node = {"op": "poll", "parts": polled, "adds": "votes", "outputs": outputs, **options}
+        node = {"op": "poll", "parts": polled, "adds": "votes", "start": writer.array([0.0] * outputs), **options}
     labels = "positive" if count == 2 else "largest"
     node = trees.scores(node, "divided", labels=labels, decision=True, probabilities=True, by=count - 1)
     return kinds.chain(steps, node), Says(classes, probabilities=True, decision=True)
@@ -129,7 +129,7 @@ def _median(model, x, writer, parts, weights):
         steps, matrix = kinds.as_matrix(x)
         kinds.width_of(model, matrix)
         polled = [{"columns": None, "of": _exported(part, matrix, writer, False)[0]} for part in parts]
-        node = {"op": "poll", "parts": polled, "adds": "beside", "outputs": len(parts)}
+        node = {"op": "poll", "parts": polled, "adds": "beside", "start": writer.array([0.0] * len(parts))}
     return kinds.chain(steps, {"op": "median", "of": node, "weights": writer.array(weights)}), Says()
 
 

@@ -82,11 +82,9 @@ def _histogram(model, x, writer):
             }
         )
         values.append(nodes["value"][leaf])
-        for node in nodes:
-            if node["is_categorical"] and not node["is_leaf"]:
-                sets.add(tree.raw_left_cat_bitsets[node["bitset_idx"]], node["missing_go_to_left"])
-            else:
-                sets.none()
+        sets.tree(len(nodes))
+        for at in np.flatnonzero((nodes["is_categorical"] != 0) & ~leaf):
+            sets.add(at, tree.raw_left_cat_bitsets[nodes["bitset_idx"][at]], nodes["missing_go_to_left"][at])
     start = np.ravel(model._baseline_prediction)
     groups = list(range(len(start))) * len(model._predictors)
     return steps, trees.node(writer, width, made, values, start=start, groups=groups, **sets.options(writer))

@@ -29,7 +29,7 @@ def mean(writer, width, found, made, classes, one=False):
     node = trees.node(writer, width, made, values, start=[0.0] * values[0].shape[1], single=True, **options)
     if classes is None:
         return trees.scores(node)
-    return trees.scores(node, labels="most_probable", probabilities=True)
+    return trees.scores(node, labels="most_probable", probabilities=True, pair=False)
 
 
 def takes_missing(model, x):
@@ -46,5 +46,5 @@ def _embedding(model, steps, width, made, writer):
     sparse = bool(model.sparse_output)
     leaves = sum(len(known) for known in model.one_hot_encoder_.categories_)
     if not sparse:
-        raise Unsupported("RandomTreesEmbedding with dense output")
-    return kinds.chain(steps, node), Matrix(leaves, sparse=True)
+        node = {"op": "join", "parts": [{"columns": None, "then": node}], "sparse": False}
+    return kinds.chain(steps, node), Matrix(leaves, sparse=sparse)

@@ -8,15 +8,15 @@ from .kinds import Says, Unsupported
 # How a node tests: its `decision_type`.
 CATEGORICAL, DEFAULT_LEFT = 1, 2
 # By missing type (none, zero, NaN): what becomes of a number, as `trees` has it.
-PREPARE = (1, 2, 3)
+PREPARE = np.array([1, 2, 3], "u1")
 IDENTITY = ("fair", "huber", "lambdarank", "mape", "quantile", "rank_xendcg", "regression_l1", "regression")
 
 
 def export(model, x, writer):
     """A `scores` of `trees`."""
     booster = getattr(model, "booster_", model)
-    if not hasattr(booster, "model_to_string") or callable(getattr(model, "objective", None)):
-        raise Unsupported("LightGBM with an objective of one's own, or a booster of another library")
+    if not hasattr(booster, "model_to_string"):
+        raise Unsupported("a booster of another library")
     header, found = _parsed(booster.model_to_string())
     outputs = int(header["num_tree_per_iteration"])
     link = _link(header.get("objective", "").split())
@@ -29,6 +29,8 @@ def export(model, x, writer):
     if classes is None:
         return kinds.chain(steps, trees.scores(node, **link)), Says(width=outputs)
     kinds.plain_labels(classes)
+    if callable(model.objective):
+        raise Unsupported("LightGBM's classes with an objective of one's own")
     if len(classes) < 2 or outputs != (1 if len(classes) == 2 else len(classes)):
         raise Unsupported("LightGBM with another number of scores than classes")
     node = trees.scores(node, **link, labels="most_probable", probabilities=True)
@@ -46,7 +48,8 @@ def _known(booster, x):
 
 
 def _link(objective):
-    name, options = (objective or [""])[0], dict(option.partition(":")[::2] for option in objective[1:])
+    """What is made of the sums: nothing, if the objective was one of one's own."""
+    name, options = (objective or ["regression"])[0], dict(option.partition(":")[::2] for option in objective[1:])
     if "sqrt" in options:
         return {"link": "square"}
     if name in IDENTITY:
@@ -75,7 +78,8 @@ def _fields(block):
 
 
 def _numbers(tree, name, dtype):
-    return np.array(tree.get(name, "").split(), dtype)
+    text = tree.get(name, "").strip()
+    return np.fromstring(text, dtype, sep=" ") if text else np.empty(0, dtype)
 
 
 def _trees(header, found, width, outputs, writer):
@@ -98,18 +102,16 @@ def _tree(tree, prepare, sets):
     threshold = _numbers(tree, "threshold", "f8")
     inner, leaves = len(feature), int(tree["num_leaves"])
     boundaries, words = _numbers(tree, "cat_boundaries", "i4"), _numbers(tree, "cat_threshold", "u4")
-    for column, does, limit in zip(feature, how, threshold, strict=True):
-        if does & CATEGORICAL:
-            start, end = boundaries[int(limit) : int(limit) + 2]
-            sets.add(words[start:end])
-            continue
-        sets.none()
-        wanted = PREPARE[does >> 2 & 3]
-        if prepare[column] not in (0, wanted):
-            raise Unsupported("LightGBM with a column whose missing values are of several types")
-        prepare[column] = wanted
-    for _ in range(leaves):
-        sets.none()
+    categorical = (how & CATEGORICAL) != 0
+    sets.tree(inner + leaves)
+    for node in np.flatnonzero(categorical):
+        start, end = boundaries[int(threshold[node]) : int(threshold[node]) + 2]
+        sets.add(node, words[start:end])
+    numbers, wanted = feature[~categorical], PREPARE[how[~categorical] >> 2 & 3]
+    known = prepare[numbers]
+    prepare[numbers] = wanted
+    if ((known != 0) & (known != wanted)).any() or (prepare[numbers] != wanted).any():
+        raise Unsupported("LightGBM with a column whose missing values are of several types")
     nothing = np.zeros(leaves)
 
     def children(name):

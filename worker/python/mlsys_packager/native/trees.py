@@ -55,8 +55,8 @@ def sklearn_tree(tree, columns=None):
     }
 
 
-def scores(of, link="identity", labels=None, decision=False, probabilities=False, **options):
-    """A `scores` of the operator `of`."""
+def scores(of, link="identity", labels=None, decision=False, probabilities=False, pair=True, **options):
+    """A `scores` of the operator `of`. `pair`: of one probability, the other class has the rest."""
     return {
         "op": "scores",
         "of": of,
@@ -64,33 +64,37 @@ def scores(of, link="identity", labels=None, decision=False, probabilities=False
         "labels": labels,
         "decision": decision,
         "probabilities": probabilities,
+        "pair": pair,
         **options,
     }
 
 
 class Sets:
-    """The sets of categories that go left, node by node."""
+    """The sets of categories that go left, node by node of tree by tree."""
 
     def __init__(self):
-        self._set, self._starts, self._bits, self._missing_left = [], [0], [], []
+        self._first, self._size = 0, 0
+        self._nodes, self._starts, self._bits, self._missing_left = [], [0], [], []
 
-    def none(self):
-        """For a node that compares numbers."""
-        self._set.append(-1)
+    def tree(self, size):
+        """Of the next tree, which has so many nodes."""
+        self._first, self._size = self._size, self._size + size
 
-    def add(self, words, missing_left=False):
-        """For a node of categories: bits, in words of 32."""
-        self._set.append(len(self._missing_left))
+    def add(self, node, words, missing_left=False):
+        """That of one of its nodes: bits, in words of 32."""
+        self._nodes.append(self._first + node)
         self._bits.extend(int(word) for word in words)
         self._starts.append(len(self._bits))
         self._missing_left.append(bool(missing_left))
 
     def options(self, writer):
         """What `trees` reads; nothing if there are none."""
-        if not self._missing_left:
+        if not self._nodes:
             return {}
+        places = np.full(self._size, -1, "i4")
+        places[self._nodes] = np.arange(len(self._nodes))
         return {
-            "set": writer.array(self._set, "i4"),
+            "set": writer.array(places, "i4"),
             "set_starts": writer.array(self._starts, "u4"),
             "set_bits": writer.array(self._bits, "u4"),
             "set_missing_left": writer.array(self._missing_left, "u1"),

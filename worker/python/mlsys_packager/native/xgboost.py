@@ -1,11 +1,13 @@
 """XGBoost's estimators. All of its arithmetic is in 32-bit floats."""
 
 import ctypes
+import itertools
 import json
+import math
 
 import numpy as np
 
-from . import codes, kinds, trees
+from . import codes, kinds, trees, ubjson
 from .kinds import Says, Unsupported
 
 LOGISTIC = {"link": "logistic", "factor": 1.0}
@@ -34,9 +36,9 @@ OBJECTIVES = {
 
 def export(model, x, writer):
     """A `scores` of `trees`, or of an `xgboost_linear`."""
-    if callable(model.objective):
-        raise Unsupported("XGBoost with an objective of one's own")
-    learner = json.loads(model.get_booster().save_raw("json"))["learner"]
+    if callable(model.objective) and hasattr(model, "n_classes_"):
+        raise Unsupported("XGBoost's classes with an objective of one's own")
+    learner = ubjson.loads(model.get_booster().save_raw("ubj"))["learner"]
     objective, booster = learner["objective"]["name"], learner["gradient_booster"]
     if objective not in OBJECTIVES:
         raise Unsupported(f"XGBoost's objective {objective}")
@@ -85,7 +87,7 @@ def _known(booster, x):
 
 def _names(enc):
     """One column's categories: texts as bytes, one after the other, or numbers."""
-    return _cut(enc["values"], enc["offsets"]) if "offsets" in enc else enc["values"]
+    return _cut(enc["values"], enc["offsets"]) if "offsets" in enc else [int(value) for value in enc["values"]]
 
 
 def _texts(categories):
@@ -94,8 +96,8 @@ def _texts(categories):
 
 
 def _cut(values, ends):
-    raw = bytes(byte & 255 for byte in values)
-    return [raw[start:end] for start, end in zip(ends, ends[1:], strict=False)]
+    raw = bytes(int(byte) & 255 for byte in values)
+    return [raw[start:end] for start, end in itertools.pairwise(ends)]
 
 
 def _missing(model):
@@ -109,8 +111,11 @@ def _margin(score, of_base):
     """What the sums start with, computed by the C library as XGBoost does."""
     if of_base is None:
         return score
-    log = ctypes.CDLL(None).logf
-    log.argtypes, log.restype = [ctypes.c_float], ctypes.c_float
+    try:
+        log = ctypes.CDLL(None).logf
+        log.argtypes, log.restype = [ctypes.c_float], ctypes.c_float
+    except (AttributeError, OSError):
+        log = math.log
     return log(score) if of_base == "log" else -log(np.float32(1) / score - np.float32(1))
 
 
@@ -142,6 +147,8 @@ def _trees(model, booster, width, base, missing, writer):
         missing_left = np.asarray(tree["default_left"])
         right = np.asarray(tree["right_children"])
         if vector:
+            if "leaf_weights" not in tree:
+                raise Unsupported("XGBoost's leaves of several values, of before 3.2")
             weights = np.asarray(tree["leaf_weights"], np.float32).reshape(-1, len(base))
             values.append(weights[right[leaf]])
         else:
@@ -181,12 +188,11 @@ def _end(model, booster, outputs):
 def _categories(tree, left, right, missing_left, sets):
     """The children, swapped where a node's categories go right: in `trees`, they go left."""
     left, right = left.copy(), right.copy()
-    segments = dict(zip(tree["categories_nodes"], zip(tree["categories_segments"], tree["categories_sizes"])))
-    for node in range(len(left)):
-        if node not in segments:
-            sets.none()
-            continue
-        start, size = segments[node]
+    sets.tree(len(left))
+    segments = zip(tree["categories_nodes"], tree["categories_segments"], tree["categories_sizes"], strict=True)
+    for node, start, size in segments:
         left[node], right[node] = right[node], left[node]
-        sets.add(trees.bits(tree["categories"][start : start + size]), not missing_left[node])
+        sets.add(
+            node, trees.bits([int(place) for place in tree["categories"][start : start + size]]), not missing_left[node]
+        )
     return left, right

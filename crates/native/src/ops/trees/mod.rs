@@ -137,19 +137,7 @@ impl Operate for Trees {
         if self.one_hot {
             return self.leaves(&x).map(Value::Sparse);
         }
-        let mut sums = match &self.before {
-            Some(before) => before.transform(x.clone())?.into_dense(self.start.len())?,
-            None => Matrix::zeros(x.rows(), self.start.len()),
-        };
-        if self.before.is_none() {
-            sums.each_row_mut().for_each(|sums| sums.copy_from_slice(&self.start));
-        }
-        self.add(&self.rows(&x)?, &mut sums);
-        if let Some(divide) = self.divide {
-            sums.values.iter_mut().for_each(|sum| *sum /= divide);
-        }
-        sums.single = self.single_sums;
-        Ok(Value::Dense(sums))
+        self.sums(&x).map(Value::Dense)
     }
 }
 
@@ -161,6 +149,26 @@ struct Rows<'a> {
 }
 
 impl Trees {
+    /// The sums of borrowed rows.
+    pub(crate) fn sums(&self, x: &Value<'_>) -> Result<Matrix, Refused> {
+        if self.one_hot {
+            return Err(Refused::misfit("leaves where their sums must be"));
+        }
+        let mut sums = match &self.before {
+            Some(before) => before.transform(x.clone())?.into_dense(self.start.len())?,
+            None => Matrix::zeros(x.rows(), self.start.len()),
+        };
+        if self.before.is_none() {
+            sums.each_row_mut().for_each(|sums| sums.copy_from_slice(&self.start));
+        }
+        self.add(&self.rows(x)?, &mut sums);
+        if let Some(divide) = self.divide {
+            sums.values.iter_mut().for_each(|sum| *sum /= divide);
+        }
+        sums.single = self.single_sums;
+        Ok(sums)
+    }
+
     /// Of sparse rows, there may be far more columns than any node looks at.
     fn rows<'a>(&'a self, x: &'a Value<'_>) -> Result<Rows<'a>, Refused> {
         let Value::Sparse(sparse) = x else {

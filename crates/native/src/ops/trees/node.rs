@@ -225,3 +225,37 @@ pub(crate) fn walk_sets(nodes: &[Wide<f64>], sets: &Sets, values: &[f64], at: &m
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_keeps_what_its_threshold_keeps() {
+        let mut thresholds = vec![0.0, -0.0, 0.1, -0.1, 1.0, 1e-50, -1e-50, 1e300, -1e300, f64::INFINITY, f64::NEG_INFINITY];
+        thresholds.extend([f64::from(f32::MAX), f64::from(f32::MIN), f64::from(f32::from_bits(1)), 16_777_217.0]);
+        for threshold in thresholds {
+            let near = f32::cast(threshold);
+            let around =
+                [near, near.next_down(), near.next_up(), -near, 0.0, f32::MAX, f32::MIN, f32::INFINITY, -f32::INFINITY];
+            for value in around {
+                let wide = f64::from(value);
+                for (strict, kept) in [(false, wide <= threshold), (true, wide < threshold)] {
+                    let (limit, wide_limit) = (f32::limit(threshold, strict), f64::limit(threshold, strict));
+                    assert_eq!(at_most(value, limit), kept, "{value} and {threshold}");
+                    assert_eq!(at_most(wide, wide_limit), kept, "{value} and {threshold}");
+                    assert_eq!(at_most(-value, limit.opposite()), !kept, "-{value} and {threshold}");
+                    assert_eq!(at_most(-wide, wide_limit.opposite()), !kept, "-{value} and {threshold}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_leaf_keeps_who_has_arrived() {
+        for leaf in [0, 1, 1 << 20, LEAVES - 1] {
+            assert_eq!((f32::of_leaf(leaf).leaf(), f64::of_leaf(leaf).leaf()), (leaf, leaf));
+            assert!(at_most(f32::LEAST, f32::of_leaf(leaf)) && at_most(f64::LEAST, f64::of_leaf(leaf)));
+        }
+    }
+}

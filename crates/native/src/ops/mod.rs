@@ -13,6 +13,7 @@ pub(crate) mod linear;
 pub(crate) mod matrix;
 pub(crate) mod member;
 pub(crate) mod nearest_code;
+pub(crate) mod normal;
 pub(crate) mod one_hot;
 pub(crate) mod one_vs_one;
 pub(crate) mod one_vs_rest;

@@ -173,6 +173,11 @@ _TARGETS = {
     "target_power": (back(transformer=PowerTransformer()), "frame", "value"),
     "target_box_cox": (back(transformer=PowerTransformer("box-cox", standardize=False)), normal, positive),
     "target_quantile": (back(transformer=QuantileTransformer(n_quantiles=50)), "frame", "value"),
+    "target_quantile_normal": (
+        back(transformer=QuantileTransformer(n_quantiles=50, output_distribution="normal")),
+        "frame",
+        "value",
+    ),
     "target_steps": (
         back(transformer=make_pipeline(FunctionTransformer(np.log, np.exp), StandardScaler())),
         normal,

@@ -32,6 +32,7 @@ pub(crate) mod neighbour_impute;
 pub(crate) mod neighbours;
 pub(crate) mod network;
 pub(crate) mod normalize;
+pub(crate) mod normal;
 pub(crate) mod one_hot;
 pub(crate) mod one_vs_one;
 pub(crate) mod one_vs_rest;

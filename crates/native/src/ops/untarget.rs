@@ -1,7 +1,12 @@
 //! `untarget`: predictions of a transformed target, transformed back. `TransformedTargetRegressor`, and the inverses of
 //! `FunctionTransformer`, `PowerTransformer`, `QuantileTransformer`.
 
-use crate::{Answer, BadGraph, Matrix, Refused, Value, Wanted, file::Fields, operator::Operate, ops::calibrate::straight};
+use crate::{
+    Answer, BadGraph, Matrix, Refused, Value, Wanted,
+    file::Fields,
+    operator::Operate,
+    ops::{calibrate::straight, normal::cdf},
+};
 
 #[derive(Debug)]
 pub(crate) struct Untarget {
@@ -15,8 +20,12 @@ enum Step {
     /// Of each column, its λ.
     YeoJohnson(Vec<f64>),
     BoxCox(Vec<f64>),
-    /// Of each column, its quantiles, all at these shares.
-    Quantiles(Vec<f64>, Vec<Vec<f64>>),
+    /// Of each column, its quantiles, all at these shares. `normal`: the numbers are of a normal distribution, not shares.
+    Quantiles {
+        shares: Vec<f64>,
+        columns: Vec<Vec<f64>>,
+        normal: bool,
+    },
 }
 
 impl Operate for Untarget {
@@ -66,7 +75,7 @@ impl Step {
                 if shares.is_empty() || shares.iter().any(|share| !share.is_finite()) || !shares.is_sorted() {
                     return fields.wrong("shares", "ascending numbers");
                 }
-                Self::Quantiles(shares, columns)
+                Self::Quantiles { shares, columns, normal: fields.flag("normal")? }
             }
             _ => return fields.wrong("do", "a known step"),
         })
@@ -76,7 +85,7 @@ impl Step {
         let columns = match self {
             Self::Each(_) => x.width,
             Self::YeoJohnson(by) | Self::BoxCox(by) => by.len(),
-            Self::Quantiles(_, columns) => columns.len(),
+            Self::Quantiles { columns, .. } => columns.len(),
         };
         if columns != x.width {
             return Err(Refused::misfit("another number of columns"));
@@ -87,8 +96,9 @@ impl Step {
                     Self::Each(function) => function(*value),
                     Self::YeoJohnson(by) => yeo_johnson(*value, by[at]),
                     Self::BoxCox(by) => box_cox(*value, by[at]),
-                    Self::Quantiles(..) if value.is_nan() => *value,
-                    Self::Quantiles(shares, columns) => straight(shares, &columns[at], *value),
+                    Self::Quantiles { .. } if value.is_nan() => *value,
+                    Self::Quantiles { shares, columns, normal: false } => straight(shares, &columns[at], *value),
+                    Self::Quantiles { shares, columns, .. } => of_normal(shares, &columns[at], cdf(*value)),
                 };
             }
         }
@@ -112,4 +122,16 @@ fn yeo_johnson(x: f64, lambda: f64) -> f64 {
 /// `scipy.special.inv_boxcox`.
 fn box_cox(x: f64, lambda: f64) -> f64 {
     if lambda == 0.0 { x.exp() } else { ((lambda * x).ln_1p() / lambda).exp() }
+}
+
+/// `QuantileTransformer._transform_col`: what is within 10⁻⁷ of a bound is taken for it.
+fn of_normal(shares: &[f64], quantiles: &[f64], share: f64) -> f64 {
+    let to = if share - 1e-7 < 0.0 {
+        0.0
+    } else if share + 1e-7 > 1.0 {
+        1.0
+    } else {
+        share
+    };
+    straight(shares, quantiles, to)
 }

@@ -108,10 +108,9 @@ def _power(transformer, width, single, writer):
 
 def _quantile(transformer, width, single, writer):
     _in_double(single)
-    if transformer.output_distribution != "uniform":
-        raise Unsupported("the inverse of QuantileTransformer with a normal distribution")
     columns = [{"at": writer.array(column)} for column in transformer.quantiles_.T]
-    step = {"do": "quantiles", "shares": writer.array(transformer.references_), "columns": columns}
+    normal = transformer.output_distribution == "normal"
+    step = {"do": "quantiles", "shares": writer.array(transformer.references_), "columns": columns, "normal": normal}
     return [*_scale(width, [], writer), {"op": "untarget", "steps": [step]}]
 
 

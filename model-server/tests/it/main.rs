@@ -12,6 +12,7 @@ mod keeping;
 mod metrics;
 mod mlflow_peer;
 mod predicting;
+mod protocols;
 mod provenance;
 mod python_flavour;
 mod routes;

@@ -179,7 +179,10 @@ async fn an_array_is_one_tensor_or_a_column_each() {
         assert_eq!(answer["outputs"][0]["datatype"], "FP64");
         assert_eq!(answer["outputs"][0]["data"], expected, "{inputs}");
     }
-    // A number is what its datatype makes of it.
+    // A number is what its datatype makes of it, and Triton's client writes a missing one as NaN.
+    let missing = r#"{"inputs":[{"name":"x","shape":[1,3],"datatype":"FP32","data":[NaN,0,0]}]}"#;
+    let missing = server.post("/v2/models/prices/infer").body(missing).send().await.unwrap();
+    assert_eq!(missing.json::<Value>().await.unwrap()["outputs"][0]["data"], json!([null]));
     let rounded = inferred(&server, "prices", &json!({"inputs": [tensor("x", "FP32", &[1, 3], &json!([0.1, 0, 0]))]})).await;
     let exact =
         inferred(&server, "prices", &json!({"inputs": [tensor("x", "FP64", &[1, 3], &json!([0.1f32, 0, 0]))]})).await;

@@ -96,7 +96,7 @@ impl Exchange for Form {
 
     fn read(&self, version: &Version, body: &Bytes) -> Result<(Batch, ()), String> {
         let batch = match self {
-            Self::Json => decode::decode(version.schema(), Shapes::Mlflow, body)?,
+            Self::Json => decode::decode(version.schema(), Shapes::Mlflow, &decode::without_nan(body))?,
             Self::Csv => table::read(version.schema(), body)?,
         };
         Ok((batch, ()))

@@ -13,7 +13,10 @@ use scoring::{Batch, Output};
 use service::ApiError;
 
 use super::{
-    super::exchange::{Answer, Asked, Choice, Exchange, JSON_LENGTH},
+    super::{
+        decode,
+        exchange::{Answer, Asked, Choice, Exchange, JSON_LENGTH},
+    },
     Named,
     answer::{self, Kept},
     request, rows,
@@ -59,7 +62,11 @@ impl Exchange for Infer {
     type Kept = Kept;
 
     fn read(&self, version: &Version, body: &Bytes) -> Result<(Batch, Kept), String> {
-        let (request, inputs) = request::Request::read(body, self.json_length)?;
+        let Some((json, tensors)) = body.split_at_checked(self.json_length.unwrap_or(body.len())) else {
+            return Err("the body is shorter than Inference-Header-Content-Length says".to_owned());
+        };
+        let json = decode::without_nan(json);
+        let (request, inputs) = request::Request::read(&json, tensors)?;
         let has_probabilities = !version.manifest.expected_output["probabilities"].is_null();
         let outputs = request.outputs(has_probabilities)?;
         let whole = request.parameters.as_ref().and_then(|parameters| parameters.content_type.as_deref());

@@ -19,3 +19,4 @@ mod routes;
 mod sharing;
 mod swapping;
 mod v2;
+mod v2_binary;

@@ -259,7 +259,7 @@ async fn what_is_no_request_is_refused_without_repeating_it() {
     let request = server.post("/v2/models/prices/infer");
     let answer = request.header("Inference-Header-Content-Length", "1000").body("{}").send().await.unwrap();
     assert_eq!(answer.status(), 400);
-    let answer = server.post("/v2/models/prices/infer").header("content-encoding", "gzip").body("").send().await.unwrap();
+    let answer = server.post("/v2/models/prices/infer").header("content-encoding", "br").body("").send().await.unwrap();
     assert_eq!(answer.status(), 415);
     assert!(answer.json::<Value>().await.unwrap()["error"].is_string());
     let answer = server.get("/v2/models/prices/infer").await;

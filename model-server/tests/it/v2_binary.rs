@@ -1,5 +1,11 @@
 //! The Open Inference Protocol, with tensors that are not in the JSON.
 
+use std::io::Write;
+
+use flate2::{
+    Compression,
+    write::{GzEncoder, ZlibEncoder},
+};
 use reqwest::Response;
 use serde_json::{Value, json};
 
@@ -114,6 +120,37 @@ async fn bytes_in_binary_are_texts_and_truths() {
     let answer: Value = binary(&server, "titanic", &json!({ "inputs": inputs }), &tensors).await.json().await.unwrap();
     assert_eq!(answer["outputs"][0]["shape"], json!([rows, 1]));
     assert_eq!(answer["outputs"][0]["data"], manifest("titanic-1")["expected_output"]["predictions"]);
+}
+
+#[tokio::test]
+async fn json_and_tensors_may_be_compressed_together() {
+    let place = Place::new();
+    let server = place.serve_one("prices").await;
+    let send = async |encoding: &str, json_length: usize, body: Vec<u8>| {
+        let request = server.post("/v2/models/prices/infer").header("content-encoding", encoding);
+        request.header("Inference-Header-Content-Length", json_length).body(body).send().await.unwrap()
+    };
+    let json = json!({"inputs": [followed("x", "INT8", &[1, 3], 3)]}).to_string();
+    let whole = [json.as_bytes(), &[1, 2, 3]].concat();
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+    gzip.write_all(&whole).unwrap();
+    let gzip = gzip.finish().unwrap();
+    let mut deflate = ZlibEncoder::new(Vec::new(), Compression::default());
+    deflate.write_all(&whole).unwrap();
+    let deflate = deflate.finish().unwrap();
+    let mut answers = Vec::new();
+    for (encoding, body) in [("identity", whole.clone()), ("gzip", gzip.clone()), ("deflate", deflate)] {
+        answers.push(send(encoding, json.len(), body).await.json::<Value>().await.unwrap());
+    }
+    assert!(answers[0]["outputs"].is_array() && answers[1..].iter().all(|answer| *answer == answers[0]), "{answers:?}");
+    // A little that would become very much, and what is none or cut off.
+    let mut bomb = GzEncoder::new(Vec::new(), Compression::best());
+    bomb.write_all(&vec![b' '; 48 << 20]).unwrap();
+    for body in [bomb.finish().unwrap(), whole, gzip[..gzip.len() - 9].to_vec()] {
+        let answer = send("gzip", json.len(), body).await;
+        assert_eq!(answer.status(), 400);
+        assert!(answer.json::<Value>().await.unwrap()["error"].as_str().unwrap().contains("Content-Encoding"));
+    }
 }
 
 #[tokio::test]

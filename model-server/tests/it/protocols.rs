@@ -60,6 +60,10 @@ async fn a_model_with_too_much_in_hand_or_that_dies_says_so_in_every_protocol() 
 async fn what_is_too_long_or_not_there_is_refused_in_every_protocol() {
     let place = Place::new();
     let server = place.serve_one("prices").await;
+    for path in ["ping", "health", "version"] {
+        let answer = server.get(&format!("/models/absent/{path}")).await;
+        assert_eq!(said(answer, ROUTES[0]).await.0, 404, "{path}");
+    }
     for route in ROUTES {
         let long = request(&server, "prices", route).body(vec![b' '; 64 * 1024 * 1024 + 1]).send().await.unwrap();
         assert_eq!(said(long, route).await.0, 413);

@@ -47,8 +47,15 @@ pub(super) async fn ping(
 }
 
 /// `GET …/version`: of MLflow.
-pub(super) async fn version() -> Response {
-    (JSON, MLFLOW).into_response()
+pub(super) async fn version(
+    State(loader): State<Arc<Loader>>,
+    State(access): State<Arc<Access>>,
+    Path(name): Path<String>,
+    Query(choice): Query<Choice>,
+    Extension(admitted): Extension<Admitted>,
+) -> Result<Response, ApiError> {
+    models::known((&loader, &access), &model_name(name)?, (&choice, &admitted))?;
+    Ok((JSON, MLFLOW).into_response())
 }
 
 /// `POST …/invocations?version=&env=`: the predictions for some rows.

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// The longest body, in bytes.
-const BODY_LIMIT: usize = 64 * 1024 * 1024;
+pub(super) const BODY_LIMIT: usize = 64 * 1024 * 1024;
 /// Bodies longer than this, in bytes, are read on another thread, so that other requests need not wait.
 const LONG_BODY: usize = 64 * 1024;
 

@@ -8,9 +8,11 @@ mod cell;
 mod columns;
 mod either;
 mod named;
+mod nan;
 mod records;
 mod split;
 
+pub(super) use nan::without_nan;
 use scoring::{Batch, Schema};
 use serde_json::error::Category;
 

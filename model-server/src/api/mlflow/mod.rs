@@ -47,8 +47,15 @@ pub(super) async fn ping(
 }
 
 /// `GET …/version`: of MLflow.
-pub(super) async fn version() -> Response {
-    (JSON, MLFLOW).into_response()
+pub(super) async fn version(
+    State(loader): State<Arc<Loader>>,
+    State(access): State<Arc<Access>>,
+    Path(name): Path<String>,
+    Query(choice): Query<Choice>,
+    Extension(admitted): Extension<Admitted>,
+) -> Result<Response, ApiError> {
+    models::known((&loader, &access), &model_name(name)?, (&choice, &admitted))?;
+    Ok((JSON, MLFLOW).into_response())
 }
 
 /// `POST …/invocations?version=&env=`: the predictions for some rows.
@@ -96,7 +103,7 @@ impl Exchange for Form {
 
     fn read(&self, version: &Version, body: &Bytes) -> Result<(Batch, ()), String> {
         let batch = match self {
-            Self::Json => decode::decode(version.schema(), Shapes::Mlflow, body)?,
+            Self::Json => decode::decode(version.schema(), Shapes::Mlflow, &decode::without_nan(body))?,
             Self::Csv => table::read(version.schema(), body)?,
         };
         Ok((batch, ()))

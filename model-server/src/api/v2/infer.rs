@@ -13,9 +13,13 @@ use scoring::{Batch, Output};
 use service::ApiError;
 
 use super::{
-    super::exchange::{Answer, Asked, Choice, Exchange, JSON_LENGTH},
+    super::{
+        decode,
+        exchange::{Answer, Asked, Choice, Exchange, JSON_LENGTH},
+    },
     Named,
     answer::{self, Kept},
+    inflate::Encoding,
     request, rows,
 };
 use crate::{
@@ -32,18 +36,17 @@ pub(crate) async fn infer(
     Extension(admitted): Extension<Admitted>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let infer = Infer { json_length: json_length(request.headers())? };
+    let encoding = Encoding::of(request.headers().get(header::CONTENT_ENCODING)).ok_or_else(|| {
+        let detail = "a body may be compressed by gzip or deflate";
+        ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
+    })?;
+    let infer = Infer { encoding, json_length: json_length(request.headers())? };
     let (name, choice) = named.choose(choice)?;
     Asked { loader, name, choice, admitted }.answer(request.into_body(), infer).await
 }
 
-/// How much of the body is JSON, if tensors follow it.
+/// The header that says so.
 fn json_length(headers: &HeaderMap) -> Result<Option<usize>, ApiError> {
-    let encoding = headers.get(header::CONTENT_ENCODING);
-    if encoding.is_some_and(|encoding| encoding != "identity") {
-        let detail = "compressed bodies are not taken";
-        return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail));
-    }
     let Some(said) = headers.get(JSON_LENGTH) else { return Ok(None) };
     let length = said.to_str().ok().and_then(|said| said.parse().ok());
     let bad = || ApiError::new(StatusCode::BAD_REQUEST, "bad_request", "Inference-Header-Content-Length must be a length");
@@ -51,6 +54,8 @@ fn json_length(headers: &HeaderMap) -> Result<Option<usize>, ApiError> {
 }
 
 struct Infer {
+    encoding: Encoding,
+    /// How much of the body is JSON, before it was compressed, if tensors follow it.
     json_length: Option<usize>,
 }
 
@@ -59,7 +64,12 @@ impl Exchange for Infer {
     type Kept = Kept;
 
     fn read(&self, version: &Version, body: &Bytes) -> Result<(Batch, Kept), String> {
-        let (request, inputs) = request::Request::read(body, self.json_length)?;
+        let body = self.encoding.inflate(body)?;
+        let Some((json, tensors)) = body.split_at_checked(self.json_length.unwrap_or(body.len())) else {
+            return Err("the body is shorter than Inference-Header-Content-Length says".to_owned());
+        };
+        let json = decode::without_nan(json);
+        let (request, inputs) = request::Request::read(&json, tensors)?;
         let has_probabilities = !version.manifest.expected_output["probabilities"].is_null();
         let outputs = request.outputs(has_probabilities)?;
         let whole = request.parameters.as_ref().and_then(|parameters| parameters.content_type.as_deref());

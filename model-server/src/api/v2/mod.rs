@@ -11,6 +11,7 @@ mod fill;
 mod half;
 pub(super) mod health;
 pub(super) mod infer;
+mod inflate;
 pub(super) mod metadata;
 pub(super) mod repository;
 mod request;

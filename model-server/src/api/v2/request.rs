@@ -71,12 +71,8 @@ pub(super) enum Data<'b> {
 }
 
 impl<'b> Request<'b> {
-    /// Reads a body whose JSON is so long, if it is not all of it.
-    pub(super) fn read(body: &'b [u8], json_length: Option<usize>) -> Result<(Self, Vec<Input<'b>>), String> {
-        let length = json_length.unwrap_or(body.len());
-        let Some((json, tensors)) = body.split_at_checked(length) else {
-            return Err("the body is shorter than Inference-Header-Content-Length says".to_owned());
-        };
+    /// Reads a request, and the tensors that follow it.
+    pub(super) fn read(json: &'b [u8], tensors: &'b [u8]) -> Result<(Self, Vec<Input<'b>>), String> {
         let mut request: Self = serde_json::from_slice(json).map_err(|error| decode::explain(&error))?;
         let inputs = std::mem::take(&mut request.inputs);
         if inputs.is_empty() {

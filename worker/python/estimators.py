@@ -21,10 +21,12 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 import estimator_data
-from mlsys_packager import convert, edges, inputs, native, schema, verify
+from mlsys_packager import client, convert, edges, inputs, native, schema, verify
 from test_native import Verifier
 
 DOCUMENT = HERE.parents[1] / "docs" / "estimators.md"
+# What a packaged model is held to: `MARGIN` in `crates/native/src/proof.rs`.
+MARGIN = 2.5e-13
 UNSEEN, SECONDS = 1_000, 20
 GROUPS = ("Classifiers", "Regressors", "Outlier detectors", "Clusterers", "Transformers", "Others")
 FORMS = ("array", "table", "search")
@@ -104,12 +106,12 @@ def limit(seconds):
         signal.signal(signal.SIGALRM, before)
 
 
-def with_edges(model, rows, fitted, columns):
-    """Rows, and others at the edge of the data that the estimator accepts."""
-    if columns is not None:
-        return edges.beyond(model, rows, columns)
-    if not isinstance(rows, np.ndarray):
-        return rows
+def with_edges(model, rows, fitted, found, asked):
+    """Rows as they are sent, and others at the edge of the data that the estimator accepts."""
+    if found.is_table:
+        if found.as_series and not hasattr(rows, "columns"):
+            rows = rows.to_frame(asked.columns[0]["name"])
+        return edges.beyond(model, asked.sent(rows), asked, extremes=rows is not found.rows)
     more = [fitted[:40], rows[:1] * 0]
     if rows.dtype.kind == "f":
         holes = np.where(np.eye(rows.shape[1]) > 0, np.nan, fitted[: rows.shape[1]])
@@ -133,16 +135,21 @@ def try_form(verifier, form, grouped, native_only):
     if found is None:
         return Found(NOWHERE, reason="it answers no one row for each row")
     signature, own = schema.signature(found)
-    if found.as_series:
-        unseen = unseen.to_frame(signature["columns"][0]["name"])
-    columns = signature["columns"] if found.is_table and not found.as_series else None
-    known, unseen = (with_edges(asked, part, x, columns) for part in (found.rows, unseen))
+    client_of = client.Client(signature, own, found.form)
+    if found.is_table:
+        soft = edges.accepts_missing(asked, client_of.sent(found.rows.head(50)), client_of)
+        for column in signature["columns"]:
+            column["nullable"] = column["nullable"] or column["name"] in soft
+    known, unseen = (with_edges(asked, part, x, found, client_of) for part in (found.rows, unseen))
     try:
         graph, says = native.export(model, found, signature, own)
+        classes = says and says.classes
         parts = [
-            native.proof(part, signature, native.answers(model, part), says and says.classes) for part in (known, unseen)
+            native.proof(part, signature, native.answers(model, client_of.seen(part)), classes) for part in (known, unseen)
         ]
         first, other = (verifier.verify(graph, part) for part in parts)
+        if first.startswith("ok") and (near := float(first.split()[2])) > MARGIN:
+            first = f"no {near:.1e} is too near to what may differ"
         if first.startswith("ok"):
             return Found(NATIVE, float(other.split()[2])) if other.startswith("ok") else Found(WRONG, reason=other)
         reason = f"differs: {first[3:]}"
@@ -152,7 +159,7 @@ def try_form(verifier, form, grouped, native_only):
         return Found(NOWHERE, reason=reason)
     if native_only or found.as_series:
         return Found(PYTHON, reason=reason)
-    return converted(model, signature, known, unseen, reason)
+    return converted(model, signature, client_of.seen(known), client_of.seen(unseen), reason)
 
 
 def converted(model, signature, known, unseen, reason):

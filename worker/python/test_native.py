@@ -25,7 +25,7 @@ from mlsys_packager import client, edges, inputs, native, schema
 from model_cases import data
 
 VERIFY = os.environ.get("MLSYS_VERIFY") or HERE.parents[1] / "target" / "debug" / "examples" / "verify"
-FITTED, UNSEEN, BROKEN = 600, 1_000, 20
+FITTED, UNSEEN, BROKEN = 600, 1_000, 5
 
 
 def cases(names=()):
@@ -56,7 +56,7 @@ class Verifier:
         (folder / "proof.native").write_bytes(proof)
         self._child.stdin.write(f"{folder}\n")
         self._child.stdin.flush()
-        return self._child.stdout.readline().strip() or f"no: the engine died ({self._child.wait(10)})"
+        return self._child.stdout.readline().strip() or f"died: {self._child.wait(10)}"
 
 
 def rows_of(rows, target, seed, count):
@@ -103,27 +103,26 @@ def proven(model, found, signature, own, unseen, says):
 
 
 class Native(unittest.TestCase):
-    def test_every_case_is_answered_as_the_estimator_does(self):
-        with Verifier() as verifier:
-            for name, case in cases():
-                with self.subTest(name):
-                    answer, *_ = try_case(verifier, case)
-                    self.assertTrue(answer.startswith("ok"), answer)
-
-    def test_a_graph_with_wrong_bytes_is_refused_or_answered_and_breaks_nothing(self):
+    def test_every_case_is_answered_as_the_estimator_does_and_wrong_bytes_break_nothing(self):
         chance = random.Random(0)
         with Verifier() as verifier:
             for name, case in cases():
-                _, graph, proof = try_case(verifier, case)
+                answer, graph, proof = try_case(verifier, case)
+                with self.subTest(name):
+                    self.assertTrue(answer.startswith("ok"), answer)
                 for _ in range(BROKEN):
-                    broken = bytearray(graph)
-                    for _ in range(chance.randint(1, 8)):
-                        broken[chance.randrange(16, len(broken))] = chance.randrange(256)
-                    if chance.random() < 0.2:
-                        del broken[chance.randrange(16, len(broken)) :]
-                    with self.subTest(name):
-                        self.assertIn(verifier.verify(bytes(broken), proof)[:2], ("ok", "no"))
-                        self.assertIsNone(verifier._child.poll())
+                    with self.subTest(f"{name}, broken"):
+                        self.assertIn(verifier.verify(broken(graph, chance), proof)[:2], ("ok", "no"))
+
+
+def broken(graph, chance):
+    """A graph with some wrong bytes, or without its end."""
+    wrong = bytearray(graph)
+    for _ in range(chance.randint(1, 8)):
+        wrong[chance.randrange(16, len(wrong))] = chance.randrange(256)
+    if chance.random() < 0.2:
+        del wrong[chance.randrange(16, len(wrong)) :]
+    return bytes(wrong)
 
 
 def main(names):

@@ -142,7 +142,7 @@ pub async fn verify(package: PathBuf) -> Result<Verified, String> {
         let read = |name: &str| read(&package, name).map_err(|error| format!("{name}: {error}"));
         let (graph, proof) = (read(NATIVE_FILE)?, read(PROOF_FILE)?);
         fs::remove_file(package.join(PROOF_FILE)).map_err(|error| format!("{PROOF_FILE}: {error}"))?;
-        native::verify(&graph, &proof, VERIFY_LIMIT)
+        native::verify(&graph, &proof, native::MARGIN, VERIFY_LIMIT)
     });
     work.await.unwrap_or_else(|lost| Err(lost.to_string()))
 }

@@ -9,7 +9,7 @@ fn main() -> io::Result<()> {
         let folder = folder?;
         let folder = Path::new(&folder);
         let (graph, proof) = (fs::read(folder.join("model.native"))?, fs::read(folder.join("proof.native"))?);
-        let verified = native::verify(&graph, &proof, Duration::from_mins(1));
+        let verified = native::verify(&graph, &proof, native::TOLERANCE, Duration::from_mins(1));
         match verified {
             Ok(verified) => println!("ok {} {:e}", verified.rows, verified.difference),
             Err(reason) => println!("no {}", reason.replace('\n', " ")),

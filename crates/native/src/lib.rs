@@ -37,5 +37,5 @@ mod value;
 pub use answer::{Answer, Prediction, Wanted};
 pub use file::BadGraph;
 pub use operator::{Graph, Input, Refused};
-pub use proof::{Verified, rows, verify};
+pub use proof::{MARGIN, TOLERANCE, Verified, rows, verify};
 pub use value::{Column, Matrix, Sparse, Table, Value};

@@ -1229,7 +1229,7 @@ export interface components {
          * @description What computes a model's predictions.
          * @enum {string}
          */
-        Flavour: "onnx" | "python";
+        Flavour: "native" | "onnx" | "python";
         /** @description How one gate turned out. */
         GateResult: {
             /** @description The gate's text. */
@@ -1403,6 +1403,9 @@ export interface components {
             signature: components["schemas"]["Signature"];
             /** @description What computes its predictions. */
             flavour: components["schemas"]["Flavour"];
+            native: components["schemas"]["NativeModel"] | null;
+            /** @description Why there is no native graph, when there is none. */
+            native_reason: string | null;
             onnx: components["schemas"]["ConvertedModel"] | null;
             /** @description Why there is no converted model, when there is none. */
             onnx_reason: string | null;
@@ -1474,6 +1477,14 @@ export interface components {
             at: string;
             /** @description Each version that was loaded since, by its number. */
             versions: components["schemas"]["VersionTraffic"][];
+        };
+        /** @description An estimator exported as a graph of plain data, which gives its answers. */
+        NativeModel: {
+            /**
+             * Format: int64
+             * @description How many rows it was verified on: labels equal, numbers within 10⁻¹² of the estimator's.
+             */
+            rows_verified: number;
         };
         /** @description A notebook to run by hand. */
         NewPipeline: {

@@ -3,8 +3,8 @@
 import numpy as np
 
 from . import kinds
-from .kinds import Matrix, Unsupported
 from .decompositions import project, scale
+from .kinds import Matrix, Unsupported
 
 KERNELS = {
     "linear": (),

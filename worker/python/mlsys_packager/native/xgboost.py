@@ -57,13 +57,13 @@ def export(model, x, writer):
     else:
         node = _trees(model, booster, width, base, missing, writer)
     if not hasattr(model, "n_classes_"):
-        return kinds.chain(steps, trees.scores(node, **link)), Says(width=outputs)
+        return kinds.chain(steps, trees.scores(node, **link)), Says(width=outputs, single=True)
     classes = np.arange(model.n_classes_)
     if int(parameters.get("num_target", 1)) > 1 or (outputs > 1) != (len(classes) > 2):
         raise Unsupported("XGBoost with several labels a row")
     labels = "half" if outputs == 1 else "most_probable"
     node = trees.scores(node, **link, labels=labels, probabilities=True)
-    return kinds.chain(steps, node), Says(classes, probabilities=True)
+    return kinds.chain(steps, node), Says(classes, probabilities=True, single=True)
 
 
 def _known(booster, x):

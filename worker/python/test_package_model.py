@@ -102,6 +102,7 @@ def package(directory, model, user_ns, **config):
             "run_id": None,
             "tree_root": str(path.parent),
             "environment": None,
+            "native_refused": "conversions are looked at here",
             **config,
         },
         user_ns,

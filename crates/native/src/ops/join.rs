@@ -7,6 +7,9 @@ use crate::{
     operator::{Operate, Operator},
 };
 
+/// So many columns at most are joined.
+const WIDEST: usize = 1 << 22;
+
 #[derive(Debug)]
 pub(crate) struct Join {
     parts: Vec<Part>,
@@ -46,9 +49,18 @@ impl Operate for Join {
                 None => Ok(taken),
             }
         };
-        let parts = self.parts.iter().map(one).collect::<Result<Vec<_>, _>>()?;
-        if parts.iter().any(|part| part.rows() != rows) {
-            return Err(Refused::misfit("parts of different lengths"));
+        let (mut parts, mut width) = (Vec::with_capacity(self.parts.len()), 0_usize);
+        for part in &self.parts {
+            let part = one(part)?;
+            if part.rows() != rows {
+                return Err(Refused::misfit("parts of different lengths"));
+            }
+            width = width.saturating_add(part.width());
+            // Joins of joins could double it each time.
+            if width > WIDEST {
+                return Err(Refused::misfit("too many columns side by side"));
+            }
+            parts.push(part);
         }
         if self.sparse {
             return Ok(Value::Sparse(side_by_side_sparse(rows, &parts)?));

@@ -18,7 +18,7 @@ DASHBOARD := frontend/dist/index.html
 FAST := --package contract --package pipeline --package service --package backend --package store --package xtask
 
 .PHONY: demo test test-build test-files test-environment test-dashboard test-packager test-fast chaos build build-all lint lint-python \
-	format-python deny audit sbom bench screenshots need-cargo need-lints need-kubectl need-npm need-servers
+	format-python deny audit sbom bench bench-serving screenshots need-cargo need-lints need-kubectl need-npm need-servers
 
 demo: build
 	exec $(MLSYS) demo $(if $(ONCE),--once) $(PORTS)
@@ -102,6 +102,10 @@ sbom: need-cargo need-npm
 bench: need-cargo need-servers $(DASHBOARD)
 	$(CARGO) build --release --workspace $(PROCESSES) --bin load
 	bench/run
+
+bench-serving: need-cargo $(DASHBOARD)
+	$(CARGO) build --release --workspace $(PROCESSES) --bin load
+	bench/run serving
 
 chaos: need-servers build-all
 	MLSYS_HOME=.mlsys $(MLSYS) prepare

@@ -1,4 +1,4 @@
-"""Predictions over HTTP: mlsys's model-server, and what one would write by hand instead, in turn."""
+"""Predictions over HTTP: mlsys's model-server, and what one would write by hand instead, in turn. Wants the platform's Python."""
 
 import argparse
 import contextlib
@@ -32,7 +32,7 @@ def mlsys(arguments, model, at):
         "MODEL_SERVER_STATE": str(at / "state"),
         "MLSYS_ARTIFACTS": str(store),
     }
-    settings |= {"INTERNAL_TOKEN": servers.SECRET, "MLSYS_HOME": str(at), "MLSYS_PYTHON": str(arguments.python)}
+    settings |= {"INTERNAL_TOKEN": servers.SECRET, "MLSYS_HOME": str(at), "MLSYS_PYTHON": sys.executable}
     with servers.serving("model-server", [arguments.binaries / "model-server"], at, port, settings):
         digest = hashlib.sha256((version / "metadata.json").read_bytes()).hexdigest()
         wanted = {"version": 1, "uri": f"file://{version}", "sha256": digest, "environment": "dev"}
@@ -45,13 +45,22 @@ def mlsys(arguments, model, at):
         yield port, f"/predict/{model}"
 
 
+def onnxruntime_library():
+    """ONNX Runtime's shared library, of the Python that runs this."""
+    import onnxruntime
+
+    return sorted((Path(onnxruntime.__file__).parent / "capi").glob("libonnxruntime.so*"))[0]
+
+
 def by_hand(*options):
     """A server in Rust, with the options of `load peer`."""
 
     @contextlib.contextmanager
     def side(arguments, model, at):
         port = servers.free_port()
-        filled = [str(option).format(models=arguments.models, model=model, library=arguments.library) for option in options]
+        filled = [
+            str(option).format(models=arguments.models, model=model, library=onnxruntime_library()) for option in options
+        ]
         command = [arguments.binaries / "load", "peer", "--port", port, *filled]
         with servers.serving("peer", command, at, port, {}):
             yield port, PREDICT
@@ -97,8 +106,6 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--binaries", type=Path, required=True, help="folder that has model-server and load")
     parser.add_argument("--models", type=Path, required=True, help="what bench/serving_models.py made")
-    parser.add_argument("--python", type=Path, required=True, help="the platform's Python")
-    parser.add_argument("--library", type=Path, required=True, help="ONNX Runtime's shared library")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--sides", nargs="*", default=list(SIDES), choices=list(SIDES))

@@ -14,7 +14,9 @@ import joblib
 import numpy as np
 import pandas as pd
 import sklearn
+from sklearn.cluster import KMeans
 from sklearn.compose import make_column_transformer
+from sklearn.ensemble import IsolationForest
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -104,6 +106,15 @@ class Clients(unittest.TestCase):
         asked.loc[::3, "b"] = np.nan
         asked.loc[::4, "town"] = np.nan
         self.assert_served(model, asked)
+
+    def test_what_detects_outliers_or_finds_clusters_says_labels(self):
+        for model, classes in ((IsolationForest(n_estimators=10), [-1, 1]), (KMeans(3, n_init=1), [0, 1, 2])):
+            rows = self.X[["a", "b"]]
+            joblib.dump(model.fit(rows), self.root / "model.pkl")
+            config = {**CONFIG, "model_path": str(self.root / "model.pkl"), "output_dir": str(self.root / "m")}
+            manifest = mlsys_packager.main(config, {"X_train": rows})["manifest"]
+            said = (manifest["flavour"], manifest["task"], manifest["classes"])
+            self.assertEqual(said, ("native", "classification", classes))
 
     def test_what_the_estimator_drops_need_not_be_sent(self):
         rows = self.X.assign(town=self.draw.choice(["x", "y"], ROWS))

@@ -100,7 +100,7 @@ struct Case {
     flavour: Flavour,
 }
 
-const CASES: [Case; 10] = [
+const CASES: [Case; 11] = [
     Case {
         name: "binary-numpy",
         data: NUMBERS,
@@ -150,6 +150,12 @@ const CASES: [Case; 10] = [
         flavour: Flavour::Native,
     },
     Case {
+        name: "outliers",
+        data: NUMBERS,
+        training: "from sklearn.ensemble import IsolationForest\nmodel = IsolationForest(n_estimators=20, random_state=0).fit(X)",
+        flavour: Flavour::Native,
+    },
+    Case {
         name: "small-numbers",
         data: NUMBERS,
         training: "from sklearn.linear_model import LogisticRegression\nX, X_unseen = X.astype('float32'), X_unseen.astype('float32')\nmodel = LogisticRegression(max_iter=2000).fit(X, y)",
@@ -159,7 +165,7 @@ const CASES: [Case; 10] = [
     Case {
         name: "large-products",
         data: NUMBERS,
-        training: "from sklearn.datasets import load_breast_cancer\nfrom sklearn.svm import SVC\nX, y = load_breast_cancer(return_X_y=True)\nX_unseen, X, y = X[400:], X[:400], y[:400]\nmodel = SVC(kernel='linear').fit(X, y)",
+        training: "from sklearn.datasets import load_breast_cancer\nfrom sklearn.svm import SVC\nX, y = load_breast_cancer(return_X_y=True)\nX_unseen, X, y = X[369:], X[:369], y[:369]\nmodel = SVC(kernel='linear').fit(X, y)",
         flavour: Flavour::Python,
     },
 ];

@@ -59,7 +59,7 @@ async fn servers_and_a_bucket_are_used_where_settings_name_them() {
     for environment in ENVIRONMENTS {
         let listed = http.get(format!("{}/models-{environment}", moto.url())).send().await.expect("moto answers");
         let listed = listed.text().await.expect("a list");
-        assert!(listed.contains("far/v1/model.onnx"), "{environment}: {listed}");
+        assert!(listed.contains("far/v1/model.native"), "{environment}: {listed}");
     }
     let health = http.get(format!("http://127.0.0.1:{worker_port}/ready")).send().await.expect("the worker answers");
     assert!(health.status().is_success(), "{health:?}");

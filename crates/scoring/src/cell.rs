@@ -32,6 +32,15 @@ impl Cell<'_> {
         Err(BadCell(format!("column {name:?}, row {} (from 0): expected {}, found {found}", self.row, self.expected())))
     }
 
+    /// A value of a kind that the column cannot take: an error, but as good as none where the model does not look at the column.
+    pub fn misfit(self, found: &str) -> Result<(), BadCell> {
+        if self.column.required {
+            return self.refuse(found);
+        }
+        self.cells.push_missing();
+        Ok(())
+    }
+
     /// What the column takes, in words.
     pub fn expected(&self) -> &'static str {
         match self.column.column_type {
@@ -48,7 +57,7 @@ impl Cell<'_> {
     pub fn bool(self, value: bool) -> Result<(), BadCell> {
         match self.cells {
             Cells::Bool(cells) => cells.push(Some(value)),
-            _ => return self.refuse("true or false"),
+            _ => return self.misfit("true or false"),
         }
         Ok(())
     }
@@ -57,14 +66,14 @@ impl Cell<'_> {
     pub fn int(self, value: i64) -> Result<(), BadCell> {
         match self.cells {
             Cells::Int(_) if self.column.column_type == ColumnType::Integer && i32::try_from(value).is_err() => {
-                return self.refuse("a larger one");
+                return self.misfit("a larger one");
             }
             Cells::Int(cells) => cells.push(Some(value)),
             #[expect(clippy::cast_precision_loss, reason = "a whole number given for a double is rounded, as everywhere")]
             Cells::Float(cells) => cells.push(value as f64),
             // MLflow takes 0 and 1 for booleans.
             Cells::Bool(cells) if value == 0 || value == 1 => cells.push(Some(value == 1)),
-            _ => return self.refuse("a number"),
+            _ => return self.misfit("a number"),
         }
         Ok(())
     }
@@ -83,7 +92,7 @@ impl Cell<'_> {
         match self.cells {
             #[expect(clippy::cast_possible_truncation, reason = "the narrowing is what is checked")]
             Cells::Float(_) if self.column.column_type == ColumnType::Float && (value as f32).is_infinite() => {
-                self.refuse("one beyond 32-bit floating point")
+                self.misfit("one beyond 32-bit floating point")
             }
             Cells::Float(cells) => {
                 cells.push(value);
@@ -91,8 +100,8 @@ impl Cell<'_> {
             }
             #[expect(clippy::cast_possible_truncation, reason = "whole and small enough")]
             Cells::Int(_) if value.fract() == 0.0 && value.abs() <= EXACT => self.int(value as i64),
-            Cells::Int(_) => self.refuse("a fraction, or a larger one"),
-            _ => self.refuse("a number"),
+            Cells::Int(_) => self.misfit("a fraction, or a larger one"),
+            _ => self.misfit("a number"),
         }
     }
 
@@ -102,11 +111,11 @@ impl Cell<'_> {
             && value.parse::<Timestamp>().is_err()
             && value.parse::<DateTime>().is_err()
         {
-            return self.refuse("other text");
+            return self.misfit("other text");
         }
         match self.cells {
             Cells::Text(cells) => cells.push(value),
-            _ => return self.refuse("text"),
+            _ => return self.misfit("text"),
         }
         Ok(())
     }

@@ -76,7 +76,7 @@ def _package(config, user_ns):
         "format": 1,
         "model_name": config["model_name"],
         "declared_version": config["declared_version"],
-        **_task(model, predictions),
+        **_task(model, predictions, exported),
         "signature": signature,
         "flavour": "native" if exported else "onnx" if converted else "python",
         "native": {"rows_verified": exported.rows} if exported else None,
@@ -120,25 +120,33 @@ class Exported:
     graph: bytes
     proof: bytes
     rows: int
+    classes: object  # what a label's place in the graph's answer stands for; `None` where it answers numbers
 
 
 def _export(model, found, described, config):
-    """The native graph, or `None` and why there is none."""
+    """The native graph, or `None` and why there is none. Whatever goes wrong with it, the model is served another way."""
     if config.get("native_refused"):
         return None, config["native_refused"]
     if found is None:
         return None, "there are no rows to verify it on"
-    signature, own = described
+    try:
+        return _graph(model, found, *described), None
+    except native.Unsupported as error:
+        return None, str(error)
+    except Exception as error:
+        traceback.print_exc()  # into the log
+        return None, f"exporting it failed with {brief(error)}"
+
+
+def _graph(model, found, signature, own):
     asked = client.Client(signature, own, found.form)
     sent = asked.sent(found.rows)
     _set_nullable(signature.get("columns", []), found, _soft(model, found, asked, sent))
-    try:
-        graph, says = native.export(model, found, signature, own)
-    except native.Unsupported as error:
-        return None, str(error)
+    graph, says = native.export(model, found, signature, own)
     rows = edges.beyond(model, sent, asked) if found.is_table else sent
     answers = native.answers(model, asked.seen(rows))
-    return Exported(graph, native.proof(rows, signature, answers, says.classes if says else None), len(rows)), None
+    classes = says.classes if says else None
+    return Exported(graph, native.proof(rows, signature, answers, classes), len(rows), classes)
 
 
 def _soft(model, found, asked, sent):
@@ -217,7 +225,9 @@ def _expected(predictions, probabilities):
     return expected
 
 
-def _task(model, predictions):
+def _task(model, predictions, exported):
+    if exported and exported.classes is not None:
+        return {"task": "classification", "classes": schema.plain(exported.classes)}
     labels = getattr(model, "classes_", None)
     if labels is None and not hasattr(model, "predict_proba") and predictions.dtype.kind not in "OUSb":
         return {"task": "regression", "classes": None}

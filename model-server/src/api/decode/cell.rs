@@ -3,7 +3,7 @@
 use std::fmt;
 
 use scoring::Cell;
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 /// Appends the next value to a column.
 pub(super) struct NextCell<'a>(pub(super) Cell<'a>);
@@ -46,11 +46,13 @@ impl<'de> Visitor<'de> for NextCell<'_> {
         self.0.missing().map_err(E::custom)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<(), A::Error> {
-        self.0.refuse("a list").map_err(A::Error::custom)
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        self.0.misfit("a list").map_err(A::Error::custom)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<(), A::Error> {
-        self.0.refuse("an object").map_err(A::Error::custom)
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<(), A::Error> {
+        while object.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        self.0.misfit("an object").map_err(A::Error::custom)
     }
 }

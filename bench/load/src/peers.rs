@@ -1,6 +1,6 @@
 //! What one would write by hand in Rust for one model: axum, typed rows, and either ONNX Runtime or a constant answer.
 //!
-//! The rows are those of `bench/serving.py`: eight columns, numbers and texts, any of which may be missing.
+//! The rows are those of `bench/serving/models.py`: eight columns, numbers and texts, any of which may be missing.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},

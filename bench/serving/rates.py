@@ -12,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import servers
 
 # Rows a request, connections.
@@ -105,7 +106,7 @@ def main():
     """Measures, and prints a table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--binaries", type=Path, required=True, help="folder that has model-server and load")
-    parser.add_argument("--models", type=Path, required=True, help="what bench/serving_models.py made")
+    parser.add_argument("--models", type=Path, required=True, help="what models.py made")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--sides", nargs="*", default=list(SIDES), choices=list(SIDES))

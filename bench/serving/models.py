@@ -1,6 +1,6 @@
 """The models of the serving benchmark: fitted, and packaged as a notebook's are.
 
-`python bench/serving_models.py FOLDER`, with the platform's Python. For each model `FOLDER/NAME` is the packaged model, `FOLDER/NAME.joblib`
+`python bench/serving/models.py FOLDER`, with the platform's Python. For each model `FOLDER/NAME` is the packaged model, `FOLDER/NAME.joblib`
 the estimator, and, where it converts when its texts have pandas' own type, `FOLDER/NAME.onnx` its graph with one input a column. `FOLDER/1.json` and
 `FOLDER/1000.json` are bodies of so many rows.
 """
@@ -22,7 +22,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "worker/python"))
 import mlsys_packager
 

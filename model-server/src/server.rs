@@ -6,7 +6,6 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
 };
 
-use axum::Router;
 use scoring::{Runtime, RuntimeConfig, find_onnxruntime};
 use service::{Doors, Hosts, Network, Secret, Shutdown};
 use tokio::{fs, net::TcpListener};
@@ -23,7 +22,7 @@ use crate::{
 /// What may be asked under any name: it shows a token.
 const BY_ANY_NAME: &[&str] = &["/internal/"];
 
-/// A running model-server. It serves no socket itself: [`ModelServer::router`] is for whoever has one.
+/// A running model-server.
 #[derive(Debug)]
 pub struct ModelServer {
     serving: Serving,
@@ -81,10 +80,21 @@ impl ModelServer {
         Ok(Self { serving, token, hosts, network, _restoring: restoring, _following: following })
     }
 
-    /// The routes, with everything around them.
-    pub fn router(&self) -> Router {
-        let routes = api::router(self.serving.clone(), self.token.clone());
-        service::layers(service::doors(routes, self.hosts.clone(), BY_ANY_NAME))
+    /// Answers requests until told to stop.
+    ///
+    /// # Errors
+    /// When the listener fails for good.
+    pub fn answer(&self, listener: TcpListener, shutdown: Shutdown) -> impl Future<Output = io::Result<()>> + Send + use<> {
+        let (serving, hosts) = (self.serving.clone(), self.hosts.clone());
+        let routes = api::router(serving.clone(), self.token.clone());
+        let routes = service::layers(service::doors(routes, hosts.clone(), BY_ANY_NAME));
+        let direct = Direct { serving, doors: Doors::new(hosts, BY_ANY_NAME), router: routes.with_state(()) };
+        let direct = Arc::new(direct);
+        let answer = move |request| {
+            let direct = Arc::clone(&direct);
+            async move { direct.answer(request).await }
+        };
+        service::serve_with(listener, answer, self.network.clone(), shutdown)
     }
 
     /// Answers requests until told to stop, and shuts down.
@@ -92,13 +102,7 @@ impl ModelServer {
     /// # Errors
     /// When the listener fails for good.
     pub async fn serve(self, listener: TcpListener, shutdown: Shutdown) -> io::Result<()> {
-        let doors = Doors::new(self.hosts.clone(), BY_ANY_NAME);
-        let direct = Arc::new(Direct { serving: self.serving.clone(), doors, router: self.router().with_state(()) });
-        let answer = move |request| {
-            let direct = Arc::clone(&direct);
-            async move { direct.answer(request).await }
-        };
-        let ended = service::serve_with(listener, answer, self.network.clone(), shutdown).await;
+        let ended = self.answer(listener, shutdown).await;
         self.shutdown().await;
         ended
     }

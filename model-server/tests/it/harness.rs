@@ -10,7 +10,7 @@ use reqwest::{
     header::{self, HeaderValue},
 };
 use serde_json::{Value, json};
-use service::{ArtifactSettings, Open, Secret, Shutdown, serve};
+use service::{ArtifactSettings, Open, Secret, Shutdown};
 use tempfile::TempDir;
 use testkit::packaged;
 pub use testkit::python;
@@ -146,7 +146,7 @@ impl Place {
         sandbox::begin(config.sandbox).unwrap();
         let models = ModelServer::start(config).await.unwrap();
         let shutdown = Shutdown::new();
-        let serving = tokio::spawn(serve(listener, models.router(), service::Network::default(), shutdown.clone()));
+        let serving = tokio::spawn(models.answer(listener, shutdown.clone()));
         let shown = (header::AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {TOKEN}")).unwrap());
         let client = Client::builder().timeout(DEADLINE).default_headers([shown].into_iter().collect()).build().unwrap();
         let stranger = Client::builder().timeout(DEADLINE).build().unwrap();

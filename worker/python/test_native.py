@@ -25,7 +25,7 @@ from mlsys_packager import client, edges, inputs, native, schema
 from model_cases import data
 
 VERIFY = os.environ.get("MLSYS_VERIFY") or HERE.parents[1] / "target" / "debug" / "examples" / "verify"
-FITTED, UNSEEN, BROKEN = 600, 1_000, 5
+FITTED, UNSEEN, BROKEN = 600, 300, 3
 
 
 def cases(names=()):

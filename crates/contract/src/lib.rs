@@ -35,6 +35,7 @@ pub use problem::Problem;
 pub use readiness::{Readiness, ReadyStatus};
 pub use secret::{RunSecrets, SECRET_MIN, SECRETS_PER_REPO, SECRETS_PER_RUN, SecretName, SecretNameError, check_secret};
 pub use serving::{
-    Desired, DesiredModel, Environment, LoadRequest, LoadedModel, ServedModel, ServedState, ServerReport, UnloadRequest,
+    Desired, DesiredModel, Environment, LoadRequest, LoadedModel, ServedModel, ServedState, ServerReport, Share,
+    TrafficRequest, UnloadRequest,
 };
 pub use task::{Leftovers, TaskPayload, TaskStatus};

@@ -119,6 +119,15 @@ pub struct DesiredModel {
     /// add up to 100. A version without requests of its own, of weight 0, answers those that name it.
     #[serde(default = "whole")]
     pub weight: u32,
+    /// How many of a hundred requests that others at the place answer are also asked of this version, whose answers nobody
+    /// waits for: they are compared and counted.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub shadow: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]
+const fn is_nothing(number: &u32) -> bool {
+    *number == 0
 }
 
 /// The weight of a version that has a place to itself.
@@ -129,7 +138,7 @@ const fn whole() -> u32 {
 impl DesiredModel {
     /// A version that has its place to itself.
     pub fn whole(model_name: ModelName, load: LoadRequest) -> Self {
-        Self { model_name, load, weight: whole() }
+        Self { model_name, load, weight: whole(), shadow: 0 }
     }
 }
 
@@ -195,6 +204,29 @@ pub struct UnloadRequest {
     /// The number of the change that took it out of service; without one, only what has no number itself is.
     #[serde(default)]
     pub generation: u64,
+}
+
+/// `PUT /internal/traffic/{name}`: how a place's requests are shared out among the versions that it serves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrafficRequest {
+    /// Where.
+    pub environment: Environment,
+    /// The number of this change, as in a [`LoadRequest`]; a server refuses one that is older than what it has.
+    pub generation: u64,
+    /// Each version that is served there from now on. All of them are loaded already.
+    pub shares: Vec<Share>,
+}
+
+/// A version's part in the requests of a place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Share {
+    /// The registry version.
+    pub version: u64,
+    /// See [`DesiredModel::weight`].
+    pub weight: u32,
+    /// See [`DesiredModel::shadow`].
+    #[serde(default)]
+    pub shadow: u32,
 }
 
 /// A served model, as `GET /models` lists it and a load answers.

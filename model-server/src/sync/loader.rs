@@ -246,7 +246,7 @@ impl Loader {
             sha256: version.sha256.clone(),
             loaded_at: Timestamp::now(),
         };
-        let asked = DesiredModel { model_name: name.clone(), load: request.clone(), weight: 0 };
+        let asked = DesiredModel { model_name: name.clone(), load: request.clone(), weight: 0, shadow: 0 };
         Ok(Deployment { asked, info: Arc::new(info), version })
     }
 

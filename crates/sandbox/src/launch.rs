@@ -1,7 +1,7 @@
 //! Starting a process: confined, and with a reaper above it.
 #![expect(unsafe_code, reason = "a process is prepared between its fork and its exec")]
 
-use std::{io, process::ExitStatus, time::Duration};
+use std::{io, process::ExitStatus, sync::Arc, time::Duration};
 
 use nix::{
     sys::signal::{Signal, kill},
@@ -9,7 +9,7 @@ use nix::{
 };
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 
-use crate::{Confinement, memory::Tree};
+use crate::{Confinement, group::Group, memory::Tree};
 
 /// A process with all its descendants. Dropping it kills them.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub struct Family {
     /// The reaper kills all when this end is closed, however we end.
     #[cfg(target_os = "linux")]
     _leash: std::os::unix::net::UnixStream,
+    /// What keeps its memory within its limit, where the system does that.
+    group: Option<Arc<Group>>,
 }
 
 /// Starts a command at the head of a process group, with what is below it bound to it. With no confinement, it may do what
@@ -48,6 +50,11 @@ impl Family {
     /// The init of a family with a list of processes of its own: ours, and no part of it.
     pub(crate) fn init(&self) -> Option<Pid> {
         self.init
+    }
+
+    /// The group that it is in.
+    pub(crate) fn group(&self) -> Option<Arc<Group>> {
+        self.group.clone()
     }
 
     /// The pipes, where there are some.
@@ -114,7 +121,7 @@ fn number(child: &Child) -> io::Result<Pid> {
 fn start(mut command: Command, _: Option<&Confinement>) -> io::Result<Family> {
     let child = command.process_group(0).kill_on_drop(true).spawn()?;
     let pid = number(&child)?;
-    Ok(Family { child, pid, main: pid, init: None })
+    Ok(Family { child, pid, main: pid, init: None, group: None })
 }
 
 #[cfg(target_os = "linux")]
@@ -127,7 +134,12 @@ fn start(mut command: Command, confinement: Option<&Confinement>) -> io::Result<
     let (mut ours, theirs) = UnixStream::pair()?;
     let judged = confinement.filter(|_| Offer::of_this_machine().egress);
     let link = judged.map(|_| UnixStream::pair()).transpose()?;
-    let descriptors = (theirs.as_raw_fd(), link.as_ref().map(|(_, theirs)| theirs.as_raw_fd()));
+    let group = Group::new();
+    let descriptors = Descriptors {
+        leash: theirs.as_raw_fd(),
+        link: link.as_ref().map(|(_, theirs)| theirs.as_raw_fd()),
+        group: group.as_ref().map(|group| group.door().as_raw_fd()),
+    };
     let prepared = Prepared::new(confinement, descriptors)?;
     // SAFETY: only system calls, on what was prepared before; the descriptors and what `prepared` owns outlast the start.
     unsafe { command.process_group(0).pre_exec(move || prepared.apply()) };
@@ -138,7 +150,14 @@ fn start(mut command: Command, confinement: Option<&Confinement>) -> io::Result<
     let mut told = [[0; 4]; 2];
     ours.read_exact(told.as_flattened_mut())?;
     let [main, init] = told.map(|number| Pid::from_raw(i32::from_ne_bytes(number)));
-    let family = Family { child, pid, main, init: Some(init).filter(|init| init.as_raw() != 0), _leash: ours };
+    let family = Family {
+        child,
+        pid,
+        main,
+        init: Some(init).filter(|init| init.as_raw() != 0),
+        _leash: ours,
+        group: group.map(Arc::new),
+    };
     if let Some((Confinement { egress, write, .. }, (link, _))) = judged.zip(link) {
         Supervisor::start(supervisor::receive(&link)?, egress.clone(), write, pid)?;
     }
@@ -151,7 +170,7 @@ use {
         Offer,
         supervisor::{self, Supervisor},
     },
-    linux::Prepared,
+    linux::{Descriptors, Prepared},
 };
 
 #[cfg(target_os = "linux")]
@@ -174,13 +193,20 @@ mod linux {
 
     /// All that is needed between fork and exec, where nothing can be allocated.
     pub(super) struct Prepared {
-        leash: RawFd,
-        /// Where whoever judges connections waits.
-        link: Option<RawFd>,
+        descriptors: Descriptors,
         variables: (usize, usize),
         signals: Option<OwnedFd>,
         namespaces: Option<Namespaces>,
         inside: Option<Inside>,
+    }
+
+    /// They outlast the start.
+    pub(super) struct Descriptors {
+        pub(super) leash: RawFd,
+        /// Where whoever judges connections waits.
+        pub(super) link: Option<RawFd>,
+        /// Where one joins the group that holds the memory.
+        pub(super) group: Option<RawFd>,
     }
 
     struct Inside {
@@ -190,35 +216,37 @@ mod linux {
     }
 
     impl Prepared {
-        pub(super) fn new(confinement: Option<&Confinement>, (leash, link): (RawFd, Option<RawFd>)) -> io::Result<Self> {
+        pub(super) fn new(confinement: Option<&Confinement>, descriptors: Descriptors) -> io::Result<Self> {
             let inside = confinement.map(|confinement| {
                 let filters = if Offer::of_this_machine().seccomp {
-                    seccomp::filters(&confinement.egress, link.is_some())?
+                    seccomp::filters(&confinement.egress, descriptors.link.is_some())?
                 } else {
                     &[]
                 };
                 Ok::<_, io::Error>(Inside { rules: landlock::rules(confinement)?, filters, limits: confinement.limits })
             });
             let inside = inside.transpose()?;
-            let namespaces = inside.is_some() && Offer::of_this_machine().gives_namespaces();
-            let namespaces = namespaces.then(Namespaces::new).transpose()?;
+            let apart = confinement.filter(|_| Offer::of_this_machine().gives_namespaces());
+            let namespaces = apart.map(|confinement| Namespaces::new(confinement.egress.is_none())).transpose()?;
             // What is not confined may need the rights that are given up for it; whoever has an init needs no more to be killed.
             let signals = if inside.is_some() && namespaces.is_none() { landlock::signal_rules()? } else { None };
-            Ok(Self { leash, link, variables: variables(), signals, namespaces, inside })
+            Ok(Self { descriptors, variables: variables(), signals, namespaces, inside })
         }
 
         /// Between fork and exec.
         pub(super) fn apply(&self) -> io::Result<()> {
             let alone = self.signals.as_ref().map(restrict).transpose()?.is_some() && !reaches_outside();
             let namespaces = self.namespaces.as_ref();
-            let orders = Orders { leash: self.leash, variables: self.variables, alone, namespaces };
+            let Descriptors { leash, link, group } = self.descriptors;
+            let orders = Orders { leash, variables: self.variables, alone, namespaces };
             // SAFETY: this is between fork and exec.
             unsafe { reaper::fork(&orders)? };
+            group.map_or(Ok(()), join)?;
             let rules = self.inside.as_ref().and_then(|inside| inside.rules.as_ref());
             let allow = |path: &CStr, write| rules.map_or(Ok(()), |rules| landlock::allow_now(rules, path, write));
             namespaces.map_or(Ok(()), |_| furnish(allow))?;
             self.inside.as_ref().map_or(Ok(()), Inside::apply)?;
-            self.link.map_or(Ok(()), supervisor::apply)
+            link.map_or(Ok(()), supervisor::apply)
         }
     }
 
@@ -239,6 +267,13 @@ mod linux {
             }
             Ok(())
         }
+    }
+
+    /// What we start from here on is in the group as well; what stands above us is not.
+    fn join(group: RawFd) -> io::Result<()> {
+        // SAFETY: the text outlasts the call.
+        let written = unsafe { libc::write(group, c"0".as_ptr().cast(), 1) };
+        if written < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
 
     fn restrict(rules: &OwnedFd) -> io::Result<()> {

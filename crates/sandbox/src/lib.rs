@@ -9,7 +9,7 @@
 //! | `launch` | a process is started: confined, and with a reaper above it |
 //! | `namespaces` | a list of processes, shared memory and System V's objects of its own |
 //! | `reaper`, `forget` | the process above it, which no descendant outlives, and which holds next to no memory |
-//! | [`Watch`] | how much memory it takes, and an end for those that take too much |
+//! | [`Watch`], `group` | how much memory it takes, and an end for those that take too much |
 //! | [`files`] | files in folders that others write: opened without following a link |
 //!
 //! Deliberately absent: who is confined to what. Whoever starts a process says that.
@@ -19,6 +19,7 @@ mod egress;
 pub mod files;
 #[cfg(target_os = "linux")]
 mod forget;
+mod group;
 #[cfg(target_os = "linux")]
 mod landlock;
 mod launch;

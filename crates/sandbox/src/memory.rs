@@ -19,18 +19,21 @@ use nix::{
 };
 use tokio::{task::JoinHandle, time::MissedTickBehavior};
 
-use crate::Family;
+use crate::{Family, group::Group};
 
 const INTERVAL: Duration = Duration::from_millis(100);
 /// Linux pages as `/proc` counts them.
 const PAGE: u64 = 4096;
 
-/// Samples how much memory a family takes until it is dropped, and kills the family over its limit.
+/// Samples how much memory a family takes until it is dropped, and kills the family over its limit. Where the family has a
+/// control group, the system does the latter, before it has taken more.
 #[derive(Debug)]
 pub struct Watch {
     main: Pid,
     limit: Option<u64>,
     seen: Arc<Seen>,
+    /// Who ends those that take too much, where that is not us.
+    group: Option<Arc<Group>>,
     oom_kills_before: u64,
     sampler: JoinHandle<()>,
 }
@@ -45,19 +48,23 @@ impl Watch {
     /// Begins. The limit is in bytes, for all of the family together.
     pub fn start(family: &Family, limit: Option<u64>) -> Self {
         let seen = Arc::new(Seen::default());
-        let sampler = tokio::spawn(sample((family.pid(), family.main(), family.init()), limit, Arc::clone(&seen)));
-        Self { main: family.main(), limit, seen, oom_kills_before: oom_kills(), sampler }
+        let group = limit.and_then(|limit| family.group().filter(|group| group.limit(limit).is_ok()));
+        let ours = limit.filter(|_| group.is_none());
+        let sampler = tokio::spawn(sample((family.pid(), family.main(), family.init()), ours, Arc::clone(&seen)));
+        Self { main: family.main(), limit, seen, group, oom_kills_before: oom_kills(), sampler }
     }
 
     /// The most memory seen so far, in bytes. The main process's own high-water mark counts too while it lives.
     pub fn peak(&self) -> Option<u64> {
         let peak = self.seen.peak.load(Ordering::Relaxed).max(status(self.main, "VmHWM:").unwrap_or(0));
-        (peak > 0).then_some(peak)
+        // What the system ends, it ends between two samples.
+        let limit = self.limit.filter(|_| self.is_over_limit()).unwrap_or(0);
+        Some(peak.max(limit)).filter(|peak| *peak > 0)
     }
 
-    /// Whether the family was killed here for being over its limit.
+    /// Whether the family was killed for being over its limit.
     pub fn is_over_limit(&self) -> bool {
-        self.seen.over_limit.load(Ordering::Relaxed)
+        self.seen.over_limit.load(Ordering::Relaxed) || self.group.as_ref().is_some_and(|group| group.has_killed())
     }
 
     /// The limit that [`is_over_limit`](Self::is_over_limit) speaks of, in bytes.

@@ -1,6 +1,7 @@
 //! A list of processes, shared memory and System V's objects of a family's own.
 //!
-//! The network stays the machine's: a connection is made outside, by the family's own socket, and that is of one network.
+//! Who may connect to nobody has a network of its own as well, with nothing in it but its own servers. Others stay in the
+//! machine's: a connection is made outside, by the family's own socket, and that is of one network.
 #![expect(unsafe_code, reason = "between fork and exec there are only system calls")]
 
 use std::{
@@ -20,10 +21,12 @@ pub(crate) struct Namespaces {
     /// Files that say who we are in the new namespace, and what to write to them: in there, our user is itself and no other
     /// is known.
     identity: [(&'static CStr, CString); 3],
+    /// Whether the network is the family's own.
+    network: bool,
 }
 
 impl Namespaces {
-    pub(crate) fn new() -> io::Result<Self> {
+    pub(crate) fn new(network: bool) -> io::Result<Self> {
         // SAFETY: system calls without memory.
         let (user, group) = unsafe { (libc::geteuid(), libc::getegid()) };
         let text = |id: u32| CString::new(format!("{id} {id} 1")).map_err(io::Error::other);
@@ -33,22 +36,24 @@ impl Namespaces {
             (c"/proc/self/gid_map", text(group)?),
             (c"/proc/self/uid_map", text(user)?),
         ];
-        Ok(Self { identity })
+        Ok(Self { identity, network })
     }
 
     /// Between fork and exec, where there is one thread: what is forked from here on has a list of processes of its own, and
     /// the first of them is its init. Afterwards we may do nothing more than before outside, and everything in there.
     pub(crate) fn enter(&self) -> io::Result<()> {
+        let network = if self.network { libc::CLONE_NEWNET } else { 0 };
         // SAFETY: system calls without memory.
         unsafe {
-            check(libc::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWPID | libc::CLONE_NEWIPC))?;
+            check(libc::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWPID | libc::CLONE_NEWIPC | network))?;
             // As long as we are not, our own files under `/proc` are root's.
             check(libc::prctl(libc::PR_SET_DUMPABLE, 1, 0, 0, 0))?;
         }
         let written = self.identity.iter().try_for_each(|(path, text)| write(path, text));
         // SAFETY: a system call without memory.
         unsafe { check(libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0))? };
-        written
+        written?;
+        if self.network { begin_loopback() } else { Ok(()) }
     }
 }
 
@@ -65,7 +70,7 @@ pub(crate) fn furnish(allow: impl Fn(&CStr, bool) -> io::Result<()>) -> io::Resu
 
 /// Whether a family can have them here, by trying it: systems refuse at different steps, each in its own way.
 pub(crate) fn are_possible() -> bool {
-    let (Ok(namespaces), Ok((_ours, theirs))) = (Namespaces::new(), UnixStream::pair()) else { return false };
+    let (Ok(namespaces), Ok((_ours, theirs))) = (Namespaces::new(true), UnixStream::pair()) else { return false };
     // SAFETY: the child makes only system calls, on what was made before, and becomes no other program.
     unsafe {
         let child = libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0);
@@ -96,6 +101,21 @@ pub(crate) fn obstacle() -> &'static str {
         "user.max_user_namespaces=0"
     } else {
         "refused by the system, as in most containers"
+    }
+}
+
+/// A new network's own interface is there, and not in use yet.
+fn begin_loopback() -> io::Result<()> {
+    // SAFETY: zeros are a value of it; the name is shorter than its room; the request outlasts the calls.
+    unsafe {
+        let socket = libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0);
+        check(socket)?;
+        let mut request: libc::ifreq = std::mem::zeroed();
+        request.ifr_name[..2].copy_from_slice(&[b'l'.cast_signed(), b'o'.cast_signed()]);
+        request.ifr_ifru.ifru_flags = libc::c_short::try_from(libc::IFF_UP).unwrap_or_default();
+        let begun = check(libc::ioctl(socket, libc::SIOCSIFFLAGS as _, &raw const request));
+        libc::close(socket);
+        begun
     }
 }
 

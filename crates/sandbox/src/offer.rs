@@ -6,6 +6,7 @@ use crate::Mode;
 
 /// What this machine offers.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "a machine has each of them or not, whatever else it has")]
 pub struct Offer {
     /// The version of Landlock's interface.
     pub landlock: Option<u32>,
@@ -15,6 +16,8 @@ pub struct Offer {
     pub namespaces: bool,
     /// Whether connections can be judged one by one.
     pub egress: bool,
+    /// Whether the system sees to it that nobody takes more memory than their limit.
+    pub memory: bool,
 }
 
 /// From this version on, Landlock keeps signals inside.
@@ -36,7 +39,7 @@ impl Offer {
         let namespaces = seccomp && crate::namespaces::are_possible();
         // Whatever has Landlock tells when nobody is left whose connections are to be judged.
         let egress = landlock.is_some() && seccomp && crate::supervisor::is_possible();
-        Self { landlock, seccomp, namespaces, egress }
+        Self { landlock, seccomp, namespaces, egress, memory: crate::group::are_possible() }
     }
 
     #[cfg(not(target_os = "linux"))]
@@ -81,6 +84,7 @@ impl Offer {
         let namespaces = self.namespaces && mode != Mode::Landlock;
         say(namespaces, "namespaces", &["the list of processes", "/dev/shm", "System V's shared memory"]);
         say(self.seccomp, "seccomp", &["rare system calls"]);
+        say(self.memory, "memory by control groups", &["memory for a tenth of a second"]);
         say(self.egress, "each connection judged", &["the network whatever SANDBOX_EGRESS says", "sockets with a path"]);
         say(namespaces || version >= 6, "signals kept inside", &["signals to other processes of this user"]);
         let missing = if namespaces { String::new() } else { format!("; no namespaces: {}", obstacle(mode)) };

@@ -32,7 +32,7 @@ impl Facts for Machine<'_> {
 
     fn is_of_family(&self, address: SocketAddr) -> bool {
         // Whoever may send datagrams sends them without connecting, too.
-        self.datagram || are_of_family(self.supervisor.reaper, &listeners(address.port()))
+        self.datagram || are_of_family(self.supervisor.reaper, &listeners(self.supervisor.reaper, address.port()))
     }
 
     fn is_resolver(&self, address: IpAddr) -> bool {
@@ -46,9 +46,9 @@ impl Facts for Machine<'_> {
     }
 }
 
-/// The sockets that listen on a port, as `/proc/net/tcp` numbers them.
-fn listeners(port: u16) -> Vec<String> {
-    let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|path| fs::read_to_string(path).unwrap_or_default());
+/// The sockets that listen on a port of the family's network, as `/proc/net/tcp` numbers them.
+fn listeners(reaper: Pid, port: u16) -> Vec<String> {
+    let tables = ["tcp", "tcp6"].map(|kind| fs::read_to_string(format!("/proc/{reaper}/net/{kind}")).unwrap_or_default());
     let end = format!(":{port:04X}");
     let rows = tables.iter().flat_map(|table| table.lines().skip(1)).map(|row| row.split_ascii_whitespace());
     let listening = rows.filter_map(|mut row| {
@@ -77,7 +77,7 @@ fn are_of_family(reaper: Pid, sockets: &[String]) -> bool {
 pub(super) fn is_name_of_family(reaper: Pid, name: &[u8]) -> bool {
     // In the table, `@` stands for each zero.
     let shown: String = name.iter().map(|byte| if *byte == 0 { '@' } else { char::from(*byte) }).collect();
-    let table = fs::read("/proc/net/unix").unwrap_or_default();
+    let table = fs::read(format!("/proc/{reaper}/net/unix")).unwrap_or_default();
     let table: String = table.into_iter().map(char::from).collect();
     let named = table.lines().skip(1).filter_map(|row| {
         let mut columns = row.splitn(7, ' ').skip(6);

@@ -67,6 +67,23 @@ print(one[0])"
 }
 
 #[tokio::test]
+async fn who_may_connect_to_nobody_has_a_network_of_its_own() {
+    if !crate::has_namespaces() || !judges() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    // The machine's has this server's name, which can't be taken twice; and may have other interfaces.
+    let name = std::os::unix::net::SocketAddr::from_abstract_name("mlsys test, taken").expect("a name");
+    let _server = UnixListener::bind_addr(&name).expect("a server");
+    let script = "
+own = socket.socket(socket.AF_UNIX)
+print([name for _, name in socket.if_nameindex()], refused(lambda: own.bind(b'\\0mlsys test, taken')))";
+    assert_eq!(run(folder.path(), Egress::none(), script).await, ["['lo'] done"]);
+    let said = run(folder.path(), Egress::all(), script).await;
+    assert!(said[0].ends_with("EADDRINUSE"), "{said:?}");
+}
+
+#[tokio::test]
 async fn the_metadata_service_of_a_cloud_is_refused_at_once() {
     if !judges() {
         return;

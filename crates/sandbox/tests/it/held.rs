@@ -88,3 +88,20 @@ async fn what_stands_above_a_family_holds_next_to_no_memory_of_ours() {
         assert!(kept <= 4 << 10, "{kept} KiB while {} bytes are held here", held.len());
     }
 }
+
+#[tokio::test]
+async fn where_the_system_sees_to_it_nobody_has_more_than_their_limit_for_a_moment_either() {
+    let Some(python) = system_python().filter(|_| sandbox::Offer::of_this_machine().memory) else { return };
+    // Much, in less time than passes between two looks; by one of two, of whom neither is left.
+    let take = "
+import os, time
+if os.fork() == 0:
+    held = b'x' * (1 << 30)
+time.sleep(1000)";
+    let mut family = start(python, take);
+    let watch = Watch::start(&family, Some(100 << 20));
+    tokio::time::timeout(Duration::from_mins(1), family.wait()).await.expect("it is killed").expect("ended");
+    assert!(watch.is_over_limit(), "{watch:?}");
+    // A little more than what counts is mapped: programs and libraries that others have, too.
+    assert!(watch.peak().is_some_and(|peak| (100 << 20..120 << 20).contains(&peak)), "{watch:?}");
+}

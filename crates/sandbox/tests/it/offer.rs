@@ -4,7 +4,7 @@ use sandbox::{Mode, Offer};
 
 #[test]
 fn what_is_missing_is_said_with_what_it_leaves_open() {
-    let whole = Offer { landlock: Some(6), seccomp: true, namespaces: true, egress: true };
+    let whole = Offer { landlock: Some(6), seccomp: true, namespaces: true, egress: true, memory: true };
     let said = whole.describe(Mode::Auto);
     assert!(said.contains("namespaces") && !said.contains("list of processes") && !said.contains("network"), "{said}");
     let poor = Offer { landlock: Some(1), ..Offer::default() }.describe(Mode::Auto);

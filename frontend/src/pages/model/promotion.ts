@@ -30,9 +30,14 @@ export function needsWord(change: Change): boolean {
   return change.to === 'prod'
 }
 
+/** Whether what was typed is the word. */
+export function isWord(typed: string): boolean {
+  return typed.trim() === WORD
+}
+
 /** Whether the change may be asked for. */
 export function isConfirmed(change: Change, typed: string): boolean {
-  return !needsWord(change) || typed.trim() === WORD
+  return !needsWord(change) || isWord(typed)
 }
 
 /** A dialog shows a change that somebody else may have made impossible meanwhile. */

@@ -257,7 +257,7 @@ export interface paths {
         /** What is asked of a model's versions; rates are the differences between two answers. */
         get: operations["getTraffic"];
         /** Tries a version beside the deployed one, or changes how much of the requests it has. */
-        put: operations["changeTraffic"];
+        put: operations["setTraffic"];
         post?: never;
         delete?: never;
         options?: never;
@@ -275,7 +275,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Makes the candidate the deployed version; the former one stands by. */
-        post: operations["promoteTraffic"];
+        post: operations["promoteCandidate"];
         delete?: never;
         options?: never;
         head?: never;
@@ -292,7 +292,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Takes the candidate back: the deployed version answers alone. */
-        post: operations["withdrawTraffic"];
+        post: operations["withdrawCandidate"];
         delete?: never;
         options?: never;
         head?: never;
@@ -926,6 +926,8 @@ export interface components {
             decided_at: string | null;
             /** @description Why, in words. */
             detail: string | null;
+            /** @description How it is to be tried beside the version that serves there; not there: it is to take its place. */
+            trial?: components["schemas"]["TrafficTrial"];
         };
         /**
          * Format: uuid
@@ -1051,17 +1053,17 @@ export interface components {
              * Format: int64
              * @description How many requests it has to answer before anything is decided; for the agreement, how many rows it has to compute.
              */
-            min_requests: number;
+            min_requests?: number;
             /**
              * Format: double
              * @description By how much its share of errors may exceed the current version's, from 0 to 1.
              */
-            max_error_rate: number;
+            max_error_rate?: number;
             /**
              * Format: double
              * @description How many times as long as the current version it may take.
              */
-            max_latency_ratio: number;
+            max_latency_ratio?: number;
             /**
              * Format: double
              * @description How great a share of its shadow answers has to agree with the current version's, from 0 to 1; null: they are not looked at.
@@ -1071,9 +1073,9 @@ export interface components {
              * Format: int32
              * @description After how many minutes without enough requests it is left to a person.
              */
-            within_minutes: number;
+            within_minutes?: number;
             /** @description What becomes of it once it has passed. */
-            on_pass: components["schemas"]["OnPass"];
+            on_pass?: components["schemas"]["OnPass"];
         };
         /** @description What the rules said of a candidate last. */
         CanaryVerdict: {
@@ -2276,28 +2278,13 @@ export interface components {
              * Format: int32
              * @description How many of a hundred requests that others answer it is to compute too, unseen.
              */
-            shadow: number;
-            rules: components["schemas"]["CanaryRules"] | null;
+            shadow?: number;
+            rules?: components["schemas"]["CanaryRules"] | null;
             /** @description `production`, where the environment is prod and the candidate begins or has more requests than before. */
             confirm?: string;
         };
-        /** @description Which versions of a model share the requests of an environment. */
-        TrafficPlace: {
-            /** @description The environment. */
-            environment: components["schemas"]["Environment"];
-            /** @description The deployed version. */
-            current: components["schemas"]["TrafficShare"];
-            candidate: components["schemas"]["TrafficCandidate"] | null;
-        };
-        /** @description An environment whose candidate becomes the deployed version. */
-        TrafficPromotion: {
-            /** @description The environment. */
-            environment: components["schemas"]["Environment"];
-            /** @description `production`, where the environment is prod. */
-            confirm?: string;
-        };
         /** @description A version and its share of a place's requests. */
-        TrafficShare: {
+        TrafficCurrent: {
             /**
              * Format: int64
              * @description The registry version.
@@ -2308,6 +2295,35 @@ export interface components {
              * @description Its share, in percent.
              */
             weight: number;
+        };
+        /** @description Which versions of a model share the requests of an environment. */
+        TrafficPlace: {
+            /** @description The environment. */
+            environment: components["schemas"]["Environment"];
+            /** @description The deployed version. */
+            current: components["schemas"]["TrafficCurrent"];
+            candidate: components["schemas"]["TrafficCandidate"] | null;
+        };
+        /** @description An environment whose candidate becomes the deployed version. */
+        TrafficPromotion: {
+            /** @description The environment. */
+            environment: components["schemas"]["Environment"];
+            /** @description `production`, where the environment is prod. */
+            confirm?: string;
+        };
+        /** @description How a candidate is to be tried. */
+        TrafficTrial: {
+            /**
+             * Format: int32
+             * @description Its share of the requests, in percent.
+             */
+            weight: number;
+            /**
+             * Format: int32
+             * @description The share that it computes as a shadow, in percent.
+             */
+            shadow: number;
+            rules: components["schemas"]["CanaryRules"] | null;
         };
         /** @description An environment whose candidate is taken back. */
         TrafficWithdrawal: {
@@ -3024,7 +3040,7 @@ export interface operations {
             };
         };
     };
-    changeTraffic: {
+    setTraffic: {
         parameters: {
             query?: never;
             header?: never;
@@ -3048,6 +3064,15 @@ export interface operations {
                     "application/json": components["schemas"]["TrafficPlace"];
                 };
             };
+            /** @description It waits for a second person */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Approval"];
+                };
+            };
             /** @description What went wrong */
             default: {
                 headers: {
@@ -3059,7 +3084,7 @@ export interface operations {
             };
         };
     };
-    promoteTraffic: {
+    promoteCandidate: {
         parameters: {
             query?: never;
             header?: never;
@@ -3094,7 +3119,7 @@ export interface operations {
             };
         };
     };
-    withdrawTraffic: {
+    withdrawCandidate: {
         parameters: {
             query?: never;
             header?: never;

@@ -169,7 +169,7 @@ export class MockServer {
     ['GET /api/models/*/history', this.onModel((model, { query }) => json(page(model.history, query)))],
     ['GET /api/models/*/traffic', this.onModel((model) => json(makeTraffic(model, this.started, Date.now())))],
     ['PUT /api/models/*/traffic', this.onModel((model, { body }) => changeTraffic(model, body as TrafficChange, this.access.me?.name ?? '', Date.now()))],
-    ['POST /api/models/*/traffic/promote', this.onModel((model, { body }) => promoteCandidate(model, body as { environment: Environment; confirm?: string }, Date.now()))],
+    ['POST /api/models/*/traffic/promote', this.onModel((model, { body }) => promoteCandidate(model, body as { environment: Environment; confirm?: string }, this.access.me?.name ?? '', Date.now()))],
     ['POST /api/models/*/traffic/withdraw', this.onModel((model, { body }) => withdrawCandidate(model, (body as { environment: Environment }).environment))],
     ['POST /api/models/*/promote', this.onModel((model, { body }) => promote(model, body as Promotion, Date.now()))],
     ['POST /api/models/*/rollback', this.onModel((model, { body }) => rollback(model, body as Rollback, Date.now()))],

@@ -85,28 +85,30 @@ function placeAt(model: MockModel, environment: Environment): Response {
 }
 
 export function changeTraffic(model: MockModel, body: TrafficChange, by: string, now: number): Response {
-  const { environment, version, weight, shadow, rules, confirm } = body
-  const present = model.candidates[environment]
+  const { environment, version, weight, shadow = 0, rules = null, confirm } = body
+  const present = model.candidates[environment]?.verdict?.outcome === 'promoted' ? undefined : model.candidates[environment]
   const current = model.detail.environments[environment]
-  if (current === undefined) return problem(409, 'not_deployed', `Nothing is deployed to ${environment}.`)
-  if (present && present.version !== version) return problem(409, 'candidate_present', `Version ${present.version} is tried in ${environment}: promote or withdraw it first.`)
-  if (version === current || !model.versions.some((one) => one.version === version)) return problem(422, 'bad_candidate', `Version ${version} cannot be tried in ${environment}.`)
+  if (current === undefined) return problem(409, 'nothing_deployed', `Nothing is deployed to ${environment}.`)
+  if (present && present.version !== version) return problem(409, 'another_candidate', `Version ${present.version} is tried in ${environment}: promote or withdraw it first.`)
+  if (version === current) return problem(409, 'already_deployed', `Version ${version} is deployed to ${environment} already.`)
+  if (!model.versions.some((one) => one.version === version)) return problem(404, 'not_found', `There is no version ${version} of it.`)
   if (environment === 'prod' && confirm !== 'production' && (!present || weight > present.weight)) {
     return problem(400, 'confirmation_required', 'To change production, confirm with the word "production".')
   }
-  const verdict: TrafficCandidate['verdict'] = rules ? { at: new Date(now).toISOString(), outcome: 'waiting', reason: `0 of ${rules.min_requests} requests were answered.` } : null
+  const verdict: TrafficCandidate['verdict'] = rules ? { at: new Date(now).toISOString(), outcome: 'waiting', reason: `0 of ${rules.min_requests} requests so far` } : null
   model.candidates[environment] = { version, weight, shadow, since: present?.since ?? new Date(now).toISOString(), by: present?.by ?? by, rules, verdict }
   return placeAt(model, environment)
 }
 
-export function promoteCandidate(model: MockModel, { environment, confirm }: { environment: Environment; confirm?: string }, now: number): Response {
+export function promoteCandidate(model: MockModel, { environment, confirm }: { environment: Environment; confirm?: string }, by: string, now: number): Response {
   const candidate = model.candidates[environment]
+  const verdict = { at: new Date(now).toISOString(), outcome: 'promoted' as const, reason: `promoted by ${by}` }
   const former = model.detail.environments[environment]
-  if (!candidate || former === undefined) return problem(409, 'no_candidate', `No version is tried in ${environment}.`)
+  if (!candidate || candidate.verdict?.outcome === 'promoted' || former === undefined) return problem(409, 'no_candidate', `No version is tried in ${environment}.`)
   if (environment === 'prod' && confirm !== 'production') return problem(400, 'confirmation_required', 'To change production, confirm with the word "production".')
   deploy(model, environment, candidate.version, 'promotion', now)
   // It stays loaded, so that it can be put back at once.
-  model.candidates[environment] = { version: former, weight: 0, shadow: 0, since: new Date(now).toISOString(), by: candidate.by, rules: null, verdict: null }
+  model.candidates[environment] = { version: former, weight: 0, shadow: 0, since: new Date(now).toISOString(), by: candidate.by, rules: null, verdict }
   return placeAt(model, environment)
 }
 

@@ -1,7 +1,7 @@
 import { type ModelDetail, type TrafficPlace, useEndTrial } from '../../../api'
 import { Comparison } from '../Comparison'
 import { Decision } from '../Decision'
-import { isOutdated, type TriedPlace } from './place'
+import { isOutdated, isOver, type TriedPlace } from './place'
 
 export interface Ending {
   end: 'promote' | 'withdraw'
@@ -12,15 +12,22 @@ export interface Ending {
 interface EndDialogProps {
   model: ModelDetail
   /** The place as it is now. */
-  present: TrafficPlace
+  present: TrafficPlace | undefined
   /** Null while nothing is being decided on. */
   ending: Ending | null
   onClose: () => void
   onBusy: (busy: boolean) => void
 }
 
-function titleOf({ end, place: { candidate, environment } }: Ending): string {
-  return end === 'promote' ? `Promote version ${candidate.version} in ${environment}` : `Withdraw version ${candidate.version} from ${environment}`
+function titleOf(ending: Ending): string {
+  const { candidate, environment } = ending.place
+  return `${wordOf(ending)} version ${candidate.version} ${ending.end === 'promote' ? 'in' : 'from'} ${environment}`
+}
+
+/** What stands by after a promotion is tried no more, so that there is nothing to withdraw. */
+function wordOf({ end, place: { candidate } }: Ending): string {
+  if (end === 'promote') return 'Promote'
+  return isOver(candidate) ? 'Unload' : 'Withdraw'
 }
 
 /** Makes the version that is tried the deployed one, or takes it back. */
@@ -35,7 +42,7 @@ export function EndDialog({ model, present, ending, onClose, onBusy }: EndDialog
   return (
     <Decision
       title={ending && titleOf(ending)}
-      action={ending?.end === 'promote' ? 'Promote' : 'Withdraw'}
+      action={ending ? wordOf(ending) : ''}
       production={ending?.end === 'promote' && ending.place.environment === 'prod'}
       stale={ending !== null && isOutdated(ending.place, present)}
       make={make}
@@ -44,7 +51,7 @@ export function EndDialog({ model, present, ending, onClose, onBusy }: EndDialog
     >
       {ending?.end === 'promote' && <Promoting name={model.name} place={ending.place} />}
       {ending?.end === 'withdraw' && (
-        <p>{`Version ${ending.place.current.version} answers all requests again, and version ${ending.place.candidate.version} is unloaded. It stays registered, and can be tried again.`}</p>
+        <p>{`Version ${ending.place.current.version} answers all requests, and version ${ending.place.candidate.version} is unloaded. It stays registered, and can be tried again.`}</p>
       )}
     </Decision>
   )

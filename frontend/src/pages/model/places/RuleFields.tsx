@@ -1,5 +1,4 @@
 import { type InputHTMLAttributes, useId } from 'react'
-import type { CanaryRules } from '../../../api'
 import { type RuleTexts, ruleTexts } from './place'
 
 interface FieldProps extends Omit<InputHTMLAttributes<HTMLInputElement>, 'onChange'> {
@@ -109,7 +108,7 @@ export function RuleFields({ rules, compared, onChange }: RuleFieldsProps) {
             />
             <label className="flex flex-col gap-1">
               If it keeps to all of them
-              <select className="field" value={rules.pass} onChange={(event) => change({ pass: event.target.value as CanaryRules['on_pass'] })}>
+              <select className="field" value={rules.pass} onChange={(event) => change({ pass: event.target.value as RuleTexts['pass'] })}>
                 <option value="keep">leave it to a person</option>
                 <option value="promote">promote it</option>
               </select>

@@ -26,7 +26,7 @@ export function ShareBar({ place }: { place: TrafficPlace }) {
         {parts.map(({ version, share, color, word }) => (
           <li key={version} className="flex items-center gap-1.5 whitespace-nowrap">
             <span aria-hidden="true" className={`size-2.5 rounded-sm ${color}`} />
-            <Link to={`?version=${version}`} className="link">
+            <Link to={`?version=${version}`} className="link py-px">
               Version {version}
             </Link>
             <span className="tabular-nums">{percent(share)}</span>

@@ -2,13 +2,13 @@ import { type ModelDetail, type TrafficPlace, useChangeTraffic, useVersions } fr
 import { LoadMore } from '../../../ui'
 import { Decision } from '../Decision'
 import { PercentField } from './PercentField'
-import { changeOf, type Draft, isChange, isOutdated, takesWord } from './place'
+import { before, changeOf, type Draft, isChange, isOutdated, takesWord } from './place'
 import { RuleFields } from './RuleFields'
 
 interface ShareDialogProps {
   model: ModelDetail
   /** The place as it is now. */
-  present: TrafficPlace
+  present: TrafficPlace | undefined
   /** Null while nothing is being decided on. */
   draft: Draft | null
   onDraft: (draft: Draft | null) => void
@@ -28,8 +28,9 @@ export function ShareDialog({ model, present, draft, onDraft, onBusy }: ShareDia
   const version = draft?.version ?? choices[0]?.version ?? null
   const make = async (confirm: { confirm?: string }): Promise<string> => {
     if (!draft || version === null) return ''
-    const { candidate, environment } = await change.mutateAsync({ ...changeOf(draft, version), ...confirm })
-    return `Version ${version} has ${candidate?.weight ?? 0} % of the requests in ${environment}.`
+    const made = await change.mutateAsync({ ...changeOf(draft, version), ...confirm })
+    if ('state' in made) return `Version ${version} waits until somebody else approves that it is tried in ${made.to}.`
+    return `Version ${version} has ${made.candidate?.weight ?? 0} % of the requests in ${made.environment}.`
   }
   return (
     <Decision
@@ -56,7 +57,12 @@ export function ShareDialog({ model, present, draft, onDraft, onBusy }: ShareDia
                   ))}
                 </select>
                 <span className="text-sm text-muted">
-                  {`It is loaded beside version ${draft.place.current.version}, and self-tested before it answers anything. Requests can name it as soon as it is loaded.`}
+                  {[
+                    `It is loaded beside version ${draft.place.current.version}, and self-tested before it answers anything.`,
+                    before(draft.place.environment) && `It must serve in ${before(draft.place.environment)}, or have served in ${draft.place.environment} before.`,
+                  ]
+                    .filter(Boolean)
+                    .join(' ')}
                 </span>
               </label>
               {versions.hasNextPage && <LoadMore {...versions} shown={choices.length} total={model.versions - 1} />}

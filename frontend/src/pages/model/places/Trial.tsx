@@ -11,10 +11,11 @@ const OUTCOMES: Record<NonNullable<TrafficCandidate['verdict']>['outcome'], { wo
   waiting: { word: 'Waits', tone: 'accent', icon: 'clock' },
   promoted: { word: 'Promoted', tone: 'success', icon: 'check' },
   withdrawn: { word: 'Taken back', tone: 'danger', icon: 'cross' },
-  kept: { word: 'Left to you', tone: 'warning', icon: 'info' },
+  kept: { word: 'Left to a person', tone: 'warning', icon: 'info' },
 }
 
-function Verdict({ candidate: { verdict, rules } }: { candidate: TrafficCandidate }) {
+function Verdict({ place: { current, candidate } }: { place: TriedPlace }) {
+  const { verdict, rules } = candidate
   if (!verdict) return rules && <p className="text-muted">The rules have not been looked at yet.</p>
   const { word, tone, icon } = OUTCOMES[verdict.outcome]
   return (
@@ -22,7 +23,8 @@ function Verdict({ candidate: { verdict, rules } }: { candidate: TrafficCandidat
       <Badge tone={tone} icon={icon}>
         {word}
       </Badge>{' '}
-      {verdict.reason}{' '}
+      {/* What was promoted is the current version by now. */}
+      {`Version ${verdict.outcome === 'promoted' ? current.version : candidate.version}: ${verdict.reason} `}
       <span className="text-muted">
         <RelativeTime at={verdict.at} />
       </span>
@@ -50,17 +52,19 @@ export function Trial({ model, place, traffic, history, allowed, busy, onConfirm
       <div className="flex min-w-0 flex-col gap-3">
         <p>
           {stateOf(candidate)}{' '}
-          <span className="text-muted">
-            Begun by {candidate.by} <RelativeTime at={candidate.since} />.
-          </span>
+          {!isOver(candidate) && (
+            <span className="text-muted">
+              Begun by {candidate.by} <RelativeTime at={candidate.since} />.
+            </span>
+          )}
         </p>
         <div role="status" className="empty:hidden">
-          <Verdict candidate={candidate} />
+          <Verdict place={place} />
         </div>
         {candidate.rules && <p className="text-sm text-muted">{ruleWords(candidate.rules)}</p>}
         {allowed && !isOver(candidate) && <WeightForm key={`${candidate.version} ${candidate.since}`} name={model.name} place={place} busy={busy} onConfirm={onConfirm} />}
       </div>
-      {candidate.verdict?.outcome !== 'withdrawn' && <Versus model={model} place={place} traffic={traffic} history={history} />}
+      {!isOver(candidate) && <Versus place={place} traffic={traffic} history={history} />}
     </div>
   )
 }
@@ -83,7 +87,7 @@ function WeightForm({ name, place, busy, onConfirm }: { name: string; place: Tri
   return (
     <form aria-label={`Share of version ${candidate.version} in ${environment}`} onSubmit={apply} className="flex flex-col gap-2">
       <div className="flex flex-wrap items-end gap-x-3 gap-y-2">
-        <div className="min-w-0 flex-1 basis-56">
+        <div className="min-w-0 flex-1 basis-48">
           <PercentField label={`Share of version ${candidate.version}`} value={weight} onChange={setWanted} />
         </div>
         <Button type="submit" busy={change.isPending} disabled={busy || weight === candidate.weight}>

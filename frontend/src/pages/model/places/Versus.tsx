@@ -1,8 +1,6 @@
-import type { ReactNode } from 'react'
-import type { ModelDetail, ModelTraffic } from '../../../api'
+import type { ModelTraffic } from '../../../api'
 import { Facts, formatCount, formatNumber } from '../../../ui'
 import { formatQuantile, formatRate, formatShare, pairOf, type TrafficHistory, type TrafficNumbers } from '../traffic'
-import { servedIn } from '../words'
 import type { TriedPlace } from './place'
 
 const signed = (value: number, text: string) => `${value < 0 ? '−' : '+'}${text}`
@@ -15,31 +13,31 @@ function points(difference: number | null): string {
 }
 
 interface VersusProps {
-  model: ModelDetail
   place: TriedPlace
   traffic: ModelTraffic
   history: TrafficHistory
 }
 
 /** The current version and the one that is tried, as they did in the last minute. */
-export function Versus({ model, place, traffic, history }: VersusProps) {
+export function Versus({ place, traffic, history }: VersusProps) {
   const { current, candidate, ...differences } = pairOf(history, traffic.versions, place)
   const asked = [current, candidate].some((numbers) => numbers && numbers.errorShare !== null)
   const cells = (valueOf: (numbers: TrafficNumbers) => string): [string, string] => [current ? valueOf(current) : '–', candidate ? valueOf(candidate) : '–']
-  const rows: [ReactNode, [string, string], string][] = [
-    ['Requests per second', cells((numbers) => formatRate(numbers.perSecond)), ''],
+  const rows: [string, [string, string], string][] = [
+    ['Requests/s', cells((numbers) => formatRate(numbers.perSecond)), ''],
     ['Errors', cells((numbers) => formatShare(numbers.errorShare)), points(differences.errors)],
-    ['Latency, p50', cells((numbers) => formatQuantile(numbers.p50)), times(differences.p50)],
-    ['Latency, p99', cells((numbers) => formatQuantile(numbers.p99)), times(differences.p99)],
+    ['p50', cells((numbers) => formatQuantile(numbers.p50)), times(differences.p50)],
+    ['p99', cells((numbers) => formatQuantile(numbers.p99)), times(differences.p99)],
   ]
-  const elsewhere = [place.current, place.candidate].flatMap(({ version }) => servedIn(model.environments, version)).filter((one) => one !== place.environment)
+  const versions = [place.current.version, place.candidate.version]
+  const elsewhere = traffic.places.filter((one) => one.environment !== place.environment && [one.current.version, one.candidate?.version].some((version) => version && versions.includes(version)))
   return (
     <div className="flex min-w-0 flex-col gap-2">
       <table aria-label={`Comparison in ${place.environment}`} className="w-full tabular-nums">
         <thead>
           <tr className="border-b border-line text-sm">
             <td />
-            {[place.current.version, place.candidate.version].map((version) => (
+            {versions.map((version) => (
               <th key={version} scope="col" className="px-1 py-1 text-right font-medium">
                 v{version}
               </th>
@@ -50,8 +48,8 @@ export function Versus({ model, place, traffic, history }: VersusProps) {
           </tr>
         </thead>
         <tbody>
-          {rows.map(([name, values, difference], index) => (
-            <tr key={index}>
+          {rows.map(([name, values, difference]) => (
+            <tr key={name}>
               <th scope="row" className="py-0.5 text-left font-normal">
                 {name}
               </th>
@@ -68,7 +66,7 @@ export function Versus({ model, place, traffic, history }: VersusProps) {
       <ShadowFacts place={place} traffic={traffic} />
       <p className="text-sm text-muted">
         {asked ? (history.samples.size > 0 ? 'The last minute.' : 'Since the model-servers started.') : 'No request came in yet.'}
-        {elsewhere.length > 0 && ` What the versions answer in ${[...new Set(elsewhere)].join(' and ')} is counted in.`}
+        {elsewhere.length > 0 && ` What these versions answer in ${elsewhere.map((one) => one.environment).join(' and ')} is counted in.`}
       </p>
     </div>
   )

@@ -1,5 +1,5 @@
-import type { CanaryRules, Me, ModelDetail, TrafficCandidate, TrafficChange, TrafficPlace } from '../../../api'
-import { formatCount, formatNumber } from '../../../ui'
+import { type CanaryRules, ENVIRONMENTS, type Environment, type Me, type ModelDetail, type TrafficCandidate, type TrafficChange, type TrafficPlace } from '../../../api'
+import { formatNumber, plural } from '../../../ui'
 
 /** A place at which a version is tried. */
 export type TriedPlace = TrafficPlace & { candidate: TrafficCandidate }
@@ -24,9 +24,9 @@ export function isOver(candidate: TrafficCandidate): boolean {
 }
 
 /** What a candidate does, in a sentence. */
-export function stateOf(candidate: TrafficCandidate): string {
-  const { version, weight, shadow } = candidate
-  if (candidate.verdict?.outcome === 'withdrawn') return `Version ${version} was taken back: it answers nothing any more.`
+export function stateOf({ version, weight, shadow, verdict }: TrafficCandidate): string {
+  if (verdict?.outcome === 'promoted') return `Version ${version} stands by for the way back: it is loaded, and a roll back takes it at once.`
+  if (verdict?.outcome === 'withdrawn') return `Version ${version} was taken back: it answers nothing any more.`
   const unseen = shadow > 0 ? `${shadow} of 100 requests that others answer it computes too, unseen: its answers are only compared.` : null
   if (weight > 0) return [`Version ${version} answers ${weight} of 100 requests.`, unseen].filter(Boolean).join(' ')
   return unseen ? `Version ${version} answers no requests. ${unseen}` : `Version ${version} stands by: it is loaded, and answers only requests that name it.`
@@ -40,18 +40,21 @@ export interface RuleTexts {
   /** Empty: the answers need not agree. */
   agreement: string
   minutes: string
-  pass: CanaryRules['on_pass']
+  pass: AllRules['on_pass']
 }
 
-const DEFAULTS: CanaryRules = { min_requests: 200, max_error_rate: 0.01, max_latency_ratio: 1.5, min_agreement: 0.99, within_minutes: 60, on_pass: 'keep' }
+/** An answer names all rules; only a request may leave some out. */
+type AllRules = Required<CanaryRules>
+
+const DEFAULTS: AllRules = { min_requests: 200, max_error_rate: 0.01, max_latency_ratio: 1.5, min_agreement: 0.99, within_minutes: 60, on_pass: 'keep' }
 
 /** Shares in percent and back, without the digits that binary fractions add. */
 const percent = (share: number) => Number((share * 100).toPrecision(12))
 const share = (text: string) => Number((Number(text) / 100).toPrecision(12))
 
 /** The rules to begin with, or those that a candidate has. */
-export function ruleTexts(given: Partial<CanaryRules> | null): RuleTexts {
-  const rules = { ...DEFAULTS, ...given }
+export function ruleTexts(given: CanaryRules | null): RuleTexts {
+  const rules = (given ?? DEFAULTS) as AllRules
   return {
     requests: String(rules.min_requests),
     errors: String(percent(rules.max_error_rate)),
@@ -63,15 +66,17 @@ export function ruleTexts(given: Partial<CanaryRules> | null): RuleTexts {
 }
 
 /** Rules in a sentence. */
-export function ruleWords(given: Partial<CanaryRules>): string {
-  const rules = { ...DEFAULTS, ...given }
+export function ruleWords(given: CanaryRules): string {
+  const rules = given as AllRules
+  const points = percent(rules.max_error_rate)
   const limits = [
-    `more than ${formatNumber(percent(rules.max_error_rate))} points more errors than the current version`,
-    `more than ${formatNumber(rules.max_latency_ratio)} times its latency`,
-    ...(rules.min_agreement === null ? [] : [`less than ${formatNumber(percent(rules.min_agreement))} % of shadow answers like its own`]),
+    `its share of errors is more than ${formatNumber(points)} ${points === 1 ? 'point' : 'points'} above the current version’s`,
+    `it takes more than ${formatNumber(rules.max_latency_ratio)} times as long`,
+    ...(rules.min_agreement === null ? [] : [`less than ${formatNumber(percent(rules.min_agreement))} % of its shadow answers agree`]),
   ]
   const pass = rules.on_pass === 'promote' ? 'it is promoted' : 'it stays until somebody decides'
-  return `After ${formatCount(rules.min_requests)} requests it is taken back if it has ${limits.slice(0, -1).join(', ')} or ${limits.at(-1)}; else ${pass}. If ${formatCount(rules.within_minutes)} minutes bring too few requests, it stays as it is.`
+  const patience = `If there are too few within ${plural(rules.within_minutes, 'minute')}, it stays as it is.`
+  return `After ${plural(rules.min_requests, 'request')} it is taken back if ${limits.slice(0, -1).join(', ')} or ${limits.at(-1)}; else ${pass}. ${patience}`
 }
 
 /** What is asked for in the dialog. */
@@ -86,10 +91,19 @@ export interface Draft {
   rules: RuleTexts | null
 }
 
+/** The environment that versions come from to this one. */
+export function before(environment: Environment): Environment | undefined {
+  return ENVIRONMENTS[ENVIRONMENTS.indexOf(environment) - 1]
+}
+
 /** A draft that begins a trial, or changes the one there is. */
-export function draftOf(place: TrafficPlace): Draft {
-  const { candidate } = place
-  if (!candidate || isOver(candidate)) return { place, version: null, weight: 10, shadow: 0, rules: null }
+export function draftOf(place: TrafficPlace, environments: ModelDetail['environments']): Draft {
+  const { candidate, current, environment } = place
+  if (!candidate || isOver(candidate)) {
+    const from = before(environment)
+    const next = from && environments[from]
+    return { place, version: next === undefined || next === current.version ? null : next, weight: 10, shadow: 0, rules: null }
+  }
   return { place, version: candidate.version, weight: candidate.weight, shadow: candidate.shadow, rules: candidate.rules && ruleTexts(candidate.rules) }
 }
 

@@ -2,7 +2,7 @@ import { keepPreviousData, useInfiniteQuery, useMutation, useQuery, useQueryClie
 import { api, data } from './client'
 import { keys, type ModelFilter } from './keys'
 import { POLL, paced } from './polling'
-import type { Environment, Promotion, Rollback } from './types'
+import type { Environment, Promotion, Rollback, TrafficChange } from './types'
 
 const firstPage = null as string | null
 
@@ -70,6 +70,27 @@ export function useTraffic(name: string) {
     queryKey: keys.traffic(name),
     queryFn: ({ signal }) => data(api.GET('/api/models/{name}/traffic', { params: { path: { name } }, signal })),
     refetchInterval: POLL.steady,
+  })
+}
+
+/** Tries a version beside the deployed one, or changes how much of the requests it has. */
+export function useChangeTraffic(name: string) {
+  const client = useQueryClient()
+  return useMutation({
+    mutationFn: (body: TrafficChange) => data(api.PUT('/api/models/{name}/traffic', { params: { path: { name } }, body })),
+    onSettled: () => client.invalidateQueries({ queryKey: keys.models() }),
+  })
+}
+
+/** Makes the version that is tried the deployed one, or takes it back. */
+export function useEndTrial(name: string) {
+  const client = useQueryClient()
+  return useMutation({
+    mutationFn: ({ end, ...body }: { end: 'promote' | 'withdraw'; environment: Environment; confirm?: string }) =>
+      end === 'promote'
+        ? data(api.POST('/api/models/{name}/traffic/promote', { params: { path: { name } }, body }))
+        : data(api.POST('/api/models/{name}/traffic/withdraw', { params: { path: { name } }, body: { environment: body.environment } })),
+    onSettled: () => client.invalidateQueries({ queryKey: keys.models() }),
   })
 }
 

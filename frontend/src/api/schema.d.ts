@@ -256,8 +256,43 @@ export interface paths {
         };
         /** What is asked of a model's versions; rates are the differences between two answers. */
         get: operations["getTraffic"];
-        put?: never;
+        /** Tries a version beside the deployed one, or changes how much of the requests it has. */
+        put: operations["setTraffic"];
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/{name}/traffic/promote": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes the candidate the deployed version; the former one stands by. */
+        post: operations["promoteCandidate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/{name}/traffic/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes the candidate back: the deployed version answers alone. */
+        post: operations["withdrawCandidate"];
         delete?: never;
         options?: never;
         head?: never;
@@ -891,6 +926,8 @@ export interface components {
             decided_at: string | null;
             /** @description Why, in words. */
             detail: string | null;
+            /** @description How it is to be tried beside the version that serves there; not there: it is to take its place. */
+            trial?: components["schemas"]["TrafficTrial"];
         };
         /**
          * Format: uuid
@@ -1004,6 +1041,53 @@ export interface components {
             after: string | null;
             /** @description What came of it: `done`, or the word of the problem. */
             result: string;
+        };
+        /**
+         * @description What rules came to: they wait for more requests, or the candidate was promoted, withdrawn, or kept until a person decides.
+         * @enum {string}
+         */
+        CanaryOutcome: "waiting" | "promoted" | "withdrawn" | "kept";
+        /** @description When a candidate is promoted or withdrawn without a person. */
+        CanaryRules: {
+            /**
+             * Format: int64
+             * @description How many requests it has to answer before anything is decided; for the agreement, how many rows it has to compute.
+             */
+            min_requests?: number;
+            /**
+             * Format: double
+             * @description By how much its share of errors may exceed the current version's, from 0 to 1.
+             */
+            max_error_rate?: number;
+            /**
+             * Format: double
+             * @description How many times as long as the current version it may take.
+             */
+            max_latency_ratio?: number;
+            /**
+             * Format: double
+             * @description How great a share of its shadow answers has to agree with the current version's, from 0 to 1; null: they are not looked at.
+             */
+            min_agreement: number | null;
+            /**
+             * Format: int32
+             * @description After how many minutes without enough requests it is left to a person.
+             */
+            within_minutes?: number;
+            /** @description What becomes of it once it has passed. */
+            on_pass?: components["schemas"]["OnPass"];
+        };
+        /** @description What the rules said of a candidate last. */
+        CanaryVerdict: {
+            /**
+             * Format: date-time
+             * @description When they said it.
+             */
+            at: string;
+            /** @description What came of it. */
+            outcome: components["schemas"]["CanaryOutcome"];
+            /** @description Why, in a sentence. */
+            reason: string;
         };
         /** @description The version that was deployed when the gates decided: what they compared with. */
         Champion: {
@@ -1477,6 +1561,8 @@ export interface components {
             at: string;
             /** @description Each version that was loaded since, by its number. */
             versions: components["schemas"]["VersionTraffic"][];
+            /** @description Where the model is deployed, and which versions share the requests there. */
+            places: components["schemas"]["TrafficPlace"][];
         };
         /** @description An estimator exported as a graph of plain data, which gives its answers. */
         NativeModel: {
@@ -1528,6 +1614,11 @@ export interface components {
             /** Format: int32 */
             nbformat_minor: number;
         };
+        /**
+         * @description What becomes of a candidate that has passed its rules.
+         * @enum {string}
+         */
+        OnPass: "promote" | "keep";
         /**
          * @description How rows become the graph's inputs.
          * @enum {string}
@@ -2026,6 +2117,29 @@ export interface components {
             /** @description Every setting it reads, in the order of the documentation. */
             settings: components["schemas"]["Setting"][];
         };
+        /** @description What a version computed of requests that others answered, since the servers started. */
+        ShadowTraffic: {
+            /**
+             * Format: int64
+             * @description How many rows were compared.
+             */
+            rows: number;
+            /**
+             * Format: int64
+             * @description In how many of them both versions said the same.
+             */
+            agreeing: number;
+            /**
+             * Format: int64
+             * @description How many requests it failed at.
+             */
+            errors: number;
+            /**
+             * Format: int64
+             * @description How many requests were passed over, because too many waited.
+             */
+            dropped: number;
+        };
         /** @description What signs in: a token, or a login and a password. */
         SignIn: {
             /** @description What the address that was printed has behind its `#`; works once. */
@@ -2119,6 +2233,103 @@ export interface components {
              */
             count: number;
         };
+        /** @description A version that is tried beside the current one. */
+        TrafficCandidate: {
+            /**
+             * Format: int64
+             * @description The registry version.
+             */
+            version: number;
+            /**
+             * Format: int32
+             * @description Its share of the requests, in percent.
+             */
+            weight: number;
+            /**
+             * Format: int32
+             * @description How many of a hundred requests that others answer it computes too, unseen.
+             */
+            shadow: number;
+            /**
+             * Format: date-time
+             * @description Since when it has been tried.
+             */
+            since: string;
+            /** @description Who began it. */
+            by: string;
+            rules: components["schemas"]["CanaryRules"] | null;
+            verdict: components["schemas"]["CanaryVerdict"] | null;
+        };
+        /** @description How much of an environment's requests a candidate is to have: begins to try it, or changes what it has. */
+        TrafficChange: {
+            /** @description The environment. */
+            environment: components["schemas"]["Environment"];
+            /**
+             * Format: int64
+             * @description The candidate's registry version.
+             */
+            version: number;
+            /**
+             * Format: int32
+             * @description Its share of the requests, in percent.
+             */
+            weight: number;
+            /**
+             * Format: int32
+             * @description How many of a hundred requests that others answer it is to compute too, unseen.
+             */
+            shadow?: number;
+            rules?: components["schemas"]["CanaryRules"] | null;
+            /** @description `production`, where the environment is prod and the candidate begins or has more requests than before. */
+            confirm?: string;
+        };
+        /** @description A version and its share of a place's requests. */
+        TrafficCurrent: {
+            /**
+             * Format: int64
+             * @description The registry version.
+             */
+            version: number;
+            /**
+             * Format: int32
+             * @description Its share, in percent.
+             */
+            weight: number;
+        };
+        /** @description Which versions of a model share the requests of an environment. */
+        TrafficPlace: {
+            /** @description The environment. */
+            environment: components["schemas"]["Environment"];
+            /** @description The deployed version. */
+            current: components["schemas"]["TrafficCurrent"];
+            candidate: components["schemas"]["TrafficCandidate"] | null;
+        };
+        /** @description An environment whose candidate becomes the deployed version. */
+        TrafficPromotion: {
+            /** @description The environment. */
+            environment: components["schemas"]["Environment"];
+            /** @description `production`, where the environment is prod. */
+            confirm?: string;
+        };
+        /** @description How a candidate is to be tried. */
+        TrafficTrial: {
+            /**
+             * Format: int32
+             * @description Its share of the requests, in percent.
+             */
+            weight: number;
+            /**
+             * Format: int32
+             * @description The share that it computes as a shadow, in percent.
+             */
+            shadow: number;
+            rules: components["schemas"]["CanaryRules"] | null;
+        };
+        /** @description An environment whose candidate is taken back. */
+        TrafficWithdrawal: {
+            /** @description The environment. */
+            environment: components["schemas"]["Environment"];
+        };
         /** @description A version, with what it is. */
         VersionDetail: components["schemas"]["VersionRecord"] & {
             /** @description Its `metadata.json`. */
@@ -2199,6 +2410,7 @@ export interface components {
             seconds_sum: number;
             /** @description How many took at most how long, the longest last. */
             buckets: components["schemas"]["TrafficBucket"][];
+            shadow: components["schemas"]["ShadowTraffic"] | null;
         };
         /** @description A repository's webhook, and what to enter under *Settings → Webhooks* on GitHub where it is missing. */
         Webhook: {
@@ -2815,6 +3027,120 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ModelTraffic"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setTraffic: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TrafficChange"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrafficPlace"];
+                };
+            };
+            /** @description It waits for a second person */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Approval"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    promoteCandidate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TrafficPromotion"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrafficPlace"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    withdrawCandidate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TrafficWithdrawal"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrafficPlace"];
                 };
             };
             /** @description What went wrong */

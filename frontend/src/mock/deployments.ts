@@ -2,13 +2,14 @@ import type { DeploymentChange, DeploymentEvent, Environment, Promotion, Rollbac
 import { json, problem } from './http'
 import { type MockModel, settle } from './models'
 
-function deploy(model: MockModel, environment: Environment, version: number, cause: DeploymentEvent['cause'], now: number): Response {
+export function deploy(model: MockModel, environment: Environment, version: number, cause: DeploymentEvent['cause'], now: number): Response {
   const at = new Date(now).toISOString()
   const previous = model.history.find((event) => event.environment === environment && event.ended_at === null)
   if (previous) previous.ended_at = at
   const generation = (model.history[0]?.generation ?? 0) + 1
   model.history.unshift({ generation, environment, version, deployed_at: at, ended_at: null, cause })
   settle(model)
+  delete model.candidates[environment]
   const change: DeploymentChange = {
     model_name: model.detail.name,
     environment,

@@ -1,11 +1,16 @@
-import type { DeploymentEvent, Environment, ModelDetail, ModelManifest, PipelineDetail, VersionDetail } from '../api/types'
+import type { DeploymentEvent, Environment, ModelDetail, ModelManifest, PipelineDetail, TrafficCandidate, VersionDetail } from '../api/types'
 import { PROJECTS, type Project } from './catalogue'
 import { hex, seeded } from './random'
+import { Counters } from './traffic'
 
 export interface MockModel {
   detail: ModelDetail
   versions: VersionDetail[]
   history: DeploymentEvent[]
+  /** What is tried beside the deployed versions. */
+  candidates: Partial<Record<Environment, TrafficCandidate>>
+  /** What the model-servers have counted. */
+  counters: Counters
 }
 
 /** The catalogue's example, and one in which what may be missing is. */
@@ -107,8 +112,9 @@ export function makeModels(pipelines: readonly PipelineDetail[]): Map<string, Mo
       updated_at: newest.created_at,
       deployments: [],
     }
-    models.set(project.model, { detail, versions, history })
-    settle({ detail, versions, history })
+    const model: MockModel = { detail, versions, history, candidates: {}, counters: new Counters() }
+    models.set(project.model, model)
+    settle(model)
   }
   return models
 }

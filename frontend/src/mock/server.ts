@@ -1,4 +1,4 @@
-import type { Environment, NewPipeline, NewRepo, PipelineDetail, Promotion, Readiness, Repo, RepoChange, Rollback, RunSecret } from '../api/types'
+import type { Environment, NewPipeline, NewRepo, PipelineDetail, Promotion, Readiness, Repo, RepoChange, Rollback, RunSecret, TrafficChange } from '../api/types'
 import { accessRoutes, MockAccess } from './access'
 import { PROJECTS } from './catalogue'
 import { promote, rollback } from './deployments'
@@ -9,7 +9,8 @@ import { makeNotebook } from './notebook'
 import { makeOverview, needPerson, reposNeedPerson } from './overview'
 import { makePipeline, makePipelines } from './pipelines'
 import { checkRepo, makeRepos, webhook } from './repos'
-import { makeSettings, makeStatistics, makeTraffic, PARAMETERS } from './system'
+import { makeSettings, makeStatistics, PARAMETERS } from './system'
+import { changeTraffic, makeTraffic, promoteCandidate, withdrawCandidate } from './traffic'
 
 export interface Call {
   request: Request
@@ -167,6 +168,9 @@ export class MockServer {
     ],
     ['GET /api/models/*/history', this.onModel((model, { query }) => json(page(model.history, query)))],
     ['GET /api/models/*/traffic', this.onModel((model) => json(makeTraffic(model, this.started, Date.now())))],
+    ['PUT /api/models/*/traffic', this.onModel((model, { body }) => changeTraffic(model, body as TrafficChange, this.access.me?.name ?? '', Date.now()))],
+    ['POST /api/models/*/traffic/promote', this.onModel((model, { body }) => promoteCandidate(model, body as { environment: Environment; confirm?: string }, this.access.me?.name ?? '', Date.now()))],
+    ['POST /api/models/*/traffic/withdraw', this.onModel((model, { body }) => withdrawCandidate(model, (body as { environment: Environment }).environment))],
     ['POST /api/models/*/promote', this.onModel((model, { body }) => promote(model, body as Promotion, Date.now()))],
     ['POST /api/models/*/rollback', this.onModel((model, { body }) => rollback(model, body as Rollback, Date.now()))],
     [

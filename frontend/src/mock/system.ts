@@ -1,5 +1,4 @@
-import type { DayStatistics, ModelTraffic, Parameter, PipelineDetail, Settings } from '../api/types'
-import type { MockModel } from './models'
+import type { DayStatistics, Parameter, PipelineDetail, Settings } from '../api/types'
 import { seeded } from './random'
 
 const DAY = 86_400_000
@@ -49,24 +48,3 @@ export const PARAMETERS: Parameter[] = [
   { name: 'limit', type: 'none', default: null, source: 'None', help: 'Rows to read; None reads all' },
   { name: 'started', type: 'other', default: null, source: 'datetime.now()', help: null },
 ]
-
-/** Counters that grow with the time since the start. */
-export function makeTraffic(model: MockModel, started: number, now: number): ModelTraffic {
-  const seconds = (now - started) / 1_000
-  const served = [...new Set(Object.values(model.detail.environments))]
-  return {
-    at: new Date(now).toISOString(),
-    versions: served.map((version, index) => {
-      const requests = Math.floor(1_800 + seconds * (14 / (index + 1)) + Math.sin(seconds / 20) * 20)
-      const shares = [0.1, 0.62, 0.9, 0.97, 0.995, 1]
-      const limits = [0.001, 0.0025, 0.005, 0.01, 0.05, null]
-      return {
-        version,
-        requests,
-        errors: Math.floor(requests * 0.004),
-        seconds_sum: requests * 0.0026,
-        buckets: limits.map((le, bucket) => ({ le, count: Math.floor(requests * (shares[bucket] ?? 1)) })),
-      }
-    }),
-  }
-}

@@ -18,7 +18,7 @@ function Title({ version, declared }: { version: number | null; declared: string
 }
 
 /** The version in service and the one to come, with their metrics. */
-export function Comparison({ name, change }: { name: string; change: Change }) {
+export function Comparison({ name, change }: { name: string; change: Pick<Change, 'to' | 'version' | 'previous'> }) {
   const now = useVersion(change.previous === null ? null : name, change.previous)
   const then = useVersion(name, change.version)
   if (then.isPending || (change.previous !== null && now.isPending)) return <Skeleton lines={5} />

@@ -1,7 +1,8 @@
 import { useEffect, useState } from 'react'
 import { type ModelDetail, type ModelTraffic, useTraffic } from '../../api'
 import { EmptyState, ErrorState, formatClock, formatCount, formatNumber, LineChart, Panel, Skeleton, Table } from '../../ui'
-import { append, formatLatency, formatQuantile, noHistory, numbersOf, quantile, type Sample, type TrafficHistory } from './traffic'
+import { Places } from './places/Places'
+import { append, formatLatency, formatQuantile, formatRate, formatShare, noHistory, numbersOf, quantile, type Sample, type TrafficHistory } from './traffic'
 import { servedIn } from './words'
 
 const COLORS = ['var(--accent)', 'var(--warning)', 'var(--success)', 'var(--danger)'] as const
@@ -14,7 +15,6 @@ function useHistory(traffic: ModelTraffic | undefined): TrafficHistory {
   return history
 }
 
-const percent = (share: number | null) => (share === null ? '–' : `${formatNumber(Number((share * 100).toPrecision(2)))} %`)
 const clock = (at: number) => formatClock(at).slice(0, 8)
 const latency = (value: number) => (Number.isNaN(value) ? '–' : formatLatency(value))
 
@@ -57,20 +57,32 @@ function Charts({ history }: { history: TrafficHistory }) {
   )
 }
 
-/** Requests, errors and latency of each version, from the differences between polls. */
+/** Who answers where, and how: from the differences between polls. */
 export function TrafficTab({ model }: { model: ModelDetail }) {
   const query = useTraffic(model.name)
   const history = useHistory(query.data)
-  const versions = query.data?.versions ?? []
+  const traffic = query.data
+  if (traffic) {
+    return (
+      <div className="flex flex-col gap-4">
+        <Places model={model} traffic={traffic} history={history} />
+        <Numbers model={model} traffic={traffic} history={history} />
+      </div>
+    )
+  }
   if (query.isPending) return <Skeleton lines={8} height="h-8" />
-  if (query.isError && !query.data) return <ErrorState error={query.error} title="The traffic could not be loaded" onRetry={() => void query.refetch()} />
+  return <ErrorState error={query.error} title="The traffic could not be loaded" onRetry={() => void query.refetch()} />
+}
+
+/** Requests, errors and latency of each version. */
+function Numbers({ model, traffic: { versions }, history }: { model: ModelDetail; traffic: ModelTraffic; history: TrafficHistory }) {
   if (versions.length === 0) {
     return <EmptyState title="No requests are counted">No model-server serves this model, or none was asked yet. Make a prediction under “Try it”; it shows here.</EmptyState>
   }
   const rows = versions.map((version) => ({ version, numbers: numbersOf(history, version) }))
   const ready = history.samples.size > 0
   return (
-    <div className="flex flex-col gap-4">
+    <>
       <Table
         label="Traffic by version"
         rows={rows}
@@ -87,9 +99,9 @@ export function TrafficTab({ model }: { model: ModelDetail }) {
             key: 'rate',
             header: <abbr title="Requests per second">Req./s</abbr>,
             align: 'right',
-            cell: ({ numbers }) => (numbers.perSecond === null ? '–' : formatNumber(Number(numbers.perSecond.toPrecision(3)))),
+            cell: ({ numbers }) => formatRate(numbers.perSecond),
           },
-          { key: 'errors', header: 'Errors', align: 'right', cell: ({ numbers }) => percent(numbers.errorShare) },
+          { key: 'errors', header: 'Errors', align: 'right', cell: ({ numbers }) => formatShare(numbers.errorShare) },
           { key: 'p50', header: 'p50', align: 'right', className: 'whitespace-nowrap', cell: ({ numbers }) => formatQuantile(numbers.p50) },
           { key: 'p95', header: 'p95', align: 'right', className: 'whitespace-nowrap', cell: ({ numbers }) => formatQuantile(numbers.p95) },
           { key: 'all', header: 'Requests in all', align: 'right', from: 'sm', cell: ({ version }) => formatCount(version.requests) },
@@ -101,6 +113,6 @@ export function TrafficTab({ model }: { model: ModelDetail }) {
           : 'Since the model-servers started. Rates and charts come with the next answer, in 5 seconds.'}
       </p>
       {ready ? <Charts history={history} /> : <Skeleton lines={1} height="h-60" />}
-    </div>
+    </>
   )
 }

@@ -16,7 +16,7 @@ export function WaitingApproval({ model }: { model: ModelDetail }) {
     <section aria-label="Waits for approval" className="flex flex-wrap items-center gap-2 rounded-lg border border-warning bg-surface p-3">
       <Icon name="warning" className="size-4 text-warning" />
       <p className="min-w-0 flex-1 wrap-anywhere">
-        {`Version ${waiting.version} waits for ${mine ? 'somebody else' : 'you'} to approve it for ${waiting.to}. `}
+        {`Version ${waiting.version} waits for ${mine ? 'somebody else' : 'you'} to approve ${subject(waiting)}. `}
         <span className="text-muted">
           {waiting.asker} asked <RelativeTime at={waiting.asked_at} />.
         </span>
@@ -44,6 +44,11 @@ export function WaitingApproval({ model }: { model: ModelDetail }) {
       <DecisionDialog key={`${waiting.id} ${deciding}`} approval={waiting} decision={deciding} onClose={() => setDeciding(null)} />
     </section>
   )
+}
+
+/** What is approved: that it takes the current version's place, or is tried beside it. */
+function subject({ to, trial }: Approval): string {
+  return trial ? `that it is tried in ${to} with ${trial.weight} % of the requests` : `it for ${to}`
 }
 
 interface DecisionDialogProps {
@@ -80,7 +85,7 @@ function DecisionDialog({ approval, decision, onClose }: DecisionDialogProps) {
         <>
           <Button onClick={onClose}>Cancel</Button>
           <Button type="submit" form={id} look="danger" busy={approve.isPending || refuse.isPending} disabled={!ready}>
-            {decision === 'approve' ? `Promote to ${approval.to}` : 'Refuse'}
+            {decision === 'refuse' ? 'Refuse' : approval.trial ? `Try it in ${approval.to}` : `Promote to ${approval.to}`}
           </Button>
         </>
       }

@@ -30,9 +30,14 @@ export function needsWord(change: Change): boolean {
   return change.to === 'prod'
 }
 
+/** Whether what was typed is the word. */
+export function isWord(typed: string): boolean {
+  return typed.trim() === WORD
+}
+
 /** Whether the change may be asked for. */
 export function isConfirmed(change: Change, typed: string): boolean {
-  return !needsWord(change) || typed.trim() === WORD
+  return !needsWord(change) || isWord(typed)
 }
 
 /** A dialog shows a change that somebody else may have made impossible meanwhile. */
@@ -69,7 +74,10 @@ const advice: Record<string, { title: string; todo: string }> = {
   approval_decided: { title: 'It is decided already', todo: 'Look at the environments.' },
   second_person_required: { title: 'Somebody else has to approve it', todo: 'You asked for it yourself, be it with a key of yours.' },
   confirmation_required: { title: 'Production needs the word', todo: `Type “${WORD}”, then try again.` },
-  not_deployed: { title: 'The version serves there no more', todo: 'Somebody changed the environment meanwhile. Close this, look at the environments and decide again.' },
+  not_deployed: { title: 'The version does not serve where it has to', todo: 'Look at the environments: somebody may have changed them meanwhile. Then decide again.' },
+  nothing_deployed: { title: 'Nothing serves there', todo: 'Promote a version first; another can be tried beside it then.' },
+  another_candidate: { title: 'Another version is tried there', todo: 'Promote or withdraw it, then try again.' },
+  no_candidate: { title: 'The version is tried there no more', todo: 'Somebody, or its rules, ended it meanwhile. Close this and look at what answers now.' },
   deployment_in_progress: { title: 'Another deployment is under way', todo: 'Wait until it ends, a minute at most, then try again.' },
   model_refused: { title: 'The model-server refused the model', todo: 'It did not load or failed the self-test. The previous version goes on serving. Push a corrected notebook.' },
   digest_mismatch: { title: 'The model’s files are not what was registered', todo: 'Their bytes have changed or are damaged. Do not use this version: run its notebook again to make a new one.' },

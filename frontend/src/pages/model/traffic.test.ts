@@ -12,9 +12,10 @@ const counters = (requests: number, change: Partial<VersionTraffic> = {}): Versi
     { le: 0.1, count: requests },
     { le: null, count: requests },
   ],
+  shadow: null,
   ...change,
 })
-const at = (second: number, ...versions: VersionTraffic[]): ModelTraffic => ({ at: new Date(second * 1_000).toISOString(), versions })
+const at = (second: number, ...versions: VersionTraffic[]): ModelTraffic => ({ at: new Date(second * 1_000).toISOString(), versions, places: [] })
 
 describe('quantile', () => {
   const buckets = [

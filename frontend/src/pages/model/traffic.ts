@@ -1,4 +1,5 @@
 import type { ModelTraffic, VersionTraffic } from '../../api'
+import { formatNumber } from '../../ui'
 
 export interface Bucket {
   /** Upper limit in seconds; null is +Inf. */
@@ -116,6 +117,7 @@ export interface TrafficNumbers {
   errorShare: number | null
   p50: Quantile | null
   p95: Quantile | null
+  p99: Quantile | null
   sinceStart: boolean
 }
 
@@ -125,6 +127,7 @@ function numbers({ requests, errors, seconds, buckets }: Increase, sinceStart: b
     errorShare: requests > 0 ? errors / requests : null,
     p50: quantile(buckets, 0.5),
     p95: quantile(buckets, 0.95),
+    p99: quantile(buckets, 0.99),
     sinceStart,
   }
 }
@@ -136,11 +139,52 @@ export function numbersOf(history: TrafficHistory, version: VersionTraffic): Tra
   return increase ? numbers(increase, false) : numbers(total(version), true)
 }
 
+/** Two versions beside each other; the second one is tried beside the first. */
+export interface Pair {
+  /** Null: no model-server counts anything of it. */
+  current: TrafficNumbers | null
+  candidate: TrafficNumbers | null
+  /** By how much the candidate's share of errors is greater. */
+  errors: number | null
+  /** How many times as long as the current version the candidate takes. */
+  p50: number | null
+  p99: number | null
+}
+
+function ratio(one: Quantile | null | undefined, other: Quantile | null | undefined): number | null {
+  if (!one || !other || one.atLeast || other.atLeast || other.seconds === 0) return null
+  return one.seconds / other.seconds
+}
+
+export function pairOf(history: TrafficHistory, versions: readonly VersionTraffic[], place: { current: { version: number }; candidate: { version: number } }): Pair {
+  const [current, candidate] = [place.current, place.candidate].map(({ version }) => {
+    const counted = versions.find((one) => one.version === version)
+    return counted ? numbersOf(history, counted) : null
+  })
+  const shares = [candidate?.errorShare ?? null, current?.errorShare ?? null] as const
+  return {
+    current: current ?? null,
+    candidate: candidate ?? null,
+    errors: shares[0] === null || shares[1] === null ? null : shares[0] - shares[1],
+    p50: ratio(candidate?.p50, current?.p50),
+    p99: ratio(candidate?.p99, current?.p99),
+  }
+}
+
 /** `2.6 ms`, `1.2 s`. */
 export function formatLatency(seconds: number): string {
   if (seconds >= 0.9995) return `${seconds.toFixed(1)} s`
   const milliseconds = seconds * 1_000
   return `${milliseconds >= 99.95 ? Math.round(milliseconds) : milliseconds.toFixed(1)} ms`
+}
+
+/** `0.4 %`, `100 %`. */
+export function formatShare(share: number | null): string {
+  return share === null ? '–' : `${formatNumber(Number((share * 100).toPrecision(2)))} %`
+}
+
+export function formatRate(perSecond: number | null): string {
+  return perSecond === null ? '–' : formatNumber(Number(perSecond.toPrecision(3)))
 }
 
 export function formatQuantile(found: Quantile | null): string {

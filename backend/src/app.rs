@@ -205,7 +205,7 @@ fn pipelines(routes: Routes) -> Routes {
 }
 
 fn models(routes: Routes) -> Routes {
-    use Action::{Promote, Repositories, RollBack};
+    use Action::{Promote, Repositories, RollBack, Traffic};
     use routes::{approvals, changes, models, overview, repo_check, repos, secrets, statistics, traffic, versions};
     let dev = contract::Environment::dev;
     let prod = contract::Environment::prod;
@@ -226,6 +226,9 @@ fn models(routes: Routes) -> Routes {
         .add(Rule::may(Promote(prod()), Of::Later), routes!(approvals::refuse))
         .add(Rule::may(Promote(prod()), Of::Later), routes!(approvals::withdraw))
         .add(Rule::see(Of::Model), routes!(traffic::traffic))
+        .add(Rule::may(Traffic, Of::Model), routes!(traffic::set))
+        .add(Rule::may(Traffic, Of::Model), routes!(traffic::promote))
+        .add(Rule::may(Traffic, Of::Model), routes!(traffic::withdraw))
         .add(Rule::predict(), routes!(models::predict).layer(DefaultBodyLimit::max(PREDICT_BODY_MAX)))
         .add(Rule::see(Of::Later), routes!(repos::list))
         .add(Rule::may(Repositories, Of::Later), routes!(repos::add))

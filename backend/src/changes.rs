@@ -1,4 +1,4 @@
-//! Promotions and rollbacks, as this process carries them out: each in a task that goes on when whoever asked has gone; and
+//! Promotions, rollbacks and shares of requests, as this process carries them out: each in a task that goes on when whoever asked has gone; and
 //! changes that another process could not bring to their end.
 
 use std::time::Duration;
@@ -26,13 +26,22 @@ pub(crate) enum Order {
 
 /// Makes a change.
 pub(crate) async fn make(backend: &Backend, order: Order) -> Result<RolledOut, RolloutError> {
-    let (rollout, span) = (backend.models.rollout.clone(), tracing::Span::current());
+    let rollout = backend.models.rollout.clone();
     let change = async move {
         match &order {
             Order::Promote { model, version, from, to } => rollout.promote(model, *version, from, to).await,
             Order::RollBack { model, environment } => rollout.roll_back(model, environment).await,
         }
     };
+    to_its_end(backend, change).await
+}
+
+/// Carries a change out, to its end also when whoever asked has gone.
+pub(crate) async fn to_its_end<T: Send + 'static>(
+    backend: &Backend,
+    change: impl Future<Output = Result<T, RolloutError>> + Send + 'static,
+) -> Result<T, RolloutError> {
+    let span = tracing::Span::current();
     // It broke: its lock runs out, and tells what is left to be done.
     backend.models.changes.spawn(change.instrument(span)).await.unwrap_or(Err(RolloutError::Unsettled))
 }

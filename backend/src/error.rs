@@ -41,8 +41,12 @@ pub(crate) fn from_rollout(error: RolloutError) -> ApiError {
     let (status, code) = match error {
         RolloutError::Store(error) => return from_store(error),
         RolloutError::Artifact(error) => return from_artifact(error),
-        RolloutError::NotDeployed { .. } => (StatusCode::CONFLICT, "not_deployed"),
+        RolloutError::NotDeployed { .. } | RolloutError::NotEligible { .. } => (StatusCode::CONFLICT, "not_deployed"),
         RolloutError::AlreadyDeployed { .. } => (StatusCode::CONFLICT, "already_deployed"),
+        RolloutError::NothingDeployed(_) => (StatusCode::CONFLICT, "nothing_deployed"),
+        RolloutError::AnotherCandidate { .. } => (StatusCode::CONFLICT, "another_candidate"),
+        RolloutError::NoCandidate(_) => (StatusCode::CONFLICT, "no_candidate"),
+        RolloutError::UnknownVersion(_) => (StatusCode::NOT_FOUND, "not_found"),
         RolloutError::NothingToRollBackTo(_) => (StatusCode::CONFLICT, "nothing_to_roll_back_to"),
         RolloutError::InProgress { .. } | RolloutError::Overtaken(_) => (StatusCode::CONFLICT, "deployment_in_progress"),
         RolloutError::Load(LoadError::Refused(_)) => (StatusCode::UNPROCESSABLE_ENTITY, "model_refused"),

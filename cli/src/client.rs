@@ -73,6 +73,12 @@ impl Client {
         self.said(call).await.map(drop)
     }
 
+    /// Sets a resource and reads the answer.
+    pub async fn put_for<T: DeserializeOwned>(&self, path: &str, body: String) -> anyhow::Result<T> {
+        let call = self.http.put(format!("{}{path}", self.base)).header("content-type", "application/json").body(body);
+        self.answer(call).await
+    }
+
     /// Removes a resource.
     pub async fn delete(&self, path: &str) -> anyhow::Result<()> {
         self.said(self.http.delete(format!("{}{path}", self.base))).await.map(drop)

@@ -51,6 +51,7 @@ pub struct Parts {
     pub(crate) kernels: Arc<kernel::Pool>,
     pub(crate) environments: Environments,
     pub(crate) rollout: rollout::Rollout,
+    pub(crate) fleet: fleet::Fleet,
     pub(crate) pods: Option<KubernetesRunner>,
     folder: WorkFolder,
 }
@@ -83,7 +84,7 @@ impl Worker {
         let Adapters { store, queue, hub, hosts, mlflow, artifacts } = adapters;
         let Notebooks { kernels, environments, mlflow_proxy, pods } = notebooks;
         let fleet = fleet::Fleet::new(config.internal_token.expose())?;
-        let rollout = rollout::Rollout::new(store.serving.clone(), artifacts.clone(), fleet, mlflow.clone());
+        let rollout = rollout::Rollout::new(store.serving.clone(), artifacts.clone(), fleet.clone(), mlflow.clone());
         let folder = WorkFolder::open(&config.work_directory)?;
         let parts = Parts {
             config,
@@ -97,6 +98,7 @@ impl Worker {
             kernels,
             environments,
             rollout,
+            fleet,
             pods,
             folder,
         };

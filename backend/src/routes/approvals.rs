@@ -11,7 +11,7 @@ use contract::{Environment, ModelName};
 use pipeline::access::Action;
 use serde::Deserialize;
 use service::ApiError;
-use store::{Approval, ApprovalState, NewApproval, NotAsked, StoreError};
+use store::{Approval, ApprovalState, NewApproval, NotAsked, StoreError, Trial};
 use utoipa::ToSchema;
 
 use crate::{
@@ -24,6 +24,7 @@ use crate::{
         parse,
         pipelines::Page,
         sessions::person,
+        traffic,
     },
 };
 
@@ -95,9 +96,10 @@ pub(super) async fn ask(
     caller: &Caller,
     (model, version): (&ModelName, u64),
     (from, to): (&Environment, &Environment),
+    trial: Option<&Trial>,
 ) -> Result<Approval, ApiError> {
     let asked_by = person(backend, caller).await?;
-    let new = NewApproval { model, version, from, to, asked_by, asker: &caller.name, lasts: LASTS };
+    let new = NewApproval { model, version, from, to, asked_by, asker: &caller.name, lasts: LASTS, trial };
     let conflict = |code, detail: String| Err(ApiError::new(StatusCode::CONFLICT, code, detail));
     match backend.store.serving.ask_for_approval(new).await.map_err(from_store)? {
         Ok(approval) => Ok(approval),
@@ -129,9 +131,16 @@ pub(crate) async fn approve(
         return Err(ApiError::new(StatusCode::FORBIDDEN, "second_person_required", detail));
     }
     decide(&backend, &caller, &approval, ApprovalState::Approved, None).await?;
-    let Approval { id, model_name: model, version, from, to, .. } = approval;
-    match changes::make(&backend, Order::Promote { model, version, from, to }).await {
-        Ok(made) => Ok(Json(told(&trail, made))),
+    let Approval { id, model_name: model, version, from, to, trial, asker, .. } = approval;
+    let made = match trial {
+        Some(trial) => {
+            let tried = traffic::try_out(&backend, (model, to), version, trial, asker).await;
+            tried.map(|place| DeploymentChange::tried(&trail, place))
+        }
+        None => changes::make(&backend, Order::Promote { model, version, from, to }).await.map(|made| told(&trail, made)),
+    };
+    match made {
+        Ok(made) => Ok(Json(made)),
         Err(error) => {
             let error = from_rollout(error);
             // That it was approved stands also where this can't be written.

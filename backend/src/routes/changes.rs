@@ -11,7 +11,7 @@ use pipeline::access::Action;
 use rollout::RolledOut;
 use serde::{Deserialize, Serialize};
 use service::ApiError;
-use store::Approval;
+use store::{Approval, Candidate, Deployment, Place};
 use utoipa::ToSchema;
 
 use crate::{
@@ -76,6 +76,22 @@ impl From<RolledOut> for DeploymentChange {
     }
 }
 
+impl DeploymentChange {
+    /// A version that is tried from now on beside the one that serves.
+    pub(super) fn tried(trail: &Trail, place: Place) -> Self {
+        let Deployment { model: model_name, environment, version: serves, generation, .. } = place.current;
+        let Some(Candidate { deployment, weight, .. }) = place.candidate else {
+            let detail = format!("{model_name} version {serves} serves in {environment}");
+            return Self { model_name, environment, version: serves, previous_version: Some(serves), generation, detail };
+        };
+        let (version, generation) = (deployment.version, deployment.generation);
+        let detail =
+            format!("{model_name} version {version} is tried in {environment} beside version {serves}, with {weight} %");
+        trail.after(&detail);
+        Self { model_name, environment, version, previous_version: Some(serves), generation, detail }
+    }
+}
+
 /// Takes a deployed version over into the environment that follows: the same bytes, or nothing changes. Where production takes
 /// a second person, it is asked for.
 #[utoipa::path(
@@ -104,7 +120,7 @@ pub(crate) async fn promote(
     confirmed(&to, confirm.as_deref())?;
     known(&backend, &model).await?;
     if backend.config.prod_approval && is_production(&to) {
-        let approval = approvals::ask(&backend, &caller, (&model, version), (&from, &to)).await?;
+        let approval = approvals::ask(&backend, &caller, (&model, version), (&from, &to), None).await?;
         trail.after(format_args!("version {version} in {}, once somebody else approves it", to.as_str()));
         return Ok((StatusCode::ACCEPTED, Json(approval)).into_response());
     }
@@ -146,7 +162,7 @@ pub(super) fn told(trail: &Trail, made: RolledOut) -> DeploymentChange {
     change
 }
 
-fn is_production(environment: &Environment) -> bool {
+pub(super) fn is_production(environment: &Environment) -> bool {
     environment.following().is_none()
 }
 

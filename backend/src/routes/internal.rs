@@ -11,7 +11,7 @@ use axum::{
 };
 use contract::{Desired, DesiredModel, LoadRequest, ServerReport};
 use service::ApiError;
-use store::Deployment;
+use store::{Deployment, Serves};
 
 use crate::{
     Backend,
@@ -40,7 +40,8 @@ pub(crate) async fn report(
     Ok(([(ETAG, etag)], Json(desired)).into_response())
 }
 
-fn desired(deployment: Deployment) -> DesiredModel {
+fn desired(Serves { deployment, weight, shadow }: Serves) -> DesiredModel {
     let Deployment { model, environment, version, uri, sha256, generation, .. } = deployment;
-    DesiredModel::whole(model, LoadRequest { version, uri, sha256, environment, generation })
+    let load = LoadRequest { version, uri, sha256, environment, generation };
+    DesiredModel { model_name: model, load, weight, shadow }
 }

@@ -6,7 +6,7 @@ use axum::{
     Extension, Json,
     body::{Body, Bytes},
     extract::{Path, Query, RawQuery, State},
-    http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
+    http::{HeaderMap, HeaderName, StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
 };
 use contract::{Environment, ModelName, RepoName};
@@ -31,6 +31,8 @@ use crate::{
 
 /// How long a prediction may take.
 const PREDICT_TIMEOUT: Duration = Duration::from_mins(1);
+/// Names the version that is asked, or answered.
+const MODEL_VERSION: &str = "x-model-version";
 
 /// A model, and where it is deployed.
 #[derive(Serialize, ToSchema)]
@@ -216,7 +218,7 @@ pub(crate) async fn predict(
         let mut call =
             backend.models.http.post(format!("{base}/predict/{name}{query}")).timeout(PREDICT_TIMEOUT).body(body.clone());
         call = call.bearer_auth(token).headers(service::telemetry::trace_headers());
-        for name in [CONTENT_TYPE.as_str(), "x-request-id"] {
+        for name in [CONTENT_TYPE.as_str(), "x-request-id", MODEL_VERSION, "x-routing-key"] {
             if let Some(value) = headers.get(name) {
                 call = call.header(name, value);
             }
@@ -239,11 +241,10 @@ pub(crate) async fn predict(
         ApiError::new(StatusCode::BAD_GATEWAY, "model_server_unavailable", detail)
     })?;
     let status = answer.status();
-    let content_type = answer.headers().get(CONTENT_TYPE).cloned();
+    let told = [CONTENT_TYPE, HeaderName::from_static(MODEL_VERSION)];
+    let told = told.map(|name| answer.headers().get(&name).cloned().map(|value| (name, value)));
     let mut response = (status, Body::from_stream(answer.bytes_stream())).into_response();
-    if let Some(content_type) = content_type {
-        response.headers_mut().insert(CONTENT_TYPE, content_type);
-    }
+    response.headers_mut().extend(told.into_iter().flatten());
     Ok(response)
 }
 

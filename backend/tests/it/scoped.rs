@@ -59,7 +59,7 @@ async fn filled(world: &World, called: &str, commit: &str) -> Part {
     let login = format!("{called}-ada");
     let ada = world.store.access.ensure_person(NewPerson { login: &login, name: "", grants: &[] }).await.unwrap();
     let (from, to) = (&staging, &"prod".parse().unwrap());
-    let new = NewApproval { model: &model, version: 1, from, to, asked_by: ada.id, asker: &login, lasts: TTL };
+    let new = NewApproval { model: &model, version: 1, from, to, asked_by: ada.id, asker: &login, lasts: TTL, trial: None };
     serving.ask_for_approval(new).await.unwrap().unwrap();
 
     // What is written down: of the repository, of a pipeline, of the model, and what is said in a body.

@@ -8,6 +8,8 @@ mod hook;
 mod keys;
 mod login;
 mod logs;
+mod models;
+mod numbers;
 mod people;
 mod pipelines;
 mod predict;
@@ -17,6 +19,7 @@ mod retention;
 mod run;
 mod secrets;
 mod settings;
+mod traffic;
 mod up;
 mod validate;
 mod verify;
@@ -49,6 +52,8 @@ enum Command {
     Logs(logs::Args),
     /// List pipelines, newest first
     Pipelines(pipelines::Args),
+    /// List models, with what is deployed where
+    Models(models::Args),
     /// Check a notebook against the contract, without running it
     Validate(validate::Args),
     /// Run a notebook on this machine, without a server: every phase but register and deploy
@@ -66,6 +71,9 @@ enum Command {
     Secrets(secrets::Command),
     /// Take a deployed version over into the environment that follows
     Promote(promote::Args),
+    /// Try a version beside the deployed one: with a share of the requests, as a shadow, or on standby
+    #[command(subcommand)]
+    Traffic(traffic::Command),
     /// List, approve, refuse and take back promotions that wait for a second person
     #[command(subcommand)]
     Approvals(approvals::Command),
@@ -102,6 +110,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Remote(args) => push::remote(args, &settings).await,
         Command::Logs(args) => logs::run(args, &settings).await,
         Command::Pipelines(args) => pipelines::run(args, &settings).await,
+        Command::Models(args) => models::run(args, &settings).await,
         Command::Validate(args) => validate::run(&args),
         Command::Run(args) => run::run(args, &settings).await,
         Command::Login(args) => login::run(args, &settings).await,
@@ -109,6 +118,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::People(command) => people::run(command, &settings).await,
         Command::Secrets(command) => secrets::run(command, &settings).await,
         Command::Promote(args) => promote::run(args, &settings).await,
+        Command::Traffic(command) => traffic::run(command, &settings).await,
         Command::Approvals(command) => approvals::run(command, &settings).await,
         Command::Predict(args) => predict::run(args, &settings).await,
         Command::Verify(args) => verify::run(args, &settings).await,

@@ -8,7 +8,7 @@ use testkit::{Mlsys, Notebook, Project};
 use crate::mlsys;
 
 /// A model that predicts one number, whatever it is asked.
-fn constant(model: &str, number: u32) -> Notebook {
+pub fn constant(model: &str, number: u32) -> Notebook {
     Notebook::new()
         .cell("mlops:config", &format!("MODEL_NAME = '{model}'\nVERSION = '{number}.0'\nGATES = []"))
         .cell("mlops:preprocessing", "import numpy as np\nX = np.arange(20.0).reshape(10, 2)")

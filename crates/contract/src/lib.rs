@@ -4,6 +4,7 @@
 //! stored or sent is the adapters' business.
 
 mod access;
+mod canary;
 mod changes;
 mod gates;
 mod id;
@@ -19,6 +20,7 @@ mod serving;
 mod task;
 
 pub use access::{AccessList, Grant, ListedKey, Role, Scope};
+pub use canary::{CanaryOutcome, CanaryRules, CanaryVerdict, OnPass};
 pub use changes::FileChanges;
 pub use gates::{Champion, GateReport, GateResult};
 pub use id::{ApprovalId, CommitSha, IdError, KeyId, ModelName, PersonId, PipelineId, RepoName, SessionId, TaskId};
@@ -38,4 +40,4 @@ pub use serving::{
     Desired, DesiredModel, Environment, LoadRequest, LoadedModel, ServedModel, ServedState, ServerReport, Share,
     TrafficRequest, UnloadRequest,
 };
-pub use task::{Leftovers, TaskPayload, TaskStatus};
+pub use task::{CanaryWatch, Leftovers, TaskPayload, TaskStatus};

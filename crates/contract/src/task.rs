@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ModelName, PipelineId};
+use crate::{Environment, ModelName, PipelineId};
 
 /// What a task is to do: one variant a kind, with all that its handler needs to know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +14,19 @@ pub enum TaskPayload {
     Retention,
     /// Remove what rows that went have left elsewhere.
     RemoveFiles(Leftovers),
+    /// Look whether a candidate keeps to its rules, again and again until it is over.
+    Canary(CanaryWatch),
+}
+
+/// A candidate whose rules are to be looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CanaryWatch {
+    /// The model.
+    pub model_name: ModelName,
+    /// Where it is tried.
+    pub environment: Environment,
+    /// The number of the change that gave it these rules: with others, another task looks at them.
+    pub ruled: u64,
 }
 
 /// What rows that went have left elsewhere. What is not there counts as removed.
@@ -32,7 +45,7 @@ pub struct Leftovers {
 
 impl TaskPayload {
     /// Every kind there is, by the name it is kept under: workers take tasks of these.
-    pub const KINDS: [&str; 2] = ["retention", "remove_files"];
+    pub const KINDS: [&str; 3] = ["retention", "remove_files", "canary"];
 
     /// The name of its kind.
     pub fn kind(&self) -> &'static str {
@@ -40,6 +53,7 @@ impl TaskPayload {
         let place = match self {
             Self::Retention => 0,
             Self::RemoveFiles(_) => 1,
+            Self::Canary(_) => 2,
         };
         Self::KINDS[place]
     }
@@ -92,7 +106,10 @@ mod tests {
 
     #[test]
     fn every_kind_is_listed_under_the_name_that_its_json_has() {
-        let kinds = [TaskPayload::Retention, TaskPayload::RemoveFiles(Leftovers::default())].map(|payload| {
+        let watch =
+            CanaryWatch { model_name: "titanic".parse().expect("a name"), environment: Environment::dev(), ruled: 1 };
+        let all = [TaskPayload::Retention, TaskPayload::RemoveFiles(Leftovers::default()), TaskPayload::Canary(watch)];
+        let kinds = all.map(|payload| {
             let json = serde_json::to_value(&payload).expect("writable");
             assert_eq!(json["kind"], payload.kind());
             payload.kind()

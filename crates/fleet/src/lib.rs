@@ -5,8 +5,9 @@
 
 mod client;
 mod load;
+mod share;
 mod traffic;
 
 pub use client::{Fleet, SEEN_WITHIN};
-pub use load::{LoadError, Reached};
-pub use traffic::{TrafficBucket, TrafficError, VersionTraffic};
+pub use load::{LAG, LOAD_TIMEOUT, LoadError, Reached};
+pub use traffic::{ShadowTraffic, TrafficBucket, TrafficError, VersionTraffic};

@@ -12,9 +12,9 @@ use tokio::{
 use crate::{Fleet, SEEN_WITHIN};
 
 /// How long a model-server may take to load, warm up and self-test a model.
-const LOAD_TIMEOUT: Duration = Duration::from_mins(3);
+pub const LOAD_TIMEOUT: Duration = Duration::from_mins(3);
 /// How long the others may take once most servers have the model.
-const LAG: Duration = Duration::from_secs(5);
+pub const LAG: Duration = Duration::from_secs(5);
 
 /// Why a deployment did not reach most servers.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +43,13 @@ pub struct Reached {
     all: usize,
     /// Addresses of those that don't have it yet, and why.
     lagging: Vec<(String, String)>,
+}
+
+impl Reached {
+    /// So many servers, of which these don't have it yet, and why.
+    pub fn all_but(all: usize, lagging: Vec<(String, String)>) -> Self {
+        Self { all, lagging }
+    }
 }
 
 impl fmt::Display for Reached {

@@ -20,6 +20,12 @@ const LENGTH_MAX: usize = 16 << 20;
 const REQUESTS: &str = "mlsys_model_requests_total";
 /// Histogram of the seconds that a prediction took, by model and version.
 const SECONDS: &str = "mlsys_model_request_duration_seconds";
+/// Counter of rows computed as a shadow, by model, version and whether they agree with the answer that was given.
+const SHADOW_ROWS: &str = "mlsys_model_shadow_rows_total";
+/// Counter of requests that failed as a shadow, by model and version.
+const SHADOW_ERRORS: &str = "mlsys_model_shadow_errors_total";
+/// Counter of requests that were not computed as a shadow, because too many waited; by model and version.
+const SHADOW_DROPPED: &str = "mlsys_model_shadow_dropped_total";
 
 /// Why there are no numbers: a sum without one server's would be less than it was.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +48,25 @@ pub struct VersionTraffic {
     pub seconds_sum: f64,
     /// How many took at most how long, the longest last.
     pub buckets: Vec<TrafficBucket>,
+    /// What it computed as a shadow; null: nothing yet.
+    #[schema(required)]
+    pub shadow: Option<ShadowTraffic>,
+    /// How many were answered by an error that is not the client's.
+    #[serde(skip)]
+    pub failures: u64,
+}
+
+/// What a version computed beside others, whose answers nobody waited for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ShadowTraffic {
+    /// How many rows were compared with the answer that was given.
+    pub rows: u64,
+    /// How many of them agree.
+    pub agreeing: u64,
+    /// How many requests it failed.
+    pub errors: u64,
+    /// How many requests were passed over, because too many waited.
+    pub dropped: u64,
 }
 
 /// How many requests took at most so long.
@@ -58,19 +83,39 @@ impl Fleet {
     /// Adds up what the servers at these base addresses count of a model's predictions: each version that was loaded since
     /// they started, by its number.
     pub async fn traffic(&self, addresses: Vec<String>, model: &ModelName) -> Result<Vec<VersionTraffic>, TrafficError> {
+        let mut sum = BTreeMap::new();
+        for (address, numbers) in self.readings(addresses).await {
+            add(&mut sum, model, &numbers.map_err(|reason| TrafficError { address, reason })?);
+        }
+        Ok(sum.into_values().collect())
+    }
+
+    /// What each of the servers at these base addresses counts of a model's predictions, by version. One that does not tell
+    /// is left out.
+    pub async fn traffic_of_each(
+        &self,
+        addresses: Vec<String>,
+        model: &ModelName,
+    ) -> Vec<(String, BTreeMap<u64, VersionTraffic>)> {
+        let told = |(address, numbers): (String, Result<String, String>)| {
+            let mut versions = BTreeMap::new();
+            add(&mut versions, model, &numbers.ok()?);
+            Some((address, versions))
+        };
+        self.readings(addresses).await.into_iter().filter_map(told).collect()
+    }
+
+    /// What each server tells, or why it does not.
+    async fn readings(&self, addresses: Vec<String>) -> Vec<(String, Result<String, String>)> {
         let mut calls = JoinSet::new();
         for address in addresses {
             let fleet = self.clone();
             calls.spawn(async move {
-                fleet.numbers(&address).await.map_err(|reason| TrafficError { address: address.clone(), reason })
+                let numbers = fleet.numbers(&address).await;
+                (address, numbers)
             });
         }
-        let mut sum = BTreeMap::new();
-        while let Some(answer) = calls.join_next().await {
-            let lost = |error: tokio::task::JoinError| TrafficError { address: String::new(), reason: error.to_string() };
-            add(&mut sum, model, &answer.map_err(lost)??);
-        }
-        Ok(sum.into_values().collect())
+        calls.join_all().await
     }
 
     async fn numbers(&self, address: &str) -> Result<String, String> {
@@ -110,10 +155,23 @@ fn add(sum: &mut BTreeMap<u64, VersionTraffic>, model: &ModelName, text: &str) {
             }
             _ if name == REQUESTS => {
                 traffic.requests += count();
-                if label(labels, "code") != Some("200") {
+                let code = label(labels, "code").unwrap_or_default();
+                if code != "200" {
                     traffic.errors += count();
                 }
+                if code.starts_with('5') {
+                    traffic.failures += count();
+                }
             }
+            _ if name == SHADOW_ROWS => {
+                let shadow = traffic.shadow.get_or_insert_default();
+                shadow.rows += count();
+                if label(labels, "agrees") == Some("true") {
+                    shadow.agreeing += count();
+                }
+            }
+            _ if name == SHADOW_ERRORS => traffic.shadow.get_or_insert_default().errors += count(),
+            _ if name == SHADOW_DROPPED => traffic.shadow.get_or_insert_default().dropped += count(),
             _ => {}
         }
     }
@@ -147,6 +205,11 @@ mod tests {
 # TYPE mlsys_model_requests_total counter
 mlsys_model_requests_total{model="iris",version="2",protocol="rest",code="200"} 7
 mlsys_model_requests_total{model="iris",version="2",protocol="rest",code="400"} 1
+mlsys_model_requests_total{model="iris",version="2",protocol="v2",code="503"} 2
+mlsys_model_shadow_rows_total{model="iris",version="2",agrees="true"} 90
+mlsys_model_shadow_rows_total{model="iris",version="2",agrees="false"} 10
+mlsys_model_shadow_errors_total{model="iris",version="2"} 3
+mlsys_model_shadow_dropped_total{model="iris",version="2"} 4
 mlsys_model_requests_total{model="iris-2",version="2",protocol="rest",code="200"} 100
 mlsys_model_loaded_info{model="iris",version="10",environment="dev",flavour="onnx"} 1
 mlsys_model_batch_size_count{model="iris"} 5
@@ -169,9 +232,11 @@ mlsys_model_requests_total 9
         let bucket = |le, count| TrafficBucket { le, count };
         let second = VersionTraffic {
             version: 2,
-            requests: 16,
-            errors: 2,
+            requests: 20,
+            errors: 6,
+            failures: 4,
             seconds_sum: 0.5,
+            shadow: Some(ShadowTraffic { rows: 200, agreeing: 180, errors: 6, dropped: 8 }),
             buckets: vec![bucket(Some(0.01), 12), bucket(Some(0.1), 16), bucket(None, 16)],
         };
         assert_eq!(versions, [second, VersionTraffic { version: 10, ..VersionTraffic::default() }]);

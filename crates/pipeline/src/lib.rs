@@ -7,11 +7,13 @@
 //! - [`next_phase`], [`may_replace`]: a pipeline's state machine and the rule that deploys never go backwards.
 //! - [`Gate`], [`decide`]: whether a trained model is good enough to be deployed.
 //! - [`access`]: who may do what.
+//! - [`canary`]: whether a version that is tried beside another keeps to its rules.
 //! - [`backoff`]: when something that may work later is tried again.
 //!
 //! Whoever calls these functions fetches the bytes, reads the clock and writes down what was decided.
 
 pub mod access;
+pub mod canary;
 mod gate;
 mod notebook;
 mod plan;

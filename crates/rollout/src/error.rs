@@ -27,6 +27,35 @@ pub enum RolloutError {
     /// There is no previous deployment.
     #[error("no other version was deployed to {0} before")]
     NothingToRollBackTo(Environment),
+    /// Nothing serves there that something could be tried beside.
+    #[error("nothing is deployed to {0} that a version could be tried beside: promote one first")]
+    NothingDeployed(Environment),
+    /// There is no such version.
+    #[error("there is no version {0} of it")]
+    UnknownVersion(u64),
+    /// It has not been in the environment before, nor here.
+    #[error(
+        "version {version} is neither deployed to {from} nor was it to {to}: a version is tried where it could be promoted to"
+    )]
+    NotEligible {
+        /// The version.
+        version: u64,
+        /// Where it should be.
+        from: Environment,
+        /// Or have been.
+        to: Environment,
+    },
+    /// Another version is tried.
+    #[error("version {version} is tried in {environment} already: promote or withdraw it first")]
+    AnotherCandidate {
+        /// That one.
+        version: u64,
+        /// Where.
+        environment: Environment,
+    },
+    /// No version is tried, or another one than was meant.
+    #[error("no version is tried in {0}, or not any more")]
+    NoCandidate(Environment),
     /// One at a time.
     #[error(
         "another change of {model} in {environment} is under way, or was cut off and is being brought to its end; try again in a minute"

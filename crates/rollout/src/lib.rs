@@ -14,11 +14,16 @@
 //! their own or because they look for such locks, goes through that change's steps from the row on: it is made, or undone as
 //! a whole. Model-servers go by the row, so that those which were not reached follow by themselves.
 //!
+//! A version may be tried beside the deployed one, with a share of its requests (`traffic`). Its row is written under the same
+//! lock, and is not noted there: model-servers go by the row, and a change that was cut off leaves nothing that is half.
+//! When it is promoted, that is a change like the others, but that servers have nothing to load.
+//!
 //! This crate does not decide whether a version should be deployed: gates and permissions come before.
 
 mod error;
 mod order;
 mod steps;
+mod traffic;
 
 pub use error::RolloutError;
 pub use order::{Patience, Push};

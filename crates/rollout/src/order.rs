@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use artifacts::VersionLocation;
-use contract::{Environment, ModelName};
+use contract::{CanaryVerdict, Environment, ModelName};
 use store::{Change, DeploymentLock, Lease, Locked, NewDeployment, Pushed};
 
 use crate::{Rollout, RolloutError, steps::LOCK};
@@ -51,6 +51,13 @@ pub(crate) enum Order<'a> {
         model: &'a ModelName,
         environment: &'a Environment,
     },
+    /// Makes the candidate of this generation the current deployment.
+    PromoteCandidate {
+        model: &'a ModelName,
+        environment: &'a Environment,
+        generation: u64,
+        verdict: &'a CanaryVerdict,
+    },
 }
 
 impl Order<'_> {
@@ -59,14 +66,16 @@ impl Order<'_> {
         match self {
             Self::Push(push) => (push.model, push.environment),
             Self::Promote { model, to, .. } => (model, to),
-            Self::RollBack { model, environment } => (model, environment),
+            Self::RollBack { model, environment } | Self::PromoteCandidate { model, environment, .. } => {
+                (model, environment)
+            }
         }
     }
 
     pub(crate) fn patience(&self) -> Patience<'_> {
         match self {
             Self::Push(push) => push.patience,
-            Self::Promote { .. } | Self::RollBack { .. } => Patience::NONE,
+            _ => Patience::NONE,
         }
     }
 
@@ -74,7 +83,7 @@ impl Order<'_> {
         let (model, environment) = self.place();
         Ok(match self {
             Self::Push(push) => rollout.serving.lock_for_push(push.lease, model, environment, LOCK).await?,
-            Self::Promote { .. } | Self::RollBack { .. } => rollout.serving.lock(model, environment, LOCK).await?,
+            _ => rollout.serving.lock(model, environment, LOCK).await?,
         })
     }
 
@@ -104,6 +113,11 @@ impl Order<'_> {
                 artifacts.verify(&location).await?;
                 let change = serving.roll_back(lock, &target).await?;
                 change.ok_or_else(|| RolloutError::Overtaken((*environment).clone()))
+            }
+            // Its files were checked when it began, and servers have it loaded.
+            Self::PromoteCandidate { environment, generation, verdict, .. } => {
+                let change = serving.promote_candidate(lock, *generation, (*verdict).clone()).await?;
+                change.ok_or_else(|| RolloutError::NoCandidate((*environment).clone()))
             }
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use contract::{Environment, LoadRequest, ModelName};
 use fleet::{Fleet, Reached};
 use service::telemetry;
-use store::{Change, Deployment, DeploymentLock, Locked, Serving, StoreError};
+use store::{Candidate, Change, Deployment, DeploymentLock, Locked, Serving, StoreError};
 use tokio::time::{Instant, sleep};
 
 use crate::{
@@ -27,7 +27,7 @@ const LOCK_POLL: Duration = Duration::from_millis(500);
 pub struct Rollout {
     pub(crate) serving: Serving,
     pub(crate) artifacts: artifacts::Store,
-    fleet: Fleet,
+    pub(crate) fleet: Fleet,
     mlflow: mlflow::Client,
 }
 
@@ -41,13 +41,13 @@ pub struct RolledOut {
 }
 
 /// How work under a lock ended, and whether nothing is left to be done for it.
-struct End<T> {
+pub(crate) struct End<T> {
     outcome: Result<T, RolloutError>,
     settled: bool,
 }
 
 impl<T> End<T> {
-    fn settled(outcome: Result<T, RolloutError>) -> Self {
+    pub(crate) fn settled(outcome: Result<T, RolloutError>) -> Self {
         Self { outcome, settled: true }
     }
 
@@ -92,13 +92,13 @@ impl Rollout {
         Ok(true)
     }
 
-    async fn carry_out(&self, order: &Order<'_>) -> Result<RolledOut, RolloutError> {
+    pub(crate) async fn carry_out(&self, order: &Order<'_>) -> Result<RolledOut, RolloutError> {
         let (lock, unfinished) = self.lock(order).await?;
         let work = async {
             if let Some(change) = unfinished {
                 let End { settled, .. } = self.finish(&lock, &change).await;
                 if !settled {
-                    let outcome = Err(in_progress(&lock));
+                    let outcome = Err(in_progress(&lock.model, &lock.environment));
                     return End { outcome, settled };
                 }
             }
@@ -125,7 +125,7 @@ impl Rollout {
             }
             let (model, environment) = order.place();
             if !matches!(order, Order::Push(_)) || Instant::now() > deadline {
-                return Err(RolloutError::InProgress { model: model.clone(), environment: environment.clone() });
+                return Err(in_progress(model, environment));
             }
             if !std::mem::replace(&mut said, true) {
                 (order.patience().say)(format!(
@@ -137,7 +137,11 @@ impl Rollout {
     }
 
     /// Keeps a lock alive while work goes on, and gives it back when nothing is left to be done.
-    async fn hold<T>(&self, lock: &DeploymentLock, work: impl Future<Output = End<T>>) -> Result<T, RolloutError> {
+    pub(crate) async fn hold<T>(
+        &self,
+        lock: &DeploymentLock,
+        work: impl Future<Output = End<T>>,
+    ) -> Result<T, RolloutError> {
         let renewing = async {
             loop {
                 sleep(RENEW).await;
@@ -160,7 +164,7 @@ impl Rollout {
     }
 
     /// Goes through the steps of a change that was cut off.
-    async fn finish(&self, lock: &DeploymentLock, change: &Change) -> End<Reached> {
+    pub(crate) async fn finish(&self, lock: &DeploymentLock, change: &Change) -> End<Reached> {
         let Deployment { model, version, environment, .. } = &change.deployment;
         tracing::info!(
             model.name = %model, model.version = version, %environment, "a change that was cut off is brought to its end"
@@ -216,9 +220,15 @@ impl Rollout {
     /// Has most model-servers load what is deployed, and MLflow's alias point at it.
     async fn bring_out(&self, deployment: &Deployment) -> Result<Reached, RolloutError> {
         let Deployment { model, environment, .. } = deployment;
-        let current = self.serving.deployment(model, environment).await?;
-        if current.is_none_or(|current| current.generation != deployment.generation) {
+        let place = self.serving.place(model, environment).await?;
+        let Some(place) = place.filter(|place| place.current.generation == deployment.generation) else {
             return Err(RolloutError::Overtaken(environment.clone()));
+        };
+        // A load would take the whole place.
+        if place.candidate.as_ref().is_some_and(Candidate::is_served) {
+            let reached = self.spread(&place).await?;
+            self.align_alias(model, environment).await?;
+            return Ok(reached);
         }
         let request = LoadRequest {
             version: deployment.version,
@@ -244,6 +254,6 @@ impl Rollout {
     }
 }
 
-fn in_progress(lock: &DeploymentLock) -> RolloutError {
-    RolloutError::InProgress { model: lock.model.clone(), environment: lock.environment.clone() }
+pub(crate) fn in_progress(model: &ModelName, environment: &Environment) -> RolloutError {
+    RolloutError::InProgress { model: model.clone(), environment: environment.clone() }
 }

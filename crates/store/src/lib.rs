@@ -41,9 +41,9 @@ pub use pipelines::{
 };
 pub use retention::{Cursor, Ended, OldVersion, Retention, VersionCursor};
 pub use serving::{
-    Addresses, Approval, ApprovalState, Cause, Change, DeployedVersion, Deployment, DeploymentEvent, DeploymentLock, Locked,
-    ModelCounts, ModelFilter, ModelOrder, ModelSummary, NewApproval, NewDeployment, NewVersion, NotAsked, Pushed,
-    Readdressed, Recorded, Serving, VersionRecord,
+    Addresses, Approval, ApprovalState, Candidate, Cause, Change, DeployedVersion, Deployment, DeploymentEvent,
+    DeploymentLock, Locked, ModelCounts, ModelFilter, ModelOrder, ModelSummary, NewApproval, NewDeployment, NewVersion,
+    NotAsked, Place, Pushed, Readdressed, Recorded, Serves, Serving, Trial, VersionRecord,
 };
 pub use store::Store;
 pub use tasks::{NewTask, TaskJob, TaskLease, TaskLeaseState, TaskRecord, Tasks};

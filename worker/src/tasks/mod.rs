@@ -1,10 +1,11 @@
 //! Tasks: background work that is no pipeline. One file a kind; a kind more is a variant of [`TaskPayload`], its name in
 //! [`TaskPayload::KINDS`], and an arm of [`run`].
 //!
-//! A task in hand ends in one of these ways: it is done; it failed, for good or to be tried again later; a person cancelled
+//! A task in hand ends in one of these ways: it is done, or there will be more to do for it later; it failed, for good or to be tried again later; a person cancelled
 //! it; this process stops, and gives it back; its lease was lost, and its handler is dropped. So a handler may end at any
 //! `await`, and run again from its beginning: what it has done must not be done twice.
 
+mod canary;
 mod remove_files;
 pub mod retention;
 
@@ -51,6 +52,15 @@ impl From<StoreError> for TaskError {
     }
 }
 
+/// How a handler came to its end.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// The task is done; this is kept as its outcome.
+    Done(Value),
+    /// There will be more to do for it after a while.
+    Again(Duration),
+}
+
 /// Where a handler says how far it is.
 pub(crate) type Progress = watch::Sender<Option<Value>>;
 
@@ -62,11 +72,12 @@ enum Stop {
     Shutdown,
 }
 
-/// Does what the task asks for. The answer is kept as its outcome.
-async fn run(worker: &Worker, payload: &TaskPayload, progress: &Progress) -> Result<Value, TaskError> {
+/// Does what the task asks for.
+async fn run(worker: &Worker, payload: &TaskPayload, progress: &Progress) -> Result<Next, TaskError> {
     match payload {
-        TaskPayload::Retention => retention::run(worker, progress).await,
-        TaskPayload::RemoveFiles(files) => remove_files::run(worker, files).await,
+        TaskPayload::Retention => retention::run(worker, progress).await.map(Next::Done),
+        TaskPayload::RemoveFiles(files) => remove_files::run(worker, files).await.map(Next::Done),
+        TaskPayload::Canary(watch) => canary::run(worker, watch).await,
     }
 }
 
@@ -105,7 +116,8 @@ async fn carry(worker: &Worker, lease: TaskLease, shutdown: &CancellationToken) 
     drop(heart);
     service::telemetry::metrics::task(lease.payload.kind(), word(&ended), started.elapsed());
     match ended {
-        Ok(Ok(outcome)) => tasks.finish(&lease, &outcome).await,
+        Ok(Ok(Next::Done(outcome))) => tasks.finish(&lease, &outcome).await,
+        Ok(Ok(Next::Again(after))) => tasks.again(&lease, after).await,
         Ok(Err(TaskError::Fail(error))) => {
             tracing::error!(error, "a task failed");
             tasks.fail(&lease, &error).await
@@ -130,7 +142,7 @@ async fn carry(worker: &Worker, lease: TaskLease, shutdown: &CancellationToken) 
 }
 
 /// How an attempt ended, in one word.
-fn word(ended: &Result<Result<Value, TaskError>, Stop>) -> &'static str {
+fn word(ended: &Result<Result<Next, TaskError>, Stop>) -> &'static str {
     match ended {
         Ok(Ok(_)) => "succeeded",
         Ok(Err(TaskError::Fail(_))) => "failed",

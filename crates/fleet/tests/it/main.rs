@@ -5,9 +5,9 @@ use axum::{
     Json, Router,
     extract::Path,
     http::{HeaderMap, StatusCode},
-    routing::{get, post},
+    routing::{get, post, put},
 };
-use contract::{Environment, LoadRequest};
+use contract::{Environment, LoadRequest, Share, TrafficRequest};
 use fleet::{Fleet, LoadError};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -105,4 +105,39 @@ async fn what_the_servers_count_is_added_up_and_an_unreachable_one_leaves_no_sum
     let error = fleet().traffic([two, vec![gone.clone()]].concat(), &name).await.unwrap_err();
     assert!(error.to_string().contains(&gone), "{error}");
     assert_eq!(fleet().traffic(Vec::new(), &name).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn shares_reach_the_servers_that_take_them_and_the_others_are_left_to_follow() {
+    let request = TrafficRequest {
+        environment: Environment::dev(),
+        generation: 8,
+        shares: vec![Share { version: 3, weight: 90, shadow: 0 }, Share { version: 4, weight: 10, shadow: 5 }],
+    };
+    let answers = |status: u16| {
+        let wanted = request.clone();
+        let taken = async move |Path(name): Path<String>, headers: HeaderMap, Json(request): Json<TrafficRequest>| {
+            assert_eq!((name.as_str(), headers["authorization"].as_bytes()), ("iris", &b"Bearer token"[..]));
+            assert_eq!(request, wanted);
+            StatusCode::from_u16(status).unwrap()
+        };
+        serve(Router::new().route("/internal/traffic/{name}", put(taken)))
+    };
+    let (takes, stale, older) = (answers(204).await, answers(409).await, serve(Router::new()).await);
+    let all = vec![takes.clone(), stale, older, unreachable().await];
+    let told = fleet().share(all, &"iris".parse().unwrap(), &request).await;
+    assert_eq!(told.into_iter().collect::<Vec<_>>(), [takes]);
+}
+
+#[tokio::test]
+async fn what_each_server_counts_is_told_apart_and_an_unreachable_one_is_left_out() {
+    let numbers = |count: u64| {
+        let text = format!("mlsys_model_requests_total{{model=\"iris\",version=\"3\",protocol=\"rest\",code=\"500\"}} {count}\n");
+        serve(Router::new().route("/metrics", get(async || text)))
+    };
+    let (one, two) = (numbers(3).await, numbers(4).await);
+    let each = fleet().traffic_of_each(vec![one.clone(), unreachable().await, two.clone()], &"iris".parse().unwrap()).await;
+    let mut told: Vec<_> = each.iter().map(|(address, versions)| (address.clone(), versions[&3].failures)).collect();
+    told.sort_by_key(|(_, failures)| *failures);
+    assert_eq!(told, [(one, 3), (two, 4)]);
 }

@@ -1,6 +1,7 @@
 //! The crate through its public face.
 
 mod access;
+mod canary;
 mod gates;
 mod hostile;
 mod notebooks;

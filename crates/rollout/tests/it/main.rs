@@ -5,6 +5,7 @@
 //! the same: 2 if the change was made, 1 if it was not.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod candidates;
 mod deaths;
 mod failures;
 mod locks;

@@ -13,9 +13,9 @@ use axum::{
     response::{IntoResponse, Response},
     routing::post,
 };
-use contract::{Environment, LoadRequest, ServerReport};
+use contract::{Environment, LoadRequest, ServedModel, ServedState, ServerReport};
 use serde_json::json;
-use store::Serving;
+use store::{Serves, Serving};
 use tokio::{net::TcpListener, sync::watch, task::AbortHandle};
 
 /// How a server takes the next loads of one version.
@@ -123,10 +123,25 @@ async fn load(State(server): State<Server>, Path(name): Path<String>, Json(reque
 /// Brings a server in line with the row, again and again.
 async fn follow(server: Server, address: String, serving: Serving) {
     loop {
-        let report = ServerReport { address: address.clone(), models: Vec::new() };
-        let _ = serving.report_server(&report).await;
         if let Ok((_, desired)) = serving.desired().await {
             let (mood, version) = *server.mood.borrow();
+            let state = |of: u64| match mood {
+                Mood::Refuses if of == version => ServedState::Failed { detail: "the self-test failed".to_owned() },
+                Mood::Busy | Mood::Hangs if of == version => ServedState::Loading,
+                _ => ServedState::Ready,
+            };
+            let served = |Serves { deployment, .. }: &Serves| ServedModel {
+                model_name: deployment.model.clone(),
+                environment: deployment.environment.clone(),
+                version: deployment.version,
+                generation: deployment.generation,
+                state: state(deployment.version),
+            };
+            let models = desired.iter().map(served).collect();
+            let _ = serving.report_server(&ServerReport { address: address.clone(), models }).await;
+            // What answers most.
+            let desired: Vec<_> =
+                desired.into_iter().filter(|serves| serves.weight >= 50).map(|serves| serves.deployment).collect();
             let mut models = server.models.lock().unwrap();
             let own = &mut models[server.number];
             let is_desired = |place: &(String, Environment)| {

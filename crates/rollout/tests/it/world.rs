@@ -90,7 +90,7 @@ impl World {
         let call = |path: &str| api.api(&format!("/api/2.0/mlflow/{path}"));
         let (status, answer) = api.post(&call("registered-models/create"), &json!({ "name": self.model })).await;
         assert_eq!(status, 200, "{answer}");
-        for _version in 1..=2 {
+        for _version in 1..=3 {
             let version = json!({ "name": self.model, "source": "s3://bucket/model" });
             let (status, answer) = api.post(&call("model-versions/create"), &version).await;
             assert_eq!(status, 200, "{answer}");
@@ -218,11 +218,12 @@ impl World {
     }
 }
 
-/// SHA-256 of the files "0", "1", "2".
-const DIGESTS: [&str; 3] = [
+/// SHA-256 of the files "0", "1", "2", "3".
+const DIGESTS: [&str; 4] = [
     "5feceb66ffc86f38d952786c6d696c79c2dbc239dd4e91b46729d73a27fb57e9",
     "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
     "d4735e3a265e16eee03f59718b9b5d03019c07d8b6c51f90da3a666eec13ab35",
+    "4e07408562bedb8b60ce05c1decfe3ad16b72230967de01f640b7e4729b49fce",
 ];
 
 /// A pipeline in a worker's hands, later than all before.

@@ -3,7 +3,7 @@
 use contract::{Environment, ModelName, PipelineId, RepoName};
 
 use super::Access;
-use crate::{StoreError, db::fields::Fields};
+use crate::{StoreError, db::fields::Fields, serving::candidates::beside};
 
 /// What something belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,9 +22,14 @@ impl Access {
         Ok(Some(Subject { repo: Fields(&row).parsed("repo")?, model: Fields(&row).parsed_option("model_name")? }))
     }
 
-    /// Where a model serves, with which version.
+    /// Where a model serves, with which versions.
     pub async fn model_places(&self, model: &ModelName) -> Result<Vec<(Environment, u64)>, StoreError> {
-        let query = sqlx::query("SELECT environment, version FROM deployments WHERE model_name = $1");
+        let query = sqlx::query(concat!(
+            "SELECT environment, version FROM deployments WHERE model_name = $1
+             UNION ALL SELECT c.environment, c.version FROM ",
+            beside!(),
+            " WHERE c.model_name = $1 AND c.served = 1"
+        ));
         let rows = self.database.all(query.bind(model.to_string())).await?;
         rows.iter().map(|row| Ok((Fields(row).parsed("environment")?, Fields(row).count("version")?))).collect()
     }

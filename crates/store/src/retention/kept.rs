@@ -1,10 +1,11 @@
 //! What never goes, however old it is: what is queued or runs; the newest result of each notebook on each branch; the
-//! pipelines of the last deployments of each model in each environment, and of those that rollbacks lead to.
+//! pipelines of the last deployments of each model in each environment, of those that rollbacks lead to, and of the versions
+//! that are tried beside a deployment.
 
 use contract::PipelineId;
 
 use super::{Retention, kept_deployments};
-use crate::{StoreError, db::fields::Fields};
+use crate::{StoreError, db::fields::Fields, serving::candidates::beside};
 
 /// Ends an `EXISTS` that is to be looked up in an index, row by row: PostgreSQL would rather read a whole table for all of
 /// them together, and does not where there is an offset.
@@ -26,9 +27,11 @@ pub(crate) fn may_go(deployments: &str) -> String {
          AND (p.status = 'cancelled' OR {} OR (p.status = 'failed' AND {}))
          AND NOT EXISTS (SELECT 1 FROM deployment_history h WHERE h.pipeline_id = p.id AND (SELECT COUNT(*) FROM (
              SELECT 1 FROM deployment_history n WHERE n.model_name = h.model_name AND n.environment = h.environment
-                 AND n.generation > h.generation LIMIT {deployments}) x) < {deployments} {ONE})",
+                 AND n.generation > h.generation LIMIT {deployments}) x) < {deployments} {ONE})
+         AND NOT EXISTS (SELECT 1 FROM {} WHERE c.pipeline_id = p.id {ONE})",
         newer("succeeded"),
         newer("failed"),
+        beside!(),
     )
 }
 

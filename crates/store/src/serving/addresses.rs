@@ -95,7 +95,7 @@ impl Serving {
 impl Addresses {
     fn add(&mut self, Named { kind, uri, sha256, is_over, .. }: Named) {
         match kind {
-            Kind::Version | Kind::Deployment | Kind::Register => drop(self.versions.insert(uri, sha256)),
+            Kind::Version | Kind::Deployment | Kind::Candidate | Kind::Register => drop(self.versions.insert(uri, sha256)),
             Kind::Execute if is_over => drop(self.registered.insert(uri)),
             Kind::Execute => drop(self.packages.insert(uri, sha256)),
         }
@@ -107,6 +107,8 @@ impl Addresses {
 enum Kind {
     Version,
     Deployment,
+    /// Of what is tried beside a deployment.
+    Candidate,
     /// In what the register phase left.
     Register,
     /// In what the execute phase left.
@@ -118,6 +120,7 @@ impl Kind {
         Some(match word {
             "version" => Self::Version,
             "deployment" => Self::Deployment,
+            "candidate" => Self::Candidate,
             "register" => Self::Register,
             "execute" => Self::Execute,
             _ => return None,
@@ -135,6 +138,9 @@ impl Kind {
                 ("versions SET uri = n.address", "versions.model_name = n.name AND versions.version = n.number")
             }
             Self::Deployment => ("deployment_history SET uri = n.address", "deployment_history.generation = n.number"),
+            Self::Candidate => {
+                ("candidates SET uri = n.address", "candidates.model_name = n.name AND candidates.generation = n.number")
+            }
             // The rest of a checkpoint stays as it was written, to the last digit.
             Self::Register | Self::Execute => (
                 "phases SET checkpoint = replace(checkpoint, n.before, n.address)",
@@ -222,6 +228,8 @@ fn named(dialect: Dialect) -> String {
         "SELECT 'version' AS kind, pipeline_id, model_name AS name, version AS number, uri, sha256 FROM versions
              WHERE {of_pipelines}
          UNION ALL SELECT 'deployment', pipeline_id, model_name, generation, uri, sha256 FROM deployment_history
+             WHERE {of_pipelines}
+         UNION ALL SELECT 'candidate', pipeline_id, model_name, generation, uri, sha256 FROM candidates
              WHERE {of_pipelines}
          UNION ALL SELECT phase, pipeline_id, phase, 0, {checkpoint} ->> 'uri', {checkpoint} ->> 'sha256' FROM phases
              WHERE {of_pipelines} AND phase = 'register' AND checkpoint IS NOT NULL

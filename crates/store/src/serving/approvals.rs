@@ -8,12 +8,12 @@ use serde::Serialize;
 use sqlx::{AssertSqlSafe, any::AnyRow};
 use utoipa::ToSchema;
 
-use super::Serving;
+use super::{Serving, Trial};
 use crate::{
     StoreError,
     db::{
         database::Write,
-        fields::{Fields, millis, text},
+        fields::{Fields, json, millis, text},
         scope,
         texts::Texts,
     },
@@ -82,10 +82,12 @@ pub struct NewApproval<'a> {
     pub asker: &'a str,
     /// How long it waits.
     pub lasts: Duration,
+    /// How it is to be tried beside the version that serves there; `None`: it is to take its place.
+    pub trial: Option<&'a Trial>,
 }
 
 /// A promotion that waits for a second person, or did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Approval {
     /// Its number.
     pub id: ApprovalId,
@@ -119,6 +121,10 @@ pub struct Approval {
     /// Why, in words.
     #[schema(required)]
     pub detail: Option<String>,
+    /// How it is to be tried beside the version that serves there; not there: it is to take its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub trial: Option<Trial>,
 }
 
 /// Why a promotion can't be asked for.
@@ -158,7 +164,7 @@ impl Serving {
         let id = ApprovalId::generate();
         let insert = sqlx::query(
             "INSERT INTO approvals (id, model_name, version, from_environment, environment, replaces, asked_by, asker,
-                 asked_at, expires_at, state) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'waiting')",
+                 asked_at, expires_at, trial, state) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'waiting')",
         )
         .bind(id.to_string())
         .bind(new.model.to_string())
@@ -169,7 +175,8 @@ impl Serving {
         .bind(new.asked_by.to_string())
         .bind(text(new.asker))
         .bind(write.now)
-        .bind(write.now.saturating_add(millis(new.lasts)));
+        .bind(write.now.saturating_add(millis(new.lasts)))
+        .bind(new.trial.map(json).transpose()?);
         match write.run(insert).await {
             Err(StoreError::Conflict) => return Ok(Err(NotAsked::Waiting)),
             done => done?,
@@ -243,7 +250,7 @@ impl Serving {
         let clock = self.database.dialect.clock();
         format!(
             "SELECT a.id, a.model_name, a.version, a.from_environment, a.environment, a.asker, a.asked_by, a.asked_at,
-                 a.expires_at, a.decider, a.decided_at, a.detail, h.version AS previous_version,
+                 a.expires_at, a.decider, a.decided_at, a.detail, a.trial, h.version AS previous_version,
                  CASE WHEN a.state <> 'waiting' THEN a.state WHEN a.expires_at <= {clock} THEN 'expired'
                       WHEN COALESCE(s.version, 0) <> a.version OR COALESCE(t.generation, 0) <> a.replaces
                            OR COALESCE(p.disabled, 1) <> 0 THEN 'stale'
@@ -300,5 +307,6 @@ fn approval(row: &AnyRow) -> Result<Approval, StoreError> {
         decider: fields.get("decider")?,
         decided_at: fields.time_option("decided_at")?,
         detail: fields.get("detail")?,
+        trial: fields.get::<Option<String>>("trial")?.map(|_| fields.json("trial")).transpose()?,
     })
 }

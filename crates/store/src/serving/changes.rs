@@ -164,7 +164,7 @@ impl Pushed {
 }
 
 /// Notes a change in its lock, and makes both durable.
-async fn made(
+pub(super) async fn made(
     mut write: Write,
     lock: &DeploymentLock,
     generation: u64,

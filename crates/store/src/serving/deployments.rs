@@ -15,6 +15,7 @@ use crate::{
     Serving, StoreError,
     db::database::Write,
     db::fields::{Fields, json},
+    serving::candidates::beside,
 };
 
 /// Why a deployment was made.
@@ -91,6 +92,17 @@ pub struct Deployment {
     pub generation: u64,
 }
 
+/// A version that model-servers are to have loaded, and its part in the requests of its model and environment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Serves {
+    /// The current deployment, or what is tried beside it.
+    pub deployment: Deployment,
+    /// Its share of the requests, in percent.
+    pub weight: u32,
+    /// The share of the others' requests that it computes as a shadow, in percent.
+    pub shadow: u32,
+}
+
 /// A version to deploy, made by the pipeline that is leased.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewDeployment {
@@ -132,26 +144,34 @@ impl Serving {
         row.as_ref().map(deployment).transpose()
     }
 
-    /// All that is deployed, by model and environment, and the number of the latest change, be it a removal; 0 before
-    /// the first.
-    pub async fn desired(&self) -> Result<(u64, Vec<Deployment>), StoreError> {
+    /// All that model-servers are to serve, by model and environment, and the number of the latest change, be it a removal; 0
+    /// before the first.
+    pub async fn desired(&self) -> Result<(u64, Vec<Serves>), StoreError> {
         // One statement: the number belongs to what it is the number of.
-        let query = sqlx::query(
-            "SELECT c.latest, h.generation, h.former, h.model_name, h.environment, h.version, h.pipeline_id, h.uri,
-                 h.sha256, h.metrics, h.deployed_at
-             FROM deployment_changes c LEFT JOIN deployments d ON 1 = 1
-                 LEFT JOIN deployment_history h ON h.generation = d.generation
-             ORDER BY h.model_name, h.environment",
-        );
+        let query = sqlx::query(concat!(
+            "SELECT n.latest, s.* FROM deployment_changes n LEFT JOIN (
+                 SELECT h.generation, h.model_name, h.environment, h.version, h.pipeline_id, h.uri, h.sha256, h.metrics,
+                     h.deployed_at, 100 - COALESCE(c.weight, 0) AS weight, CAST(0 AS BIGINT) AS shadow
+                 FROM deployments d JOIN deployment_history h ON h.generation = d.generation
+                     LEFT JOIN candidates c ON c.model_name = d.model_name AND c.environment = d.environment
+                         AND c.beside = d.generation
+                 UNION ALL
+                 SELECT c.generation, c.model_name, c.environment, c.version, c.pipeline_id, c.uri, c.sha256, c.metrics,
+                     c.since, c.weight, c.shadow FROM ",
+            beside!(),
+            " WHERE c.served = 1) s ON 1 = 1 ORDER BY s.model_name, s.environment, s.generation"
+        ));
         let rows = self.database.all(query).await?;
         let latest = rows.first().map_or(Ok(0), |row| Fields(row).count("latest"))?;
-        let mut deployed = Vec::with_capacity(rows.len());
+        let mut serves = Vec::with_capacity(rows.len());
         for row in &rows {
-            if Fields(row).get::<Option<i64>>("generation")?.is_some() {
-                deployed.push(deployment(row)?);
+            let fields = Fields(row);
+            if fields.get::<Option<i64>>("generation")?.is_some() {
+                let (weight, shadow) = (fields.times("weight")?, fields.times("shadow")?);
+                serves.push(Serves { deployment: deployment(row)?, weight, shadow });
             }
         }
-        Ok((latest, deployed))
+        Ok((latest, serves))
     }
 }
 

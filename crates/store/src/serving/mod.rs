@@ -7,6 +7,7 @@
 //! | `owners` | which repository each model's name belongs to |
 //! | `deployments` | what is deployed where, and was |
 //! | `changes` | pushes, promotions and rollbacks, and the way back |
+//! | `candidates` | versions that are tried beside what is deployed |
 //! | `locks` | one roll-out at a time of a model in an environment |
 //! | `approvals` | promotions that wait for a second person |
 //! | `addresses` | where the artifact store is that rows name, and another one |
@@ -15,6 +16,7 @@
 
 mod addresses;
 mod approvals;
+pub(crate) mod candidates;
 mod changes;
 mod deployments;
 mod environments;
@@ -26,8 +28,9 @@ mod versions;
 
 pub use addresses::{Addresses, Readdressed};
 pub use approvals::{Approval, ApprovalState, NewApproval, NotAsked};
+pub use candidates::{Candidate, Place, Trial};
 pub use changes::Pushed;
-pub use deployments::{Cause, Change, Deployment, NewDeployment};
+pub use deployments::{Cause, Change, Deployment, NewDeployment, Serves};
 pub use locks::{DeploymentLock, Locked};
 pub use models::{ModelCounts, ModelFilter, ModelOrder, ModelSummary};
 pub use owners::Recorded;

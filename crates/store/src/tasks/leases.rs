@@ -113,6 +113,15 @@ impl Tasks {
         self.end(lease, |write| finish.bind(lease.id.to_string()).bind(outcome.to_string()).bind(write.now)).await
     }
 
+    /// Notes that an attempt came to a good end, and that there is more to do after a while: attempts count from there.
+    pub async fn again(&self, lease: &TaskLease, after: Duration) -> Result<(), StoreError> {
+        let again = sqlx::query(
+            "UPDATE tasks SET status = 'queued', attempt = 0, error = NULL, run_at = $2, lease_owner = NULL,
+                 lease_expires_at = NULL WHERE id = $1",
+        );
+        self.end(lease, |write| again.bind(lease.id.to_string()).bind(write.now.saturating_add(millis(after)))).await
+    }
+
     /// Notes that an attempt failed, and that the next is due after a while.
     pub async fn retry(&self, lease: &TaskLease, error: &str, after: Duration) -> Result<(), StoreError> {
         let retry = sqlx::query(

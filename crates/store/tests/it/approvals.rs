@@ -22,7 +22,8 @@ async fn prepared(world: &World) -> PersonId {
 
 async fn ask(store: &Store, asked_by: PersonId, lasts: Duration) -> Result<Approval, NotAsked> {
     let (model, from, to) = (model(), Environment::dev(), "staging".parse().unwrap());
-    let new = NewApproval { model: &model, version: 1, from: &from, to: &to, asked_by, asker: "grace\0", lasts };
+    let new =
+        NewApproval { model: &model, version: 1, from: &from, to: &to, asked_by, asker: "grace\0", lasts, trial: None };
     store.serving.ask_for_approval(new).await.unwrap()
 }
 

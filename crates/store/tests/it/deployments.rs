@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use contract::{Environment, Flavour, ModelName};
-use store::{Description, Lease, Locked, ModelFilter, NewDeployment, NewVersion, Pushed, Store};
+use store::{Deployment, Description, Lease, Locked, ModelFilter, NewDeployment, NewVersion, Pushed, Serves, Store};
 
 use crate::{TTL, World};
 
@@ -25,6 +25,11 @@ async fn begin(store: &Store, lease: &Lease, version: u64) -> (u64, Option<u64>)
     }
 }
 
+/// All of a place's requests.
+fn whole(deployment: Deployment) -> Serves {
+    Serves { deployment, weight: 100, shadow: 0 }
+}
+
 /// The version and the generation that are deployed.
 async fn current(store: &Store) -> Option<(u64, u64)> {
     let current = store.serving.deployment(&model(), &Environment::dev()).await.unwrap();
@@ -45,7 +50,7 @@ async fn a_slow_older_pipeline_does_not_replace_a_newer_ones_model(world: World)
     let deployed = store.serving.deployment(&model(), &Environment::dev()).await.unwrap().unwrap();
     assert_eq!((deployed.pipeline_id, deployed.version), (newest.pipeline_id, 4));
     assert_eq!((deployed.uri.clone(), deployed.metrics.clone()), (deployment(4).uri, deployment(4).metrics));
-    assert_eq!(store.serving.desired().await.unwrap(), (2, vec![deployed]));
+    assert_eq!(store.serving.desired().await.unwrap(), (2, vec![whole(deployed)]));
 }
 
 async fn a_pipeline_that_begins_again_after_a_crash_finds_its_deployment_and_what_it_replaced(world: World) {
@@ -76,7 +81,7 @@ async fn an_undone_push_leaves_the_previous_version_under_a_new_generation(world
     undo(store).await;
     let back = store.serving.deployment(&model(), &Environment::dev()).await.unwrap().unwrap();
     assert_eq!((back.version, back.generation, back.pipeline_id), (1, 3, first.pipeline_id));
-    assert_eq!(store.serving.desired().await.unwrap(), (3, vec![back]));
+    assert_eq!(store.serving.desired().await.unwrap(), (3, vec![whole(back)]));
     assert_eq!(begin(store, &second, 2).await, (4, Some(1)), "a second try is a deployment of its own");
     assert_eq!(world.count("SELECT COUNT(*) FROM deployment_history").await, 4);
     assert_eq!(world.count("SELECT COUNT(*) FROM deployment_history WHERE ended_by = 'reverted'").await, 1);
@@ -122,7 +127,11 @@ async fn deployments_of_many_workers_at_once_have_generations_of_their_own(world
         .collect();
     let (latest, deployed) = world.store.serving.desired().await.unwrap();
     assert_eq!(generations, (1..=latest).collect());
-    assert_eq!(deployed.iter().map(|deployed| deployed.version).collect::<Vec<_>>(), [10, 11, 12], "the newest of each");
+    assert_eq!(
+        deployed.iter().map(|serves| serves.deployment.version).collect::<Vec<_>>(),
+        [10, 11, 12],
+        "the newest of each"
+    );
 }
 
 async fn versions_are_recorded_once_and_listed_with_their_lineage_and_environments(world: World) {

@@ -124,7 +124,16 @@ async fn knows_people(store: &Store) {
     let theirs = Scope::Only { repos: ["octocat/titanic".parse().unwrap()].into(), models: [].into() };
     assert!(access.audit(&AuditFilter { scope: theirs, ..all }).await.unwrap().0.is_empty(), "it is not known whose it is");
     let (model, from, to) = ("titanic".parse().unwrap(), "staging".parse().unwrap(), "prod".parse().unwrap());
-    let new = NewApproval { model: &model, version: 1, from: &from, to: &to, asked_by: ada, asker: "ada", lasts: TTL };
+    let new = NewApproval {
+        model: &model,
+        version: 1,
+        from: &from,
+        to: &to,
+        asked_by: ada,
+        asker: "ada",
+        lasts: TTL,
+        trial: None,
+    };
     assert_eq!(store.serving.ask_for_approval(new).await.unwrap().unwrap().version, 1);
 }
 

@@ -7,15 +7,15 @@ use std::{
 };
 
 use contract::{
-    Environment, Flavour, GateReport, Grant, LogLine, Phase, PhaseStatus, PipelineId, PipelineStatus, Role, Scope,
+    CanaryOutcome, CanaryRules, CanaryVerdict, CanaryWatch, Environment, Flavour, GateReport, Grant, LogLine, Phase, PhaseStatus, PipelineId, PipelineStatus, Role, Scope,
     ServerReport, Stream, TaskPayload,
 };
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 use store::{
-    AuditFilter, Cursor, Description, Filter, Lease, Locked, ModelFilter, ModelOrder, NewAuditEntry, NewDelivery,
+    AuditFilter, Cursor, Deployment, DeploymentLock, Description, Filter, Lease, Locked, ModelFilter, ModelOrder, NewAuditEntry, NewDelivery,
     NewDeployment, NewKey, NewPerson, NewPipeline, NewSession, NewTask, NewVersion, PersonChange, Purpose, Pushed,
-    RepoChange, Store, VersionCursor,
+    RepoChange, Serving, Store, Trial, VersionCursor,
 };
 
 const TTL: Duration = Duration::from_mins(10);
@@ -237,6 +237,7 @@ async fn deployments(store: &Store, lease: &Lease) {
         let deployment = store::Deployment { version, ..last.clone().unwrap() };
         serving.promote(&lock, deployment).await.unwrap().unwrap();
     }
+    tried_out(serving, &lock, last.as_ref().unwrap()).await;
     let target = serving.rollback_target(&model, &staging).await.unwrap().unwrap();
     let change = serving.roll_back(&lock, &target).await.unwrap().unwrap();
     assert!(serving.undo(&lock, &change.deployment).await.unwrap());
@@ -249,6 +250,25 @@ async fn deployments(store: &Store, lease: &Lease) {
     serving.report_server(&report).await.unwrap();
     serving.model_servers(TTL).await.unwrap();
     serving.forget_servers().await.unwrap();
+}
+
+/// A version is tried, taken back, tried again and promoted.
+async fn tried_out(serving: &Serving, lock: &DeploymentLock, version: &Deployment) {
+    let (trial, here) = (Trial { weight: 1, shadow: 1, rules: Some(CanaryRules::default()) }, (&lock.model, &lock.environment));
+    let verdict = CanaryVerdict { at: Timestamp::UNIX_EPOCH, outcome: CanaryOutcome::Promoted, reason: String::new() };
+    let candidate = serving.try_out(lock, version.clone(), &trial, "ada").await.unwrap();
+    let generation = candidate.deployment.generation;
+    let stricter = CanaryRules { max_error_rate: 0.0, ..CanaryRules::default() };
+    let shared = serving.share(lock, &Trial { rules: Some(stricter), ..trial.clone() }).await.unwrap();
+    serving.place(here.0, here.1).await.unwrap();
+    let watch = CanaryWatch { model_name: here.0.clone(), environment: here.1.clone(), ruled: shared.ruled };
+    serving.watched(&watch).await.unwrap().unwrap();
+    serving.note_watch(&watch, &Value::Null, &CanaryVerdict { outcome: CanaryOutcome::Kept, ..verdict.clone() }).await.unwrap();
+    serving.was_deployed(here, 1).await.unwrap();
+    serving.take_back(lock, generation, &verdict).await.unwrap().unwrap();
+    serving.end_candidate(lock, generation).await.unwrap().unwrap();
+    let again = serving.try_out(lock, version.clone(), &trial, "ada").await.unwrap();
+    serving.promote_candidate(lock, again.deployment.generation, verdict).await.unwrap().unwrap();
 }
 
 async fn ends(store: &Store, lease: &Lease, pushed: &[PipelineId]) {
@@ -318,7 +338,7 @@ async fn models(store: &Store) {
 async fn tasks(store: &Store) {
     let tasks = &store.tasks;
     tasks.plan(TaskPayload::Retention, "retention", TTL).await.unwrap();
-    for end in 0..6 {
+    for end in 0..7 {
         let id = tasks.create(NewTask::soon(TaskPayload::Retention)).await.unwrap().unwrap();
         let lease = tasks.lease(id, "w", TTL).await.unwrap().unwrap();
         tasks.renew(&lease, TTL, None).await.unwrap();
@@ -326,8 +346,9 @@ async fn tasks(store: &Store) {
             0 => tasks.finish(&lease, &json!(1)).await.unwrap(),
             1 => tasks.fail(&lease, "x").await.unwrap(),
             2 => tasks.retry(&lease, "x", TTL).await.unwrap(),
-            3 => tasks.cancelled(&lease).await.unwrap(),
-            4 => tasks.release(&lease).await.unwrap(),
+            3 => tasks.again(&lease, TTL).await.unwrap(),
+            4 => tasks.cancelled(&lease).await.unwrap(),
+            5 => tasks.release(&lease).await.unwrap(),
             _ => drop(tasks.request_cancel(id).await.unwrap()),
         }
     }

@@ -216,7 +216,7 @@ pub(crate) async fn predict(
         let mut call =
             backend.models.http.post(format!("{base}/predict/{name}{query}")).timeout(PREDICT_TIMEOUT).body(body.clone());
         call = call.bearer_auth(token).headers(service::telemetry::trace_headers());
-        for name in [CONTENT_TYPE.as_str(), "x-request-id"] {
+        for name in [CONTENT_TYPE.as_str(), "x-request-id", "x-model-version", "x-routing-key"] {
             if let Some(value) = headers.get(name) {
                 call = call.header(name, value);
             }

@@ -6,7 +6,7 @@
 
 use axum::{
     Router,
-    extract::{Query, Request},
+    extract::Request,
     http::Method,
     response::{IntoResponse, Response},
 };
@@ -14,11 +14,7 @@ use contract::ModelName;
 use service::Doors;
 use tower::Service;
 
-use super::{
-    PREDICT, Serving,
-    exchange::{Asked, Choice},
-    guard, rest,
-};
+use super::{PREDICT, Serving, choice::Choice, exchange::Asked, guard, rest};
 
 /// All routes of a server, and the short way to one of them.
 pub(crate) struct Direct {
@@ -56,10 +52,5 @@ impl Direct {
 /// What a prediction asks for, where nothing about it is unusual.
 fn usual(request: &Request) -> Option<(ModelName, Choice)> {
     let name = request.uri().path().strip_prefix("/predict/").filter(|_| request.method() == Method::POST)?;
-    let name = name.parse().ok()?;
-    let choice = match request.uri().query() {
-        None => Choice { version: None, env: None },
-        Some(_) => Query::try_from_uri(request.uri()).ok()?.0,
-    };
-    Some((name, choice))
+    Some((name.parse().ok()?, Choice::read(None, request.uri(), request.headers()).ok()?))
 }

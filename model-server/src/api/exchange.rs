@@ -8,14 +8,17 @@ use axum::{
     http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use contract::{Environment, ModelName};
+use contract::ModelName;
 use scoring::{Batch, Output, PredictError};
-use serde::Deserialize;
 use service::ApiError;
 
-use super::{guard::Admitted, problem};
+use super::{
+    choice::{Choice, MODEL_VERSION},
+    guard::Admitted,
+    problem,
+};
 use crate::{
-    serve::{Protocol, Version},
+    serve::{Answered, Chosen, Protocol, Version},
     sync::Loader,
 };
 
@@ -26,27 +29,8 @@ const LONG_BODY: usize = 64 * 1024;
 
 /// Which model answered.
 const MODEL_NAME: HeaderName = HeaderName::from_static("x-model-name");
-/// Which version of it.
-const MODEL_VERSION: HeaderName = HeaderName::from_static("x-model-version");
 /// How much of a body is JSON, where tensors follow it.
 pub(super) const JSON_LENGTH: HeaderName = HeaderName::from_static("inference-header-content-length");
-
-/// Which of a model's versions is asked.
-#[derive(Debug, Clone, Deserialize)]
-pub(super) struct Choice {
-    pub(super) version: Option<u64>,
-    pub(super) env: Option<Environment>,
-}
-
-impl Choice {
-    /// The choice with the version that a path names, if it names one; none where that can be no version's number.
-    pub(super) fn of_path(self, version: Option<&str>) -> Option<Self> {
-        match version {
-            Some(version) => Some(Self { version: Some(version.parse().ok()?), ..self }),
-            None => Some(self),
-        }
-    }
-}
 
 /// How a protocol reads rows and writes predictions.
 pub(super) trait Exchange: Send + Sync + 'static {
@@ -99,13 +83,20 @@ impl Asked {
         let body = service::read_body(body, BODY_LIMIT).await.map_err(unread)?;
         // Only now, so that a slow client does not keep a replaced version.
         let environment = self.choice.env.or(self.admitted.environment);
-        let found = self.loader.find(&self.name, environment.as_ref(), self.choice.version);
-        let version = found.map_err(problem::unserved)?;
+        let wish = (self.choice.version, self.choice.key.as_ref());
+        let Chosen { version, shadows } =
+            self.loader.find(&self.name, environment.as_ref(), wish).map_err(problem::unserved)?;
         let started = Instant::now();
-        let answer = predict(&version, body, exchange).await.map_err(problem::predict);
+        let answer = predict(&version, body, exchange, !shadows.is_empty()).await.map_err(problem::predict);
         let status = answer.as_ref().map_or_else(ApiError::status, |_| StatusCode::OK);
         version.meter.ended(E::PROTOCOL, status.as_u16(), started.elapsed());
-        let Answer { content_type, json_length, body } = answer?;
+        let (answer, answered) = answer.map_err(|error| error.with_header(MODEL_VERSION, version.number.into()))?;
+        if let Some(answered) = answered.map(Arc::new) {
+            for shadow in shadows {
+                shadow.ask(Arc::clone(&answered));
+            }
+        }
+        let Answer { content_type, json_length, body } = answer;
         let mut response = ([(header::CONTENT_TYPE, content_type)], body).into_response();
         let headers = response.headers_mut();
         if let Some(length) = json_length {
@@ -119,16 +110,33 @@ impl Asked {
     }
 }
 
-async fn predict<E: Exchange>(version: &Arc<Version>, body: Bytes, exchange: E) -> Result<Answer, PredictError> {
+/// The answer to a body; and, if it is to be computed again, what it takes for that.
+async fn predict<E: Exchange>(
+    version: &Arc<Version>,
+    body: Bytes,
+    exchange: E,
+    again: bool,
+) -> Result<(Answer, Option<Answered>), PredictError> {
     let admitted = version.admit()?;
-    let long = body.len() > LONG_BODY;
+    let length = body.len();
+    let long = length > LONG_BODY;
     let model = Arc::clone(version);
-    let read = offload(long, move || exchange.read(&model, &body)).await?;
+    let read = move || {
+        let read = exchange.read(&model, &body);
+        // What is read is given up at once, unless another version reads it, too.
+        (read, again.then_some((exchange, body)))
+    };
+    let (read, asked) = offload(long, read).await?;
     let (batch, kept) = read.map_err(PredictError::BadInput)?;
     let output = admitted.predict(batch).await?;
     let model = Arc::clone(version);
-    let written = offload(long, move || E::write(&model, &output, kept)).await?;
-    written.map_err(|error| PredictError::Failed(error.to_string()))
+    let (written, output) = offload(long, move || (E::write(&model, &output, kept), again.then_some(output))).await?;
+    let answer = written.map_err(|error| PredictError::Failed(error.to_string()))?;
+    let answered = asked.zip(output).map(|((exchange, body), output)| {
+        let read = move |version: &Version| Ok(exchange.read(version, &body)?.0);
+        Answered::new(version, output, length + answer.body.len(), Box::new(read))
+    });
+    Ok((answer, answered))
 }
 
 /// Does work here, or on a thread that may be busy for long.

@@ -2,7 +2,7 @@
 
 use axum::{
     Router,
-    extract::{FromRequestParts, Query, RawPathParams, Request, State},
+    extract::{FromRequestParts, RawPathParams, Request, State},
     http::{HeaderMap, request::Parts},
     middleware::{self, Next},
     response::{IntoResponse, Response},
@@ -12,7 +12,7 @@ use contract::{Environment, ModelName};
 use pipeline::access::Action;
 use service::ApiError;
 
-use super::{Serving, exchange::Choice};
+use super::{Serving, choice::Choice};
 use crate::access::{Access, Caller};
 
 /// Whom a route lets in. It is said where the route is registered.
@@ -76,7 +76,10 @@ async fn admit(serving: &Serving, rule: Rule, parts: &mut Parts) -> Result<Admit
         Rule::Numbers => return Err(caller.refused(&Action::See, None)),
         Rule::Look | Rule::Know if looks(access, &caller, model) => None,
         Rule::Look => return Err(caller.refused(&Action::See, model)),
-        Rule::Predict | Rule::Know => may_predict(serving, &caller, (model, chosen(parts).await))?,
+        Rule::Predict | Rule::Know => {
+            let choice = Choice::from_request_parts(parts, &()).await?;
+            may_predict(serving, &caller, (model, &choice))?
+        }
         Rule::Anyone if matches!(caller, Caller::Nobody) => return Err(caller.refused(&Action::See, None)),
         Rule::Anyone => None,
     };
@@ -91,7 +94,7 @@ pub(super) fn admit_prediction(
     choice: &Choice,
 ) -> Result<Admitted, ApiError> {
     let caller = serving.access.caller(headers)?;
-    let environment = may_predict(serving, &caller, (Some(name), Some(choice.clone())))?;
+    let environment = may_predict(serving, &caller, (Some(name), choice))?;
     Ok(Admitted { caller, environment })
 }
 
@@ -100,26 +103,19 @@ fn looks(access: &Access, caller: &Caller, model: Option<&ModelName>) -> bool {
     Environment::all().any(|environment| access.shows(caller, model, &environment))
 }
 
-/// Which version is asked; none where that can't be read.
-async fn chosen(parts: &mut Parts) -> Option<Choice> {
-    let Query(choice) = Query::<Choice>::try_from_uri(&parts.uri).ok()?;
-    choice.of_path(parameter(parts, "version").await.as_deref())
-}
-
 /// The environment that a prediction is let in for; none: any.
 fn may_predict(
     serving: &Serving,
     caller: &Caller,
-    (model, choice): (Option<&ModelName>, Option<Choice>),
+    (model, choice): (Option<&ModelName>, &Choice),
 ) -> Result<Option<Environment>, ApiError> {
     let access = &serving.access;
     if access.allows(caller, &Action::Predict(None), model) {
         return Ok(None);
     }
-    // What can't be read is not known to be open.
-    let environment = model
-        .zip(choice)
-        .and_then(|(model, choice)| choice.env.or_else(|| serving.loader.environment(model, choice.version)));
+    // What can't be a model's name is not known to be open.
+    let environment =
+        model.and_then(|model| choice.env.clone().or_else(|| serving.loader.environment(model, choice.version)));
     if environment.as_ref().is_some_and(|environment| access.open.predictions.contains(environment)) {
         return Ok(environment);
     }
@@ -128,7 +124,7 @@ fn may_predict(
 }
 
 /// A parameter of the path.
-async fn parameter(parts: &mut Parts, name: &str) -> Option<String> {
+pub(super) async fn parameter(parts: &mut Parts, name: &str) -> Option<String> {
     let parameters = RawPathParams::from_request_parts(parts, &()).await.ok()?;
     parameters.iter().find(|(known, _)| *known == name).map(|(_, value)| value.to_owned())
 }

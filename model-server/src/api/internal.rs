@@ -7,7 +7,7 @@ use axum::{
     extract::{Path, State},
     http::StatusCode,
 };
-use contract::{LoadRequest, LoadedModel, UnloadRequest};
+use contract::{LoadRequest, LoadedModel, TrafficRequest, UnloadRequest};
 use service::ApiError;
 
 use super::{model_name, problem};
@@ -29,5 +29,15 @@ pub(super) async fn unload(
     Json(UnloadRequest { environment, generation }): Json<UnloadRequest>,
 ) -> Result<StatusCode, ApiError> {
     loader.unload((model_name(name)?, environment), generation).await.map_err(problem::load)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `PUT /internal/traffic/{name}`: share requests out so, among versions that are served.
+pub(super) async fn share(
+    State(loader): State<Arc<Loader>>,
+    Path(name): Path<String>,
+    Json(request): Json<TrafficRequest>,
+) -> Result<StatusCode, ApiError> {
+    loader.share(model_name(name)?, request).await.map_err(problem::load)?;
     Ok(StatusCode::NO_CONTENT)
 }

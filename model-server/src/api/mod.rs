@@ -1,5 +1,6 @@
 //! The HTTP API.
 
+mod choice;
 mod decode;
 mod dialect;
 mod direct;
@@ -19,9 +20,10 @@ use axum::{
     Router,
     extract::FromRef,
     http::StatusCode,
-    routing::{get, post},
+    routing::{get, post, put},
 };
 use contract::ModelName;
+use serde::Deserialize;
 use service::{ApiError, Secret, protect, telemetry};
 
 use dialect::Dialect;
@@ -32,6 +34,8 @@ use crate::{access::Access, sync::Loader};
 
 /// Where predictions are asked for.
 const PREDICT: &str = "/predict/{name}";
+/// The same of one version.
+const PREDICT_VERSION: &str = "/predict/{name}/versions/{version}";
 
 /// What the routes share.
 #[derive(Debug, Clone, FromRef)]
@@ -47,7 +51,8 @@ pub(crate) fn router(serving: Serving, token: Secret) -> Router {
     let behind = |rule: Rule, method| rule.before(&serving, method);
     let internal = Router::new()
         .route("/internal/load/{name}", post(internal::load))
-        .route("/internal/unload/{name}", post(internal::unload));
+        .route("/internal/unload/{name}", post(internal::unload))
+        .route("/internal/traffic/{name}", put(internal::share));
     Router::new()
         // Anybody.
         .route("/health", get(service::health::alive))
@@ -55,6 +60,7 @@ pub(crate) fn router(serving: Serving, token: Secret) -> Router {
         .route("/models", behind(Rule::Look, get(models::list)))
         .route("/models/{name}", behind(Rule::Look, get(models::show)))
         .route(PREDICT, behind(Rule::Predict, post(rest::predict)))
+        .route(PREDICT_VERSION, behind(Rule::Predict, post(rest::predict)))
         .merge(Dialect::Mlflow.spoken_by(mlflow_routes(&serving)))
         .merge(Dialect::V2.spoken_by(v2_routes(&serving)))
         .merge(Rule::Numbers.before_all(&serving, telemetry::metrics::routes()))
@@ -92,6 +98,12 @@ fn v2_routes(serving: &Serving) -> Router<Serving> {
             .route(&format!("{model}/infer"), behind(Rule::Predict, post(v2::infer::infer)));
     }
     routes
+}
+
+/// The model that a path names; a version in it is for [`choice::Choice`].
+#[derive(Debug, Deserialize)]
+struct Named {
+    name: String,
 }
 
 /// A model's name in a path. What cannot be a name is no model's.

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::Value;
 use service::ApiError;
 
-use super::{exchange::Choice, guard::Admitted, model_name, problem};
+use super::{choice::Choice, guard::Admitted, model_name, problem};
 use crate::{
     access::Access,
     serve::{Deployment, Unserved},
@@ -56,7 +56,7 @@ pub(super) async fn show(
 ) -> Result<Json<List<Detail>>, ApiError> {
     let name = model_name(name)?;
     // Says why there is nothing, when there is nothing.
-    loader.find(&name, None, None).map_err(problem::unserved)?;
+    loader.find(&name, None, (None, None)).map_err(problem::unserved)?;
     let mut served = loader.registry.of(&name);
     served.retain(|deployment| access.shows(&caller, Some(&name), &deployment.info.environment));
     Ok(Json(List { items: served.iter().map(detail).collect(), next: None }))
@@ -70,7 +70,7 @@ pub(super) fn known(
     (choice, admitted): (&Choice, &Admitted),
 ) -> Result<Vec<Deployment>, ApiError> {
     let environment = choice.env.as_ref().or(admitted.environment.as_ref());
-    loader.find(name, environment, choice.version).map_err(problem::unserved)?;
+    loader.find(name, environment, (choice.version, choice.key.as_ref())).map_err(problem::unserved)?;
     let mut served = loader.registry.of(name);
     served.retain(|Deployment { info, .. }| {
         // Where anybody may ask for predictions, what answers is no secret.

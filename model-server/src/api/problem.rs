@@ -39,12 +39,14 @@ pub(super) fn predict(error: PredictError) -> ApiError {
 pub(super) fn load(error: LoadError) -> ApiError {
     use artifacts::Error as Artifact;
     let status = match &error {
-        LoadError::Artifact(Artifact::Refused { .. }) | LoadError::BadDigest => StatusCode::BAD_REQUEST,
+        LoadError::Artifact(Artifact::Refused { .. }) | LoadError::BadDigest | LoadError::BadShares(_) => {
+            StatusCode::BAD_REQUEST
+        }
         LoadError::Artifact(Artifact::DigestMismatch { .. } | Artifact::Missing { .. } | Artifact::BadManifest { .. })
         | LoadError::Model(_)
         | LoadError::Provenance(_)
         | LoadError::NoProvenance => StatusCode::UNPROCESSABLE_ENTITY,
-        LoadError::Stale { .. } => StatusCode::CONFLICT,
+        LoadError::Stale { .. } | LoadError::NotLoaded { .. } => StatusCode::CONFLICT,
         LoadError::NotServed => StatusCode::NOT_FOUND,
         LoadError::Artifact(Artifact::Conflict { .. } | Artifact::Denied { .. } | Artifact::Unavailable { .. })
         | LoadError::State(_)

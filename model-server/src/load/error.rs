@@ -23,6 +23,15 @@ pub(crate) enum LoadError {
     /// It is not served there.
     #[error("the model is not served in that environment")]
     NotServed,
+    /// A version that is to share requests is not served there.
+    #[error("version {version} is not served in that environment; load it first")]
+    NotLoaded {
+        /// The version.
+        version: u64,
+    },
+    /// Requests can't be shared out so.
+    #[error("{0}")]
+    BadShares(&'static str),
     /// A newer deployment was here before.
     #[error("generation {known} of this model was here before")]
     Stale {
@@ -52,8 +61,9 @@ impl LoadError {
             Self::Model(Model::SelfTest(_)) => "self_test_failed",
             Self::Provenance(_) => "provenance_refused",
             Self::NoProvenance => "provenance_missing",
-            Self::BadDigest => "bad_request",
+            Self::BadDigest | Self::BadShares(_) => "bad_request",
             Self::NotServed => "model_not_found",
+            Self::NotLoaded { .. } => "version_not_loaded",
             Self::Stale { .. } => "stale_generation",
             Self::Artifact(Artifact::Conflict { .. } | Artifact::Denied { .. } | Artifact::Unavailable { .. })
             | Self::State(_)

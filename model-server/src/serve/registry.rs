@@ -12,7 +12,11 @@ use std::{
 use arc_swap::ArcSwap;
 use contract::{DesiredModel, Environment, LoadedModel, ModelName};
 
-use super::{Version, meter};
+use super::{
+    Version, meter,
+    shadow::Shadow,
+    split::{Key, owner, share, spread},
+};
 
 /// Where a model is served.
 pub(crate) type Place = (ModelName, Environment);
@@ -44,43 +48,81 @@ pub(crate) enum Unserved {
     Unknown,
 }
 
+/// The version that answers a request, and those that compute it as well.
+#[derive(Debug)]
+pub(crate) struct Chosen {
+    pub(crate) version: Arc<Version>,
+    pub(crate) shadows: Vec<Arc<Shadow>>,
+}
+
 /// What is served at one place.
 #[derive(Debug)]
 struct Served {
     environment: Environment,
+    /// By version.
     deployments: Vec<Deployment>,
     /// Of all deployments here.
     weight: u64,
     /// How many requests were shared out.
     shared: AtomicU64,
+    shadows: Vec<Shadowing>,
+}
+
+/// A version that computes what others at its place answer.
+#[derive(Debug)]
+struct Shadowing {
+    shadow: Arc<Shadow>,
+    /// So many of a hundred requests.
+    percent: u64,
+    /// How many requests others answered.
+    passed: AtomicU64,
 }
 
 impl Served {
+    fn new(environment: Environment, mut deployments: Vec<Deployment>, before: Option<&Self>) -> Self {
+        deployments.sort_by_key(|deployment| deployment.info.model_version);
+        let weight = deployments.iter().map(|deployment| u64::from(deployment.asked.weight)).sum();
+        let shared = before.map_or(0, |before| before.shared.load(Ordering::Relaxed));
+        let shadowing = |deployment: &Deployment| {
+            let mut known = before.into_iter().flat_map(|before| &before.shadows).map(|shadowing| &shadowing.shadow);
+            let known = known.find(|shadow| shadow.is_of(&deployment.version)).cloned();
+            let shadow = known.unwrap_or_else(|| Arc::new(Shadow::begin(Arc::clone(&deployment.version))));
+            Shadowing { shadow, percent: u64::from(deployment.asked.shadow), passed: AtomicU64::new(0) }
+        };
+        let shadows = deployments.iter().filter(|deployment| deployment.asked.shadow > 0).map(shadowing).collect();
+        Self { environment, deployments, weight, shared: AtomicU64::new(shared), shadows }
+    }
+
     /// The version for the next request.
-    fn next(&self) -> Option<&Deployment> {
-        if let [only] = self.deployments.as_slice() {
+    fn next(&self, name: &ModelName, key: Option<&Key>) -> Option<&Deployment> {
+        if let [only] = self.deployments.as_slice()
+            && self.weight > 0
+        {
             return Some(only);
         }
-        let mut at = share(self.shared.fetch_add(1, Ordering::Relaxed), self.weight);
-        let mine = self.deployments.iter().find(|deployment| {
-            let weight = u64::from(deployment.asked.weight);
-            let mine = at < weight;
-            at = at.saturating_sub(weight);
-            mine
-        });
-        mine.or(self.deployments.first())
+        let point = match key {
+            Some(key) => key.point(name),
+            None => spread(self.shared.fetch_add(1, Ordering::Relaxed)),
+        };
+        let weights = self.deployments.iter().map(|deployment| u64::from(deployment.asked.weight));
+        match owner(point, self.weight, weights) {
+            Some(at) => self.deployments.get(at),
+            // Who was to answer could not be loaded. What stands by is better than nothing; a shadow never answers.
+            None => self.deployments.iter().find(|deployment| deployment.asked.shadow == 0),
+        }
     }
 
     fn version(&self, version: u64) -> Option<&Deployment> {
         self.deployments.iter().find(|deployment| deployment.info.model_version == version)
     }
-}
 
-/// The share, of so many, that a request falls to by its number. Multiples of the golden ratio spread evenly: each version
-/// has its part of any few requests in a row, not only of many.
-fn share(number: u64, shares: u64) -> u64 {
-    let spread = number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    u64::try_from((u128::from(spread) * u128::from(shares)) >> 64).unwrap_or_default()
+    /// Who computes a request as well that a version answers.
+    fn shadows(&self, version: &Arc<Version>) -> Vec<Arc<Shadow>> {
+        let drawn = |Shadowing { shadow, percent, passed }: &&Shadowing| {
+            !shadow.is_of(version) && share(spread(passed.fetch_add(1, Ordering::Relaxed)), 100) < *percent
+        };
+        self.shadows.iter().filter(drawn).map(|shadowing| Arc::clone(&shadowing.shadow)).collect()
+    }
 }
 
 type Map = HashMap<ModelName, Vec<Arc<Served>>>;
@@ -90,22 +132,25 @@ type Map = HashMap<ModelName, Vec<Arc<Served>>>;
 pub(crate) struct Registry(ArcSwap<Map>);
 
 impl Registry {
-    /// The version that answers: the one asked for, else one by weight; in the environment asked for, else in the highest
-    /// that has it.
+    /// The version that answers: the one asked for, else the one that a key falls to, else one by weight; in the environment
+    /// asked for, else in the highest that has it.
     pub(crate) fn find(
         &self,
         name: &ModelName,
         environment: Option<&Environment>,
-        version: Option<u64>,
-    ) -> Result<Arc<Version>, Unserved> {
+        (version, key): (Option<u64>, Option<&Key>),
+    ) -> Result<Chosen, Unserved> {
         let map = self.0.load();
         let places = map.get(name).ok_or(Unserved::Unknown)?;
         let mut there = places.iter().filter(|place| environment.is_none_or(|wanted| place.environment == *wanted));
-        let found = there.find_map(|place| match version {
-            None => place.next(),
-            Some(version) => place.version(version),
-        });
-        found.map(|deployment| Arc::clone(&deployment.version)).ok_or(Unserved::OtherVersion)
+        let found = match version {
+            // Not in a lower environment, for which nobody may have been let in.
+            None => there.next().and_then(|place| Some((place, place.next(name, key)?))),
+            Some(version) => there.find_map(|place| Some((place, place.version(version)?))),
+        };
+        let (place, deployment) = found.ok_or(Unserved::OtherVersion)?;
+        let version = Arc::clone(&deployment.version);
+        Ok(Chosen { shadows: place.shadows(&version), version })
     }
 
     /// The environment of the version that would answer, where none is asked for.
@@ -130,26 +175,28 @@ impl Registry {
     }
 
     /// What is served at a place.
-    pub(crate) fn at(&self, (name, environment): &Place) -> Vec<Deployment> {
+    pub(crate) fn at(&self, place: &Place) -> Vec<Deployment> {
+        self.served(place).map(|served| served.deployments.clone()).unwrap_or_default()
+    }
+
+    fn served(&self, (name, environment): &Place) -> Option<Arc<Served>> {
         let map = self.0.load();
-        let place = map.get(name).and_then(|places| places.iter().find(|place| place.environment == *environment));
-        place.map(|place| place.deployments.clone()).unwrap_or_default()
+        map.get(name)?.iter().find(|place| place.environment == *environment).cloned()
     }
 
     /// Has a place serve these versions and no others. Requests in hand end with the version they began with, which then
     /// goes. Changes of one name come one at a time.
     pub(crate) fn put(&self, place: &Place, deployments: Vec<Deployment>) {
-        let before = self.at(place);
-        for gone in before.iter().filter(|old| !deployments.iter().any(|new| new.version.number == old.version.number)) {
+        let before = self.served(place);
+        let gone = |old: &&Deployment| !deployments.iter().any(|new| new.version.number == old.version.number);
+        for gone in before.iter().flat_map(|before| &before.deployments).filter(gone) {
             meter::show(&gone.info, false);
         }
         for served in &deployments {
             meter::show(&served.info, true);
         }
         let (name, environment) = place.clone();
-        let weight = deployments.iter().map(|deployment| u64::from(deployment.asked.weight)).sum();
-        let served = (!deployments.is_empty())
-            .then(|| Arc::new(Served { environment, deployments, weight, shared: AtomicU64::new(0) }));
+        let served = (!deployments.is_empty()).then(|| Arc::new(Served::new(environment, deployments, before.as_deref())));
         self.0.rcu(|map| {
             let mut next = Map::clone(map);
             let places = next.entry(name.clone()).or_default();
@@ -169,28 +216,5 @@ impl Registry {
             meter::show(&gone.info, false);
         }
         self.0.store(Arc::default());
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn any_few_requests_in_a_row_are_shared_out_by_weight() {
-        for (begin, requests) in [(0, 100), (7, 100), (12_345, 1000), (u64::MAX - 50, 100)] {
-            let first = (0..requests).filter(|at| share(begin.wrapping_add(*at), 100) < 30).count();
-            let wanted = usize::try_from(requests).expect("few") * 30 / 100;
-            assert!(first.abs_diff(wanted) <= 3, "{first} of {requests} from {begin}");
-        }
-    }
-
-    #[test]
-    fn no_request_falls_beyond_the_shares() {
-        for shares in [0, 1, 3, 100, u64::from(u32::MAX) * 3] {
-            for number in [0, 1, 2, 1 << 20, u64::MAX] {
-                assert!(share(number, shares) < shares.max(1));
-            }
-        }
     }
 }

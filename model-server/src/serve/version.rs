@@ -2,7 +2,7 @@
 
 use contract::{ModelManifest, Task};
 use python::PythonEnvironment;
-use scoring::{Batch, Model, Output, PredictError, Schema};
+use scoring::{Batch, Model, Output, PredictError, Prediction, Schema};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::meter::Meter;
@@ -50,6 +50,11 @@ impl Version {
         let permit = self.admission.try_acquire().map_err(|_| PredictError::Overloaded)?;
         Ok(Admitted { version: self, _permit: permit })
     }
+
+    /// The predictions for some rows, which are counted nowhere.
+    pub(super) async fn compute(&self, batch: Batch) -> Result<Prediction, PredictError> {
+        self.model.predict(batch).await
+    }
 }
 
 /// A request that was let in.
@@ -62,7 +67,7 @@ impl Admitted<'_> {
     /// The predictions for its rows.
     pub(crate) async fn predict(&self, batch: Batch) -> Result<Output, PredictError> {
         let rows = batch.rows();
-        let prediction = self.version.model.predict(batch).await?;
+        let prediction = self.version.compute(batch).await?;
         self.version.meter.computed(rows, prediction.spent);
         Ok(prediction.output)
     }

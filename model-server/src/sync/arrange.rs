@@ -29,6 +29,7 @@ impl Loader {
     /// Has a place serve what it is meant to, as far as that is loaded. While more is on its way, what is served goes on
     /// with its share, and what is new waits without one.
     pub(super) async fn arrange_with(&self, place: &Place, new: Option<Deployment>) -> Result<(), LoadError> {
+        let arranging = self.arranging.lock().await;
         let targets = self.targets.at(place);
         let is_new = |load: &LoadRequest| new.as_ref().is_some_and(|new| same(&new.asked.load, load));
         let pending = targets.iter().any(|target| target.progress.is_pending() && !is_new(&target.wanted.load));
@@ -41,6 +42,9 @@ impl Loader {
             if let Some(at) = served.iter().position(|old| Arc::ptr_eq(&old.version, &new.version)) {
                 new.asked.weight = served.remove(at).asked.weight;
             }
+            // A shadow answers nobody, not even while there is no other.
+            let target = targets.iter().find(|target| same(&target.wanted.load, &new.asked.load));
+            new.asked.shadow = target.map_or(0, |target| target.wanted.shadow);
             served.push(new);
         }
         let wanted =
@@ -56,6 +60,7 @@ impl Loader {
         }
         self.deployed.set(place, served.iter().map(|deployment| deployment.asked.clone()).collect()).await?;
         self.registry.put(place, served);
+        drop(arranging);
         self.sweep(&place.0).await;
         Ok(())
     }

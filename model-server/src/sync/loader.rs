@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     load::{Copies, LoadError, Source, Workshop},
-    serve::{Deployment, Place, Registry, Unserved, Version},
+    serve::{Chosen, Deployment, Key, Place, Registry, Unserved},
 };
 
 /// How many models are made ready at once; it is heavy work.
@@ -45,6 +45,8 @@ pub(crate) struct Loader {
     /// One load or unload of a name at a time.
     names: Mutex<HashMap<ModelName, Arc<tokio::sync::Mutex<()>>>>,
     pub(super) slots: Semaphore,
+    /// Whoever changes what a place serves, so that none undoes what another has done. Nothing is loaded meanwhile.
+    pub(super) arranging: tokio::sync::Mutex<()>,
 }
 
 impl Loader {
@@ -60,6 +62,7 @@ impl Loader {
             changed: Notify::new(),
             names: Mutex::default(),
             slots: Semaphore::new(AT_ONCE),
+            arranging: tokio::sync::Mutex::default(),
         }
     }
 
@@ -68,10 +71,10 @@ impl Loader {
         &self,
         name: &ModelName,
         environment: Option<&Environment>,
-        version: Option<u64>,
-    ) -> Result<Arc<Version>, Unserved> {
-        let explain = |unserved| self.explain((name, environment, version)).unwrap_or(unserved);
-        self.registry.find(name, environment, version).map_err(explain)
+        wish: (Option<u64>, Option<&Key>),
+    ) -> Result<Chosen, Unserved> {
+        let explain = |unserved| self.explain((name, environment, wish.0)).unwrap_or(unserved);
+        self.registry.find(name, environment, wish).map_err(explain)
     }
 
     /// The environment that answers a request that names none: where the version is served, else where it will be.
@@ -152,10 +155,12 @@ impl Loader {
     async fn unload_alone(&self, place: Place, generation: u64) -> Result<(), LoadError> {
         let name = self.lock(&place.0);
         let _name = name.lock().await;
+        let arranging = self.arranging.lock().await;
         self.targets.check_unload(&place, generation)?;
         let remembered = self.deployed.set(&place, Vec::new()).await?;
         self.registry.put(&place, Vec::new());
         let wanted = self.targets.remove(&place, generation);
+        drop(arranging);
         self.changed.notify_one();
         self.sweep(&place.0).await;
         if !remembered && !wanted {
@@ -187,14 +192,19 @@ impl Loader {
     async fn bring_back(self: Arc<Self>, place: Place, wanted: DesiredModel) {
         let name = self.lock(&place.0);
         let _name = name.lock().await;
-        let mut served = self.registry.at(&place);
-        // A newer load or an unload may have come first.
-        let is_wanted = self.deployed.get(&place).await.contains(&wanted);
-        if !is_wanted || served.iter().any(|deployment| same(&deployment.asked.load, &wanted.load)) {
+        // A newer load, an unload or other shares may have come first.
+        let is_wanted = async || self.deployed.get(&place).await.contains(&wanted);
+        let is_served = |deployment: &Deployment| same(&deployment.asked.load, &wanted.load);
+        if !is_wanted().await || self.registry.at(&place).iter().any(is_served) {
             return;
         }
         let progress = match self.obtain(&place, &wanted.load, Source::Copy).await {
             Ok(deployment) => {
+                let _arranging = self.arranging.lock().await;
+                if !is_wanted().await {
+                    return;
+                }
+                let mut served = self.registry.at(&place);
                 served.push(Deployment { asked: wanted.clone(), ..deployment });
                 self.registry.put(&place, served);
                 Progress::Ready
@@ -210,7 +220,9 @@ impl Loader {
     /// Takes every model out of service and waits for their processes to end. What is deployed stays remembered.
     pub(crate) async fn close(&self) {
         self.slots.close();
+        let arranging = self.arranging.lock().await;
         self.registry.clear();
+        drop(arranging);
         self.workshop.close().await;
     }
 

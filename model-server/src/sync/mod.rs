@@ -5,6 +5,7 @@ mod backend;
 mod deployed;
 mod loader;
 mod reconcile;
+mod share;
 mod targets;
 
 pub(crate) use backend::Backend;

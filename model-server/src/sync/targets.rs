@@ -67,15 +67,21 @@ struct Table {
 
 impl Table {
     fn check(&self, place: &Place, request: &LoadRequest) -> Result<(), LoadError> {
+        let targets = self.places.get(place);
+        let is_known = targets.is_some_and(|targets| targets.iter().any(|target| target.is(request)));
+        if is_known { Ok(()) } else { self.check_generation(place, request.generation) }
+    }
+
+    /// Refuses what is not newer than what is known of a place.
+    fn check_generation(&self, place: &Place, generation: u64) -> Result<(), LoadError> {
         let known = match self.places.get(place) {
-            Some(targets) if targets.iter().any(|target| target.is(request)) => return Ok(()),
             Some(targets) => newest(targets),
             None => self.gone.get(place).copied().unwrap_or(0),
         };
         // A list that has seen this generation would have it. One generation cannot have two versions.
         let known = known.max(self.change);
         // 0 is no generation: without any, whoever comes last is right.
-        if known > 0 && request.generation <= known { Err(LoadError::Stale { known }) } else { Ok(()) }
+        if known > 0 && generation <= known { Err(LoadError::Stale { known }) } else { Ok(()) }
     }
 
     /// Whether a list knows more of a place than what it is meant to serve now.
@@ -117,6 +123,27 @@ impl Targets {
             }
         }
         Ok(before)
+    }
+
+    /// Takes over how a place's requests are to be shared out among versions that it serves. Gives what it was meant to serve
+    /// before; nothing where it is meant to serve just that already. Refuses what is stale.
+    pub(crate) fn share(
+        &self,
+        place: &Place,
+        generation: u64,
+        wanted: &[DesiredModel],
+    ) -> Result<Option<Vec<Target>>, LoadError> {
+        let mut table = self.table();
+        let before = table.places.get(place).cloned().unwrap_or_default();
+        if let Err(stale) = table.check_generation(place, generation) {
+            let share = |model: &DesiredModel| (model.load.version, model.weight, model.shadow);
+            let is_meant = |wanted| before.iter().any(|target| share(&target.wanted) == share(wanted));
+            let is_so = before.len() == wanted.len() && wanted.iter().all(is_meant);
+            return if is_so { Ok(None) } else { Err(stale) };
+        }
+        let target = |wanted: &DesiredModel| Target { wanted: wanted.clone(), progress: Progress::Ready };
+        table.places.insert(place.clone(), wanted.iter().map(target).collect());
+        Ok(Some(before))
     }
 
     /// Takes over the backend's list, where it is newer. Gives the places that are to serve nothing any more.

@@ -118,11 +118,21 @@ impl Place {
 
     /// Puts a packaged model into the store as version 1 of a model of another name.
     pub async fn put_as(&self, packaged_name: &str, model: &str) -> VersionLocation {
-        self.put_in(packaged_name, model, None).await
+        self.put_renamed(packaged_name, (model, 1), None).await
     }
 
     /// The same, of a model that was trained in a Python environment.
     pub async fn put_in(&self, packaged_name: &str, model: &str, environment: Option<&str>) -> VersionLocation {
+        self.put_renamed(packaged_name, (model, 1), environment).await
+    }
+
+    /// Puts a packaged model into the store as a version of a model of another name.
+    pub async fn put_renamed(
+        &self,
+        packaged_name: &str,
+        (model, version): (&str, u64),
+        environment: Option<&str>,
+    ) -> VersionLocation {
         let folder = tempfile::tempdir().unwrap();
         let mut manifest = manifest(packaged_name);
         manifest["model_name"] = json!(model);
@@ -135,7 +145,7 @@ impl Place {
             names.push(name);
         }
         std::fs::write(folder.path().join("metadata.json"), manifest.to_string()).unwrap();
-        self.store.put_version(&Environment::dev(), &model.parse().unwrap(), 1, folder.path(), &names).await.unwrap()
+        self.store.put_version(&Environment::dev(), &model.parse().unwrap(), version, folder.path(), &names).await.unwrap()
     }
 
     pub async fn serve(&self) -> Server {
@@ -220,6 +230,16 @@ impl Server {
         let request =
             json!({"version": version, "uri": uri, "sha256": sha256, "environment": "dev", "generation": generation});
         self.post(&format!("/internal/load/{model}")).bearer_auth(TOKEN).json(&request).send().await.unwrap()
+    }
+
+    /// Asks for other shares in dev: of each version its weight and its shadow percentage.
+    pub async fn share(&self, model: &str, shares: &[(u64, u32, u32)], generation: u64) -> Response {
+        let share =
+            |(version, weight, shadow): &(u64, u32, u32)| json!({"version": version, "weight": weight, "shadow": shadow});
+        let shares: Vec<_> = shares.iter().map(share).collect();
+        let request = json!({"environment": "dev", "generation": generation, "shares": shares});
+        let url = format!("{}/internal/traffic/{model}", self.url);
+        self.client.put(url).json(&request).send().await.unwrap()
     }
 
     /// Loads, which must succeed.

@@ -111,6 +111,10 @@ fn expected(who: &Somebody, route: &str) -> u16 {
         | "GET /v2/models/prices/ready?env=dev" => {
             return if who.shown.is_none() || ours || who.is_known { 200 } else { 401 };
         }
+        // What cannot be a version is none whoever asks, who shows nothing that is no good.
+        "POST /v2/models/prices/versions/latest/infer" => {
+            return if who.shown.is_none() || ours || who.is_known { 400 } else { 401 };
+        }
         _ if route.contains("/internal/") => return if ours { 422 } else { 401 },
         _ if !ours && !who.is_known => return 401,
         "GET /v2" | "GET /v2/" => true,
@@ -118,6 +122,7 @@ fn expected(who: &Somebody, route: &str) -> u16 {
         | "POST /predict/prices?version=1"
         | "POST /models/prices/invocations"
         | "POST /v2/models/prices/infer"
+        | "POST /predict/prices/versions/1"
         | "POST /v2/models/prices/versions/1/infer" => may(Action::Predict("prod".parse().ok()), Some("prices")),
         // It isn't there, which only those learn who may ask about everything.
         "POST /predict/absent" | "POST /predict/absent?env=prod" if ours => return 404,
@@ -127,9 +132,6 @@ fn expected(who: &Somebody, route: &str) -> u16 {
         "POST /predict/absent?env=prod" => {
             return if may(Action::Predict("prod".parse().ok()), None) { 404 } else { 403 };
         }
-        // What cannot be a version is known to be none by those who may ask for any.
-        "POST /v2/models/prices/versions/latest/infer" if ours || may(Action::Predict(None), Some("prices")) => return 404,
-        "POST /v2/models/prices/versions/latest/infer" => false,
         "GET /models" | "POST /v2/repository/index" => knows(None),
         "POST /v2/repository/models/prices/load" | "POST /v2/repository/models/prices/unload" => return 403,
         "GET /models/prices"
@@ -159,10 +161,12 @@ async fn every_route_lets_in_whom_the_rules_let_in_and_tells_the_others_nothing(
         "POST /predict/prices?env=dev",
         "POST /predict/prices?env=prod",
         "POST /predict/prices?version=1",
+        "POST /predict/prices/versions/1",
         "POST /predict/absent",
         "POST /predict/absent?env=prod",
         "POST /internal/load/prices",
         "POST /internal/unload/prices",
+        "PUT /internal/traffic/prices",
         "GET /models/prices/ping",
         "GET /models/prices/ping?env=dev",
         "GET /models/prices/health",

@@ -11,7 +11,7 @@ use std::{io, sync::Arc};
 use axum::{
     Extension,
     body::Bytes,
-    extract::{Path, Query, Request, State},
+    extract::{Path, Request, State},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -19,8 +19,9 @@ use scoring::{Batch, Output};
 use service::ApiError;
 
 use super::{
+    choice::Choice,
     decode::{self, Shapes},
-    exchange::{Answer, Asked, Choice, Exchange},
+    exchange::{Answer, Asked, Exchange},
     guard::Admitted,
     model_name, models,
 };
@@ -39,7 +40,7 @@ pub(super) async fn ping(
     State(loader): State<Arc<Loader>>,
     State(access): State<Arc<Access>>,
     Path(name): Path<String>,
-    Query(choice): Query<Choice>,
+    choice: Choice,
     Extension(admitted): Extension<Admitted>,
 ) -> Result<Response, ApiError> {
     models::known((&loader, &access), &model_name(name)?, (&choice, &admitted))?;
@@ -51,18 +52,18 @@ pub(super) async fn version(
     State(loader): State<Arc<Loader>>,
     State(access): State<Arc<Access>>,
     Path(name): Path<String>,
-    Query(choice): Query<Choice>,
+    choice: Choice,
     Extension(admitted): Extension<Admitted>,
 ) -> Result<Response, ApiError> {
     models::known((&loader, &access), &model_name(name)?, (&choice, &admitted))?;
     Ok((JSON, MLFLOW).into_response())
 }
 
-/// `POST …/invocations?version=&env=`: the predictions for some rows.
+/// `POST …/invocations?version=&env=&routing_key=`: the predictions for some rows.
 pub(super) async fn invocations(
     State(loader): State<Arc<Loader>>,
     Path(name): Path<String>,
-    Query(choice): Query<Choice>,
+    choice: Choice,
     Extension(admitted): Extension<Admitted>,
     request: Request,
 ) -> Result<Response, ApiError> {

@@ -7,15 +7,17 @@ use std::{io, sync::Arc};
 use axum::{
     Extension,
     body::{Body, Bytes},
-    extract::{Path, Query, Request, State},
+    extract::{Path, Request, State},
     response::Response,
 };
 use scoring::{Batch, Output};
 use service::ApiError;
 
 use super::{
+    Named,
+    choice::Choice,
     decode::{self, Shapes},
-    exchange::{Answer, Asked, Choice, Exchange},
+    exchange::{Answer, Asked, Exchange},
     guard::Admitted,
     model_name,
 };
@@ -24,15 +26,15 @@ use crate::{
     sync::Loader,
 };
 
-/// `POST /predict/{name}?version=&env=`: the predictions for some rows.
+/// `POST /predict/{name}[/versions/{version}]?version=&env=&routing_key=`: the predictions for some rows.
 pub(super) async fn predict(
     State(loader): State<Arc<Loader>>,
-    Path(name): Path<String>,
-    Query(choice): Query<Choice>,
+    Path(named): Path<Named>,
+    choice: Choice,
     Extension(admitted): Extension<Admitted>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    answer(Asked { loader, name: model_name(name)?, choice, admitted }, request.into_body()).await
+    answer(Asked { loader, name: model_name(named.name)?, choice, admitted }, request.into_body()).await
 }
 
 /// The predictions for the rows in a body.

@@ -7,16 +7,16 @@ use std::sync::{
 
 use axum::{
     Extension, Json,
-    extract::{Path, Query, State},
+    extract::{Path, State},
     http::StatusCode,
 };
 use serde_json::{Value, json};
 use service::ApiError;
 
-use super::{super::models, Named};
+use super::super::{Named, model_name, models};
 use crate::{
     access::Access,
-    api::{exchange::Choice, guard::Admitted},
+    api::{choice::Choice, guard::Admitted},
     sync::Loader,
 };
 
@@ -40,10 +40,10 @@ pub(crate) async fn model(
     State(loader): State<Arc<Loader>>,
     State(access): State<Arc<Access>>,
     Path(named): Path<Named>,
-    Query(choice): Query<Choice>,
+    choice: Choice,
     Extension(admitted): Extension<Admitted>,
 ) -> Result<Json<Value>, ApiError> {
-    let (name, choice) = named.choose(choice)?;
+    let name = model_name(named.name)?;
     models::known((&loader, &access), &name, (&choice, &admitted))?;
     Ok(Json(json!({ "name": name, "ready": true })))
 }

@@ -5,7 +5,7 @@ use std::{io, sync::Arc};
 use axum::{
     Extension,
     body::Bytes,
-    extract::{Path, Query, Request, State},
+    extract::{Path, Request, State},
     http::{HeaderMap, StatusCode, header},
     response::Response,
 };
@@ -14,10 +14,12 @@ use service::ApiError;
 
 use super::{
     super::{
+        Named,
+        choice::Choice,
         decode,
-        exchange::{Answer, Asked, Choice, Exchange, JSON_LENGTH},
+        exchange::{Answer, Asked, Exchange, JSON_LENGTH},
+        model_name,
     },
-    Named,
     answer::{self, Kept},
     inflate::Encoding,
     request, rows,
@@ -32,7 +34,7 @@ use crate::{
 pub(crate) async fn infer(
     State(loader): State<Arc<Loader>>,
     Path(named): Path<Named>,
-    Query(choice): Query<Choice>,
+    choice: Choice,
     Extension(admitted): Extension<Admitted>,
     request: Request,
 ) -> Result<Response, ApiError> {
@@ -41,7 +43,7 @@ pub(crate) async fn infer(
         ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
     })?;
     let infer = Infer { encoding, json_length: json_length(request.headers())? };
-    let (name, choice) = named.choose(choice)?;
+    let name = model_name(named.name)?;
     Asked { loader, name, choice, admitted }.answer(request.into_body(), infer).await
 }
 

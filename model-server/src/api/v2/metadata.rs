@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Extension, Json,
-    extract::{Path, Query, State},
+    extract::{Path, State},
 };
 use contract::{ColumnType, Flavour, ModelManifest, Signature};
 use serde::Serialize;
@@ -12,14 +12,13 @@ use serde_json::{Value, json};
 use service::ApiError;
 
 use super::{
-    super::models,
-    Named,
+    super::{Named, model_name, models},
     answer::{PREDICT, PROBABILITIES},
     datatype::Datatype,
 };
 use crate::{
     access::Access,
-    api::{exchange::Choice, guard::Admitted},
+    api::{choice::Choice, guard::Admitted},
     sync::Loader,
 };
 
@@ -53,10 +52,10 @@ pub(crate) async fn model(
     State(loader): State<Arc<Loader>>,
     State(access): State<Arc<Access>>,
     Path(named): Path<Named>,
-    Query(choice): Query<Choice>,
+    choice: Choice,
     Extension(admitted): Extension<Admitted>,
 ) -> Result<Json<Model>, ApiError> {
-    let (name, choice) = named.choose(choice)?;
+    let name = model_name(named.name)?;
     let served = models::known((&loader, &access), &name, (&choice, &admitted))?;
     let mut versions: Vec<_> = served.iter().map(|deployment| deployment.info.model_version).collect();
     versions.sort_unstable();

@@ -16,26 +16,3 @@ pub(super) mod metadata;
 pub(super) mod repository;
 mod request;
 mod rows;
-
-use axum::http::StatusCode;
-use contract::ModelName;
-use serde::Deserialize;
-use service::ApiError;
-
-use super::{exchange::Choice, model_name};
-
-/// The model that a path names, and perhaps its version.
-#[derive(Debug, Deserialize)]
-pub(super) struct Named {
-    name: String,
-    version: Option<String>,
-}
-
-impl Named {
-    /// The model, and which of its versions.
-    fn choose(self, choice: Choice) -> Result<(ModelName, Choice), ApiError> {
-        let unknown = || ApiError::new(StatusCode::NOT_FOUND, "version_not_found", "this cannot be a model's version");
-        let choice = choice.of_path(self.version.as_deref()).ok_or_else(unknown)?;
-        Ok((model_name(self.name)?, choice))
-    }
-}

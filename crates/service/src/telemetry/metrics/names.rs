@@ -33,6 +33,14 @@ pub const MODEL_COMPUTE_DURATION: &str = "mlsys_model_compute_duration_seconds";
 pub const MODEL_BATCH_SIZE: &str = "mlsys_model_batch_size";
 /// Gauge, 1 while a version is served and then 0; labels `model`, `version`, `environment`, `flavour`.
 pub const MODEL_LOADED: &str = "mlsys_model_loaded_info";
+/// Counter of the rows that a shadow computed as well; labels `model`, `version`, and `agrees` with the version that answered.
+pub const MODEL_SHADOW_ROWS: &str = "mlsys_model_shadow_rows_total";
+/// Counter of the requests that a shadow did not compute, or not in time; labels `model`, `version`.
+pub const MODEL_SHADOW_ERRORS: &str = "mlsys_model_shadow_errors_total";
+/// Counter of the requests that a shadow had no room for; labels `model`, `version`.
+pub const MODEL_SHADOW_DROPPED: &str = "mlsys_model_shadow_dropped_total";
+/// Histogram of the seconds a shadow took for a request, well or not; labels `model`, `version`.
+pub const MODEL_SHADOW_DURATION: &str = "mlsys_model_shadow_duration_seconds";
 
 /// For answers to requests, in seconds.
 const SHORT: &[f64] =
@@ -56,6 +64,7 @@ pub(super) const BUCKETS: &[(&str, &[f64])] = &[
     (MODEL_QUEUE_DURATION, PART),
     (MODEL_COMPUTE_DURATION, PART),
     (MODEL_BATCH_SIZE, SIZES),
+    (MODEL_SHADOW_DURATION, PREDICTION),
 ];
 
 /// Says what each name means.
@@ -76,6 +85,10 @@ pub(super) fn describe() {
     describe_histogram!(MODEL_QUEUE_DURATION, "Time that rows waited for their batch to be computed, in seconds, by model.");
     describe_histogram!(MODEL_COMPUTE_DURATION, "Time that computing a batch took, in seconds, by model.");
     describe_histogram!(MODEL_BATCH_SIZE, "Rows in a computed batch, by model.");
+    describe_counter!(MODEL_SHADOW_ROWS, "Rows that a shadow computed, by model, version and whether its answer agrees.");
+    describe_counter!(MODEL_SHADOW_ERRORS, "Requests that a shadow failed on or took too long for, by model and version.");
+    describe_counter!(MODEL_SHADOW_DROPPED, "Requests that a shadow had no room for, by model and version.");
+    describe_histogram!(MODEL_SHADOW_DURATION, "Time that a shadow took for a request, in seconds, by model and version.");
     describe_gauge!(MODEL_LOADED, "1 while a version of a model is served in an environment, then 0.");
 }
 

@@ -1,0 +1,144 @@
+//! Versions that compute what others have answered, for comparing. Nobody waits for them: what there is no room for is left
+//! out and counted, and whatever comes of the rest is only counted, too.
+
+use std::{
+    sync::{Arc, Weak},
+    time::{Duration, Instant},
+};
+
+use metrics::{counter, histogram};
+use scoring::{Batch, Output, PredictError};
+use service::telemetry::metrics::{MODEL_SHADOW_DROPPED, MODEL_SHADOW_DURATION, MODEL_SHADOW_ERRORS, MODEL_SHADOW_ROWS};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    task::spawn_blocking,
+    time::timeout,
+};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::{Version, agreement};
+
+/// How many requests may wait for one shadow.
+const WAITING: usize = 256;
+/// How much they may hold together, in KiB.
+const ROOM: usize = 32 * 1024;
+/// The longest that a shadow may take for a request.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// Reads a request's rows as a version takes them.
+type Read = Box<dyn Fn(&Version) -> Result<Batch, String> + Send + Sync>;
+
+/// A request that was answered.
+pub(crate) struct Answered {
+    /// It may go while this waits.
+    by: Weak<Version>,
+    output: Output,
+    read: Read,
+    /// How much it holds, in KiB.
+    size: u32,
+}
+
+impl Answered {
+    /// `size`: how much it holds, in bytes.
+    pub(crate) fn new(by: &Arc<Version>, output: Output, size: usize, read: Read) -> Self {
+        Self { by: Arc::downgrade(by), output, read, size: u32::try_from(size / 1024 + 1).unwrap_or(u32::MAX) }
+    }
+}
+
+type Waiting = (Arc<Answered>, OwnedSemaphorePermit);
+
+/// A version that computes, one after the other, what others have answered; until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Shadow {
+    version: Arc<Version>,
+    waiting: mpsc::Sender<Waiting>,
+    room: Arc<Semaphore>,
+    _work: AbortOnDropHandle<()>,
+}
+
+impl Shadow {
+    pub(super) fn begin(version: Arc<Version>) -> Self {
+        let (waiting, requests) = mpsc::channel(WAITING);
+        let work = AbortOnDropHandle::new(tokio::spawn(work(Arc::clone(&version), requests)));
+        Self { version, waiting, room: Arc::new(Semaphore::new(ROOM)), _work: work }
+    }
+
+    pub(super) fn is_of(&self, version: &Arc<Version>) -> bool {
+        Arc::ptr_eq(&self.version, version)
+    }
+
+    /// Has it compute a request as well, if there is room.
+    pub(crate) fn ask(&self, answered: Arc<Answered>) {
+        let room = Arc::clone(&self.room).try_acquire_many_owned(answered.size);
+        if !room.is_ok_and(|room| self.waiting.try_send((answered, room)).is_ok()) {
+            dropped(&self.version);
+        }
+    }
+}
+
+async fn work(version: Arc<Version>, mut requests: mpsc::Receiver<Waiting>) {
+    let mut is_told = false;
+    while let Some((answered, _room)) = requests.recv().await {
+        // A version that was replaced is not held back by those who would compare with it.
+        let Some(by) = answered.by.upgrade() else {
+            dropped(&version);
+            continue;
+        };
+        let began = Instant::now();
+        let computed = timeout(LIMIT, compute(&version, &answered)).await.unwrap_or(Err(PredictError::TimedOut));
+        let [model, number] = labels(&version);
+        histogram!(MODEL_SHADOW_DURATION, "model" => model, "version" => number).record(began.elapsed());
+        let compared = match computed {
+            Ok(output) => compare((by, answered), (Arc::clone(&version), output)).await,
+            Err(error) => Err(error),
+        };
+        match compared {
+            Ok((agreeing, rows)) => {
+                rows_counted(&version, "true", agreeing);
+                rows_counted(&version, "false", rows - agreeing);
+            }
+            Err(error) => {
+                let [model, number] = labels(&version);
+                counter!(MODEL_SHADOW_ERRORS, "model" => model.clone(), "version" => number).increment(1);
+                if !is_told {
+                    tracing::warn!(model.name = model, model.version = version.number, %error, "a shadow does not answer");
+                }
+                is_told = true;
+            }
+        }
+    }
+}
+
+/// Rows are read here, not where requests are: that may take long, or go wrong.
+async fn compute(version: &Arc<Version>, answered: &Arc<Answered>) -> Result<Output, PredictError> {
+    let (model, asked) = (Arc::clone(version), Arc::clone(answered));
+    let read = spawn_blocking(move || (asked.read)(&model)).await.map_err(|lost| PredictError::Failed(lost.to_string()))?;
+    Ok(version.compute(read.map_err(PredictError::BadInput)?).await?.output)
+}
+
+/// How many rows agree, and of how many.
+async fn compare(
+    (by, answered): (Arc<Version>, Arc<Answered>),
+    (version, output): (Arc<Version>, Output),
+) -> Result<(u64, u64), PredictError> {
+    let work = move || agreement::count((&by.manifest, &answered.output), (&version.manifest, &output));
+    let compared = spawn_blocking(work).await.map_err(|lost| PredictError::Failed(lost.to_string()))?;
+    compared.ok_or_else(|| PredictError::Failed("it gives another number of rows, or what can't be read".to_owned()))
+}
+
+fn labels(version: &Version) -> [String; 2] {
+    [version.manifest.model_name.to_string(), version.number.to_string()]
+}
+
+/// What never happened has no series.
+fn rows_counted(version: &Version, agrees: &'static str, rows: u64) {
+    if rows > 0 {
+        let [model, number] = labels(version);
+        counter!(MODEL_SHADOW_ROWS, "model" => model, "version" => number, "agrees" => agrees).increment(rows);
+    }
+}
+
+fn dropped(version: &Version) {
+    let [model, number] = labels(version);
+    counter!(MODEL_SHADOW_DROPPED, "model" => model, "version" => number).increment(1);
+}

@@ -1,7 +1,11 @@
 //! The one way of every protocol: a body becomes rows, the version that is to answer predicts, its output becomes a body.
 //! Which version that is, how much is let in, and what is counted, is the same for all.
 
-use std::{io, sync::Arc, time::Instant};
+use std::{
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
     body::{Body, Bytes},
@@ -12,8 +16,13 @@ use contract::{Environment, ModelName};
 use scoring::{Batch, Output, PredictError};
 use serde::Deserialize;
 use service::ApiError;
+use tokio_util::task::AbortOnDropHandle;
 
-use super::{guard::Admitted, problem};
+use super::{
+    deadline::{after, sooner, within},
+    guard::Admitted,
+    problem,
+};
 use crate::{
     serve::{Protocol, Version},
     sync::Loader,
@@ -57,6 +66,11 @@ pub(super) trait Exchange: Send + Sync + 'static {
 
     /// The rows in a body, or what is wrong with it.
     fn read(&self, version: &Version, body: &Bytes) -> Result<(Batch, Self::Kept), String>;
+
+    /// How long whoever asks waits, if a body says so.
+    fn patience(_: &Self::Kept) -> Option<Duration> {
+        None
+    }
 
     /// The answer for a version's output.
     ///
@@ -102,7 +116,7 @@ impl Asked {
         let found = self.loader.find(&self.name, environment.as_ref(), self.choice.version);
         let version = found.map_err(problem::unserved)?;
         let started = Instant::now();
-        let answer = predict(&version, body, exchange).await.map_err(problem::predict);
+        let answer = predict(&version, body, (exchange, self.admitted.deadline)).await.map_err(problem::predict);
         let status = answer.as_ref().map_or_else(ApiError::status, |_| StatusCode::OK);
         version.meter.ended(E::PROTOCOL, status.as_u16(), started.elapsed());
         let Answer { content_type, json_length, body } = answer?;
@@ -119,22 +133,29 @@ impl Asked {
     }
 }
 
-async fn predict<E: Exchange>(version: &Arc<Version>, body: Bytes, exchange: E) -> Result<Answer, PredictError> {
-    let admitted = version.admit()?;
+async fn predict<E: Exchange>(
+    version: &Arc<Version>,
+    body: Bytes,
+    (exchange, deadline): (E, Option<Instant>),
+) -> Result<Answer, PredictError> {
+    let admitted = within(deadline, version.admit()).await?;
     let long = body.len() > LONG_BODY;
     let model = Arc::clone(version);
     let read = offload(long, move || exchange.read(&model, &body)).await?;
     let (batch, kept) = read.map_err(PredictError::BadInput)?;
-    let output = admitted.predict(batch).await?;
+    let deadline = sooner(deadline, E::patience(&kept).and_then(after));
+    let output = within(deadline, admitted.predict(batch)).await?;
     let model = Arc::clone(version);
     let written = offload(long, move || E::write(&model, &output, kept)).await?;
     written.map_err(|error| PredictError::Failed(error.to_string()))
 }
 
-/// Does work here, or on a thread that may be busy for long.
+/// Does work here, or on a thread that may be busy for long. There, it does not begin when whoever asked has gone.
 async fn offload<T: Send + 'static>(long: bool, work: impl FnOnce() -> T + Send + 'static) -> Result<T, PredictError> {
     if long {
-        tokio::task::spawn_blocking(work).await.map_err(|lost| PredictError::Failed(lost.to_string()))
+        AbortOnDropHandle::new(tokio::task::spawn_blocking(work))
+            .await
+            .map_err(|lost| PredictError::Failed(lost.to_string()))
     } else {
         Ok(work())
     }

@@ -1,5 +1,6 @@
 //! The HTTP API.
 
+mod deadline;
 mod decode;
 mod dialect;
 mod direct;

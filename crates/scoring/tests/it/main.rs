@@ -178,7 +178,7 @@ async fn what_nobody_waits_for_any_more_is_not_computed() {
         let cells = Cells::Float(vec![command, 0.0]);
         Box::pin(model.predict(Batch::Array { shape: vec![1, 2], cells }))
     };
-    let mut count = async || {
+    let count = async || {
         let Output::Json { predictions, .. } = ask(-5.0).await.unwrap().output else { panic!("JSON") };
         serde_json::from_str::<Vec<f64>>(predictions.get()).unwrap()[0]
     };

@@ -47,6 +47,8 @@ pub struct Config {
     pub queue: usize,
     /// The longest a prediction may take.
     pub prediction_limit: Duration,
+    /// The most memory that all models may take together, in bytes: others sleep.
+    pub memory_budget: Option<u64>,
     /// The most memory that one model in Python may take, in bytes.
     pub memory_limit: Option<u64>,
     /// How models in Python are confined.
@@ -116,6 +118,11 @@ pub const SETTINGS: &[Setting] = &[
     setting("MODEL_SERVER_QUEUE", "256", "requests one model may have in hand; more get 429"),
     setting("MODEL_SERVER_PREDICTION_SECONDS", "30", "the longest a prediction may take"),
     setting(
+        "MODEL_SERVER_MEMORY_MB",
+        "",
+        "what all models of one model-server may use of memory: those that were asked least recently sleep, and wake when they are asked; unset: no limit",
+    ),
+    setting(
         "MODEL_MEMORY_LIMIT_MB",
         "",
         "what one model in Python may use of memory; unset: three quarters of this machine's",
@@ -170,6 +177,10 @@ impl Config {
             threads: check.or(settings.parse("MODEL_SERVER_THREADS"), processors),
             queue: check.or(settings.parse("MODEL_SERVER_QUEUE"), 256),
             prediction_limit: Duration::from_secs(check.or(settings.parse("MODEL_SERVER_PREDICTION_SECONDS"), 30)),
+            memory_budget: check
+                .take(settings.parse::<u64>("MODEL_SERVER_MEMORY_MB"))
+                .flatten()
+                .map(|megabytes| megabytes.saturating_mul(1 << 20)),
             memory_limit: sandbox::memory_limit(check.take(settings.parse("MODEL_MEMORY_LIMIT_MB")).flatten()),
             sandbox: check.or(settings.parse("SANDBOX"), sandbox::Mode::Auto),
         };

@@ -16,6 +16,7 @@ use crate::{
     access::{Access, Keys},
     api::{self, Direct, Serving},
     load::{Copies, Workshop},
+    serve::Memory,
     sync::{Backend, Deployed, Loader, Reconciler},
 };
 
@@ -31,6 +32,7 @@ pub struct ModelServer {
     network: Network,
     _restoring: AbortOnDropHandle<()>,
     _following: Option<AbortOnDropHandle<()>>,
+    _watching: AbortOnDropHandle<()>,
 }
 
 impl ModelServer {
@@ -68,7 +70,9 @@ impl ModelServer {
             prediction_limit: config.prediction_limit,
             memory_limit: config.memory_limit,
         })?;
-        let workshop = Workshop::new(runtime, artifacts, config.provenance, config.queue);
+        let memory = Arc::new(Memory::new(config.memory_budget));
+        let watching = AbortOnDropHandle::new(tokio::spawn(Arc::clone(&memory).watch()));
+        let workshop = Workshop::new((runtime, memory), artifacts, config.provenance, config.queue);
         let loader = Arc::new(Loader::new(workshop, copies, deployed).await);
         let restoring = AbortOnDropHandle::new(tokio::spawn(Arc::clone(&loader).restore()));
         let caught_up = Arc::new(AtomicBool::new(backend.is_none()));
@@ -77,7 +81,7 @@ impl ModelServer {
             AbortOnDropHandle::new(tokio::spawn(reconciler.run()))
         });
         let serving = Serving { loader, access, caught_up };
-        Ok(Self { serving, token, hosts, network, _restoring: restoring, _following: following })
+        Ok(Self { serving, token, hosts, network, _restoring: restoring, _following: following, _watching: watching })
     }
 
     /// Answers requests until told to stop.

@@ -10,7 +10,7 @@
 //! A field that is `{"array": N}` stands for the N-th array. Each array is read at most once: what a file makes a reader
 //! allocate is of the order of its own length.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use serde_json::{Map, Value};
 
@@ -32,6 +32,8 @@ pub(crate) fn bad<T>(reason: impl Into<String>) -> Result<T, BadGraph> {
 pub(crate) struct File<'f> {
     header: Map<String, Value>,
     arrays: RefCell<Vec<Option<Array<'f>>>>,
+    /// How many bytes the operators hold that were read so far.
+    held: Cell<usize>,
 }
 
 #[derive(Clone, Copy)]
@@ -84,7 +86,12 @@ impl<'f> File<'f> {
             arrays.push(Some(Array { kind, bytes: &data[..length] }));
             data = data.get(length.next_multiple_of(8)..).unwrap_or_default();
         }
-        Ok(Self { header, arrays: RefCell::new(arrays) })
+        Ok(Self { header, arrays: RefCell::new(arrays), held: Cell::new(0) })
+    }
+
+    /// How many bytes the operators hold that were read so far: themselves, and their arrays and texts.
+    pub(crate) fn held(&self) -> usize {
+        self.held.get()
     }
 
     /// The header's fields.
@@ -107,6 +114,7 @@ macro_rules! arrays {
         $(#[$doc])*
         pub(crate) fn $name(&self, field: &str) -> Result<Vec<$of>, BadGraph> {
             let bytes = self.array(field, Kind::$kind)?;
+            self.hold(bytes.len());
             let read = |part: &[u8]| <$of>::from_le_bytes(part.try_into().unwrap_or_default());
             Ok(bytes.chunks_exact(size_of::<$of>()).map(read).collect())
         }
@@ -171,7 +179,9 @@ impl<'f> Fields<'f> {
             Value::String(text) => Ok(Some(text.clone())),
             _ => self.wrong(field, "a list of texts"),
         };
-        self.list(field)?.iter().map(text).collect()
+        let texts = self.list(field)?.iter().map(text).collect::<Result<Vec<_>, _>>()?;
+        self.hold(texts.iter().map(|text| size_of_val(text) + text.as_ref().map_or(0, String::len)).sum());
+        Ok(texts)
     }
 
     /// A short list of whole numbers from 0.
@@ -194,6 +204,23 @@ impl<'f> Fields<'f> {
             None => self.wrong(field, "a list of objects"),
         };
         self.list(field)?.iter().map(inner).collect()
+    }
+
+    /// Counts what an operator holds.
+    pub(crate) fn hold(&self, bytes: usize) {
+        self.file.held.set(self.file.held.get() + bytes);
+    }
+
+    /// Reads what is then laid out anew: it is held in so many bytes, instead of those of its arrays.
+    pub(crate) fn hold_instead<T>(
+        &self,
+        read: impl FnOnce() -> Result<T, BadGraph>,
+        bytes: impl FnOnce(&T) -> usize,
+    ) -> Result<T, BadGraph> {
+        let before = self.file.held();
+        let read = read()?;
+        self.file.held.set(before + bytes(&read));
+        Ok(read)
     }
 
     /// The error for a field that is missing or is not what it must be.

@@ -54,7 +54,10 @@ macro_rules! operators {
         impl Operate for Operator {
             fn read(fields: Fields<'_>) -> Result<Self, BadGraph> {
                 match fields.word("op")? {
-                    $($name => <$of as Operate>::read(fields).map(|read| Self::$variant(Box::new(read))),)*
+                    $($name => {
+                        fields.hold(size_of::<$of>());
+                        <$of as Operate>::read(fields).map(|read| Self::$variant(Box::new(read)))
+                    })*
                     other => bad(format!("there is no operator {other:?}; a newer mlsys may have it")),
                 }
             }
@@ -154,6 +157,7 @@ pub struct Graph {
     root: Operator,
     inputs: Vec<Input>,
     transforms: bool,
+    bytes: usize,
 }
 
 /// What one input column is.
@@ -189,7 +193,13 @@ impl Graph {
         } else {
             Vec::new()
         };
-        Ok(Self { root: fields.operator("root")?, inputs, transforms: fields.flag("transforms")? })
+        let (root, transforms) = (fields.operator("root")?, fields.flag("transforms")?);
+        Ok(Self { root, inputs, transforms, bytes: file.held() })
+    }
+
+    /// How much memory it takes, in bytes: its operators with their arrays and texts, without what the allocator adds.
+    pub fn size_bytes(&self) -> usize {
+        self.bytes
     }
 
     /// The types of a table's columns; none for an array.

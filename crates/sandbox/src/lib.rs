@@ -38,6 +38,6 @@ mod supervisor;
 pub use confinement::{Confinement, Limits, python_folders};
 pub use egress::{Egress, UnknownPlace};
 pub use launch::{Family, spawn};
-pub use memory::{Watch, memory_limit};
+pub use memory::{Footprint, Watch, memory_limit};
 pub use mode::{Mode, OpenFolder, Refused, begin, keep_closed, make_undumpable, mode};
 pub use offer::Offer;

@@ -29,7 +29,7 @@ const PAGE: u64 = 4096;
 /// control group, the system does the latter, before it has taken more.
 #[derive(Debug)]
 pub struct Watch {
-    main: Pid,
+    heads: Heads,
     limit: Option<u64>,
     seen: Arc<Seen>,
     /// Who ends those that take too much, where that is not us.
@@ -48,15 +48,21 @@ impl Watch {
     /// Begins. The limit is in bytes, for all of the family together.
     pub fn start(family: &Family, limit: Option<u64>) -> Self {
         let seen = Arc::new(Seen::default());
+        let heads = (family.pid(), family.main(), family.init());
         let group = limit.and_then(|limit| family.group().filter(|group| group.limit(limit).is_ok()));
         let ours = limit.filter(|_| group.is_none());
-        let sampler = tokio::spawn(sample((family.pid(), family.main(), family.init()), ours, Arc::clone(&seen)));
-        Self { main: family.main(), limit, seen, group, oom_kills_before: oom_kills(), sampler }
+        let sampler = tokio::spawn(sample(heads, ours, Arc::clone(&seen)));
+        Self { heads, limit, seen, group, oom_kills_before: oom_kills(), sampler }
+    }
+
+    /// What tells how much memory the family takes now.
+    pub fn footprint(&self) -> Footprint {
+        Footprint(self.heads)
     }
 
     /// The most memory seen so far, in bytes. The main process's own high-water mark counts too while it lives.
     pub fn peak(&self) -> Option<u64> {
-        let peak = self.seen.peak.load(Ordering::Relaxed).max(status(self.main, "VmHWM:").unwrap_or(0));
+        let peak = self.seen.peak.load(Ordering::Relaxed).max(status(self.heads.1, "VmHWM:").unwrap_or(0));
         // What the system ends, it ends between two samples.
         let limit = self.limit.filter(|_| self.is_over_limit()).unwrap_or(0);
         Some(peak.max(limit)).filter(|peak| *peak > 0)
@@ -81,6 +87,18 @@ impl Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         self.sampler.abort();
+    }
+}
+
+/// Tells how much memory a family takes, for as long as it lives; then, nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct Footprint(Heads);
+
+impl Footprint {
+    /// The memory in bytes; pages that are shared with other processes count in part. Blocks for some milliseconds.
+    pub fn bytes(self) -> u64 {
+        let (members, files) = members(self.0);
+        files + members.iter().map(|member| proportional(member.pid).unwrap_or(member.resident)).sum::<u64>()
     }
 }
 
@@ -118,15 +136,21 @@ async fn sample(heads: Heads, limit: Option<u64>, seen: Arc<Seen>) {
 
 /// The memory of a family in bytes, without what is ours. Where a sum over several processes is over the limit, the pages
 /// they share count once.
-fn taken((reaper, main, init): Heads, limit: Option<u64>) -> u64 {
-    let members = below(reaper).into_iter().filter(|pid| init.is_none_or(|init| init.as_raw() != *pid));
-    let members: Vec<Member> = members.filter_map(Member::read).collect();
-    let files = init.map_or(0, |_| only_in_files(main, &members));
+fn taken(heads: Heads, limit: Option<u64>) -> u64 {
+    let (members, files) = members(heads);
     let resident = files + members.iter().map(|member| member.resident).sum::<u64>();
     if members.len() < 2 || limit.is_none_or(|limit| resident <= limit) {
         return resident;
     }
     files + members.iter().map(|member| proportional(member.pid).unwrap_or(member.resident)).sum::<u64>()
+}
+
+/// The processes of a family, without what is ours, and what lies in its files in bytes.
+fn members((reaper, main, init): Heads) -> (Vec<Member>, u64) {
+    let members = below(reaper).into_iter().filter(|pid| init.is_none_or(|init| init.as_raw() != *pid));
+    let members: Vec<Member> = members.filter_map(Member::read).collect();
+    let files = init.map_or(0, |_| only_in_files(main, &members));
+    (members, files)
 }
 
 /// How much of a family's own `/dev/shm` no process has mapped, in bytes, at least.

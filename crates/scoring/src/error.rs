@@ -60,6 +60,12 @@ pub enum PredictError {
     /// The model's process died; another one is starting.
     #[error("the model's process is restarting; try again")]
     Restarting,
+    /// The model slept, and is not awake yet.
+    #[error("the model is waking; try again")]
+    Waking,
+    /// The model sleeps, and cannot be woken now.
+    #[error("the model sleeps and can't be woken: {0}")]
+    Asleep(String),
     /// It took too long.
     #[error("the prediction took too long")]
     TimedOut,

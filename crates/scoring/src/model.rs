@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use contract::ModelManifest;
 
-use crate::{Batch, LoadError, PredictError, Prediction, Runtime, Schema, engine::Engine, example, self_test};
+use crate::{Batch, LoadError, Memory, PredictError, Prediction, Runtime, Schema, engine::Engine, example, self_test};
 
 /// A loaded model. What it holds, child processes included, ends with it.
 #[derive(Debug)]
@@ -19,10 +19,7 @@ impl Model {
     /// # Errors
     /// When it cannot be run here, or answers another thing than the estimator did.
     pub async fn load(folder: &Path, manifest: &ModelManifest, runtime: &Runtime) -> Result<Self, LoadError> {
-        if manifest.format != 1 {
-            return Err(LoadError::BadManifest("only format 1 is known".to_owned()));
-        }
-        let schema = Arc::new(Schema::new(&manifest.signature).map_err(LoadError::BadManifest)?);
+        let schema = Arc::new(Schema::of(manifest)?);
         let bad_example = |reason| LoadError::BadManifest(format!("the input example: {reason}"));
         let example = example::rows(&schema, &manifest.input_example).map_err(bad_example)?;
         let (engine, example) = Engine::start((folder, manifest), &schema, example, runtime).await?;
@@ -34,6 +31,11 @@ impl Model {
     /// What its rows must look like.
     pub fn schema(&self) -> &Schema {
         &self.schema
+    }
+
+    /// How much memory it takes now. Blocks for some milliseconds, where that is measured of a process.
+    pub fn memory(&self) -> Memory {
+        self.engine.memory()
     }
 
     /// Computes the predictions for some rows of the model's schema.

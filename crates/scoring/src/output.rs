@@ -22,6 +22,15 @@ pub struct Spent {
     pub computing: Duration,
 }
 
+/// How much memory a model takes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// In bytes.
+    pub bytes: u64,
+    /// Whether that is what it takes, and not what the sizes of its files lead to expect.
+    pub measured: bool,
+}
+
 /// Predictions, one for each row.
 #[derive(Debug)]
 pub enum Output {

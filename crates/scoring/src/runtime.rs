@@ -64,6 +64,16 @@ impl Runtime {
         &self.config.environments_directory
     }
 
+    /// How many batches one model computes at the same time.
+    pub fn threads(&self) -> usize {
+        self.config.threads.max(1)
+    }
+
+    /// The longest a prediction may take.
+    pub fn prediction_limit(&self) -> Duration {
+        self.config.prediction_limit
+    }
+
     /// Waits until the processes of all models have ended. They do once their models are gone.
     pub async fn close(&self) {
         self.children.close();

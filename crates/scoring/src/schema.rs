@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use contract::{Column, ColumnType, Signature, TensorSpec};
+use contract::{Column, ColumnType, ModelManifest, Signature, TensorSpec};
 
-use crate::{BadCell, Batch, Cells, Texts};
+use crate::{BadCell, Batch, Cells, LoadError, Texts};
 
 /// What a model's rows must look like.
 #[derive(Debug)]
@@ -35,12 +35,19 @@ pub struct ArraySchema {
 }
 
 impl Schema {
-    /// Prepares a signature, or says why it cannot be served.
-    pub(crate) fn new(signature: &Signature) -> Result<Self, String> {
-        match signature {
+    /// Prepares a manifest's signature.
+    ///
+    /// # Errors
+    /// When it cannot be served.
+    pub fn of(manifest: &ModelManifest) -> Result<Self, LoadError> {
+        if manifest.format != 1 {
+            return Err(LoadError::BadManifest("only format 1 is known".to_owned()));
+        }
+        let prepared = match &manifest.signature {
             Signature::Columns { columns } => TableSchema::new(columns.clone()).map(Self::Table),
             Signature::Tensor { tensor } => ArraySchema::new(tensor).map(Self::Array),
-        }
+        };
+        prepared.map_err(LoadError::BadManifest)
     }
 
     /// Whether rows have this schema's columns or axes. What values are is checked where they are appended.

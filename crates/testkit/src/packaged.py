@@ -199,6 +199,7 @@ class Moody:
     def predict(self, rows):
         """The sum of each row, unless the first number is a command."""
         command = rows[0][0]
+        self.asked = getattr(self, "asked", 0) + 1
         print("models print", flush=True)
         if command == -1:
             os._exit(3)
@@ -209,6 +210,8 @@ class Moody:
         if command == -4:
             open("/dev/null").read()
             time.sleep(1)
+        if command == -5:
+            return [float(self.asked)]
         return rows.sum(axis=1)
 
 

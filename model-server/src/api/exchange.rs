@@ -1,7 +1,11 @@
 //! The one way of every protocol: a body becomes rows, the version that is to answer predicts, its output becomes a body.
 //! Which version that is, how much is let in, and what is counted, is the same for all.
 
-use std::{io, sync::Arc, time::Instant};
+use std::{
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
     body::{Body, Bytes},
@@ -11,9 +15,11 @@ use axum::{
 use contract::ModelName;
 use scoring::{Batch, Output, PredictError};
 use service::ApiError;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     choice::{Choice, MODEL_VERSION},
+    deadline::{after, sooner, within},
     guard::Admitted,
     problem,
 };
@@ -41,6 +47,11 @@ pub(super) trait Exchange: Send + Sync + 'static {
 
     /// The rows in a body, or what is wrong with it.
     fn read(&self, version: &Version, body: &Bytes) -> Result<(Batch, Self::Kept), String>;
+
+    /// How long whoever asks waits, if a body says so.
+    fn patience(_: &Self::Kept) -> Option<Duration> {
+        None
+    }
 
     /// The answer for a version's output.
     ///
@@ -87,7 +98,8 @@ impl Asked {
         let Chosen { version, shadows } =
             self.loader.find(&self.name, environment.as_ref(), wish).map_err(problem::unserved)?;
         let started = Instant::now();
-        let answer = predict(&version, body, exchange, !shadows.is_empty()).await.map_err(problem::predict);
+        let again = !shadows.is_empty();
+        let answer = predict(&version, body, (exchange, self.admitted.deadline), again).await.map_err(problem::predict);
         let status = answer.as_ref().map_or_else(ApiError::status, |_| StatusCode::OK);
         version.meter.ended(E::PROTOCOL, status.as_u16(), started.elapsed());
         let (answer, answered) = answer.map_err(|error| error.with_header(MODEL_VERSION, version.number.into()))?;
@@ -114,10 +126,10 @@ impl Asked {
 async fn predict<E: Exchange>(
     version: &Arc<Version>,
     body: Bytes,
-    exchange: E,
+    (exchange, deadline): (E, Option<Instant>),
     again: bool,
 ) -> Result<(Answer, Option<Answered>), PredictError> {
-    let admitted = version.admit()?;
+    let admitted = within(deadline, version.admit()).await?;
     let length = body.len();
     let long = length > LONG_BODY;
     let model = Arc::clone(version);
@@ -128,7 +140,8 @@ async fn predict<E: Exchange>(
     };
     let (read, asked) = offload(long, read).await?;
     let (batch, kept) = read.map_err(PredictError::BadInput)?;
-    let output = admitted.predict(batch).await?;
+    let deadline = sooner(deadline, E::patience(&kept).and_then(after));
+    let output = within(deadline, admitted.predict(batch)).await?;
     let model = Arc::clone(version);
     let (written, output) = offload(long, move || (E::write(&model, &output, kept), again.then_some(output))).await?;
     let answer = written.map_err(|error| PredictError::Failed(error.to_string()))?;
@@ -139,10 +152,12 @@ async fn predict<E: Exchange>(
     Ok((answer, answered))
 }
 
-/// Does work here, or on a thread that may be busy for long.
+/// Does work here, or on a thread that may be busy for long. There, it does not begin when whoever asked has gone.
 async fn offload<T: Send + 'static>(long: bool, work: impl FnOnce() -> T + Send + 'static) -> Result<T, PredictError> {
     if long {
-        tokio::task::spawn_blocking(work).await.map_err(|lost| PredictError::Failed(lost.to_string()))
+        AbortOnDropHandle::new(tokio::task::spawn_blocking(work))
+            .await
+            .map_err(|lost| PredictError::Failed(lost.to_string()))
     } else {
         Ok(work())
     }

@@ -1,5 +1,7 @@
 //! What stands before each route: finds out who asks, and lets them through or does not.
 
+use std::time::Instant;
+
 use axum::{
     Router,
     extract::{FromRequestParts, RawPathParams, Request, State},
@@ -12,7 +14,7 @@ use contract::{Environment, ModelName};
 use pipeline::access::Action;
 use service::ApiError;
 
-use super::{Serving, choice::Choice};
+use super::{Serving, choice::Choice, deadline};
 use crate::access::{Access, Caller};
 
 /// Whom a route lets in. It is said where the route is registered.
@@ -36,6 +38,8 @@ pub(super) struct Admitted {
     pub(super) caller: Caller,
     /// The environment that they were let in for; none: any. No other may answer.
     pub(super) environment: Option<Environment>,
+    /// When they stop waiting for predictions.
+    pub(super) deadline: Option<Instant>,
 }
 
 impl Rule {
@@ -65,6 +69,7 @@ async fn guard(State((serving, rule)): State<(Serving, Rule)>, request: Request,
 async fn admit(serving: &Serving, rule: Rule, parts: &mut Parts) -> Result<Admitted, ApiError> {
     let access = &serving.access;
     let caller = access.caller(&parts.headers)?;
+    let deadline = if matches!(rule, Rule::Predict) { deadline::of(&parts.headers)? } else { None };
     // A name that can't be one is about no model: who may ask about everything is told that there is none.
     let model: Option<ModelName> = match rule {
         Rule::Numbers | Rule::Anyone => None,
@@ -83,7 +88,7 @@ async fn admit(serving: &Serving, rule: Rule, parts: &mut Parts) -> Result<Admit
         Rule::Anyone if matches!(caller, Caller::Nobody) => return Err(caller.refused(&Action::See, None)),
         Rule::Anyone => None,
     };
-    Ok(Admitted { caller, environment })
+    Ok(Admitted { caller, environment, deadline })
 }
 
 /// Who asks a model for predictions, if they may.
@@ -95,7 +100,7 @@ pub(super) fn admit_prediction(
 ) -> Result<Admitted, ApiError> {
     let caller = serving.access.caller(headers)?;
     let environment = may_predict(serving, &caller, (Some(name), choice))?;
-    Ok(Admitted { caller, environment })
+    Ok(Admitted { caller, environment, deadline: deadline::of(headers)? })
 }
 
 /// Whether somebody may know of a model, in any environment.

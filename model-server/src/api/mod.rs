@@ -1,6 +1,7 @@
 //! The HTTP API.
 
 mod choice;
+mod deadline;
 mod decode;
 mod dialect;
 mod direct;

@@ -25,11 +25,24 @@ pub(super) struct List<T> {
     next: Option<String>,
 }
 
-/// A served model, and what it takes and gives.
+/// A served model, and whether it is ready at once.
+#[derive(Serialize)]
+pub(super) struct Item {
+    #[serde(flatten)]
+    info: LoadedModel,
+    /// `asleep`: it wakes when it is asked.
+    state: &'static str,
+    /// What the model takes of memory, or took when it was awake.
+    memory_bytes: u64,
+    /// Whether that was measured, or is what the sizes of its files lead to expect.
+    memory_measured: bool,
+}
+
+/// The same, and what it takes and gives.
 #[derive(Serialize)]
 pub(super) struct Detail {
     #[serde(flatten)]
-    info: LoadedModel,
+    item: Item,
     task: Task,
     #[serde(skip_serializing_if = "Option::is_none")]
     classes: Option<Vec<Value>>,
@@ -41,10 +54,10 @@ pub(super) async fn list(
     State(loader): State<Arc<Loader>>,
     State(access): State<Arc<Access>>,
     Extension(Admitted { caller, .. }): Extension<Admitted>,
-) -> Json<List<LoadedModel>> {
+) -> Json<List<Item>> {
     let mut served = loader.registry.all();
     served.retain(|deployment| access.shows(&caller, Some(&deployment.info.model_name), &deployment.info.environment));
-    Json(List { items: served.iter().map(|deployment| LoadedModel::clone(&deployment.info)).collect(), next: None })
+    Json(List { items: served.iter().map(item).collect(), next: None })
 }
 
 /// `GET /models/{name}`: one model in every environment that the caller may know of.
@@ -82,10 +95,15 @@ pub(super) fn known(
     if served.is_empty() { Err(problem::unserved(Unserved::OtherVersion)) } else { Ok(served) }
 }
 
+fn item(Deployment { info, version, .. }: &Deployment) -> Item {
+    let (size, state) = (version.size(), if version.is_awake() { "awake" } else { "asleep" });
+    Item { info: LoadedModel::clone(info), state, memory_bytes: size.bytes, memory_measured: size.measured }
+}
+
 fn detail(deployment: &Deployment) -> Detail {
     let manifest = &deployment.version.manifest;
     Detail {
-        info: LoadedModel::clone(&deployment.info),
+        item: item(deployment),
         task: manifest.task,
         classes: manifest.classes.clone(),
         signature: manifest.signature.clone(),

@@ -25,6 +25,8 @@ pub(super) fn predict(error: PredictError) -> ApiError {
         PredictError::BadInput(_) => ApiError::new(StatusCode::BAD_REQUEST, "bad_input", detail),
         PredictError::Overloaded => retry(ApiError::new(StatusCode::TOO_MANY_REQUESTS, "overloaded", detail)),
         PredictError::Restarting => retry(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "model_restarting", detail)),
+        PredictError::Waking => retry(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "model_waking", detail)),
+        PredictError::Asleep(_) => retry(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "model_asleep", detail)),
         PredictError::TimedOut => ApiError::new(StatusCode::GATEWAY_TIMEOUT, "prediction_timeout", detail),
         PredictError::Failed(reason) => {
             tracing::error!(reason, "a prediction failed");
@@ -44,6 +46,7 @@ pub(super) fn load(error: LoadError) -> ApiError {
         }
         LoadError::Artifact(Artifact::DigestMismatch { .. } | Artifact::Missing { .. } | Artifact::BadManifest { .. })
         | LoadError::Model(_)
+        | LoadError::TooLarge(_)
         | LoadError::Provenance(_)
         | LoadError::NoProvenance => StatusCode::UNPROCESSABLE_ENTITY,
         LoadError::Stale { .. } | LoadError::NotLoaded { .. } => StatusCode::CONFLICT,

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use crate::serve::NoMemory;
+
 /// Why a model was not put into service, or not taken out of it. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LoadError {
@@ -11,6 +13,9 @@ pub(crate) enum LoadError {
     /// The model does not start, or does not pass its self-test.
     #[error(transparent)]
     Model(#[from] scoring::LoadError),
+    /// It takes more memory than all models may.
+    #[error(transparent)]
+    TooLarge(#[from] NoMemory),
     /// What is said of where it comes from does not hold.
     #[error(transparent)]
     Provenance(#[from] provenance::Refused),
@@ -59,6 +64,7 @@ impl LoadError {
             Self::Model(Model::NoEnvironment(_)) => "environment_missing",
             Self::Model(Model::NotStarted(_)) => "model_not_started",
             Self::Model(Model::SelfTest(_)) => "self_test_failed",
+            Self::TooLarge(_) => "model_too_large",
             Self::Provenance(_) => "provenance_refused",
             Self::NoProvenance => "provenance_missing",
             Self::BadDigest | Self::BadShares(_) => "bad_request",

@@ -1,13 +1,16 @@
 //! From an address to a version that answers.
 
-use std::{io, path::Path, sync::Arc};
+use std::{io, path::Path, sync::Arc, time::Duration};
 
 use contract::{Flavour, LoadRequest, ModelManifest, ModelName, PROVENANCE_FILE};
 use python::PythonEnvironment;
 use scoring::{Model, Runtime};
 
 use super::LoadError;
-use crate::{ProvenanceRule, serve::Version};
+use crate::{
+    ProvenanceRule,
+    serve::{Memory, Parts, Version, expected_size},
+};
 
 /// Where a version's files are taken from first.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -21,7 +24,8 @@ pub(crate) enum Source {
 /// What versions are made with.
 #[derive(Debug)]
 pub(crate) struct Workshop {
-    runtime: Runtime,
+    runtime: Arc<Runtime>,
+    memory: Arc<Memory>,
     /// Where every version's files are.
     artifacts: artifacts::Store,
     provenance: ProvenanceRule,
@@ -30,16 +34,23 @@ pub(crate) struct Workshop {
 }
 
 impl Workshop {
-    pub(crate) fn new(runtime: Runtime, artifacts: artifacts::Store, provenance: ProvenanceRule, queue: usize) -> Self {
-        Self { runtime, artifacts, provenance, queue }
+    pub(crate) fn new(
+        (runtime, memory): (Runtime, Arc<Memory>),
+        artifacts: artifacts::Store,
+        provenance: ProvenanceRule,
+        queue: usize,
+    ) -> Self {
+        Self { runtime: Arc::new(runtime), memory, artifacts, provenance, queue }
     }
 
     /// Waits until the processes of all models have ended. They do once their models are gone.
     pub(crate) async fn close(&self) {
+        self.memory.close();
         self.runtime.close().await;
     }
 
-    /// A version, fetched into a folder, verified, warm, and past its self-test.
+    /// A version, fetched into a folder, verified, warm, and past its self-test. One that was deployed before the server
+    /// started, and for which there is no memory now, sleeps.
     pub(crate) async fn build(
         &self,
         name: &ModelName,
@@ -51,9 +62,18 @@ impl Workshop {
             return Err(scoring::LoadError::BadManifest("it must bear the model's name".to_owned()).into());
         }
         let environment = self.hold_environment(&manifest).await?;
-        let model = Model::load(folder, &manifest, &self.runtime).await?;
-        let version = Version::new((request.version, request.sha256.clone()), manifest, (model, environment), self.queue);
-        Ok(Arc::new(version))
+        let expected = expected_size(&manifest, &self.runtime);
+        let (runtime, memory) = (Arc::clone(&self.runtime), Arc::clone(&self.memory));
+        let (number, sha256) = (request.version, request.sha256.clone());
+        let parts = Parts { number, sha256, manifest, environment, runtime, memory, queue: self.queue };
+        let version = Arc::new(Version::new(parts, folder.to_owned())?);
+        if source == Source::Address || self.memory.fits(expected) {
+            let _room = self.memory.clear_for(expected).await;
+            version.rouse(Model::load(folder, &version.manifest, &self.runtime).await?).await?;
+        }
+        self.memory.enter(&version);
+        self.memory.shrink(Duration::ZERO).await;
+        Ok(version)
     }
 
     /// Keeps the Python environment that the model's process needs from being removed. One that isn't there is for the model

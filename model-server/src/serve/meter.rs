@@ -6,10 +6,11 @@
 use std::{sync::OnceLock, time::Duration};
 
 use contract::{Flavour, LoadedModel, ModelName};
-use metrics::{Counter, Histogram, counter, gauge, histogram};
+use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use scoring::Spent;
 use service::telemetry::metrics::{
-    MODEL_BATCH_SIZE, MODEL_COMPUTE_DURATION, MODEL_DURATION, MODEL_LOADED, MODEL_QUEUE_DURATION, MODEL_REQUESTS,
+    MODEL_BATCH_SIZE, MODEL_COMPUTE_DURATION, MODEL_DURATION, MODEL_LOADED, MODEL_MEMORY, MODEL_QUEUE_DURATION,
+    MODEL_REQUESTS,
 };
 
 /// The status codes that predictions mostly end with.
@@ -45,8 +46,9 @@ pub(crate) struct Meter {
     version: String,
     /// By protocol and code.
     requests: [[OnceLock<Counter>; CODES.len()]; Protocol::ALL],
-    duration: OnceLock<Histogram>,
+    duration: [OnceLock<Histogram>; Protocol::ALL],
     computed: OnceLock<Computed>,
+    memory: OnceLock<Gauge>,
 }
 
 #[derive(Debug)]
@@ -59,7 +61,8 @@ struct Computed {
 impl Meter {
     pub(super) fn new(name: &ModelName, version: u64) -> Self {
         let (model, version) = (name.to_string(), version.to_string());
-        Self { model, version, requests: Default::default(), duration: OnceLock::new(), computed: OnceLock::new() }
+        let (requests, duration) = Default::default();
+        Self { model, version, requests, duration, computed: OnceLock::new(), memory: OnceLock::new() }
     }
 
     /// A request has ended with a status code.
@@ -71,8 +74,11 @@ impl Meter {
             }
             None => self.counter(protocol, code).increment(1),
         }
-        let duration = || histogram!(MODEL_DURATION, "model" => self.model.clone(), "version" => self.version.clone());
-        self.duration.get_or_init(duration).record(took);
+        let duration = || {
+            let (model, version) = (self.model.clone(), self.version.clone());
+            histogram!(MODEL_DURATION, "model" => model, "version" => version, "protocol" => protocol.label())
+        };
+        self.duration[protocol as usize].get_or_init(duration).record(took);
     }
 
     fn counter(&self, protocol: Protocol, code: u16) -> Counter {
@@ -83,14 +89,30 @@ impl Meter {
     /// The engine has computed.
     #[expect(clippy::cast_precision_loss, reason = "a request has at most some million rows")]
     pub(super) fn computed(&self, rows: usize, spent: Spent) {
+        let named = |name| histogram!(name, "model" => self.model.clone(), "version" => self.version.clone());
         let computed = self.computed.get_or_init(|| Computed {
-            queue: histogram!(MODEL_QUEUE_DURATION, "model" => self.model.clone()),
-            compute: histogram!(MODEL_COMPUTE_DURATION, "model" => self.model.clone()),
-            rows: histogram!(MODEL_BATCH_SIZE, "model" => self.model.clone()),
+            queue: named(MODEL_QUEUE_DURATION),
+            compute: named(MODEL_COMPUTE_DURATION),
+            rows: named(MODEL_BATCH_SIZE),
         });
         computed.rows.record(rows as f64);
         computed.queue.record(spent.waiting);
         computed.compute.record(spent.computing);
+    }
+
+    /// The model takes so much memory, in bytes.
+    #[expect(clippy::cast_precision_loss, reason = "no memory is that large")]
+    pub(super) fn takes(&self, bytes: u64) {
+        let gauge = || gauge!(MODEL_MEMORY, "model" => self.model.clone(), "version" => self.version.clone());
+        self.memory.get_or_init(gauge).set(bytes as f64);
+    }
+}
+
+impl Drop for Meter {
+    fn drop(&mut self) {
+        if let Some(memory) = self.memory.get() {
+            memory.set(0.0);
+        }
     }
 }
 

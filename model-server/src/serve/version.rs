@@ -1,11 +1,13 @@
-//! A loaded version: its model, who is let in, and what is counted.
+//! A version: its model, who is let in, and what is counted.
+
+use std::{path::PathBuf, sync::Arc};
 
 use contract::{ModelManifest, Task};
 use python::PythonEnvironment;
-use scoring::{Batch, Model, Output, PredictError, Prediction, Schema};
+use scoring::{Batch, LoadError, Model, Output, PredictError, Prediction, Runtime, Schema};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::meter::Meter;
+use super::{Memory, meter::Meter, sleep::Sleeper};
 
 /// A version that answers.
 #[derive(Debug)]
@@ -17,49 +19,81 @@ pub(crate) struct Version {
     /// A classifier's classes, each as JSON: they are written into every answer.
     pub(crate) classes: Vec<String>,
     pub(crate) meter: Meter,
-    model: Model,
+    schema: Schema,
+    pub(super) sleeper: Sleeper,
     /// What the model's process runs in: held, not read.
     _environment: Option<PythonEnvironment>,
     /// A permit for each request that may be in hand.
     admission: Semaphore,
+    queue: usize,
+}
+
+/// What a version is made of.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) number: u64,
+    pub(crate) sha256: String,
+    pub(crate) manifest: ModelManifest,
+    /// What the model's process runs in.
+    pub(crate) environment: Option<PythonEnvironment>,
+    pub(crate) runtime: Arc<Runtime>,
+    pub(crate) memory: Arc<Memory>,
+    /// How many requests it takes at once.
+    pub(crate) queue: usize,
 }
 
 impl Version {
-    /// A version with its model, and what that runs in. It takes up to `queue` requests at once.
-    pub(crate) fn new(
-        (number, sha256): (u64, String),
-        manifest: ModelManifest,
-        (model, environment): (Model, Option<PythonEnvironment>),
-        queue: usize,
-    ) -> Self {
+    /// A version whose model sleeps. Its files are in `folder`, and were verified.
+    ///
+    /// # Errors
+    /// When its manifest is of a kind that is not served.
+    pub(crate) fn new(parts: Parts, folder: PathBuf) -> Result<Self, LoadError> {
+        let sleeper = Sleeper::new(&parts, folder);
+        let Parts { number, sha256, manifest, environment, queue, .. } = parts;
         let classes = match manifest.task {
             Task::Classification => manifest.classes.iter().flatten().map(ToString::to_string).collect(),
             Task::Regression => Vec::new(),
         };
-        let meter = Meter::new(&manifest.model_name, number);
-        Self { number, sha256, manifest, classes, meter, model, _environment: environment, admission: Semaphore::new(queue) }
+        Ok(Self {
+            meter: Meter::new(&manifest.model_name, number),
+            schema: Schema::of(&manifest)?,
+            number,
+            sha256,
+            manifest,
+            classes,
+            sleeper,
+            _environment: environment,
+            admission: Semaphore::new(queue),
+            queue,
+        })
     }
 
     /// What its rows must look like.
     pub(crate) fn schema(&self) -> &Schema {
-        self.model.schema()
+        &self.schema
     }
 
-    /// Lets a request in, or turns it away at once: reading its body is work, too.
-    pub(crate) fn admit(&self) -> Result<Admitted<'_>, PredictError> {
+    /// Lets a request in, once the model is awake; or turns it away at once: reading its body is work, too.
+    pub(crate) async fn admit(self: &Arc<Self>) -> Result<Admitted<'_>, PredictError> {
         let permit = self.admission.try_acquire().map_err(|_| PredictError::Overloaded)?;
-        Ok(Admitted { version: self, _permit: permit })
+        Ok(Admitted { version: self, model: self.awake().await?, _permit: permit })
+    }
+
+    /// Whether a request is in hand.
+    pub(super) fn is_asked(&self) -> bool {
+        self.admission.available_permits() < self.queue
     }
 
     /// The predictions for some rows, which are counted nowhere.
-    pub(super) async fn compute(&self, batch: Batch) -> Result<Prediction, PredictError> {
-        self.model.predict(batch).await
+    pub(super) async fn compute(self: &Arc<Self>, batch: Batch) -> Result<Prediction, PredictError> {
+        self.awake().await?.predict(batch).await
     }
 }
 
 /// A request that was let in.
 pub(crate) struct Admitted<'v> {
     version: &'v Version,
+    model: Arc<Model>,
     _permit: SemaphorePermit<'v>,
 }
 
@@ -67,8 +101,14 @@ impl Admitted<'_> {
     /// The predictions for its rows.
     pub(crate) async fn predict(&self, batch: Batch) -> Result<Output, PredictError> {
         let rows = batch.rows();
-        let prediction = self.version.compute(batch).await?;
+        let prediction = self.model.predict(batch).await?;
         self.version.meter.computed(rows, prediction.spent);
         Ok(prediction.output)
+    }
+}
+
+impl Drop for Admitted<'_> {
+    fn drop(&mut self) {
+        self.version.touch();
     }
 }

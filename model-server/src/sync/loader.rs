@@ -1,6 +1,7 @@
 //! A version's way into service and out of it, one step after the other; a step that fails changes nothing.
 
 use std::{
+    cmp::Reverse,
     collections::HashMap,
     sync::{
         Arc, Mutex, PoisonError,
@@ -172,9 +173,15 @@ impl Loader {
 
     /// Brings back everything deployed. A model that cannot be is reported and does not stop the others.
     pub(crate) async fn restore(self: Arc<Self>) {
+        // The higher the environment, the sooner: where there is not enough memory for all, the others sleep.
+        let mut places: Vec<_> = self.deployed.all().await.into_iter().collect();
+        places.sort_by_key(|(place, _)| Reverse(place.1.rank()));
         let mut models = JoinSet::new();
-        for (place, wanted) in self.deployed.all().await {
+        for (place, wanted) in places {
             for wanted in wanted {
+                if models.len() == AT_ONCE {
+                    models.join_next().await;
+                }
                 models.spawn(Arc::clone(&self).bring_back(place.clone(), wanted));
             }
         }

@@ -31,6 +31,7 @@ pub struct Place {
     store: Store,
     pub queue: usize,
     pub prediction_limit: Duration,
+    pub memory_budget: Option<u64>,
     pub backend_url: Option<String>,
     pub open: Open,
     pub provenance: ProvenanceRule,
@@ -51,6 +52,7 @@ impl Place {
             store,
             queue: 64,
             prediction_limit: Duration::from_secs(30),
+            memory_budget: None,
             backend_url: None,
             open,
             provenance: ProvenanceRule::default(),
@@ -183,6 +185,7 @@ impl Place {
             threads: 2,
             queue: self.queue,
             prediction_limit: self.prediction_limit,
+            memory_budget: self.memory_budget,
             memory_limit: None,
             sandbox: sandbox::Mode::Landlock,
         }

@@ -50,6 +50,14 @@ fn what_a_graph_says_is_computed() {
 }
 
 #[test]
+fn a_graphs_size_grows_with_what_it_holds() {
+    let one = |count: usize| json!({ "op": "scale", "width": count, "steps": [{ "do": "multiply", "by": { "array": 0 } }] });
+    let size = |count: usize| graph(&one(count), &[&vec![2.0; count]]).unwrap().size_bytes();
+    assert_eq!(size(1000) - size(10), 990 * size_of::<f64>());
+    assert!(size(1) > size_of::<f64>(), "the operator itself counts");
+}
+
+#[test]
 fn rows_of_another_form_are_refused() {
     let graph = graph(&doubling(0), &[&[2.0, 4.0]]).unwrap();
     for rows in [

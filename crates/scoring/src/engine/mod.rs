@@ -9,7 +9,7 @@ use std::{path::Path, sync::Arc};
 use contract::{Flavour, ModelManifest};
 
 use self::{native::NativeEngine, onnx::OnnxEngine, python::PythonEngine};
-use crate::{Batch, LoadError, PredictError, Prediction, Runtime, Schema};
+use crate::{Batch, LoadError, Memory, PredictError, Prediction, Runtime, Schema};
 
 /// A running model.
 #[derive(Debug)]
@@ -40,6 +40,15 @@ impl Engine {
                 let engine = PythonEngine::start((folder, manifest), schema, runtime).await?;
                 Ok((Self::Python(engine), example))
             }
+        }
+    }
+
+    /// How much memory it takes now.
+    pub(crate) fn memory(&self) -> Memory {
+        match self {
+            Self::Native(engine) => engine.memory(),
+            Self::Onnx(engine) => engine.memory(),
+            Self::Python(engine) => engine.memory(),
         }
     }
 

@@ -5,7 +5,7 @@ use std::{
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
     time::{Duration, Instant},
@@ -15,7 +15,7 @@ use contract::{ColumnType, ModelManifest, NATIVE_FILE};
 use native::{Answer, Column, Graph, Matrix, Prediction as Predicted, Refused, Table, Value, Wanted};
 use tokio::sync::Semaphore;
 
-use crate::{Batch, Cells, LoadError, Numbers, Output, PredictError, Prediction, Runtime, Schema, Spent};
+use crate::{Batch, Cells, LoadError, Memory, Numbers, Output, PredictError, Prediction, Runtime, Schema, Spent};
 
 /// Work that is expected to take less than this is done where the request is; a change of threads costs about as much.
 const INLINE: Duration = Duration::from_micros(250);
@@ -62,7 +62,9 @@ impl NativeEngine {
             let mut fastest = Duration::MAX;
             for _ in 0..WARM_UPS {
                 let began = Instant::now();
-                model.compute(&example, 1).map_err(|error| LoadError::NotStarted(error.to_string()))?;
+                model
+                    .compute(&example, 1, &AtomicBool::new(false))
+                    .map_err(|error| LoadError::NotStarted(error.to_string()))?;
                 fastest = fastest.min(began.elapsed());
             }
             let pace = fastest / u32::try_from(example.rows().max(1)).unwrap_or(u32::MAX);
@@ -72,12 +74,17 @@ impl NativeEngine {
         tokio::task::spawn_blocking(start).await.map_err(|lost| LoadError::NotStarted(lost.to_string()))?
     }
 
+    /// How much memory the graph takes.
+    pub(crate) fn memory(&self) -> Memory {
+        Memory { bytes: self.model.graph.size_bytes() as u64, measured: true }
+    }
+
     /// Computes the predictions for some rows.
     pub(crate) async fn predict(&self, batch: Batch) -> Result<Prediction, PredictError> {
         let asked = Instant::now();
         let expected = self.pace.saturating_mul(u32::try_from(batch.rows()).unwrap_or(u32::MAX));
         if expected <= INLINE {
-            let output = self.model.compute(&batch, 1)?;
+            let output = self.model.compute(&batch, 1, &AtomicBool::new(false))?;
             return Ok(Prediction { output, spent: Spent { waiting: Duration::ZERO, computing: asked.elapsed() } });
         }
         // As many threads as are idle, and at least one.
@@ -91,10 +98,11 @@ impl NativeEngine {
             permit.merge(more);
             threads += 1;
         }
-        let model = Arc::clone(&self.model);
+        let (model, caller) = (Arc::clone(&self.model), Caller::default());
+        let gone = Arc::clone(&caller.gone);
         let work = tokio::task::spawn_blocking(move || {
             let began = Instant::now();
-            let output = model.compute(&batch, threads);
+            let output = model.compute(&batch, threads, &gone);
             drop(permit);
             output.map(|output| Prediction { output, spent: Spent { waiting: began - asked, computing: began.elapsed() } })
         });
@@ -106,8 +114,23 @@ impl NativeEngine {
     }
 }
 
+/// Whoever waits for rows that another thread computes. Once it has gone, no further block is begun.
+#[derive(Default)]
+struct Caller {
+    gone: Arc<AtomicBool>,
+}
+
+impl Drop for Caller {
+    fn drop(&mut self) {
+        self.gone.store(true, Ordering::Relaxed);
+    }
+}
+
 impl Loaded {
-    fn compute(&self, batch: &Batch, threads: usize) -> Result<Output, PredictError> {
+    fn compute(&self, batch: &Batch, threads: usize, gone: &AtomicBool) -> Result<Output, PredictError> {
+        if gone.load(Ordering::Relaxed) {
+            return Err(PredictError::TimedOut);
+        }
         let rows = batch.rows();
         let blocks = rows.div_ceil(BLOCK);
         if blocks <= 1 {
@@ -120,6 +143,9 @@ impl Loaded {
                 let block = next.fetch_add(1, Ordering::Relaxed);
                 if block >= blocks {
                     return Ok::<_, PredictError>(done);
+                }
+                if gone.load(Ordering::Relaxed) {
+                    return Err(PredictError::TimedOut);
                 }
                 done.push((block, self.block(batch, block * BLOCK..((block + 1) * BLOCK).min(rows))?));
             }
@@ -223,4 +249,39 @@ fn array(cells: Column<'_>, (rows, width): (usize, usize), single: bool) -> Valu
         }
     };
     Value::Dense(Matrix { rows, width, values, single })
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::Column;
+
+    use super::*;
+
+    /// A transformer that doubles a column.
+    fn doubling() -> Loaded {
+        let header = r#"{"arrays":[["f64",1]],"transforms":true,
+            "root":{"op":"scale","width":1,"steps":[{"do":"multiply","by":{"array":0}}]}}"#;
+        let length = (header.len() + 16).next_multiple_of(8) - 16;
+        let mut file = b"MLSYSNV1".to_vec();
+        file.extend((length as u64).to_le_bytes());
+        file.extend(format!("{header:length$}").bytes());
+        file.extend(2_f64.to_le_bytes());
+        let element = Column { name: "inputs".to_owned(), column_type: ColumnType::Double, required: true, nullable: false };
+        let axes = vec![None, Some(1)];
+        let schema = Arc::new(Schema::Array(crate::ArraySchema { dtype: "float64".to_owned(), axes, element }));
+        Loaded { graph: Graph::read(&file).expect("a graph"), schema, nested: false }
+    }
+
+    #[test]
+    fn blocks_are_computed_in_order_until_the_caller_has_gone() {
+        let (model, rows) = (doubling(), 5 * BLOCK + 3);
+        let values: Vec<_> = (0_u16..).map(f64::from).take(rows).collect();
+        let batch = Batch::Array { shape: vec![rows, 1], cells: Cells::Float(values.clone()) };
+        let caller = Caller::default();
+        let gone = Arc::clone(&caller.gone);
+        let Ok(Output::Numbers(doubled)) = model.compute(&batch, 3, &gone) else { panic!("numbers") };
+        assert_eq!(doubled.values, values.iter().map(|value| value * 2.0).collect::<Vec<_>>());
+        drop(caller);
+        assert!(matches!(model.compute(&batch, 3, &gone), Err(PredictError::TimedOut)));
+    }
 }

@@ -158,3 +158,49 @@ fn a_value_that_a_column_cannot_take_is_refused_by_its_name_and_not_repeated() {
         }
     }
 }
+
+/// Lets a future begin.
+async fn begin<F: Future + Unpin>(future: &mut F) {
+    tokio::select! {
+        biased;
+        _ = future => panic!("it is not answered yet"),
+        () = std::future::ready(()) => {}
+    }
+}
+
+#[tokio::test]
+async fn what_nobody_waits_for_any_more_is_not_computed() {
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = runtime(&folder).await;
+    let (files, manifest) = fixture("moody");
+    let model = Model::load(&files, &manifest, &runtime).await.unwrap();
+    let ask = |command: f64| {
+        let cells = Cells::Float(vec![command, 0.0]);
+        Box::pin(model.predict(Batch::Array { shape: vec![1, 2], cells }))
+    };
+    let count = async || {
+        let Output::Json { predictions, .. } = ask(-5.0).await.unwrap().output else { panic!("JSON") };
+        serde_json::from_str::<Vec<f64>>(predictions.get()).unwrap()[0]
+    };
+    let before = count().await;
+    // It takes a second; what is asked behind it waits.
+    let mut slow = ask(-4.0);
+    begin(&mut slow).await;
+    let mut left = ask(1.0);
+    begin(&mut left).await;
+    drop(left);
+    slow.await.unwrap();
+    assert!((count().await - before - 2.0).abs() < f64::EPSILON, "the slow one, and the count itself");
+}
+
+#[tokio::test]
+async fn what_models_take_is_measured_or_expected() {
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = runtime(&folder).await;
+    for (name, measured, least) in [("moody", true, 1 << 20), ("prices", false, 100)] {
+        let (files, manifest) = fixture(name);
+        let memory = Model::load(&files, &manifest, &runtime).await.unwrap().memory();
+        assert_eq!(memory.measured, measured);
+        assert!(memory.bytes >= least, "{name} takes {} bytes", memory.bytes);
+    }
+}

@@ -1,6 +1,6 @@
 //! An output as tensors: in JSON, or behind it.
 
-use std::io;
+use std::{io, time::Duration};
 
 use scoring::{Numbers, Output};
 use serde::Serialize;
@@ -41,6 +41,8 @@ pub(super) fn wanted(name: &str, is_binary: bool, has_probabilities: bool) -> Re
 pub(super) struct Kept {
     pub(super) id: Option<String>,
     pub(super) outputs: Vec<Wanted>,
+    /// How long whoever asks waits.
+    pub(super) timeout: Option<Duration>,
 }
 
 #[derive(Serialize)]
@@ -81,7 +83,7 @@ enum Elements<'a> {
 ///
 /// # Errors
 /// When a label is not one of the classes, or the output has not what is asked for.
-pub(super) fn write(version: &Version, output: &Output, Kept { id, outputs }: Kept) -> io::Result<Answer> {
+pub(super) fn write(version: &Version, output: &Output, Kept { id, outputs, .. }: Kept) -> io::Result<Answer> {
     let tensors: Vec<_> = outputs.iter().map(|wanted| tensor(version, output, *wanted)).collect::<Result<_, _>>()?;
     let (mut described, mut binary) = (Vec::with_capacity(2), Vec::new());
     for (Wanted { is_probabilities, is_binary }, Tensor { datatype, shape, elements }) in outputs.iter().zip(&tensors) {

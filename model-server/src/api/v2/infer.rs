@@ -1,6 +1,6 @@
 //! `POST /v2/models/{name}/infer`: predictions.
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 use axum::{
     Extension,
@@ -74,9 +74,15 @@ impl Exchange for Infer {
         let (request, inputs) = request::Request::read(&json, tensors)?;
         let has_probabilities = !version.manifest.expected_output["probabilities"].is_null();
         let outputs = request.outputs(has_probabilities)?;
-        let whole = request.parameters.as_ref().and_then(|parameters| parameters.content_type.as_deref());
+        let parameters = request.parameters.as_ref();
+        let whole = parameters.and_then(|parameters| parameters.content_type.as_deref());
+        let timeout = parameters.and_then(|parameters| parameters.timeout).map(Duration::from_micros);
         let batch = rows::rows(version.schema(), whole, &inputs)?;
-        Ok((batch, Kept { id: request.id, outputs }))
+        Ok((batch, Kept { id: request.id, outputs, timeout }))
+    }
+
+    fn patience(kept: &Kept) -> Option<Duration> {
+        kept.timeout
     }
 
     fn write(version: &Version, output: &Output, kept: Kept) -> io::Result<Answer> {

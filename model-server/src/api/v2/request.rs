@@ -31,6 +31,8 @@ pub(super) struct Parameters {
     binary_data: Option<bool>,
     /// Whether all are that do not say themselves.
     binary_data_output: Option<bool>,
+    /// How long whoever asks waits, in microseconds, as of Triton's clients; 0 is no limit.
+    pub(super) timeout: Option<u64>,
     /// What is passed over would be missed.
     shared_memory_region: Option<IgnoredAny>,
     classification: Option<IgnoredAny>,

@@ -62,8 +62,31 @@ struct Source {
     sets: Sets,
 }
 
+impl Built {
+    /// How much memory they take.
+    fn bytes(&self) -> usize {
+        let nodes = match &self.nodes {
+            Nodes::Narrow(nodes) => size_of_val(nodes.as_slice()),
+            Nodes::Single(nodes) => size_of_val(nodes.as_slice()),
+            Nodes::Double(nodes) => size_of_val(nodes.as_slice()),
+            Nodes::Categories(nodes, Sets { starts, bits, missing_left }) => {
+                size_of_val(nodes.as_slice())
+                    + size_of_val(starts.as_slice())
+                    + size_of_val(bits.as_slice())
+                    + size_of_val(missing_left.as_slice())
+            }
+        };
+        let [roots, leaves] = [&self.roots, &self.leaves].map(|list| size_of_val(list.as_slice()));
+        nodes + roots + leaves + size_of_val(self.slots.as_slice())
+    }
+}
+
 /// Reads trees that look at `columns` columns.
 pub(crate) fn read(fields: &Fields<'_>, columns: usize) -> Result<Built, BadGraph> {
+    fields.hold_instead(|| lay_out(fields, columns), Built::bytes)
+}
+
+fn lay_out(fields: &Fields<'_>, columns: usize) -> Result<Built, BadGraph> {
     let mut source = Source {
         columns,
         sizes: fields.u32s("sizes")?,

@@ -14,12 +14,13 @@ use std::{
 
 use contract::{ModelManifest, ONNX_FILE};
 use ort::{environment::Environment, logging::LogLevel, session::Session};
+use tokio_util::task::AbortOnDropHandle;
 
 use self::{
     plan::Plan,
     pool::{Lease, Pool},
 };
-use crate::{Batch, LoadError, PredictError, Prediction, Runtime, Schema, Spent};
+use crate::{Batch, LoadError, Memory, PredictError, Prediction, Runtime, Schema, Spent};
 
 /// Work that is expected to take less than this is done where the request is; a change of threads costs about as much.
 const INLINE: Duration = Duration::from_micros(250);
@@ -33,6 +34,7 @@ pub(crate) struct OnnxEngine {
     plan: Arc<Plan>,
     /// How many rows the example has, and how long they took.
     pace: (usize, Duration),
+    memory: Memory,
     limit: Duration,
 }
 
@@ -53,9 +55,16 @@ impl OnnxEngine {
             let plan = Plan::new(&manifest, &schema, &sessions[0]).map_err(LoadError::BadManifest)?;
             let (sessions, fastest) = warm_up(sessions, &plan, &example)?;
             let pace = (example.rows(), fastest);
-            Ok((Self { pool: Pool::new(sessions), plan: Arc::new(plan), pace, limit }, example))
+            let file = std::fs::metadata(&graph).map_or(0, |file| file.len());
+            let memory = Memory { bytes: file.saturating_mul(sessions.len() as u64), measured: false };
+            Ok((Self { pool: Pool::new(sessions), plan: Arc::new(plan), pace, memory, limit }, example))
         };
         tokio::task::spawn_blocking(start).await.map_err(|lost| LoadError::NotStarted(lost.to_string()))?
+    }
+
+    /// How much memory the sessions take: the runtime does not tell, so that each counts as large as the graph's file.
+    pub(crate) fn memory(&self) -> Memory {
+        self.memory
     }
 
     /// Computes the predictions for some rows.
@@ -70,7 +79,8 @@ impl OnnxEngine {
             return compute(&mut lease, &self.plan, &batch, asked);
         }
         let plan = Arc::clone(&self.plan);
-        let work = tokio::task::spawn_blocking(move || compute(&mut lease, &plan, &batch, asked));
+        // It does not begin when whoever asked has gone.
+        let work = AbortOnDropHandle::new(tokio::task::spawn_blocking(move || compute(&mut lease, &plan, &batch, asked)));
         match tokio::time::timeout(self.limit, work).await {
             Ok(Ok(done)) => done,
             Ok(Err(lost)) => Err(PredictError::Failed(lost.to_string())),

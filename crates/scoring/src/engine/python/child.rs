@@ -3,6 +3,7 @@
 use std::{
     io,
     process::{ExitStatus, Stdio},
+    sync::PoisonError,
     time::Duration,
 };
 
@@ -46,7 +47,10 @@ impl Child {
         let memory = Watch::start(&process, launch.memory_limit);
         let mut child = Self { process, memory, input, output, _home: home };
         let refused = match tokio::time::timeout(START_LIMIT, child.greeting()).await {
-            Ok(Ok(Greeting { ready: true, .. })) => return Ok(child),
+            Ok(Ok(Greeting { ready: true, .. })) => {
+                *launch.footprint.lock().unwrap_or_else(PoisonError::into_inner) = Some(child.memory.footprint());
+                return Ok(child);
+            }
             Ok(Ok(Greeting { error, .. })) => error.unwrap_or_else(|| "the process is not ready".to_owned()),
             Ok(Err(error)) => format!("the process ended before it was ready: {error}"),
             Err(_) => "the process was not ready in time".to_owned(),

@@ -11,15 +11,16 @@ mod frame;
 
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use contract::ModelManifest;
+use sandbox::Footprint;
 use tokio::sync::{mpsc, oneshot};
 
 use self::{child::Child, driver::Ask};
-use crate::{Batch, LoadError, PredictError, Prediction, Runtime, Schema};
+use crate::{Batch, LoadError, Memory, PredictError, Prediction, Runtime, Schema};
 
 /// The child's program.
 pub(crate) const PROGRAM: &str = include_str!("../../../python/serve_model.py");
@@ -37,6 +38,8 @@ struct Launch {
     limit: Duration,
     /// The most memory that the process may take, with all that it starts, in bytes.
     memory_limit: Option<u64>,
+    /// What tells how much memory the process takes that is running.
+    footprint: Arc<Mutex<Option<Footprint>>>,
 }
 
 /// A model in a child process, which is started again when it dies.
@@ -45,6 +48,7 @@ pub(crate) struct PythonEngine {
     schema: Arc<Schema>,
     asks: mpsc::Sender<Ask>,
     limit: Duration,
+    footprint: Arc<Mutex<Option<Footprint>>>,
 }
 
 impl PythonEngine {
@@ -58,11 +62,18 @@ impl PythonEngine {
         let python = runtime.python(manifest.environment.as_deref())?;
         let (program, limit) = (runtime.config.program.clone(), runtime.config.prediction_limit);
         let memory_limit = runtime.config.memory_limit;
-        let launch = Launch { python, program, folder: folder.to_owned(), limit, memory_limit };
+        let launch = Launch { python, program, folder: folder.to_owned(), limit, memory_limit, footprint: Arc::default() };
+        let footprint = Arc::clone(&launch.footprint);
         let child = Child::start(&launch).await.map_err(LoadError::NotStarted)?;
         let (asks, waiting) = mpsc::channel(runtime.config.queue.max(1));
         runtime.children.spawn(driver::drive(launch, child, waiting));
-        Ok(Self { schema: Arc::clone(schema), asks, limit })
+        Ok(Self { schema: Arc::clone(schema), asks, limit, footprint })
+    }
+
+    /// How much memory the process takes. Blocks for some milliseconds.
+    pub(crate) fn memory(&self) -> Memory {
+        let footprint = *self.footprint.lock().unwrap_or_else(PoisonError::into_inner);
+        Memory { bytes: footprint.map_or(0, Footprint::bytes), measured: true }
     }
 
     /// Computes the predictions for some rows.

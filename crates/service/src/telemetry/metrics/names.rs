@@ -22,14 +22,13 @@ const LEASES_LOST: &str = "mlsys_leases_lost_total";
 const KERNEL_RESTARTS: &str = "mlsys_kernel_restarts_total";
 /// Counter of predictions; labels `model`, `version`, `protocol`, `code`.
 pub const MODEL_REQUESTS: &str = "mlsys_model_requests_total";
-/// Histogram of the seconds a prediction took; labels `model`, `version`, so that versions can be compared. The histograms
-/// below have no version: versions come and go, and each would leave its buckets.
+/// Histogram of the seconds a prediction took; labels `model`, `version`, `protocol`.
 pub const MODEL_DURATION: &str = "mlsys_model_request_duration_seconds";
-/// Histogram of the seconds until an engine began; label `model`.
+/// Histogram of the seconds until an engine began; labels `model`, `version`.
 pub const MODEL_QUEUE_DURATION: &str = "mlsys_model_queue_duration_seconds";
-/// Histogram of the seconds an engine took; label `model`.
+/// Histogram of the seconds an engine took; labels `model`, `version`.
 pub const MODEL_COMPUTE_DURATION: &str = "mlsys_model_compute_duration_seconds";
-/// Histogram of the rows that were computed at once; label `model`.
+/// Histogram of the rows that were computed at once; labels `model`, `version`.
 pub const MODEL_BATCH_SIZE: &str = "mlsys_model_batch_size";
 /// Gauge, 1 while a version is served and then 0; labels `model`, `version`, `environment`, `flavour`.
 pub const MODEL_LOADED: &str = "mlsys_model_loaded_info";
@@ -41,6 +40,9 @@ pub const MODEL_SHADOW_ERRORS: &str = "mlsys_model_shadow_errors_total";
 pub const MODEL_SHADOW_DROPPED: &str = "mlsys_model_shadow_dropped_total";
 /// Histogram of the seconds a shadow took for a request, well or not; labels `model`, `version`.
 pub const MODEL_SHADOW_DURATION: &str = "mlsys_model_shadow_duration_seconds";
+
+/// Gauge of the bytes that a version's model takes, 0 while it sleeps; labels `model`, `version`.
+pub const MODEL_MEMORY: &str = "mlsys_model_memory_bytes";
 
 /// For answers to requests, in seconds.
 const SHORT: &[f64] =
@@ -81,10 +83,14 @@ pub(super) fn describe() {
     describe_counter!(LEASES_LOST, "Pipelines and tasks that another worker took over from this one.");
     describe_counter!(KERNEL_RESTARTS, "Kernels that died or were replaced while a notebook ran.");
     describe_counter!(MODEL_REQUESTS, "Predictions asked for, by model, version, protocol and status code.");
-    describe_histogram!(MODEL_DURATION, "Time that a prediction took, in seconds, by model and version.");
-    describe_histogram!(MODEL_QUEUE_DURATION, "Time that rows waited for their batch to be computed, in seconds, by model.");
-    describe_histogram!(MODEL_COMPUTE_DURATION, "Time that computing a batch took, in seconds, by model.");
-    describe_histogram!(MODEL_BATCH_SIZE, "Rows in a computed batch, by model.");
+    describe_histogram!(MODEL_DURATION, "Time that a prediction took, in seconds, by model, version and protocol.");
+    describe_histogram!(
+        MODEL_QUEUE_DURATION,
+        "Time that rows waited for their batch to be computed, in seconds, by model and version."
+    );
+    describe_histogram!(MODEL_COMPUTE_DURATION, "Time that computing a batch took, in seconds, by model and version.");
+    describe_histogram!(MODEL_BATCH_SIZE, "Rows in a computed batch, by model and version.");
+    describe_gauge!(MODEL_MEMORY, "Memory that a model takes, in bytes, by model and version; 0 while it sleeps.");
     describe_counter!(MODEL_SHADOW_ROWS, "Rows that a shadow computed, by model, version and whether its answer agrees.");
     describe_counter!(MODEL_SHADOW_ERRORS, "Requests that a shadow failed on or took too long for, by model and version.");
     describe_counter!(MODEL_SHADOW_DROPPED, "Requests that a shadow had no room for, by model and version.");

@@ -34,7 +34,7 @@ impl Version {
     ) -> Self {
         let classes = match manifest.task {
             Task::Classification => manifest.classes.iter().flatten().map(ToString::to_string).collect(),
-            Task::Regression => Vec::new(),
+            Task::Regression | Task::Transformation => Vec::new(),
         };
         let meter = Meter::new(&manifest.model_name, number);
         Self { number, sha256, manifest, classes, meter, model, _environment: environment, admission: Semaphore::new(queue) }

@@ -29,7 +29,6 @@ const PAGE: u64 = 4096;
 #[derive(Debug)]
 pub struct Watch {
     main: Pid,
-    limit: Option<u64>,
     seen: Arc<Seen>,
     oom_kills_before: u64,
     sampler: JoinHandle<()>,
@@ -37,6 +36,8 @@ pub struct Watch {
 
 #[derive(Debug, Default)]
 struct Seen {
+    /// None is the greatest number there is.
+    limit: AtomicU64,
     peak: AtomicU64,
     over_limit: AtomicBool,
 }
@@ -44,9 +45,9 @@ struct Seen {
 impl Watch {
     /// Begins. The limit is in bytes, for all of the family together.
     pub fn start(family: &Family, limit: Option<u64>) -> Self {
-        let seen = Arc::new(Seen::default());
-        let sampler = tokio::spawn(sample((family.pid(), family.main(), family.init()), limit, Arc::clone(&seen)));
-        Self { main: family.main(), limit, seen, oom_kills_before: oom_kills(), sampler }
+        let seen = Arc::new(Seen { limit: limit.unwrap_or(u64::MAX).into(), ..Seen::default() });
+        let sampler = tokio::spawn(sample((family.pid(), family.main(), family.init()), Arc::clone(&seen)));
+        Self { main: family.main(), seen, oom_kills_before: oom_kills(), sampler }
     }
 
     /// The most memory seen so far, in bytes. The main process's own high-water mark counts too while it lives.
@@ -62,7 +63,12 @@ impl Watch {
 
     /// The limit that [`is_over_limit`](Self::is_over_limit) speaks of, in bytes.
     pub fn limit(&self) -> Option<u64> {
-        self.limit
+        Some(self.seen.limit.load(Ordering::Relaxed)).filter(|limit| *limit < u64::MAX)
+    }
+
+    /// Sets another limit, in bytes, from now on.
+    pub fn set_limit(&self, limit: Option<u64>) {
+        self.seen.limit.store(limit.unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     /// Whether the system has killed a process for want of memory since the start.
@@ -93,14 +99,16 @@ fn three_quarters() -> Option<u64> {
 /// The reaper, the main process, and the init where there is one.
 type Heads = (Pid, Pid, Option<Pid>);
 
-async fn sample(heads: Heads, limit: Option<u64>, seen: Arc<Seen>) {
+async fn sample(heads: Heads, seen: Arc<Seen>) {
     let mut ticks = tokio::time::interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
+        let limit = seen.limit.load(Ordering::Relaxed);
         let Ok(memory) = tokio::task::spawn_blocking(move || taken(heads, limit)).await else { return };
         seen.peak.fetch_max(memory, Ordering::Relaxed);
-        if limit.is_some_and(|limit| memory > limit) {
+        // It may have been raised meanwhile.
+        if memory > seen.limit.load(Ordering::Relaxed) {
             seen.over_limit.store(true, Ordering::Relaxed);
             // It has the others killed, and ends.
             let _ = kill(heads.0, Signal::SIGTERM);
@@ -111,12 +119,12 @@ async fn sample(heads: Heads, limit: Option<u64>, seen: Arc<Seen>) {
 
 /// The memory of a family in bytes, without what is ours. Where a sum over several processes is over the limit, the pages
 /// they share count once.
-fn taken((reaper, main, init): Heads, limit: Option<u64>) -> u64 {
+fn taken((reaper, main, init): Heads, limit: u64) -> u64 {
     let members = below(reaper).into_iter().filter(|pid| init.is_none_or(|init| init.as_raw() != *pid));
     let members: Vec<Member> = members.filter_map(Member::read).collect();
     let files = init.map_or(0, |_| only_in_files(main, &members));
     let resident = files + members.iter().map(|member| member.resident).sum::<u64>();
-    if members.len() < 2 || limit.is_none_or(|limit| resident <= limit) {
+    if members.len() < 2 || resident <= limit {
         return resident;
     }
     files + members.iter().map(|member| proportional(member.pid).unwrap_or(member.resident)).sum::<u64>()

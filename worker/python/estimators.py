@@ -21,7 +21,7 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 import estimator_data
-from mlsys_packager import client, convert, edges, inputs, native, schema, verify
+from mlsys_packager import client, convert, edges, exports, inputs, native, schema, verify
 from test_native import Verifier
 
 DOCUMENT = HERE.parents[1] / "docs" / "estimators.md"
@@ -41,24 +41,6 @@ class Found:
     how: str
     difference: float = 0.0
     reason: str = ""
-
-
-class Asked:
-    """An estimator that answers to `predict`, whatever it can say."""
-
-    def __init__(self, model):
-        self._model = model
-
-    def __getattr__(self, name):
-        return getattr(self.__dict__["_model"], name)
-
-    def predict(self, rows):
-        """What it says of rows."""
-        for method in ("predict", "transform", "score_samples"):
-            if hasattr(self._model, method):
-                said = getattr(self._model, method)(rows)
-                return said.toarray() if hasattr(said, "toarray") else said
-        raise AttributeError("predict")
 
 
 def estimators():
@@ -130,7 +112,7 @@ def try_form(verifier, form, grouped, native_only):
     x, y = estimator_data.data(rows, target, 1, estimator_data.FITTED)
     unseen, _ = estimator_data.data(rows, target, 2, UNSEEN)
     model = estimator_data.fit(make(), x, y, grouped)
-    asked = Asked(model)
+    asked = exports.answering(*exports.find(model)[:2])
     found = inputs.find(asked, {"X_train": x})
     if found is None:
         return Found(NOWHERE, reason="it answers no one row for each row")
@@ -155,9 +137,7 @@ def try_form(verifier, form, grouped, native_only):
         reason = f"differs: {first[3:]}"
     except native.Unsupported as error:
         reason = str(error)
-    if not hasattr(model, "predict"):
-        return Found(NOWHERE, reason=reason)
-    if native_only or found.as_series:
+    if native_only or found.as_series or not hasattr(model, "predict"):
         return Found(PYTHON, reason=reason)
     return converted(model, signature, client_of.seen(known), client_of.seen(unseen), reason)
 
@@ -227,7 +207,7 @@ def document(results, apart):
         "",
         f"Every estimator of scikit-learn {sklearn.__version__}, XGBoost {xgboost.__version__} and LightGBM {lightgbm.__version__}, and how its predictions are computed:",
         "*native* is the engine in `crates/native`, in the library's own arithmetic; *ONNX* a conversion that was verified;",
-        "*Python* the estimator itself. *no*: nothing answers it, since it has no `predict`. A dash: it can't be used so.",
+        "*Python* the estimator itself. *no*: it answers no one row for each row. A dash: it can't be used so.",
         "",
         f"Each was fitted on {estimator_data.FITTED} rows and asked about {UNSEEN:,} others, and rows at the edge of the data: as an *array* of",
         "numbers, behind a *table* with gaps and text (transformers: before a logistic regression), and inside a *search*. The difference is",

@@ -47,6 +47,12 @@ pub const SETTINGS: &[Setting] = &[
     setting("RUN_TIMEOUT_SECONDS", "3600", "A notebook's whole run, unless its TIMEOUT_SECONDS says otherwise"),
     setting("CELL_TIMEOUT_SECONDS", "", "One cell; unset: only the run's time-out counts"),
     setting(
+        "PACKAGE_TIMEOUT_SECONDS",
+        "120",
+        "Packaging a model, beside the notebook's own time: what takes longer is given up for the next best way of serving it",
+    ),
+    setting("PACKAGE_MEMORY_MB", "2048", "What packaging a model may use of memory, beside what the notebook may"),
+    setting(
         "MLSYS_PYTHON",
         "",
         "A Python with what crates/python/platform/requirements.in names; unset: python under MLSYS_HOME",
@@ -96,6 +102,10 @@ pub struct Tuning {
     pub run_timeout: Duration,
     /// One cell; none: only the run's time-out counts.
     pub cell_timeout: Option<Duration>,
+    /// Packaging a model, beside the run.
+    pub package_timeout: Duration,
+    /// Packaging a model, beside the kernel's limit, in bytes.
+    pub package_memory: u64,
     /// How long what is kept.
     pub retention: RetentionSettings,
 }
@@ -139,6 +149,8 @@ impl Tuning {
             build_memory_limit: memory(check, "BUILD_MEMORY_LIMIT_MB"),
             run_timeout: seconds(check, "RUN_TIMEOUT_SECONDS", 3600),
             cell_timeout: cell.map(Duration::from_secs),
+            package_timeout: seconds(check, "PACKAGE_TIMEOUT_SECONDS", 120),
+            package_memory: check.or(settings.parse("PACKAGE_MEMORY_MB"), 2048_u64).saturating_mul(1 << 20),
             retention: RetentionSettings::read(settings, check),
         };
         if tuning.concurrency == 0 || tuning.concurrency > 256 {
@@ -146,6 +158,9 @@ impl Tuning {
         }
         if tuning.lease < Duration::from_secs(3) {
             check.refuse("LEASE_SECONDS", "must be at least 3");
+        }
+        if tuning.package_timeout < Duration::from_secs(10) {
+            check.refuse("PACKAGE_TIMEOUT_SECONDS", "must be at least 10");
         }
         tuning
     }

@@ -12,7 +12,7 @@ use std::{
 use contract::{Flavour, RunSecrets, Stream};
 use kernel::{
     AfterCell, EventSink, Kernel, KernelError, KernelSpec, NotebookError, NotebookFile, Pool, Room, RunReport, RunRequest,
-    Then,
+    Then, Unanswered,
 };
 use native::Verified;
 use pipeline::Contract;
@@ -22,9 +22,6 @@ use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use crate::{Tuning, packager};
-
-/// How long packaging a model and verifying its converted form may take.
-const PACKAGE_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// What notebooks run with.
 #[derive(Clone, Copy)]
@@ -161,7 +158,7 @@ impl Execution<'_> {
         (environment, verdict): (Option<&str>, &Verdict),
     ) -> RunRequest {
         let Means { environments, tuning, .. } = means;
-        let after_cell = self.after_cell(environment, verdict);
+        let after_cell = self.after_cell((environment, verdict), tuning);
         let variables = [
             ("MLFLOW_TRACKING_URI", self.tracking.to_owned()),
             ("PIPELINE_ID", self.id.to_owned()),
@@ -197,14 +194,16 @@ impl Execution<'_> {
         }
     }
 
-    fn after_cell(&self, environment: Option<&str>, verdict: &Verdict) -> Option<AfterCell> {
+    fn after_cell(&self, (environment, verdict): (Option<&str>, &Verdict), tuning: &Tuning) -> Option<AfterCell> {
         let (contract, output_directory) = (self.contract?, self.package?);
         let (model_path, run_id, tree) = (self.model, self.run_id, self.tree);
-        let request = packager::Request { model_path, output_directory, contract, run_id, tree, environment };
+        let (time, memory) = (tuning.package_timeout, tuning.package_memory);
+        let request = packager::Request { model_path, output_directory, contract, run_id, tree, environment, time, memory };
         let call = packager::Call::new(&request);
-        let code = call.code(None);
+        let code = call.code(&[]);
         let then = Some(verdict.then(call, output_directory.to_owned()));
-        Some(AfterCell { index_tag: "mlops:export".to_owned(), code, timeout: PACKAGE_TIMEOUT, then })
+        // The packager looks at the time itself, where it can; and it loads the model a second time.
+        Some(AfterCell { index_tag: "mlops:export".to_owned(), code, timeout: time * 2, memory: memory * 2, then })
     }
 }
 
@@ -213,17 +212,26 @@ impl Execution<'_> {
 struct Verdict(Arc<Mutex<Option<Result<Verified, String>>>>);
 
 impl Verdict {
-    /// Verifies the native graph that the packager answers, and has it try again without one that does not hold.
+    /// Verifies the native graph that the packager answers, and has it try again without one that does not hold. One that was stopped
+    /// since it took too long tries again to have the model served by Python.
     fn then(&self, call: packager::Call, package: PathBuf) -> Then {
         let verdict = self.clone();
         Then(Arc::new(move |answer| {
             let (verdict, call, package) = (verdict.clone(), call.clone(), package.clone());
             Box::pin(async move {
+                let answer = match answer {
+                    Ok(answer) => answer,
+                    Err(stopped @ Unanswered::Stopped(_)) => {
+                        let reason = format!("packaging was stopped: {stopped}");
+                        return Some(call.code(&[(Flavour::Native, &reason), (Flavour::Onnx, &reason)]));
+                    }
+                    Err(Unanswered::Failed(_)) => return None,
+                };
                 if answer["manifest"]["flavour"] != "native" {
                     return None;
                 }
                 let verified = packager::verify(package).await;
-                let again = verified.as_ref().err().map(|reason| call.code(Some(reason)));
+                let again = verified.as_ref().err().map(|reason| call.code(&[(Flavour::Native, reason)]));
                 *verdict.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(verified);
                 again
             })
@@ -273,7 +281,7 @@ async fn start(means: Means<'_>, environment: &PythonEnvironment) -> Result<Kern
 }
 
 /// What the packager said; all of it is in the log.
-fn packaged(answer: Result<Value, String>, verdict: &Verdict, say: &dyn Fn(String)) -> packager::Answer {
+fn packaged(answer: Result<Value, Unanswered>, verdict: &Verdict, say: &dyn Fn(String)) -> packager::Answer {
     let answer = answer.map(serde_json::from_value::<packager::Answer>);
     match answer {
         Ok(Ok(packager::Answer::Packaged { manifest, log, packages })) => {
@@ -294,6 +302,7 @@ fn packaged(answer: Result<Value, String>, verdict: &Verdict, say: &dyn Fn(Strin
         Ok(Ok(error @ packager::Answer::Error { .. })) => error,
         Ok(Err(error)) => packager::Answer::Error { error: error.to_string() },
         Err(error) => {
+            let error = error.to_string();
             // A traceback: what follows its frames is the reason.
             error.lines().for_each(|line| say(line.to_owned()));
             let reason = error.lines().rev().take_while(|line| !line.starts_with("  ")).last();

@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use contract::{ModelManifest, NATIVE_FILE};
+use contract::{Flavour, ModelManifest, NATIVE_FILE};
 use native::Verified;
 use pipeline::Contract;
 use serde::Deserialize;
@@ -35,6 +35,10 @@ pub struct Request<'a> {
     pub tree: &'a Path,
     /// Names the Python environment; none is the platform's own.
     pub environment: Option<&'a str>,
+    /// How long it is to take. What takes long is given up by then, but for what computes in C without an end.
+    pub time: Duration,
+    /// How much memory a way of serving may take to prepare, in bytes.
+    pub memory: u64,
 }
 
 /// What the packager answers.
@@ -107,18 +111,23 @@ impl Call {
             "run_id": request.run_id,
             "tree_root": request.tree,
             "environment": request.environment,
+            "seconds": request.time.as_secs_f64(),
+            "memory": request.memory,
         });
         Self { config }
     }
 
     /// The code that packages the model, for [`kernel::AfterCell`]. It leaves an [`Answer`] in `result`.
     ///
-    /// `native_refused`: why the native graph of an earlier answer is not to be made again.
-    pub fn code(&self, native_refused: Option<&str>) -> String {
+    /// `refused`: which ways of serving it are not to be tried, and why.
+    pub fn code(&self, refused: &[(Flavour, &str)]) -> String {
         let sources: serde_json::Map<_, _> =
             sources::SOURCES.iter().map(|(name, text)| ((*name).to_owned(), serde_json::Value::from(*text))).collect();
         let mut config = self.config.clone();
-        config["native_refused"] = native_refused.into();
+        for (flavour, reason) in refused {
+            let way = if *flavour == Flavour::Native { "native_refused" } else { "onnx_refused" };
+            config[way] = (*reason).into();
+        }
         // A JSON string is a Python string: both know the escapes that JSON writes.
         let literal = |value: &serde_json::Value| serde_json::Value::from(value.to_string()).to_string();
         let (sources, config) = (literal(&serde_json::Value::Object(sources)), literal(&config));

@@ -33,6 +33,10 @@ pub struct ModelManifest {
     #[serde(default)]
     #[schema(required)]
     pub classes: Option<Vec<serde_json::Value>>,
+    /// The names of what a transformation makes of a row, if it knows them.
+    #[serde(default)]
+    #[schema(required)]
+    pub columns: Option<Vec<String>>,
     /// What it takes.
     pub signature: Signature,
     /// What computes its predictions.
@@ -97,7 +101,7 @@ pub struct ExampleInputs {
     pub inputs: Vec<serde_json::Value>,
 }
 
-/// What a model predicts.
+/// What a model answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Task {
@@ -105,6 +109,8 @@ pub enum Task {
     Classification,
     /// Numbers.
     Regression,
+    /// Rows made into others: a transformer's numbers, or whatever a function of the notebook answers.
+    Transformation,
 }
 
 /// What computes a model's predictions.

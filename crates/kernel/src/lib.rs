@@ -42,7 +42,7 @@ pub use error::KernelError;
 pub use notebook::{NotebookError, NotebookFile};
 pub use outcome::{DeathCause, Outcome, brief};
 pub use pool::Pool;
-pub use request::{AfterCell, EventSink, RunReport, RunRequest, Then};
+pub use request::{AfterCell, EventSink, RunReport, RunRequest, Then, Unanswered};
 pub use room::Room;
 pub use run::run;
 pub use spec::{Confined, KernelSpec};

@@ -44,7 +44,8 @@ pub struct RunRequest {
 
 /// Python code of our own to run in the kernel, out of the notebook's sight.
 ///
-/// It has a namespace to itself, in which `user_ns` is the notebook's. What it leaves in `result` is handed back as JSON.
+/// It has a namespace to itself, in which `user_ns` is the notebook's. What it leaves in `result` is handed back as JSON. Neither its
+/// time nor its memory counts as the notebook's.
 #[derive(Debug, Clone)]
 pub struct AfterCell {
     /// It runs after the last cell that bears this tag.
@@ -53,7 +54,9 @@ pub struct AfterCell {
     pub code: String,
     /// How long it may take.
     pub timeout: Duration,
-    /// Hears the answer, and may have more code run, whose answer then counts.
+    /// What it may take of memory beyond the notebook's limit, in bytes.
+    pub memory: u64,
+    /// Hears the answer, or why there is none, and may have more code run, whose answer then counts.
     pub then: Option<Then>,
 }
 
@@ -61,7 +64,18 @@ pub struct AfterCell {
 #[derive(Clone)]
 pub struct Then(pub Arc<ThenCode>);
 
-type ThenCode = dyn Fn(Value) -> Pin<Box<dyn Future<Output = Option<String>> + Send>> + Send + Sync;
+type ThenCode = dyn Fn(Result<Value, Unanswered>) -> Pin<Box<dyn Future<Output = Option<String>> + Send>> + Send + Sync;
+
+/// Why code of our own has no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unanswered {
+    /// It was stopped at its limit, and the kernel lives.
+    #[error("it took longer than {} s", .0.as_secs_f64())]
+    Stopped(Duration),
+    /// It failed: its traceback, or how the kernel ended.
+    #[error("{0}")]
+    Failed(String),
+}
 
 impl fmt::Debug for Then {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -94,8 +108,8 @@ pub struct RunReport {
     pub scraps: BTreeMap<String, Value>,
     /// Files with the whole of outputs that the notebook does not hold whole.
     pub spilled: Vec<PathBuf>,
-    /// What [`RunRequest::after_cell`] answered, or its traceback; `None` when it was not reached.
-    pub after_cell: Option<Result<Value, String>>,
+    /// What [`RunRequest::after_cell`] answered, or why it did not; `None` when it was not reached.
+    pub after_cell: Option<Result<Value, Unanswered>>,
     /// What [`RunRequest::read_after`] found: numbers as floats, NaN and the infinities as `"NaN"`, `"Infinity"`,
     /// `"-Infinity"`, and `METRICS` as an object of such.
     pub variables: BTreeMap<String, Value>,

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    AfterCell, DeathCause, EventSink, Kernel, KernelError, Outcome, RunReport, RunRequest, Then,
+    AfterCell, DeathCause, EventSink, Kernel, KernelError, Outcome, RunReport, RunRequest, Then, Unanswered,
     blot::Blot,
     call,
     drive::{Ended, Limits, Stop, drive},
@@ -90,7 +90,7 @@ struct Run<'a> {
 struct Progress {
     cells_run: usize,
     time_in_cells: Duration,
-    after_cell: Option<Result<Value, String>>,
+    after_cell: Option<Result<Value, Unanswered>>,
     variables: BTreeMap<String, Value>,
 }
 
@@ -226,25 +226,33 @@ impl Run<'_> {
     }
 
     async fn after_cell(&mut self, step: Step) -> ControlFlow<Outcome> {
-        let Some(AfterCell { code, timeout, then, .. }) = self.request.after_cell.take() else { return Continue(()) };
-        self.private_code(code, timeout, step).await?;
-        if let (Some(Ok(answer)), Some(Then(then))) = (&self.progress.after_cell, then)
+        let Some(AfterCell { code, timeout, memory, then, .. }) = self.request.after_cell.take() else {
+            return Continue(());
+        };
+        // To the end of the run: what was taken is not always given back.
+        self.memory.set_limit(self.memory.limit().map(|limit| limit.saturating_add(memory)));
+        let (began, end) = (Instant::now(), self.limit.0);
+        // Longer than all of it may take: each call has a limit of its own.
+        self.limit.0 += timeout * 4;
+        let mut flow = self.private_code(code, timeout, step).await;
+        if let (Continue(()), Some(answer), Some(Then(then))) = (&flow, &self.progress.after_cell, then)
             && let Some(more) = then(answer.clone()).await
         {
-            return self.private_code(more, timeout, step).await;
+            flow = self.private_code(more, timeout, step).await;
         }
-        Continue(())
+        self.limit.0 = end + began.elapsed();
+        flow
     }
 
     async fn private_code(&mut self, code: String, timeout: Duration, step: Step) -> ControlFlow<Outcome> {
         match self.call("run_private", &json!({ "code": code }), timeout, step).await {
-            Ok(answer) => self.progress.after_cell = Some(answer),
+            Ok(answer) => self.progress.after_cell = Some(answer.map_err(Unanswered::Failed)),
             Err(Ended::Stopped { why: Stop::RequestTimeout(limit), kernel_lives: true }) => {
-                self.progress.after_cell = Some(Err(format!("it took longer than {} s", limit.as_secs_f64())));
+                self.progress.after_cell = Some(Err(Unanswered::Stopped(limit)));
             }
             Err(ended) => {
                 let outcome = self.failure(ended, step.index);
-                self.progress.after_cell = Some(Err(outcome.to_string()));
+                self.progress.after_cell = Some(Err(Unanswered::Failed(outcome.to_string())));
                 return Break(outcome);
             }
         }

@@ -62,12 +62,12 @@ impl Group {
         self.processes.as_fd()
     }
 
-    /// From now on, who takes more than this, in bytes, is killed with all others in it.
-    pub(crate) fn limit(&self, bytes: u64) -> io::Result<()> {
+    /// From now on, who takes more than this, in bytes, is killed with all others in it; `None`: nobody is.
+    pub(crate) fn limit(&self, bytes: Option<u64>) -> io::Result<()> {
         fs::write(self.folder.join("memory.oom.group"), "1")?;
         // Without it there may be no swap.
         let _ = fs::write(self.folder.join("memory.swap.max"), "0");
-        fs::write(self.folder.join("memory.max"), bytes.to_string())
+        fs::write(self.folder.join("memory.max"), bytes.map_or("max".to_owned(), |bytes| bytes.to_string()))
     }
 
     /// Whether somebody in it was killed for taking too much.

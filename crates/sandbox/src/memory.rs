@@ -30,7 +30,6 @@ const PAGE: u64 = 4096;
 #[derive(Debug)]
 pub struct Watch {
     heads: Heads,
-    limit: Option<u64>,
     seen: Arc<Seen>,
     /// Who ends those that take too much, where that is not us.
     group: Option<Arc<Group>>,
@@ -40,6 +39,8 @@ pub struct Watch {
 
 #[derive(Debug, Default)]
 struct Seen {
+    /// None is the greatest number there is.
+    limit: AtomicU64,
     peak: AtomicU64,
     over_limit: AtomicBool,
 }
@@ -47,12 +48,11 @@ struct Seen {
 impl Watch {
     /// Begins. The limit is in bytes, for all of the family together.
     pub fn start(family: &Family, limit: Option<u64>) -> Self {
-        let seen = Arc::new(Seen::default());
+        let seen = Arc::new(Seen { limit: limit.unwrap_or(u64::MAX).into(), ..Seen::default() });
         let heads = (family.pid(), family.main(), family.init());
-        let group = limit.and_then(|limit| family.group().filter(|group| group.limit(limit).is_ok()));
-        let ours = limit.filter(|_| group.is_none());
-        let sampler = tokio::spawn(sample(heads, ours, Arc::clone(&seen)));
-        Self { heads, limit, seen, group, oom_kills_before: oom_kills(), sampler }
+        let group = family.group().filter(|group| group.limit(limit).is_ok());
+        let sampler = tokio::spawn(sample(heads, group.is_some(), Arc::clone(&seen)));
+        Self { heads, seen, group, oom_kills_before: oom_kills(), sampler }
     }
 
     /// What tells how much memory the family takes now.
@@ -64,7 +64,7 @@ impl Watch {
     pub fn peak(&self) -> Option<u64> {
         let peak = self.seen.peak.load(Ordering::Relaxed).max(status(self.heads.1, "VmHWM:").unwrap_or(0));
         // What the system ends, it ends between two samples.
-        let limit = self.limit.filter(|_| self.is_over_limit()).unwrap_or(0);
+        let limit = self.limit().filter(|_| self.is_over_limit()).unwrap_or(0);
         Some(peak.max(limit)).filter(|peak| *peak > 0)
     }
 
@@ -75,7 +75,15 @@ impl Watch {
 
     /// The limit that [`is_over_limit`](Self::is_over_limit) speaks of, in bytes.
     pub fn limit(&self) -> Option<u64> {
-        self.limit
+        Some(self.seen.limit.load(Ordering::Relaxed)).filter(|limit| *limit < u64::MAX)
+    }
+
+    /// Sets another limit, in bytes, from now on.
+    pub fn set_limit(&self, limit: Option<u64>) {
+        self.seen.limit.store(limit.unwrap_or(u64::MAX), Ordering::Relaxed);
+        if let Some(Err(error)) = self.group.as_ref().map(|group| group.limit(limit)) {
+            tracing::warn!(%error, "a limit of memory could not be changed");
+        }
     }
 
     /// Whether the system has killed a process for want of memory since the start.
@@ -118,14 +126,16 @@ fn three_quarters() -> Option<u64> {
 /// The reaper, the main process, and the init where there is one.
 type Heads = (Pid, Pid, Option<Pid>);
 
-async fn sample(heads: Heads, limit: Option<u64>, seen: Arc<Seen>) {
+async fn sample(heads: Heads, held: bool, seen: Arc<Seen>) {
     let mut ticks = tokio::time::interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
+        let limit = seen.limit.load(Ordering::Relaxed);
         let Ok(memory) = tokio::task::spawn_blocking(move || taken(heads, limit)).await else { return };
         seen.peak.fetch_max(memory, Ordering::Relaxed);
-        if limit.is_some_and(|limit| memory > limit) {
+        // It may have been raised meanwhile.
+        if !held && memory > seen.limit.load(Ordering::Relaxed) {
             seen.over_limit.store(true, Ordering::Relaxed);
             // It has the others killed, and ends.
             let _ = kill(heads.0, Signal::SIGTERM);
@@ -136,10 +146,10 @@ async fn sample(heads: Heads, limit: Option<u64>, seen: Arc<Seen>) {
 
 /// The memory of a family in bytes, without what is ours. Where a sum over several processes is over the limit, the pages
 /// they share count once.
-fn taken(heads: Heads, limit: Option<u64>) -> u64 {
+fn taken(heads: Heads, limit: u64) -> u64 {
     let (members, files) = members(heads);
     let resident = files + members.iter().map(|member| member.resident).sum::<u64>();
-    if members.len() < 2 || limit.is_none_or(|limit| resident <= limit) {
+    if members.len() < 2 || resident <= limit {
         return resident;
     }
     files + members.iter().map(|member| proportional(member.pid).unwrap_or(member.resident)).sum::<u64>()

@@ -11,6 +11,8 @@ Frames go both ways over standard input and output: four bytes of length (little
 It ends with its input. What the model prints goes to standard error; values of rows go nowhere but into answers.
 """
 
+import datetime
+import decimal
 import json
 import math
 import os
@@ -104,6 +106,8 @@ def answer(model, columns, example, request):
     given = request["columns"] if columns else request["tensor"]["data"]
     try:
         result = {"predictions": plain(model.predict(rows))}
+        if not isinstance(result["predictions"], list) or len(result["predictions"]) != len(rows):
+            return {"error": {"kind": "internal", "message": "the model does not answer once a row", "column": None}}
         if hasattr(model, "classes_") and hasattr(model, "predict_proba"):
             probabilities = model.predict_proba(rows)
             if not isinstance(probabilities, list):
@@ -124,8 +128,8 @@ def answer(model, columns, example, request):
 
 
 def told(error, is_example):
-    """What an error says, where that quotes no value of a caller's: the rows are the model's own example, or it is about code."""
-    if is_example or isinstance(error, (ImportError, NameError, AttributeError)):
+    """What an error says, where that quotes no value of a caller's: the rows are the model's own example, or it is about code or types."""
+    if is_example or isinstance(error, (ImportError, NameError, AttributeError, NoJson)):
         text = str(error).strip()
     else:
         text = os.strerror(error.errno) if isinstance(error, OSError) and isinstance(error.errno, int) else ""
@@ -191,18 +195,55 @@ def array(tensor):
 
 
 def plain(value):
-    """Predictions as strict JSON has them: not-a-number and missing become null."""
+    """A value as strict JSON has it: missing and not-finite become `None`, moments RFC 3339 text, a frame its rows as objects.
+
+    `schema.plain` of the packager (`worker/python`) makes the same of what the notebook's model answered.
+    """
     import numpy as np
 
-    if isinstance(value, list):
+    if isinstance(value, dict):
+        return {_key(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
+    if hasattr(value, "columns") and hasattr(value, "to_dict"):
+        return plain(value.to_dict("records"))
+    if hasattr(value, "toarray"):
+        return plain(value.toarray())
+    if isinstance(value, (np.datetime64, np.ndarray)) and value.dtype.kind == "M":
+        value = value.astype("datetime64[us]")
+    if isinstance(value, np.ndarray) and (
+        value.dtype.kind in "biuU" or (value.dtype.kind == "f" and np.isfinite(value).all())
+    ):
+        return value.tolist()
+    if hasattr(value, "tolist") and not isinstance(value, np.generic):
+        return plain(value.tolist())
+    if isinstance(value, np.generic) and value.dtype.kind != "m":
+        value = value.item()
+    if isinstance(value, decimal.Decimal):
+        value = float(value)
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if isinstance(value, np.ndarray) or hasattr(value, "to_numpy"):
-        return plain(np.asarray(value).tolist())
-    if isinstance(value, np.generic):
-        return plain(value.item())
-    return value if value is None or isinstance(value, (bool, int, str)) else str(value)
+    if type(value).__name__ in ("NAType", "NaTType"):
+        return None
+    if isinstance(value, (datetime.datetime, datetime.date, datetime.time)):
+        return value.isoformat()
+    raise NoJson(f"{type(value).__name__} has no form in JSON")
+
+
+class NoJson(TypeError):
+    """A value that JSON can't tell; the text names its type."""
+
+
+def _key(key):
+    """A name of a dict, as `json.dumps` writes it."""
+    if isinstance(key, str):
+        return key
+    named = plain(key)
+    if isinstance(named, (list, dict)):
+        raise NoJson(f"{type(key).__name__} as a key of a dict has no form in JSON")
+    return named if isinstance(named, str) else json.dumps(named)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ use serde_json::{Value, value::RawValue};
 
 use crate::{Numbers, Output};
 
-/// The largest difference: absolute in probabilities, relative in regressions. What is computed in the estimator's own
+/// The largest difference: absolute in probabilities, relative in other numbers. What is computed in the estimator's own
 /// arithmetic was verified to be that near when it was packaged; converted models round to 32 bits.
 fn tolerance(flavour: Flavour) -> f64 {
     match flavour {
@@ -19,20 +19,22 @@ fn tolerance(flavour: Flavour) -> f64 {
 pub(crate) fn check(manifest: &ModelManifest, answer: &Output) -> Result<(), String> {
     let (predictions, probabilities) = values(answer, manifest.classes.as_deref().unwrap_or_default())?;
     let (expected, tolerance) = (&manifest.expected_output, tolerance(manifest.flavour));
-    let (wanted, given) = (flat(&expected["predictions"]), flat(&predictions));
     match manifest.task {
-        Task::Classification => compare("predictions", &wanted, &given, same_label)?,
-        Task::Regression => {
-            let scale = mean_size(&wanted);
-            compare("predictions", &wanted, &given, |wanted, given| close(wanted, given, (tolerance, scale)))?;
+        Task::Classification => {
+            compare("predictions", &expected["predictions"], &predictions, |wanted, given| {
+                (wanted - given).abs() < f64::EPSILON
+            })?;
+            if !expected["probabilities"].is_null() {
+                let close = |wanted: f64, given: f64| (wanted - given).abs() <= tolerance;
+                compare("probabilities", &expected["probabilities"], &probabilities, close)?;
+            }
         }
-    }
-    if manifest.task == Task::Classification && !expected["probabilities"].is_null() {
-        let (wanted, given) = (flat(&expected["probabilities"]), flat(&probabilities));
-        compare("probabilities", &wanted, &given, |wanted, given| match (wanted.as_f64(), given.as_f64()) {
-            (Some(wanted), Some(given)) => (wanted - given).abs() <= tolerance,
-            _ => wanted == given,
-        })?;
+        // Relative to the value, or to the usual size of values for one that happens to be near zero.
+        Task::Regression | Task::Transformation => {
+            let scale = mean_size(&expected["predictions"]);
+            let close = |wanted: f64, given: f64| (wanted - given).abs() <= tolerance * wanted.abs().max(scale);
+            compare("predictions", &expected["predictions"], &predictions, close)?;
+        }
     }
     Ok(())
 }
@@ -41,7 +43,10 @@ pub(crate) fn check(manifest: &ModelManifest, answer: &Output) -> Result<(), Str
 fn values(answer: &Output, classes: &[Value]) -> Result<(Value, Value), String> {
     let read = |json: &RawValue| serde_json::from_str::<Value>(json.get()).map_err(|error| error.to_string());
     // What is no number in JSON is null.
-    let list = |numbers: &Numbers| Value::from(numbers.values.clone());
+    let list = |Numbers { values, width }: &Numbers| match width {
+        Some(width) => values.chunks((*width).max(1)).map(Value::from).collect(),
+        None => Value::from(values.clone()),
+    };
     Ok(match answer {
         Output::Classes { labels, probabilities } => {
             let class = |label: &usize| classes.get(*label).cloned().ok_or("a label is not a class");
@@ -55,41 +60,48 @@ fn values(answer: &Output, classes: &[Value]) -> Result<(Value, Value), String> 
     })
 }
 
-fn compare(what: &str, wanted: &[&Value], given: &[&Value], same: impl Fn(&Value, &Value) -> bool) -> Result<(), String> {
+fn compare(what: &str, wanted: &Value, given: &Value, close: impl Fn(f64, f64) -> bool) -> Result<(), String> {
+    let rows = |value: &Value| value.as_array().map_or(0, Vec::len);
+    let (Some(wanted), Some(given)) = (wanted.as_array(), given.as_array()) else {
+        return Err(format!("{} {what} instead of {}", rows(given), rows(wanted)));
+    };
     if wanted.is_empty() || wanted.len() != given.len() {
         return Err(format!("{} {what} instead of {}", given.len(), wanted.len()));
     }
-    match wanted.iter().zip(given).filter(|(wanted, given)| !same(wanted, given)).count() {
+    match wanted.iter().zip(given).filter(|(wanted, given)| !same(wanted, given, &close)).count() {
         0 => Ok(()),
         wrong => Err(format!("{wrong} of {} {what} differ", wanted.len())),
     }
 }
 
-fn same_label(wanted: &Value, given: &Value) -> bool {
-    match (wanted.as_f64(), given.as_f64()) {
-        (Some(wanted), Some(given)) => (wanted - given).abs() < f64::EPSILON,
-        _ => wanted == given,
-    }
-}
-
-/// Relative to the value, or to the usual size of values for one that happens to be near zero.
-fn close(wanted: &Value, given: &Value, (tolerance, scale): (f64, f64)) -> bool {
-    match (wanted.as_f64(), given.as_f64()) {
-        (Some(wanted), Some(given)) => (wanted - given).abs() <= tolerance * wanted.abs().max(scale),
+/// Whether two values are the same, their numbers as far as `close` says.
+fn same(wanted: &Value, given: &Value, close: &impl Fn(f64, f64) -> bool) -> bool {
+    match (wanted, given) {
+        (Value::Number(wanted), Value::Number(given)) => {
+            wanted == given || wanted.as_f64().zip(given.as_f64()).is_some_and(|(wanted, given)| close(wanted, given))
+        }
+        (Value::Array(wanted), Value::Array(given)) => {
+            wanted.len() == given.len() && wanted.iter().zip(given).all(|(wanted, given)| same(wanted, given, close))
+        }
+        (Value::Object(wanted), Value::Object(given)) => {
+            wanted.len() == given.len()
+                && wanted.iter().all(|(name, wanted)| given.get(name).is_some_and(|given| same(wanted, given, close)))
+        }
         _ => wanted == given,
     }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "an example has a few rows")]
-fn mean_size(values: &[&Value]) -> f64 {
-    values.iter().filter_map(|value| value.as_f64()).map(f64::abs).sum::<f64>() / values.len().max(1) as f64
+fn mean_size(value: &Value) -> f64 {
+    let numbers = numbers(value);
+    numbers.iter().map(|number| number.abs()).sum::<f64>() / numbers.len().max(1) as f64
 }
 
-/// The values in lists of lists, in order.
-fn flat(value: &Value) -> Vec<&Value> {
+/// The numbers in lists and objects.
+fn numbers(value: &Value) -> Vec<f64> {
     match value {
-        Value::Array(items) => items.iter().flat_map(flat).collect(),
-        Value::Null => Vec::new(),
-        bare => vec![bare],
+        Value::Array(items) => items.iter().flat_map(numbers).collect(),
+        Value::Object(named) => named.values().flat_map(numbers).collect(),
+        bare => bare.as_f64().into_iter().collect(),
     }
 }

@@ -222,6 +222,33 @@ def moody():
     package("moody", Moody(), signature, rows, task="regression")
 
 
+class Telling:
+    """Answers in forms of its own."""
+
+    def predict(self, rows):
+        """An object for each row."""
+        return [{"sum": row.sum(), "big": bool(row[0] > 2), "parts": row.tolist(), "none": float("nan")} for row in rows]
+
+
+class Doubling:
+    """What a transformer is packaged as."""
+
+    def predict(self, rows):
+        """Each row's numbers, twice as large."""
+        return rows * 2
+
+
+def rows_into_others():
+    """A function's objects, and a transformer's rows."""
+    rows = np.arange(6.0).reshape(3, 2)
+    signature = {"kind": "tensor", "tensor": {"dtype": "float64", "shape": [-1, 2]}}
+    said = [{**one, "none": None} for one in Telling().predict(rows)]
+    package("telling", Telling(), signature, rows, task="transformation", expected_output={"predictions": said})
+    package("doubling", Doubling(), signature, rows, task="transformation", columns=["twice x", "twice y"])
+    said[1]["parts"][1] += 0.1
+    package("mistelling", Telling(), signature, rows, task="transformation", expected_output={"predictions": said})
+
+
 def wrong():
     """Packages that must not be served."""
     rows = np.arange(6.0).reshape(3, 2)
@@ -241,5 +268,5 @@ def wrong():
     json.dump(manifest, open(os.path.join(path, "metadata.json"), "w"))
 
 
-for make in (titanic, flowers, prices, truths, boosted, moody, wrong):
+for make in (titanic, flowers, prices, truths, boosted, moody, rows_into_others, wrong):
     make()

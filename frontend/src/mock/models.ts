@@ -28,6 +28,7 @@ function manifestOf(project: Project, version: number): ModelManifest {
     declared_version: `0.${version}.0`,
     task: project.task,
     classes: project.classes,
+    columns: null,
     signature: {
       kind: 'columns',
       columns: project.columns.map(({ name, type, nullable = false }) => ({ name, type, required: true, nullable })),

@@ -46,6 +46,8 @@ pub(super) struct Detail {
     task: Task,
     #[serde(skip_serializing_if = "Option::is_none")]
     classes: Option<Vec<Value>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    columns: Option<Vec<String>>,
     signature: Signature,
 }
 
@@ -106,6 +108,7 @@ fn detail(deployment: &Deployment) -> Detail {
         item: item(deployment),
         task: manifest.task,
         classes: manifest.classes.clone(),
+        columns: manifest.columns.clone(),
         signature: manifest.signature.clone(),
     }
 }

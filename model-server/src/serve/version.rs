@@ -52,7 +52,7 @@ impl Version {
         let Parts { number, sha256, manifest, environment, queue, .. } = parts;
         let classes = match manifest.task {
             Task::Classification => manifest.classes.iter().flatten().map(ToString::to_string).collect(),
-            Task::Regression => Vec::new(),
+            Task::Regression | Task::Transformation => Vec::new(),
         };
         Ok(Self {
             meter: Meter::new(&manifest.model_name, number),

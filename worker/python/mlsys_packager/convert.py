@@ -11,6 +11,8 @@ from .schema import NUMBERS, TEXT
 # Classifiers whose converters, or whose own arithmetic, know float32 only.
 FLOAT32_CLASSIFIERS = ("GradientBoosting", "XGB", "LGBM", "AdaBoost")
 FORESTS = ("DecisionTree", "ExtraTree", "RandomForest")
+# Whose estimators have conversions.
+PACKAGES = ("sklearn", "xgboost", "lightgbm", "imblearn")
 # The inputs' names while converting: columns by position.
 PLACEHOLDER = "mlsys_column_"
 # Stands for a missing text value where the estimator has no such category.
@@ -53,8 +55,11 @@ def variants(model, signature):
 def blocker(model, signature):
     """Why no conversion can work, or `None`."""
     for part in parts(model):
-        if type(part).__name__.startswith("HistGradientBoosting"):
+        name = type(part).__name__
+        if name.startswith("HistGradientBoosting"):
             return "HistGradientBoosting estimators have no ONNX conversion"
+        if type(part).__module__.split(".")[0] not in PACKAGES:
+            return f"{name} has no ONNX conversion"
     if signature["kind"] == "tensor":
         dtype, shape = signature["tensor"]["dtype"], signature["tensor"]["shape"]
         if len(shape) != 2 or dtype in ("object", "str"):

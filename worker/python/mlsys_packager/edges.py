@@ -6,9 +6,9 @@ form that a client sends (`client.Client.sent`).
 
 import numpy as np
 
+from .inputs import UNKNOWN
 from .schema import TEXT
 
-UNKNOWN = "mlsys-unknown-category"
 BETWEEN = 100
 # Beyond this many columns, they are tried for missing values all at once only.
 COLUMNS_ONE_BY_ONE = 30

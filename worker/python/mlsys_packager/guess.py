@@ -8,18 +8,14 @@ from .errors import PackagingError
 
 
 def rows(model, refusal):
-    """One made-up row, the signature and the dtypes, as far as the fitted model remembers them. `refusal`: what it says to the notebook's data."""
+    """One made-up row, the signature and the dtypes, as far as the fitted model remembers them. `refusal`: what becomes of the notebook's data."""
     names = inputs.expected_names(model)
     if names is None:
         width = getattr(model, "n_features_in_", None)
         if width is None:
-            known = (
-                f"The model's predict fails on the notebook's data: {refusal}"
-                if refusal
-                else "Nothing tells what the model takes"
-            )
+            known = refusal or "Nothing tells what the model takes"
             raise PackagingError(
-                f"{known}. Keep the data it was fitted on in a variable (X_train, say) until the export cell."
+                f"{known}. Keep rows as it takes them, such as those it was fitted on, in a variable (X_train, say) until the export cell."
             )
         row = np.zeros((1, int(width)))
         return row, {"kind": "tensor", "tensor": {"dtype": "float64", "shape": [-1, int(width)]}}, {}

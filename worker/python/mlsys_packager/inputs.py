@@ -9,12 +9,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .adapter import TooWide
 from .errors import brief
+from .schema import plain
 
 VERIFIED_ROWS = 2_000
 MISSING_ROWS = 200
 # Enough to see whether an estimator takes a table at all.
 SAMPLE_ROWS = 50
+UNKNOWN = "mlsys-unknown-category"
+# Of a model that remembers no columns, so many are tried one by one.
+TRIED_COLUMNS = 100
 # Rows that were fitted on come first: their types are the ones the estimator knows.
 PREFERRED = ("x_train", "x", "x_test", "x_valid", "x_val", "x_dev", "features", "train", "inputs", "data", "df")
 
@@ -29,12 +34,14 @@ class Inputs:
     as_array: bool = (
         False  # the estimator takes an array of objects, and the frame's columns `0`, `1`, … stand for its columns
     )
+    as_records: bool = False  # the model takes a list of dicts, one a row of the frame
     dropped: frozenset = frozenset()  # names of the columns that the estimator never looks at
 
     @property
     def form(self):
         """What the estimator takes instead of a frame, as `adapter.restore` names it."""
-        return "series" if self.as_series else "array" if self.as_array else None
+        forms = {"series": self.as_series, "array": self.as_array, "records": self.as_records}
+        return next((form for form, taken in forms.items() if taken), None)
 
     @property
     def is_table(self):
@@ -101,7 +108,7 @@ def _is_data(value):
         return len(value) > 0
     if isinstance(value, np.ndarray):
         return value.ndim >= 1 and len(value) > 0
-    return isinstance(value, list) and bool(value) and isinstance(value[0], str)
+    return isinstance(value, list) and bool(value) and isinstance(value[0], (str, dict))
 
 
 def _is_frame(value):
@@ -183,43 +190,126 @@ def _objects(rows):
 
 
 def _anything(model, variables):
-    """Rows for an estimator that remembers nothing of its training data: whatever it predicts one answer a row for."""
+    """Rows for a model that remembers nothing of its training data: whatever it answers once a row."""
     import pandas as pd
 
     for value in variables:
-        if _is_frame(value) and all(isinstance(column, str) for column in value.columns):
-            if _accepts(model, value.head(SAMPLE_ROWS)):
-                return Inputs(_spread_table([value]), frozenset(value.columns[value.isna().any()]))
-        elif isinstance(value, np.ndarray) and value.ndim >= 2 and value.dtype.kind in "biuf":
-            if _accepts(model, value[:SAMPLE_ROWS]):
-                return Inputs(value[_spread(len(value), np.array([], int))], frozenset())
-        elif (
-            not _is_frame(value)
-            and np.ndim(value) == 1
-            and isinstance(value[0] if isinstance(value, list) else next(iter(value)), str)
-        ):
-            series = pd.Series(value).reset_index(drop=True)
-            if _accepts(model, series.head(SAMPLE_ROWS)):
-                name = str(series.name) if series.name else "text"
-                series = series.iloc[_spread(len(series), np.array([], int))].reset_index(drop=True)
-                return Inputs(series.to_frame(name), frozenset(), as_series=True)
+        if isinstance(value, list) and isinstance(value[0], dict):
+            frame = pd.DataFrame(value) if all(isinstance(row, dict) for row in value) else None
+            found = _frame(model, frame, ("records",)) if frame is not None else None
+        elif _is_frame(value):
+            found = _frame(model, value, (None, "records", "matrix"))
+        elif isinstance(value, np.ndarray) and value.ndim >= 2:
+            found = _matrix(model, value)
+        else:
+            found = _series(model, value)
+        if found is not None:
+            return found
     return None
+
+
+def _frame(model, frame, forms):
+    """A frame's rows, in the first of the forms that the model takes them in, without the columns that it does not look at."""
+    if not all(isinstance(column, str) for column in frame.columns) or not frame.columns.is_unique:
+        return None
+    given = {None: lambda rows: rows, "records": lambda rows: rows.to_dict("records")}
+    sample = frame.head(SAMPLE_ROWS)
+    for form in forms:
+        if form == "matrix":
+            numbers = all(dtype.kind in "biuf" for dtype in frame.dtypes)
+            return _matrix(model, frame.to_numpy(float if len(set(frame.dtypes)) > 1 else None)) if numbers else None
+        if _accepts(model, given[form](sample)):
+            frame = frame[_looked_at(model, sample, given[form])]
+            missing = frozenset(frame.columns[frame.isna().any()])
+            return Inputs(_spread_table([frame]), missing, as_records=form == "records")
+    return None
+
+
+def _looked_at(model, sample, given):
+    """The columns that the model looks at: not the target's, if the frame has that, too.
+
+    Of one that it does not look at, neither the loss nor other values make a difference.
+    """
+
+    def said(rows):
+        try:
+            answer = model.predict(given(rows))
+            return plain(answer) if _rows(answer) == len(rows) else None
+        except Exception:
+            return None  # nor does it go without, or an answer that can't be told is refused later
+
+    names = list(sample.columns)
+    wanted = said(sample) if len(names) <= TRIED_COLUMNS else None
+    if wanted is None:
+        return names
+    for name in list(names):
+        rest, others = [other for other in names if other != name], _others(sample[name])
+        tried = [sample[rest], *(sample[names].assign(**{name: other}) for other in others)] if rest and others else []
+        if tried and all(said(rows) == wanted for rows in tried):
+            names = rest
+    return names
+
+
+def _others(column):
+    """Other values for a column, far from its own: none of one that is neither numbers nor text."""
+    if column.dtype.kind in "biuf":
+        return [1e9, -1e9]
+    return [UNKNOWN] if all(isinstance(value, str) for value in column.dropna().head(1)) else []
+
+
+def _matrix(model, array):
+    if array.dtype.kind in "biuf" and _accepts(model, array[:SAMPLE_ROWS]):
+        return Inputs(array[_spread(len(array), np.array([], int))], frozenset())
+    return None
+
+
+def _series(model, value):
+    import pandas as pd
+
+    if np.ndim(value) != 1 or not isinstance(value[0] if isinstance(value, list) else next(iter(value)), str):
+        return None
+    series = pd.Series(value).reset_index(drop=True)
+    if not _accepts(model, series.head(SAMPLE_ROWS)):
+        return None
+    name = str(series.name) if series.name else "text"
+    series = series.iloc[_spread(len(series), np.array([], int))].reset_index(drop=True)
+    return Inputs(series.to_frame(name), frozenset(), as_series=True)
 
 
 def refusal(model, user_ns):
-    """The error of `predict` on the likeliest rows of the notebook, all of which it refuses; `None` without any."""
+    """What becomes of the likeliest rows of the notebook, none of which the model takes; `None` without any."""
+    method = getattr(model, "method", "predict")
+    what = "Calling it" if method == "call" else f"The model's {method.removesuffix('_in_context')}"
     for rows in _by_preference(user_ns):
+        rows = rows[:SAMPLE_ROWS]
         try:
-            model.predict(rows[:SAMPLE_ROWS])
+            said = model.predict(rows)
         except Exception as error:
-            return brief(error)
+            return f"{what} fails on the notebook's data: {brief(error)}"
+        return f"{what} makes a {type(said).__name__}{_length(said)} of {len(rows)} rows, not one answer a row"
     return None
+
+
+def _length(said):
+    count = _rows(said)
+    return "" if count is None else f" of {count}"
+
+
+def _rows(said):
+    """How many rows an answer has; `None` if it is no answer a row."""
+    if isinstance(said, (str, bytes, dict, set)) or not (hasattr(said, "shape") or hasattr(said, "__len__")):
+        return None
+    if hasattr(said, "shape"):
+        return said.shape[0] if len(said.shape) else None
+    return len(said)
 
 
 def _accepts(model, rows):
     try:
         said = model.predict(rows) if hasattr(model, "predict") else model.transform(rows)
-        return (said.shape[0] if hasattr(said, "shape") else len(said)) == len(rows)
+        return _rows(said) == len(rows)
+    except TooWide:
+        raise
     except Exception:
         # Any failure means the same: these are not the rows the estimator was made for.
         return False

@@ -9,8 +9,6 @@ import platform
 from datetime import UTC, datetime
 from importlib import metadata
 
-import numpy as np
-
 EXAMPLE, SERVING_EXAMPLE = "input_example.json", "serving_input_example.json"
 
 
@@ -64,7 +62,7 @@ def _mlmodel(manifest, run_id, predictions, table):
         },
         "signature": {
             "inputs": json.dumps(_inputs(manifest["signature"])),
-            "outputs": json.dumps(_outputs(predictions)),
+            "outputs": _outputs(predictions),
             "params": None,
         },
         "utc_time_created": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f"),
@@ -88,10 +86,13 @@ def _numpy_spec(tensor):
 
 
 def _outputs(predictions):
-    predictions = np.asarray(predictions)
+    """What it answers; `None` where rows are no plain values."""
+    if predictions.dtype.kind == "O" and not all(isinstance(value, str) for value in predictions.ravel()):
+        return None
     if predictions.dtype.kind in "OUS":
-        return [{"type": "string", "required": True}]
-    return [{"type": "tensor", "tensor-spec": {"dtype": predictions.dtype.name, "shape": [-1, *predictions.shape[1:]]}}]
+        return json.dumps([{"type": "string", "required": True}])
+    spec = {"dtype": predictions.dtype.name, "shape": [-1, *predictions.shape[1:]]}
+    return json.dumps([{"type": "tensor", "tensor-spec": spec}])
 
 
 def _requirements(libraries):

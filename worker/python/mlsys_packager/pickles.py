@@ -21,24 +21,25 @@ DISTRIBUTIONS = {
 
 
 def load(path):
-    """The estimator in `path`, which the export cell wrote."""
+    """What is in `path`, which the export cell wrote."""
+    if path.is_dir():
+        what = "an MLflow model's folder" if (path / "MLmodel").is_file() else "a folder"
+        raise PackagingError(
+            f"The export cell made {what} of MODEL_OUTPUT_PATH, which is to be a file. End it with joblib.dump(model, "
+            "MODEL_OUTPUT_PATH): the model itself, or a PythonModel; mlsys makes an MLflow model of it."
+        )
     if not path.is_file():
         raise PackagingError("The export cell did not write the model. End it with joblib.dump(model, MODEL_OUTPUT_PATH).")
     try:
         import joblib
 
-        model = joblib.load(path)
+        return joblib.load(path)
     except Exception as error:
         # Unpickling runs code of any kind, so it fails in any way.
         raise PackagingError(
             f"The file at MODEL_OUTPUT_PATH cannot be read as a pickle ({brief(error)}). "
             "Write it with joblib.dump(model, MODEL_OUTPUT_PATH)."
         ) from error
-    if not callable(getattr(model, "predict", None)):
-        raise PackagingError(
-            f"The exported object is a {type(model).__name__}, which has no predict method. Export the fitted estimator itself."
-        )
-    return model
 
 
 class _Recorder(cloudpickle.Pickler):

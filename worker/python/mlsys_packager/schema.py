@@ -2,6 +2,7 @@
 
 import datetime
 import decimal
+import json
 import math
 
 import numpy as np
@@ -85,13 +86,43 @@ def _gap(series):
     return "none" if len(gaps) and all(value is None for value in gaps) else "nan"
 
 
+def array(said):
+    """Predictions as an array, the first axis of which is rows. Rows that are no plain values of one kind stay objects."""
+    if hasattr(said, "toarray"):
+        said = said.toarray()
+    if hasattr(said, "columns") and hasattr(said, "to_dict"):
+        said = said.to_dict("records")
+    if isinstance(said, (list, tuple)):
+        kinds = {type(row) for row in said}
+        if len(kinds) > 1 or not all(issubclass(kind, (str, int, float, np.generic)) for kind in kinds):
+            rows = np.empty(len(said), dtype=object)
+            rows[:] = list(said)
+            return rows
+    return np.asarray(said)
+
+
 def plain(value):
-    """A value as strict JSON has it: missing and not-finite become `None`, moments become RFC 3339 text."""
-    if isinstance(value, np.ndarray):
-        return [plain(item) for item in value.tolist()]
+    """A value as strict JSON has it: missing and not-finite become `None`, moments RFC 3339 text, a frame its rows as objects.
+
+    `plain` of `crates/scoring/python/serve_model.py` makes the same of what a served model answers.
+    """
+    if isinstance(value, dict):
+        return {_key(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
-    if isinstance(value, np.generic):
+    if hasattr(value, "columns") and hasattr(value, "to_dict"):
+        return plain(value.to_dict("records"))
+    if hasattr(value, "toarray"):
+        return plain(value.toarray())
+    if isinstance(value, (np.datetime64, np.ndarray)) and value.dtype.kind == "M":
+        value = value.astype("datetime64[us]")
+    if isinstance(value, np.ndarray) and (
+        value.dtype.kind in "biuU" or (value.dtype.kind == "f" and np.isfinite(value).all())
+    ):
+        return value.tolist()
+    if hasattr(value, "tolist") and not isinstance(value, np.generic):
+        return plain(value.tolist())
+    if isinstance(value, np.generic) and value.dtype.kind != "m":
         value = value.item()
     if isinstance(value, decimal.Decimal):
         value = float(value)
@@ -99,6 +130,22 @@ def plain(value):
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if isinstance(value, (datetime.datetime, datetime.date)):
-        return None if str(value) == "NaT" else value.isoformat()
-    return None if str(value) in ("<NA>", "NaT") else str(value)
+    if type(value).__name__ in ("NAType", "NaTType"):
+        return None
+    if isinstance(value, (datetime.datetime, datetime.date, datetime.time)):
+        return value.isoformat()
+    raise NoJson(f"{type(value).__name__} has no form in JSON")
+
+
+class NoJson(TypeError):
+    """A value that JSON can't tell; the text names its type."""
+
+
+def _key(key):
+    """A name of a dict, as `json.dumps` writes it."""
+    if isinstance(key, str):
+        return key
+    named = plain(key)
+    if isinstance(named, (list, dict)):
+        raise NoJson(f"{type(key).__name__} as a key of a dict has no form in JSON")
+    return named if isinstance(named, str) else json.dumps(named)

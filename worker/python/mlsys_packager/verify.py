@@ -1,9 +1,11 @@
 """Verifies a converted model: the estimator's answers and the graph's, row by row, on rows fed as the server feeds them."""
 
+import re
+
 import numpy as np
 
 from . import convert
-from .schema import TEXT
+from .schema import TEXT, array
 
 # A converted model is to answer within 1e-5 (absolute for a probability, relative for a value) on rows not seen here too. One that
 # comes near to that on the rows seen here may pass it on others: Python is slower, and right.
@@ -25,8 +27,8 @@ class Different(Exception):
 
 
 def answer(model, rows):
-    """What the estimator says: `(predictions, probabilities or None)`."""
-    predictions = np.asarray(model.predict(rows))
+    """What the model says: `(predictions, probabilities or None)`."""
+    predictions = array(model.predict(rows))
     probabilities = None
     if hasattr(model, "classes_") and hasattr(model, "predict_proba"):
         probabilities = model.predict_proba(rows)
@@ -63,7 +65,7 @@ def best(model, signature, rows, log):
         return None, None, reason
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
-    failures = {}  # what went wrong: the first variant it did in
+    failures, said = {}, {}  # what went wrong, and in the converter's own words: the first variant it did in
     for variant in convert.variants(bare, signature):
         try:
             graph = convert.convert(bare, signature, variant).SerializeToString()
@@ -73,7 +75,8 @@ def best(model, signature, rows, log):
             worst = _difference(outputs, *expected)
         except Exception as error:
             # The converters raise all kinds of errors for what they lack; each one only means "try the next".
-            failures.setdefault(_first_line(error), variant["name"])
+            failures.setdefault(_reason(error), variant["name"])
+            said.setdefault(_told(error, signature), variant["name"])
             continue
         names = [output.name for output in session.get_outputs()]
         converted = {
@@ -85,8 +88,9 @@ def best(model, signature, rows, log):
             "rows_verified": len(rows),
             "max_difference": worst,
         }
-        log.extend(f"ONNX variant set aside, {name}: {failure}" for failure, name in failures.items())
+        log.extend(f"ONNX variant set aside, {name}: {failure}" for failure, name in said.items())
         return graph, converted, None
+    log.extend(f"ONNX, {name}: {failure}" for failure, name in said.items() if failure not in failures)
     return (
         None,
         None,
@@ -139,6 +143,23 @@ def _has_text(signature):
     return any(column["type"] == TEXT for column in signature.get("columns", ()))
 
 
-def _first_line(error):
-    lines = str(error).strip().splitlines()
-    return f"{lines[0] if lines else type(error).__name__}"[:200]
+def _reason(error):
+    """What went wrong, in words of somebody who has not read the converters."""
+    if isinstance(error, Different):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "converting it takes too much memory"
+    kind = re.search(r"type '?<class '[\w.]*?(\w+)'>", str(error))
+    return f"{kind[1]} has no conversion" if kind else "the converter does not know this combination of steps"
+
+
+def _told(error, signature):
+    """The first line of an error, with the columns' own names."""
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+    names = [column["name"] for column in signature.get("columns", ())]
+
+    def own(match):
+        at = int(match[1])
+        return names[at] if at < len(names) else match[0]
+
+    return re.sub(convert.PLACEHOLDER + r"(\d+)", own, line)

@@ -34,6 +34,7 @@ async fn what_a_notebook_installs_is_there_for_its_run_only() {
             index_tag: "export".to_owned(),
             code: "result = 1".to_owned(),
             timeout: std::time::Duration::from_mins(1),
+            memory: 0,
             then: None,
         });
         let done = bench.run().await;

@@ -1,18 +1,18 @@
 //! What the platform puts into a kernel, and what it reads from it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use contract::Stream;
-use kernel::{AfterCell, Outcome};
+use kernel::{AfterCell, Kernel, KernelSpec, Outcome, Then, Unanswered};
 use serde_json::json;
 
-use crate::harness::{Bench, Done};
+use crate::harness::{Bench, Done, spec};
 
 async fn after(cells: &[(&str, &str)], code: &str) -> Done {
     let mut bench = Bench::new(cells);
     let timeout = Duration::from_secs(2);
     bench.request.after_cell =
-        Some(AfterCell { index_tag: "mlops:export".to_owned(), code: code.to_owned(), timeout, then: None });
+        Some(AfterCell { index_tag: "mlops:export".to_owned(), code: code.to_owned(), timeout, memory: 0, then: None });
     bench.run().await
 }
 
@@ -47,7 +47,7 @@ async fn the_platforms_variables_win_over_parameters_and_before_the_export() {
     bench.request.injected = [("MODEL_OUTPUT_PATH".to_owned(), json!("/m.pkl"))].into();
     bench.request.parameters = [("MODEL_OUTPUT_PATH".to_owned(), json!("given.pkl")), ("alpha".to_owned(), json!(2))].into();
     let (index_tag, timeout) = ("mlops:export".to_owned(), Duration::from_secs(2));
-    bench.request.after_cell = Some(AfterCell { index_tag, code: "result = 1".to_owned(), timeout, then: None });
+    bench.request.after_cell = Some(AfterCell { index_tag, code: "result = 1".to_owned(), timeout, memory: 0, then: None });
     let done = bench.run().await;
     assert!(matches!(done.report.outcome, Outcome::Succeeded), "{}", done.report.outcome);
     let texts: Vec<String> = (2..6).map(|position| done.text(position)).collect();
@@ -102,13 +102,30 @@ async fn what_goes_wrong_in_code_of_the_platform_is_told_and_the_notebook_goes_o
         ("import time; time.sleep(60)", "longer than 2 s"),
     ] {
         let done = after(&cells, code).await;
-        let error = done.report.after_cell.clone().unwrap().unwrap_err();
+        let error = done.report.after_cell.clone().unwrap().unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
         assert_eq!(done.text(1), "end\n", "{code}");
     }
     let done = after(&cells, "import os; os._exit(4)").await;
     assert!(matches!(done.report.outcome, Outcome::Died { cell: 0, .. }), "{}", done.report.outcome);
     assert!(after(&[("", "1")], "result = 1").await.report.after_cell.is_none());
+}
+
+#[tokio::test]
+async fn code_of_the_platform_has_time_and_memory_of_its_own_and_another_try() {
+    let mut bench = Bench::new(&[("mlops:export", "print('ran')"), ("", "print('end')")]);
+    bench.request.run_timeout = Duration::from_secs(8);
+    let kernel = Kernel::start(&KernelSpec { memory_limit: Some(400 << 20), ..spec() }).await.unwrap();
+    let code = "import time\nheld = b'x' * (500 << 20)\ntime.sleep(60)".to_owned();
+    let then = Then(Arc::new(|answer| {
+        let again = matches!(answer, Err(Unanswered::Stopped(_))).then(|| "result = 'another way'".to_owned());
+        Box::pin(async { again })
+    }));
+    let (index_tag, timeout) = ("mlops:export".to_owned(), Duration::from_secs(10));
+    bench.request.after_cell = Some(AfterCell { index_tag, code, timeout, memory: 1 << 30, then: Some(then) });
+    let done = bench.run_on(kernel).await;
+    assert!(matches!(done.report.outcome, Outcome::Succeeded), "{}", done.report.outcome);
+    assert_eq!((done.report.after_cell.clone(), done.text(1)), (Some(Ok(json!("another way"))), "end\n".to_owned()));
 }
 
 #[tokio::test]

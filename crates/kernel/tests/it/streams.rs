@@ -16,7 +16,7 @@ async fn broken(code: &str) -> (Done, Duration) {
     let mut bench = Bench::new(&[("", &format!("{CLASS}{code}")), ("", "y = 2"), ("export", "z = y + 1")]);
     let code = "print('packaging')\nimport sys\nprint('aside', file=sys.stderr)\nresult = user_ns['z']".to_owned();
     bench.request.after_cell =
-        Some(AfterCell { index_tag: "export".to_owned(), code, timeout: Duration::from_secs(30), then: None });
+        Some(AfterCell { index_tag: "export".to_owned(), code, timeout: Duration::from_secs(30), memory: 0, then: None });
     let kernel = crate::harness::kernel().await;
     let start = Instant::now();
     let done = bench.run_on(kernel).await;

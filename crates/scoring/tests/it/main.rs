@@ -87,6 +87,17 @@ async fn a_child_process_answers_and_ends_with_its_model() {
 }
 
 #[tokio::test]
+async fn objects_are_compared_with_what_the_notebook_answered_number_by_number() {
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = runtime(&folder).await;
+    let (files, manifest) = fixture("telling");
+    Model::load(&files, &manifest, &runtime).await.unwrap();
+    let (files, manifest) = fixture("mistelling");
+    let said = Model::load(&files, &manifest, &runtime).await.unwrap_err().to_string();
+    assert!(said.contains("1 of 3 predictions differ"), "{said}");
+}
+
+#[tokio::test]
 async fn a_model_that_takes_more_memory_than_it_may_is_told_by_the_setting() {
     let folder = tempfile::tempdir().unwrap();
     let runtime = runtime_with(&folder, Some(20 << 20)).await;

@@ -42,6 +42,10 @@ pub(super) fn write(version: &Version, output: &Output) -> io::Result<Vec<u8>> {
             Ok(())
         })?;
     }
+    if let Some(columns) = &version.manifest.columns {
+        json.extend_from_slice(b",\"columns\":");
+        serde_json::to_writer(&mut json, columns)?;
+    }
     json.push(b'}');
     Ok(json)
 }

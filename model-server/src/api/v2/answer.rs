@@ -138,19 +138,28 @@ fn numbers(Numbers { values, width }: &Numbers) -> Tensor<'_> {
 /// What another process wrote: a list of values, or of lists.
 fn parsed<'a>(json: &RawValue, datatype: Option<Datatype>) -> io::Result<Tensor<'a>> {
     let rows: Vec<Value> = serde_json::from_str(json.get())?;
-    let (count, mut values) = (rows.len(), Vec::with_capacity(rows.len()));
-    for row in rows {
-        match row {
-            Value::Array(row) => values.extend(row),
-            value => values.push(value),
-        }
-    }
-    let shape = [count, values.len().checked_div(count).unwrap_or(1)];
-    if shape[0] * shape[1] != values.len() {
-        return Err(io::Error::other("rows of different lengths"));
-    }
+    let (count, width, mut values) = elements(rows);
     let datatype = datatype.unwrap_or_else(|| Datatype::of_values(&values));
-    Ok(Tensor { datatype, shape, elements: Elements::Owned(values) })
+    if datatype == Datatype::Bytes {
+        // An element is text: of what has a form of its own, its JSON.
+        values
+            .iter_mut()
+            .filter(|value| value.is_object() || value.is_array())
+            .for_each(|value| *value = value.to_string().into());
+    }
+    Ok(Tensor { datatype, shape: [count, width], elements: Elements::Owned(values) })
+}
+
+/// How many rows there are, how many elements each has, and all of these. Lists of different lengths are one element each.
+pub(super) fn elements(rows: Vec<Value>) -> (usize, usize, Vec<Value>) {
+    let width = |row: &Value| row.as_array().map(Vec::len);
+    let first = rows.first().and_then(width);
+    let (count, Some(length)) = (rows.len(), first) else { return (rows.len(), 1, rows) };
+    if rows.iter().any(|row| width(row) != first) {
+        return (count, 1, rows);
+    }
+    let listed = rows.into_iter().flat_map(|row| if let Value::Array(row) = row { row } else { vec![row] });
+    (count, length, listed.collect())
 }
 
 impl Elements<'_> {

@@ -13,7 +13,7 @@ use service::ApiError;
 
 use super::{
     super::{Named, model_name, models},
-    answer::{PREDICT, PROBABILITIES},
+    answer::{PREDICT, PROBABILITIES, elements},
     datatype::Datatype,
 };
 use crate::{
@@ -101,17 +101,18 @@ fn inputs(signature: &Signature) -> Vec<Tensor> {
 /// What it gives: as it answered its own example.
 fn outputs(manifest: &ModelManifest) -> Vec<Tensor> {
     let expected = &manifest.expected_output;
-    let tensor = |name: &str, datatype, rows: &[Value]| {
-        let width = rows.first().and_then(Value::as_array).map_or(1, Vec::len);
+    let tensor = |name: &str, datatype, width| {
         let shape = vec![-1, i64::try_from(width).unwrap_or(-1)];
         Tensor { name: name.to_owned(), datatype, shape, parameters: None }
     };
-    let rows = |key: &str| expected[key].as_array().map(Vec::as_slice);
-    let datatype = match &manifest.classes {
-        Some(classes) => Datatype::of_values(classes),
-        None => Datatype::Fp64,
+    let rows = |key: &str| expected[key].as_array().cloned();
+    let (_, width, values) = elements(rows("predictions").unwrap_or_default());
+    let datatype = match (&manifest.classes, Datatype::of_values(&values)) {
+        (Some(classes), _) => Datatype::of_values(classes),
+        (None, other @ (Datatype::Bytes | Datatype::Bool)) => other,
+        (None, _) => Datatype::Fp64,
     };
-    let predictions = tensor(PREDICT, datatype, rows("predictions").unwrap_or_default());
-    let probabilities = rows("probabilities").map(|rows| tensor(PROBABILITIES, Datatype::Fp64, rows));
+    let predictions = tensor(PREDICT, datatype, width);
+    let probabilities = rows("probabilities").map(|rows| tensor(PROBABILITIES, Datatype::Fp64, elements(rows).1));
     [Some(predictions), probabilities].into_iter().flatten().collect()
 }

@@ -64,7 +64,9 @@ impl Plan {
         let converted = manifest.onnx.as_ref().ok_or("the flavour is onnx, but there is no \"onnx\"")?;
         let target = match manifest.task {
             Task::Classification => Target::Classes(Classes::new(manifest.classes.as_deref().unwrap_or_default())?),
-            Task::Regression => Target::Numbers { nested: manifest.expected_output["predictions"][0].is_array() },
+            Task::Regression | Task::Transformation => {
+                Target::Numbers { nested: manifest.expected_output["predictions"][0].is_array() }
+            }
         };
         let inputs = inputs(converted.layout, schema, session.inputs())?;
         let ConvertedModel { output, probabilities, missing_string, .. } = converted.clone();

@@ -18,6 +18,7 @@ use super::{
     PREDICT, Serving,
     exchange::{Asked, Choice},
     guard, rest,
+    wants::{self, Wants},
 };
 
 /// All routes of a server, and the short way to one of them.
@@ -30,22 +31,22 @@ pub(crate) struct Direct {
 impl Direct {
     /// The answer to a request.
     pub(crate) async fn answer(&self, request: Request) -> Response {
-        let Some((name, choice)) = usual(&request) else {
+        let Some((name, (choice, wants))) = usual(&request) else {
             return match self.router.clone().call(request).await {
                 Ok(response) => response,
                 Err(never) => match never {},
             };
         };
-        let predict = |request| async { self.predict(name, choice, request).await };
+        let predict = |request| async { self.predict(name, (choice, wants), request).await };
         service::surround(request, PREDICT, |request| self.doors.pass(request, predict)).await
     }
 
-    async fn predict(&self, name: ModelName, choice: Choice, request: Request) -> Response {
+    async fn predict(&self, name: ModelName, (choice, wants): (Choice, Wants), request: Request) -> Response {
         let admitted = guard::admit_prediction(&self.serving, request.headers(), &name, &choice);
         let answered = match admitted {
             Ok(admitted) => {
                 let loader = self.serving.loader.clone();
-                rest::answer(Asked { loader, name, choice, admitted }, request.into_body()).await
+                rest::answer(Asked { loader, name, choice, admitted }, wants, request.into_body()).await
             }
             Err(refused) => Err(refused),
         };
@@ -54,12 +55,12 @@ impl Direct {
 }
 
 /// What a prediction asks for, where nothing about it is unusual.
-fn usual(request: &Request) -> Option<(ModelName, Choice)> {
+fn usual(request: &Request) -> Option<(ModelName, (Choice, Wants))> {
     let name = request.uri().path().strip_prefix("/predict/").filter(|_| request.method() == Method::POST)?;
     let name = name.parse().ok()?;
-    let choice = match request.uri().query() {
-        None => Choice { version: None, env: None },
+    let asked = match request.uri().query() {
+        None => wants::Query::default(),
         Some(_) => Query::try_from_uri(request.uri()).ok()?.0,
     };
-    Some((name, choice))
+    Some((name, asked.split()))
 }

@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use contract::{Environment, ModelName};
-use scoring::{Batch, Output, PredictError};
+use scoring::{Batch, Extras, PredictError, Prediction};
 use serde::Deserialize;
 use service::ApiError;
 
@@ -58,11 +58,16 @@ pub(super) trait Exchange: Send + Sync + 'static {
     /// The rows in a body, or what is wrong with it.
     fn read(&self, version: &Version, body: &Bytes) -> Result<(Batch, Self::Kept), String>;
 
-    /// The answer for a version's output.
+    /// What the answer is to hold besides predictions and probabilities.
+    fn extras(_: &Self::Kept) -> Extras {
+        Extras::default()
+    }
+
+    /// The answer for what a version said.
     ///
     /// # Errors
-    /// When the output is not what the version's manifest says.
-    fn write(version: &Version, output: &Output, kept: Self::Kept) -> io::Result<Answer>;
+    /// When that is not what the version's manifest says.
+    fn write(version: &Version, prediction: &Prediction, kept: Self::Kept) -> io::Result<Answer>;
 }
 
 /// A body, and how to read it.
@@ -125,9 +130,11 @@ async fn predict<E: Exchange>(version: &Arc<Version>, body: Bytes, exchange: E) 
     let model = Arc::clone(version);
     let read = offload(long, move || exchange.read(&model, &body)).await?;
     let (batch, kept) = read.map_err(PredictError::BadInput)?;
-    let output = admitted.predict(batch).await?;
+    let extras = E::extras(&kept);
+    let prediction = admitted.predict(batch, extras).await?;
     let model = Arc::clone(version);
-    let written = offload(long, move || E::write(&model, &output, kept)).await?;
+    // Explanations may be long where the body was not.
+    let written = offload(long || extras.explanations, move || E::write(&model, &prediction, kept)).await?;
     written.map_err(|error| PredictError::Failed(error.to_string()))
 }
 

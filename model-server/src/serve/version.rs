@@ -2,7 +2,7 @@
 
 use contract::{ModelManifest, Task};
 use python::PythonEnvironment;
-use scoring::{Batch, Model, Output, PredictError, Schema};
+use scoring::{Batch, Extras, Model, PredictError, Prediction, Schema};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::meter::Meter;
@@ -45,6 +45,16 @@ impl Version {
         self.model.schema()
     }
 
+    /// Whether it gives a probability for each class.
+    pub(crate) fn gives_probabilities(&self) -> bool {
+        !self.classes.is_empty() && !self.manifest.expected_output["probabilities"].is_null()
+    }
+
+    /// The estimator's method that gives decision values, if it gives any here.
+    pub(crate) fn decides(&self) -> Option<&'static str> {
+        self.model.decides()
+    }
+
     /// Lets a request in, or turns it away at once: reading its body is work, too.
     pub(crate) fn admit(&self) -> Result<Admitted<'_>, PredictError> {
         let permit = self.admission.try_acquire().map_err(|_| PredictError::Overloaded)?;
@@ -59,11 +69,11 @@ pub(crate) struct Admitted<'v> {
 }
 
 impl Admitted<'_> {
-    /// The predictions for its rows.
-    pub(crate) async fn predict(&self, batch: Batch) -> Result<Output, PredictError> {
+    /// The predictions for its rows, and what is asked for besides.
+    pub(crate) async fn predict(&self, batch: Batch, extras: Extras) -> Result<Prediction, PredictError> {
         let rows = batch.rows();
-        let prediction = self.version.model.predict(batch).await?;
+        let prediction = self.version.model.predict(batch, extras).await?;
         self.version.meter.computed(rows, prediction.spent);
-        Ok(prediction.output)
+        Ok(prediction)
     }
 }

@@ -9,7 +9,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::Response,
 };
-use scoring::{Batch, Output};
+use scoring::{Batch, Extras, Prediction};
 use service::ApiError;
 
 use super::{
@@ -70,14 +70,17 @@ impl Exchange for Infer {
         };
         let json = decode::without_nan(json);
         let (request, inputs) = request::Request::read(&json, tensors)?;
-        let has_probabilities = !version.manifest.expected_output["probabilities"].is_null();
-        let outputs = request.outputs(has_probabilities)?;
+        let outputs = request.outputs(version)?;
         let whole = request.parameters.as_ref().and_then(|parameters| parameters.content_type.as_deref());
         let batch = rows::rows(version.schema(), whole, &inputs)?;
         Ok((batch, Kept { id: request.id, outputs }))
     }
 
-    fn write(version: &Version, output: &Output, kept: Kept) -> io::Result<Answer> {
-        answer::write(version, output, kept)
+    fn extras(kept: &Kept) -> Extras {
+        kept.extras()
+    }
+
+    fn write(version: &Version, prediction: &Prediction, kept: Kept) -> io::Result<Answer> {
+        answer::write(version, prediction, kept)
     }
 }

@@ -144,7 +144,7 @@ def _graph(model, found, signature, own):
     _set_nullable(signature.get("columns", []), found, _soft(model, found, asked, sent))
     graph, says = native.export(model, found, signature, own)
     rows = edges.beyond(model, sent, asked) if found.is_table else sent
-    answers = native.answers(model, asked.seen(rows))
+    answers = native.answers(model, asked.seen(rows), says)
     classes = says.classes if says else None
     return Exported(graph, native.proof(rows, signature, answers, classes), len(rows), classes)
 

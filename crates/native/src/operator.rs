@@ -52,8 +52,10 @@ pub(crate) trait Operate: Sized {
         if Self::EACH && width == of.len() {
             return Some(of.to_vec());
         }
-        let only = *of.first()?;
-        of.iter().all(|origin| *origin == only).then(|| vec![only; width])
+        match of.split_first() {
+            Some((only, others)) if others.iter().all(|origin| origin == only) => Some(vec![*only; width]),
+            _ => (width == 0).then(Vec::new),
+        }
     }
 
     /// [`Operate::transform`], and what each column that comes out is made of.

@@ -1,4 +1,4 @@
-//! Whatever the bytes of a native graph, it is refused or answers, within memory of the order of the bytes.
+//! Whatever the bytes of a native graph, it is refused, or answers and explains, within memory of the order of the bytes.
 
 #![no_main]
 
@@ -9,6 +9,7 @@ fuzz_target!(|bytes: &[u8]| {
     let Ok(graph) = Graph::read(bytes) else { return };
     for width in [1, 2, 7] {
         let rows = Matrix { rows: 3, width, values: vec![0.5; 3 * width], single: false };
-        let _ = graph.answer(Value::Dense(rows), Wanted::ALL);
+        let _ = graph.answer(Value::Dense(rows.clone()), Wanted::ALL);
+        let _ = graph.explain(Value::Dense(rows));
     }
 });

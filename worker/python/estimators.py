@@ -127,7 +127,8 @@ def try_form(verifier, form, grouped, native_only):
         graph, says = native.export(model, found, signature, own)
         classes = says and says.classes
         parts = [
-            native.proof(part, signature, native.answers(model, client_of.seen(part)), classes) for part in (known, unseen)
+            native.proof(part, signature, native.answers(model, client_of.seen(part), says), classes)
+            for part in (known, unseen)
         ]
         first, other = (verifier.verify(graph, part) for part in parts)
         if first.startswith("ok") and (near := float(first.split()[2])) > MARGIN:

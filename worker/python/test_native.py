@@ -99,7 +99,7 @@ def proven(model, found, signature, own, unseen, says):
         for column in signature["columns"]:
             column["nullable"] = column["nullable"] or column["name"] in soft
         sent = edges.beyond(model, sent, asked, extremes=True)
-    return native.proof(sent, signature, native.answers(model, asked.seen(sent)), says.classes if says else None)
+    return native.proof(sent, signature, native.answers(model, asked.seen(sent), says), says.classes if says else None)
 
 
 class Native(unittest.TestCase):

@@ -2,13 +2,15 @@
 //!
 //! The packager writes a graph: a tree of operators with their parameters, in one versioned format (`docs/native-format.md`).
 //! [`Graph::read`] checks all of it, so that nothing in a file can loop, overflow or read out of bounds later;
-//! [`Graph::answer`] computes predictions for rows; [`verify`] compares them with the estimator's own.
+//! [`Graph::answer`] computes predictions for rows, [`Graph::explain`] what they are made of; [`verify`] compares them with the
+//! estimator's own.
 //!
 //! | module | its one job |
 //! |---|---|
 //! | `file` | the format: a JSON header and arrays of numbers behind it |
 //! | `value` | what flows between operators: columns, matrices, sparse matrices |
 //! | `answer` | what an estimator says of rows |
+//! | `explain` | what each input column adds to that |
 //! | `operator` | the list of operators |
 //! | `kernel` | how alike a row and points are |
 //! | `lanes` | a row and several points at once |
@@ -23,6 +25,7 @@
 #![expect(clippy::float_cmp, reason = "numbers are to be equal to the last bit")]
 
 mod answer;
+mod explain;
 mod file;
 mod kernel;
 mod lanes;
@@ -35,7 +38,8 @@ mod sort;
 mod value;
 
 pub use answer::{Answer, Prediction, Wanted};
+pub use explain::{Explained, Explanation};
 pub use file::BadGraph;
-pub use operator::{Graph, Input, Refused};
+pub use operator::{Decides, Graph, Input, Refused};
 pub use proof::{MARGIN, TOLERANCE, Verified, rows, verify};
 pub use value::{Column, Matrix, Sparse, Table, Value};

@@ -1,7 +1,8 @@
 //! The list of operators, and the graph that they make.
 
 use crate::{
-    Answer, BadGraph, Value, Wanted,
+    Answer, BadGraph, Explanation, Value, Wanted,
+    explain::Traced,
     file::{Fields, File, bad},
     ops,
 };
@@ -41,6 +42,38 @@ pub(crate) trait Operate: Sized {
     fn answer(&self, _: &Value<'_>, _: Wanted) -> Result<Answer, Refused> {
         Err(Refused::misfit("a transformer where an estimator must be"))
     }
+
+    /// Whether each column that comes out of `transform` is made of the one in its place alone.
+    const EACH: bool = false;
+
+    /// Of each of the `width` columns that come out of `transform`, what it is made of, where those that go in are made `of` one
+    /// input column each; none where several are mixed.
+    fn origins(&self, of: &[u32], width: usize) -> Option<Vec<u32>> {
+        if Self::EACH && width == of.len() {
+            return Some(of.to_vec());
+        }
+        match of.split_first() {
+            Some((only, others)) if others.iter().all(|origin| origin == only) => Some(vec![*only; width]),
+            _ => (width == 0).then(Vec::new),
+        }
+    }
+
+    /// [`Operate::transform`], and what each column that comes out is made of.
+    fn trace<'a>(&'a self, x: Traced<'a>) -> Result<Traced<'a>, Refused> {
+        let Traced { value, origins } = x;
+        let value = self.transform(value)?;
+        match self.origins(&origins, value.width()) {
+            Some(origins) if origins.len() == value.width() => Ok(Traced { value, origins }),
+            _ => Err(Refused::rows(
+                "this model can't be explained by input column: one of its steps makes features of several columns at once",
+            )),
+        }
+    }
+
+    /// How much each of `columns` input columns adds to what the estimator says.
+    fn explain(&self, _: &Traced<'_>, _columns: usize) -> Result<Explanation, Refused> {
+        Err(Refused::rows("estimators of this kind are not explained: linear models, and trees that are summed up, are"))
+    }
 }
 
 macro_rules! operators {
@@ -71,6 +104,18 @@ macro_rules! operators {
             fn answer(&self, x: &Value<'_>, wanted: Wanted) -> Result<Answer, Refused> {
                 match self {
                     $(Self::$variant(operator) => operator.answer(x, wanted),)*
+                }
+            }
+
+            fn trace<'a>(&'a self, x: Traced<'a>) -> Result<Traced<'a>, Refused> {
+                match self {
+                    $(Self::$variant(operator) => operator.trace(x),)*
+                }
+            }
+
+            fn explain(&self, x: &Traced<'_>, columns: usize) -> Result<Explanation, Refused> {
+                match self {
+                    $(Self::$variant(operator) => operator.explain(x, columns),)*
                 }
             }
         }
@@ -158,6 +203,26 @@ pub struct Graph {
     inputs: Vec<Input>,
     transforms: bool,
     bytes: usize,
+    decision: Option<Decides>,
+}
+
+/// What a decision is the answer of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decides {
+    /// `decision_function`.
+    DecisionFunction,
+    /// `score_samples`, of an estimator without the other.
+    ScoreSamples,
+}
+
+impl Decides {
+    /// The method's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::DecisionFunction => "decision_function",
+            Self::ScoreSamples => "score_samples",
+        }
+    }
 }
 
 /// What one input column is.
@@ -193,13 +258,25 @@ impl Graph {
         } else {
             Vec::new()
         };
+        let decision = match if fields.has("decision") { fields.word("decision")? } else { "" } {
+            "" => None,
+            "decision_function" => Some(Decides::DecisionFunction),
+            "score_samples" => Some(Decides::ScoreSamples),
+            _ => return fields.wrong("decision", "a method's name"),
+        };
         let (root, transforms) = (fields.operator("root")?, fields.flag("transforms")?);
-        Ok(Self { root, inputs, transforms, bytes: file.held() })
+        Ok(Self { root, inputs, transforms, decision, bytes: file.held() })
     }
 
     /// How much memory it takes, in bytes: its operators with their arrays and texts, without what the allocator adds.
     pub fn size_bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Whose answer the decision is that is said of rows; none where the estimator has no such method, or the graph was written
+    /// before they were named.
+    pub fn decides(&self) -> Option<Decides> {
+        self.decision
     }
 
     /// The types of a table's columns; none for an array.
@@ -218,5 +295,18 @@ impl Graph {
         let transformed = self.root.transform(rows)?;
         let width = transformed.width();
         transformed.into_dense(width).map(Answer::values)
+    }
+
+    /// How much each input column adds to what the estimator says of some rows. What is computed and held is bounded: of too much,
+    /// fewer rows are to be asked.
+    ///
+    /// # Errors
+    /// When the estimator refuses the rows, can't be explained, or they are too many; the text says which.
+    pub fn explain(&self, rows: Value<'_>) -> Result<Explanation, Refused> {
+        if self.transforms {
+            return Err(Refused::rows("this model is a transformer, whose answers are not explained"));
+        }
+        let columns = rows.width();
+        self.root.explain(&Traced::inputs(rows), columns)
     }
 }

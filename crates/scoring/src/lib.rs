@@ -24,6 +24,6 @@ pub use cell::{BadCell, Cell};
 pub use engine::onnx::library::find_onnxruntime;
 pub use error::{LoadError, PredictError, RuntimeError};
 pub use model::Model;
-pub use output::{Memory, Numbers, Output, Prediction, Spent};
+pub use output::{Decision, Explanations, Extras, Memory, More, Numbers, Output, Prediction, Spent};
 pub use runtime::{Runtime, RuntimeConfig};
 pub use schema::{ArraySchema, Schema, TableSchema};

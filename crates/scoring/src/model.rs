@@ -4,7 +4,9 @@ use std::{path::Path, sync::Arc};
 
 use contract::ModelManifest;
 
-use crate::{Batch, LoadError, Memory, PredictError, Prediction, Runtime, Schema, engine::Engine, example, self_test};
+use crate::{
+    Batch, Extras, LoadError, Memory, PredictError, Prediction, Runtime, Schema, engine::Engine, example, self_test,
+};
 
 /// A loaded model. What it holds, child processes included, ends with it.
 #[derive(Debug)]
@@ -23,7 +25,8 @@ impl Model {
         let bad_example = |reason| LoadError::BadManifest(format!("the input example: {reason}"));
         let example = example::rows(&schema, &manifest.input_example).map_err(bad_example)?;
         let (engine, example) = Engine::start((folder, manifest), &schema, example, runtime).await?;
-        let answer = engine.predict(example).await.map_err(|error| LoadError::SelfTest(error.to_string()))?;
+        let answer =
+            engine.predict(example, Extras::default()).await.map_err(|error| LoadError::SelfTest(error.to_string()))?;
         self_test::check(manifest, &answer.output).map_err(LoadError::SelfTest)?;
         Ok(Self { schema, engine })
     }
@@ -38,14 +41,19 @@ impl Model {
         self.engine.memory()
     }
 
-    /// Computes the predictions for some rows of the model's schema.
+    /// Computes the predictions for some rows of the model's schema, and the extras that are asked for.
     ///
     /// # Errors
-    /// When the model does not take the rows, is busy, took too long, or failed.
-    pub async fn predict(&self, batch: Batch) -> Result<Prediction, PredictError> {
+    /// When the model does not take the rows, has not what is asked for, is busy, took too long, or failed.
+    pub async fn predict(&self, batch: Batch, extras: Extras) -> Result<Prediction, PredictError> {
         if !self.schema.fits(&batch) {
             return Err(PredictError::Failed("the rows are not of the model's schema".to_owned()));
         }
-        self.engine.predict(batch).await
+        self.engine.predict(batch, extras).await
+    }
+
+    /// The estimator's method that gives decision values, if it gives any here.
+    pub fn decides(&self) -> Option<&'static str> {
+        self.engine.decides()
     }
 }

@@ -9,8 +9,57 @@ use serde_json::value::RawValue;
 pub struct Prediction {
     /// One prediction for each row.
     pub output: Output,
+    /// What was asked for besides.
+    pub more: Option<Box<More>>,
     /// How long the engine took.
     pub spent: Spent,
+}
+
+/// What is asked for besides predictions and probabilities.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Extras {
+    /// The numbers that the prediction is decided by.
+    pub decision: bool,
+    /// How much each input column adds to what is said.
+    pub explanations: bool,
+}
+
+impl Extras {
+    /// Whether there is anything.
+    pub fn any(self) -> bool {
+        self.decision || self.explanations
+    }
+}
+
+/// What was asked for besides predictions and probabilities.
+#[derive(Debug, Default)]
+pub struct More {
+    /// The numbers that the prediction is decided by.
+    pub decision: Option<Decision>,
+    /// How much each input column adds to what is said.
+    pub explanations: Option<Explanations>,
+}
+
+/// The numbers that predictions are decided by.
+#[derive(Debug)]
+pub struct Decision {
+    /// `decision_function` or `score_samples`: the estimator's method whose answers they are.
+    pub method: &'static str,
+    /// One number for each row, or a list.
+    pub numbers: Numbers,
+}
+
+/// How much each input column adds to what is said of each row: with the base, that is its sum.
+#[derive(Debug)]
+pub struct Explanations {
+    /// What is explained: `predictions`, `probabilities` or `scores`.
+    pub of: &'static str,
+    /// What is said where nothing is known of a row: a number for each output.
+    pub base: Vec<f64>,
+    /// How many input columns there are.
+    pub columns: usize,
+    /// `[rows, columns, outputs]`
+    pub values: Vec<f64>,
 }
 
 /// How long an engine took for one batch.

@@ -13,7 +13,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use contract::ModelName;
-use scoring::{Batch, Output, PredictError};
+use scoring::{Batch, Extras, PredictError, Prediction};
 use service::ApiError;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -53,11 +53,16 @@ pub(super) trait Exchange: Send + Sync + 'static {
         None
     }
 
-    /// The answer for a version's output.
+    /// What the answer is to hold besides predictions and probabilities.
+    fn extras(_: &Self::Kept) -> Extras {
+        Extras::default()
+    }
+
+    /// The answer for what a version said.
     ///
     /// # Errors
-    /// When the output is not what the version's manifest says.
-    fn write(version: &Version, output: &Output, kept: Self::Kept) -> io::Result<Answer>;
+    /// When that is not what the version's manifest says.
+    fn write(version: &Version, prediction: &Prediction, kept: Self::Kept) -> io::Result<Answer>;
 }
 
 /// A body, and how to read it.
@@ -140,10 +145,12 @@ async fn predict<E: Exchange>(
     };
     let (read, asked) = offload(long, read).await?;
     let (batch, kept) = read.map_err(PredictError::BadInput)?;
-    let deadline = sooner(deadline, E::patience(&kept).and_then(after));
-    let output = within(deadline, admitted.predict(batch)).await?;
+    let (deadline, extras) = (sooner(deadline, E::patience(&kept).and_then(after)), E::extras(&kept));
+    let prediction = within(deadline, admitted.predict(batch, extras)).await?;
     let model = Arc::clone(version);
-    let (written, output) = offload(long, move || (E::write(&model, &output, kept), again.then_some(output))).await?;
+    let write = move || (E::write(&model, &prediction, kept), again.then_some(prediction.output));
+    // Explanations may be long where the body was not.
+    let (written, output) = offload(long || extras.explanations, write).await?;
     let answer = written.map_err(|error| PredictError::Failed(error.to_string()))?;
     let answered = asked.zip(output).map(|((exchange, body), output)| {
         let read = move |version: &Version| Ok(exchange.read(version, &body)?.0);

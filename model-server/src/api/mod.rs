@@ -14,6 +14,7 @@ mod models;
 mod problem;
 mod rest;
 mod v2;
+mod wants;
 
 use std::sync::{Arc, atomic::AtomicBool};
 

@@ -1,10 +1,13 @@
 //! A version: its model, who is let in, and what is counted.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+};
 
 use contract::{ModelManifest, Task};
 use python::PythonEnvironment;
-use scoring::{Batch, LoadError, Model, Output, PredictError, Prediction, Runtime, Schema};
+use scoring::{Batch, Extras, LoadError, Model, PredictError, Prediction, Runtime, Schema};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{Memory, meter::Meter, sleep::Sleeper};
@@ -21,6 +24,7 @@ pub(crate) struct Version {
     pub(crate) meter: Meter,
     schema: Schema,
     pub(super) sleeper: Sleeper,
+    pub(super) decides: OnceLock<Option<&'static str>>,
     /// What the model's process runs in: held, not read.
     _environment: Option<PythonEnvironment>,
     /// A permit for each request that may be in hand.
@@ -62,6 +66,7 @@ impl Version {
             manifest,
             classes,
             sleeper,
+            decides: OnceLock::new(),
             _environment: environment,
             admission: Semaphore::new(queue),
             queue,
@@ -71,6 +76,16 @@ impl Version {
     /// What its rows must look like.
     pub(crate) fn schema(&self) -> &Schema {
         &self.schema
+    }
+
+    /// Whether it gives a probability for each class.
+    pub(crate) fn gives_probabilities(&self) -> bool {
+        !self.classes.is_empty() && !self.manifest.expected_output["probabilities"].is_null()
+    }
+
+    /// The estimator's method that gives decision values, if it gives any here; known once the model was awake.
+    pub(crate) fn decides(&self) -> Option<&'static str> {
+        self.decides.get().copied().flatten()
     }
 
     /// Lets a request in, once the model is awake; or turns it away at once: reading its body is work, too.
@@ -86,7 +101,7 @@ impl Version {
 
     /// The predictions for some rows, which are counted nowhere.
     pub(super) async fn compute(self: &Arc<Self>, batch: Batch) -> Result<Prediction, PredictError> {
-        self.awake().await?.predict(batch).await
+        self.awake().await?.predict(batch, Extras::default()).await
     }
 }
 
@@ -98,12 +113,12 @@ pub(crate) struct Admitted<'v> {
 }
 
 impl Admitted<'_> {
-    /// The predictions for its rows.
-    pub(crate) async fn predict(&self, batch: Batch) -> Result<Output, PredictError> {
+    /// The predictions for its rows, and what is asked for besides.
+    pub(crate) async fn predict(&self, batch: Batch, extras: Extras) -> Result<Prediction, PredictError> {
         let rows = batch.rows();
-        let prediction = self.model.predict(batch).await?;
+        let prediction = self.model.predict(batch, extras).await?;
         self.version.meter.computed(rows, prediction.spent);
-        Ok(prediction.output)
+        Ok(prediction)
     }
 }
 

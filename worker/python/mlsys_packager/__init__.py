@@ -214,7 +214,7 @@ def _graph(model, answering, found, signature, own):
     _set_nullable(signature.get("columns", []), found, _soft(answering, found, asked, sent))
     graph, says = native.export(model, found, signature, own)
     rows = edges.beyond(answering, sent, asked) if found.is_table else sent
-    answers = native.answers(model, asked.seen(rows))
+    answers = native.answers(model, asked.seen(rows), says)
     classes = says.classes if says else None
     return Exported(graph, native.proof(rows, signature, answers, classes), len(rows), classes)
 

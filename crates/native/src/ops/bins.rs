@@ -57,4 +57,11 @@ impl Operate for Bins {
         }
         Ok(if self.encode == Encode::Sparse { Value::Sparse(made.into_sparse()) } else { Value::Dense(made) })
     }
+
+    fn origins(&self, of: &[u32], _: usize) -> Option<Vec<u32>> {
+        if self.encode == Encode::Place {
+            return Some(of.to_vec());
+        }
+        Some(of.iter().zip(&self.edges).flat_map(|(of, edges)| std::iter::repeat_n(*of, edges.len() + 1)).collect())
+    }
 }

@@ -1,7 +1,8 @@
 //! `chain`: steps one after the other. `Pipeline`.
 
 use crate::{
-    Answer, BadGraph, Refused, Value, Wanted,
+    Answer, BadGraph, Explanation, Refused, Value, Wanted,
+    explain::Traced,
     file::Fields,
     operator::{Operate, Operator},
 };
@@ -34,5 +35,15 @@ impl Operate for Chain {
                 self.last.answer(&x, wanted)
             }
         }
+    }
+
+    fn trace<'a>(&'a self, x: Traced<'a>) -> Result<Traced<'a>, Refused> {
+        let x = self.steps.iter().try_fold(x, |x, step| step.trace(x))?;
+        self.last.trace(x)
+    }
+
+    fn explain(&self, x: &Traced<'_>, columns: usize) -> Result<Explanation, Refused> {
+        let x = self.steps.iter().try_fold(x.clone(), |x, step| step.trace(x))?;
+        self.last.explain(&x, columns)
     }
 }

@@ -11,6 +11,8 @@ pub(crate) struct Check {
 }
 
 impl Operate for Check {
+    const EACH: bool = true;
+
     fn read(fields: Fields<'_>) -> Result<Self, BadGraph> {
         Ok(Self { nan: fields.flag("nan")?, single: fields.flag("single")? })
     }

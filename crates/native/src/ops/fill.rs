@@ -86,6 +86,11 @@ impl Operate for Fill {
         columns.extend(indicators);
         Ok(Value::Table(Table { rows, columns }))
     }
+
+    fn origins(&self, of: &[u32], _: usize) -> Option<Vec<u32>> {
+        let filled = of.iter().zip(&self.columns).filter(|(_, column)| column.fill.is_some()).map(|(of, _)| Some(*of));
+        filled.chain(self.indicator.iter().map(|at| of.get(*at).copied())).collect()
+    }
 }
 
 impl Filled {

@@ -64,4 +64,9 @@ impl Operate for Impute {
         let filled = Matrix { rows: x.rows, width, values, single: x.single };
         Ok(Value::Dense(indicated(filled, &x, &self.indicator, self.missing)))
     }
+
+    fn origins(&self, of: &[u32], _: usize) -> Option<Vec<u32>> {
+        let filled = of.iter().zip(&self.fill).filter(|(_, fill)| !fill.is_nan()).map(|(of, _)| Some(*of));
+        filled.chain(self.indicator.iter().map(|at| of.get(*at).copied())).collect()
+    }
 }

@@ -37,4 +37,8 @@ impl Operate for Indicate {
         }
         Ok(if self.sparse { Value::Sparse(made.into_sparse()) } else { Value::Dense(made) })
     }
+
+    fn origins(&self, of: &[u32], _: usize) -> Option<Vec<u32>> {
+        self.columns.iter().map(|at| of.get(*at).copied()).collect()
+    }
 }

@@ -3,6 +3,7 @@
 
 use crate::{
     BadGraph, Column, Matrix, Refused, Sparse, Table, Value,
+    explain::Traced,
     file::Fields,
     operator::{Operate, Operator},
 };
@@ -38,17 +39,52 @@ impl Operate for Join {
     }
 
     fn transform<'a>(&'a self, x: Value<'a>) -> Result<Value<'a>, Refused> {
-        let rows = x.rows();
-        let one = |part: &'a Part| {
-            let taken = match &part.columns {
-                Some(columns) => take(&x, columns)?,
-                None => x.clone(),
-            };
+        self.join(x.rows(), |part| {
+            let taken = part.take(&x)?;
             match &part.then {
                 Some(then) => then.transform(taken),
                 None => Ok(taken),
             }
-        };
+        })
+    }
+
+    fn trace<'a>(&'a self, x: Traced<'a>) -> Result<Traced<'a>, Refused> {
+        let mut origins = Vec::new();
+        let value = self.join(x.value.rows(), |part| {
+            let value = part.take(&x.value)?;
+            let of = part.columns.as_ref().map_or_else(
+                || x.origins.clone(),
+                |columns| columns.iter().filter_map(|at| x.origins.get(*at)).copied().collect(),
+            );
+            let taken = Traced { value, origins: of };
+            let traced = match &part.then {
+                Some(then) => then.trace(taken)?,
+                None => taken,
+            };
+            origins.extend(traced.origins);
+            Ok(traced.value)
+        })?;
+        Ok(Traced { value, origins })
+    }
+}
+
+impl Part {
+    /// The columns that are this part's.
+    fn take<'a>(&self, x: &Value<'a>) -> Result<Value<'a>, Refused> {
+        match &self.columns {
+            Some(columns) => take(x, columns),
+            None => Ok(x.clone()),
+        }
+    }
+}
+
+impl Join {
+    /// What `one` makes of each part, side by side.
+    fn join<'a>(
+        &'a self,
+        rows: usize,
+        mut one: impl FnMut(&'a Part) -> Result<Value<'a>, Refused>,
+    ) -> Result<Value<'a>, Refused> {
         let (mut parts, mut width) = (Vec::with_capacity(self.parts.len()), 0_usize);
         for part in &self.parts {
             let part = one(part)?;

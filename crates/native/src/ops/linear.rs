@@ -2,8 +2,9 @@
 //! comes down to them: discrete naive Bayes, linear discriminants, projections.
 
 use crate::{
-    Answer, BadGraph, Matrix, Prediction, Refused, Value, Wanted,
+    Answer, BadGraph, Explained, Explanation, Matrix, Prediction, Refused, Value, Wanted,
     answer::argmax,
+    explain::Traced,
     file::Fields,
     math::{dot, logistic, logistic_pairs, pairs, posterior, shares, softmax},
     operator::Operate,
@@ -97,6 +98,32 @@ impl Operate for Linear {
             wanted.prediction.then(|| Prediction::Labels(if binary { positive(&scores) } else { argmax(&scores) }));
         let probabilities = if wanted.probabilities { kind.of(&scores) } else { None };
         Ok(Answer { prediction, probabilities, decision: wanted.decision.then_some(scores) })
+    }
+
+    /// A coefficient times its value is what a feature adds; the intercepts are the base.
+    fn explain(&self, x: &Traced<'_>, columns: usize) -> Result<Explanation, Refused> {
+        let of = if self.says == Says::Values { Explained::Predictions } else { Explained::Scores };
+        let mut made = Explanation::new(of, self.intercepts.clone(), (x.value.rows(), columns))?;
+        let mut add = |row, feature: usize, value: f64| {
+            let coefficients = self.coefficients.iter().skip(feature).step_by(self.features);
+            let outputs = made.cell(row, x.origins[feature]).iter_mut().zip(coefficients);
+            outputs.for_each(|(output, coefficient)| *output += value * coefficient);
+        };
+        match (&x.value, self.above) {
+            (Value::Sparse(sparse), None) if sparse.width == self.features => {
+                for row in 0..sparse.rows() {
+                    let (places, values) = sparse.row(row);
+                    places.iter().zip(values).for_each(|(at, value)| add(row, *at as usize, *value));
+                }
+            }
+            (other, above) => {
+                let number = |value: f64| above.map_or(value, |above| f64::from(u8::from(value > above)));
+                for (row, values) in other.dense(self.features)?.each_row().enumerate() {
+                    values.iter().enumerate().for_each(|(feature, value)| add(row, feature, number(*value)));
+                }
+            }
+        }
+        Ok(made)
     }
 }
 

@@ -57,4 +57,9 @@ impl Operate for Lookup {
         matrix.single = self.single;
         Ok(Value::Dense(matrix))
     }
+
+    fn origins(&self, of: &[u32], _: usize) -> Option<Vec<u32>> {
+        let columns = of.iter().zip(&self.columns);
+        Some(columns.flat_map(|(of, column)| std::iter::repeat_n(*of, column.width)).collect())
+    }
 }

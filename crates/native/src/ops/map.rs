@@ -71,6 +71,8 @@ impl Function {
 }
 
 impl Operate for Map {
+    const EACH: bool = true;
+
     fn read(fields: Fields<'_>) -> Result<Self, BadGraph> {
         let width = fields.count("width")?;
         let function = match fields.word("do")? {

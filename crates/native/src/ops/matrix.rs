@@ -10,6 +10,8 @@ pub(crate) struct AsMatrix {
 }
 
 impl Operate for AsMatrix {
+    const EACH: bool = true;
+
     fn read(fields: Fields<'_>) -> Result<Self, BadGraph> {
         Ok(Self { width: fields.count("width")?, single: fields.flag("single")? })
     }

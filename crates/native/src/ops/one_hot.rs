@@ -179,6 +179,11 @@ impl Operate for OneHot {
             Value::Dense(dense(&ones, rows, count, self.width))
         })
     }
+
+    fn origins(&self, of: &[u32], _: usize) -> Option<Vec<u32>> {
+        let columns = of.iter().zip(&self.columns);
+        Some(columns.flat_map(|(of, column)| std::iter::repeat_n(*of, column.width)).collect())
+    }
 }
 
 fn dense(ones: &[Option<usize>], rows: usize, count: usize, width: usize) -> Matrix {

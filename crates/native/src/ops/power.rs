@@ -9,6 +9,8 @@ pub(crate) struct Power {
 }
 
 impl Operate for Power {
+    const EACH: bool = true;
+
     fn read(fields: Fields<'_>) -> Result<Self, BadGraph> {
         let positive = match fields.word("method")? {
             "yeo-johnson" => false,

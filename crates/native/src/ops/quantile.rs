@@ -31,6 +31,8 @@ impl Points {
 }
 
 impl Operate for Quantile {
+    const EACH: bool = true;
+
     fn read(fields: Fields<'_>) -> Result<Self, BadGraph> {
         let (shares, quantiles) = (fields.f64s("shares")?, fields.f64s("quantiles")?);
         if shares.is_empty() || quantiles.len() % shares.len() != 0 {

@@ -19,6 +19,8 @@ enum Restored {
 }
 
 impl Operate for Restore {
+    const EACH: bool = true;
+
     fn read(fields: Fields<'_>) -> Result<Self, BadGraph> {
         let column = |fields: Fields<'_>| {
             Ok(match fields.word("do")? {

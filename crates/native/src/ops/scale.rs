@@ -20,6 +20,8 @@ enum Step {
 }
 
 impl Operate for Scale {
+    const EACH: bool = true;
+
     fn read(fields: Fields<'_>) -> Result<Self, BadGraph> {
         let width = fields.count("width")?;
         let step = |fields: Fields<'_>| {

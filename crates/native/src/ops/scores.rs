@@ -3,8 +3,9 @@
 
 use crate::math::softmax;
 use crate::{
-    Answer, BadGraph, Matrix, Prediction, Refused, Value, Wanted,
+    Answer, BadGraph, Explained, Explanation, Matrix, Prediction, Refused, Value, Wanted,
     answer::argmax,
+    explain::Traced,
     file::Fields,
     operator::{Operate, Operator},
 };
@@ -107,6 +108,16 @@ impl Operate for Scores {
         let prediction = wanted.prediction.then(|| Prediction::Labels(labels()));
         let probabilities = shares.filter(|_| wanted.probabilities);
         Ok(Answer { prediction, probabilities, decision: decides.then_some(raw) })
+    }
+
+    /// The raw scores are explained: what a link makes of them is no sum.
+    fn explain(&self, x: &Traced<'_>, columns: usize) -> Result<Explanation, Refused> {
+        let of = match (self.link, self.labels) {
+            (Link::Identity, None) => Explained::Predictions,
+            (Link::Identity, Some(Labels::MostProbable)) => Explained::Probabilities,
+            _ => Explained::Scores,
+        };
+        Ok(Explanation { of, ..self.of.explain(x, columns)? })
     }
 }
 

@@ -108,6 +108,10 @@ impl Operate for Splines {
         made.round();
         Ok(if self.sparse { Value::Sparse(made.into_sparse()) } else { Value::Dense(made) })
     }
+
+    fn origins(&self, of: &[u32], _: usize) -> Option<Vec<u32>> {
+        Some(of.iter().flat_map(|of| std::iter::repeat_n(*of, self.kept)).collect())
+    }
 }
 
 impl Splines {

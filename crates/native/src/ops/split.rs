@@ -2,7 +2,8 @@
 //! in common. `LinearDiscriminantAnalysis`, `PLSRegression`, `NearestCentroid`.
 
 use crate::{
-    Answer, BadGraph, Refused, Value, Wanted,
+    Answer, BadGraph, Explanation, Refused, Value, Wanted,
+    explain::Traced,
     file::Fields,
     operator::{Operate, Operator},
 };
@@ -36,5 +37,14 @@ impl Operate for Split {
         let said = answer.answer(x, Wanted { prediction: false, ..wanted })?;
         let prediction = if wanted.prediction { predict.answer(x, Wanted::PREDICTION)?.prediction } else { None };
         Ok(Answer { prediction, ..said })
+    }
+
+    fn explain(&self, x: &Traced<'_>, columns: usize) -> Result<Explanation, Refused> {
+        match (&self.answer, &self.predict) {
+            (Some(answer), None) => answer.explain(x, columns),
+            _ => Err(Refused::rows(
+                "this model predicts by something else than what its probabilities are of, and is not explained",
+            )),
+        }
     }
 }

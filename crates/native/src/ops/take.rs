@@ -25,4 +25,8 @@ impl Operate for Take {
         }
         if self.columns.len() == self.width { Ok(x) } else { join::take(&x, &self.columns) }
     }
+
+    fn origins(&self, of: &[u32], _: usize) -> Option<Vec<u32>> {
+        self.columns.iter().map(|at| of.get(*at).copied()).collect()
+    }
 }

@@ -2,7 +2,8 @@
 //! `TunedThresholdClassifierCV`.
 
 use crate::{
-    Answer, BadGraph, Matrix, Prediction, Refused, Value, Wanted,
+    Answer, BadGraph, Explanation, Matrix, Prediction, Refused, Value, Wanted,
+    explain::Traced,
     file::Fields,
     operator::{Operate, Operator},
 };
@@ -57,6 +58,10 @@ impl Operate for Threshold {
         answer.probabilities = answer.probabilities.filter(|_| wanted.probabilities);
         answer.decision = answer.decision.filter(|_| wanted.decision);
         Ok(answer)
+    }
+
+    fn explain(&self, x: &Traced<'_>, columns: usize) -> Result<Explanation, Refused> {
+        self.then.explain(x, columns)
     }
 }
 

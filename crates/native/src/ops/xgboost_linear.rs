@@ -1,6 +1,6 @@
 //! `xgboost_linear`: a linear model in 32-bit floats, added up column by column. `gblinear` of `XGBoost`.
 
-use crate::{BadGraph, Matrix, Refused, Value, file::Fields, operator::Operate};
+use crate::{BadGraph, Explained, Explanation, Matrix, Refused, Value, explain::Traced, file::Fields, operator::Operate};
 
 #[derive(Debug)]
 pub(crate) struct XgboostLinear {
@@ -42,6 +42,21 @@ impl Operate for XgboostLinear {
             }
         }
         Ok(Value::Dense(sums))
+    }
+
+    #[expect(clippy::float_cmp, reason = "one number stands for what is missing")]
+    fn explain(&self, x: &Traced<'_>, columns: usize) -> Result<Explanation, Refused> {
+        let mut made = Explanation::new(Explained::Scores, self.start.clone(), (x.value.rows(), columns))?;
+        for (row, values) in x.value.dense(self.columns)?.each_row().enumerate() {
+            let weights = self.weights.chunks_exact(self.start.len());
+            for ((value, weights), origin) in values.iter().map(|value| float(*value)).zip(weights).zip(&x.origins) {
+                if !value.is_nan() && value != self.missing {
+                    let outputs = made.cell(row, *origin).iter_mut().zip(weights);
+                    outputs.for_each(|(output, weight)| *output += value * weight);
+                }
+            }
+        }
+        Ok(made)
     }
 }
 

@@ -1,7 +1,9 @@
 //! Graphs as bytes: what is read, and what is refused. That they compute what estimators compute is looked at by the packager's
 //! tests, with the estimators themselves.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::float_cmp, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::float_cmp, clippy::cast_precision_loss, reason = "tests")]
+
+mod explain;
 
 use std::time::Duration;
 

@@ -9,7 +9,7 @@ use std::{path::Path, sync::Arc};
 use contract::{Flavour, ModelManifest};
 
 use self::{native::NativeEngine, onnx::OnnxEngine, python::PythonEngine};
-use crate::{Batch, LoadError, Memory, PredictError, Prediction, Runtime, Schema};
+use crate::{Batch, Extras, LoadError, Memory, PredictError, Prediction, Runtime, Schema};
 
 /// A running model.
 #[derive(Debug)]
@@ -52,12 +52,23 @@ impl Engine {
         }
     }
 
-    /// Computes the predictions for some rows.
-    pub(crate) async fn predict(&self, batch: Batch) -> Result<Prediction, PredictError> {
+    /// Computes the predictions for some rows, and what is asked for besides.
+    pub(crate) async fn predict(&self, batch: Batch, extras: Extras) -> Result<Prediction, PredictError> {
         match self {
-            Self::Native(engine) => engine.predict(batch).await,
+            Self::Native(engine) => engine.predict(batch, extras).await,
+            Self::Onnx(_) | Self::Python(_) if extras.any() => Err(PredictError::BadInput(
+                "this model gives no decision values and no explanations; models that are computed natively do".to_owned(),
+            )),
             Self::Onnx(engine) => engine.predict(batch).await,
             Self::Python(engine) => engine.predict(&batch).await,
+        }
+    }
+
+    /// The estimator's method that gives decision values, if it gives any here.
+    pub(crate) fn decides(&self) -> Option<&'static str> {
+        match self {
+            Self::Native(engine) => engine.decides(),
+            Self::Onnx(_) | Self::Python(_) => None,
         }
     }
 }

@@ -12,15 +12,22 @@ use std::{
 };
 
 use contract::{ColumnType, ModelManifest, NATIVE_FILE};
-use native::{Answer, Column, Graph, Matrix, Prediction as Predicted, Refused, Table, Value, Wanted};
+use native::{
+    Answer, Column, Decides, Explained, Explanation, Graph, Matrix, Prediction as Predicted, Refused, Table, Value, Wanted,
+};
 use tokio::sync::Semaphore;
 
-use crate::{Batch, Cells, LoadError, Memory, Numbers, Output, PredictError, Prediction, Runtime, Schema, Spent};
+use crate::{
+    Batch, Cells, Decision, Explanations, Extras, LoadError, Memory, More, Numbers, Output, PredictError, Prediction, Runtime,
+    Schema, Spent,
+};
 
 /// Work that is expected to take less than this is done where the request is; a change of threads costs about as much.
 const INLINE: Duration = Duration::from_micros(250);
 /// How many rows are computed at once: what is in hand of them stays in the processor's caches.
 const BLOCK: usize = 256;
+/// So many rows at most are explained at once.
+const EXPLAINED: usize = 1_000;
 /// How often the example is computed at start; the quickest is measured.
 const WARM_UPS: usize = 5;
 
@@ -63,7 +70,7 @@ impl NativeEngine {
             for _ in 0..WARM_UPS {
                 let began = Instant::now();
                 model
-                    .compute(&example, 1, &AtomicBool::new(false))
+                    .compute(&example, Extras::default(), 1, &AtomicBool::new(false))
                     .map_err(|error| LoadError::NotStarted(error.to_string()))?;
                 fastest = fastest.min(began.elapsed());
             }
@@ -79,13 +86,22 @@ impl NativeEngine {
         Memory { bytes: self.model.graph.size_bytes() as u64, measured: true }
     }
 
-    /// Computes the predictions for some rows.
-    pub(crate) async fn predict(&self, batch: Batch) -> Result<Prediction, PredictError> {
+    /// The estimator's method that gives decision values.
+    pub(crate) fn decides(&self) -> Option<&'static str> {
+        self.model.graph.decides().map(Decides::name)
+    }
+
+    /// Computes the predictions for some rows, and what is asked for besides.
+    pub(crate) async fn predict(&self, batch: Batch, extras: Extras) -> Result<Prediction, PredictError> {
         let asked = Instant::now();
+        if extras.any() {
+            self.model.has(extras, batch.rows())?;
+        }
         let expected = self.pace.saturating_mul(u32::try_from(batch.rows()).unwrap_or(u32::MAX));
-        if expected <= INLINE {
-            let output = self.model.compute(&batch, 1, &AtomicBool::new(false))?;
-            return Ok(Prediction { output, spent: Spent { waiting: Duration::ZERO, computing: asked.elapsed() } });
+        // How long explanations take, the pace does not say.
+        if expected <= INLINE && !extras.explanations {
+            let (output, more) = self.model.compute(&batch, extras, 1, &AtomicBool::new(false))?;
+            return Ok(Prediction { output, more, spent: Spent { waiting: Duration::ZERO, computing: asked.elapsed() } });
         }
         // As many threads as are idle, and at least one.
         let wanted = self.count.min(batch.rows().div_ceil(BLOCK)).max(1);
@@ -102,9 +118,10 @@ impl NativeEngine {
         let gone = Arc::clone(&caller.gone);
         let work = tokio::task::spawn_blocking(move || {
             let began = Instant::now();
-            let output = model.compute(&batch, threads, &gone);
+            let computed = model.compute(&batch, extras, threads, &gone);
             drop(permit);
-            output.map(|output| Prediction { output, spent: Spent { waiting: began - asked, computing: began.elapsed() } })
+            let spent = Spent { waiting: began - asked, computing: began.elapsed() };
+            computed.map(|(output, more)| Prediction { output, more, spent })
         });
         match tokio::time::timeout(self.limit, work).await {
             Ok(Ok(done)) => done,
@@ -126,15 +143,40 @@ impl Drop for Caller {
     }
 }
 
+/// What is said of a block of rows.
+type Said = (Answer, Option<Explanation>);
+
 impl Loaded {
-    fn compute(&self, batch: &Batch, threads: usize, gone: &AtomicBool) -> Result<Output, PredictError> {
+    /// Whether there is what is asked for besides, and for so many rows.
+    fn has(&self, extras: Extras, rows: usize) -> Result<(), PredictError> {
+        let refuse = |reason: String| Err(PredictError::BadInput(reason));
+        if extras.decision && self.graph.decides().is_none() {
+            return refuse(
+                "this model gives no decision values: its estimator has neither decision_function nor score_samples, or it was \
+                 deployed before they were kept"
+                    .to_owned(),
+            );
+        }
+        if extras.explanations && rows > EXPLAINED {
+            return refuse(format!("{EXPLAINED} rows are explained at once, at most; send fewer"));
+        }
+        Ok(())
+    }
+
+    fn compute(
+        &self,
+        batch: &Batch,
+        extras: Extras,
+        threads: usize,
+        gone: &AtomicBool,
+    ) -> Result<(Output, Option<Box<More>>), PredictError> {
         if gone.load(Ordering::Relaxed) {
             return Err(PredictError::TimedOut);
         }
         let rows = batch.rows();
         let blocks = rows.div_ceil(BLOCK);
         if blocks <= 1 {
-            return self.output(vec![self.block(batch, 0..rows)?]);
+            return self.output(vec![self.block(batch, extras, 0..rows)?]);
         }
         let next = AtomicUsize::new(0);
         let some = || {
@@ -147,7 +189,7 @@ impl Loaded {
                 if gone.load(Ordering::Relaxed) {
                     return Err(PredictError::TimedOut);
                 }
-                done.push((block, self.block(batch, block * BLOCK..((block + 1) * BLOCK).min(rows))?));
+                done.push((block, self.block(batch, extras, block * BLOCK..((block + 1) * BLOCK).min(rows))?));
             }
         };
         let mut done = thread::scope(|scope| {
@@ -160,21 +202,26 @@ impl Loaded {
             Ok::<_, PredictError>(done)
         })?;
         done.sort_unstable_by_key(|(block, _)| *block);
-        self.output(done.into_iter().map(|(_, answer)| answer).collect())
+        self.output(done.into_iter().map(|(_, said)| said).collect())
     }
 
-    fn block(&self, batch: &Batch, range: Range<usize>) -> Result<Answer, PredictError> {
-        let wanted = Wanted { decision: false, ..Wanted::ALL };
-        self.graph.answer(rows(&self.schema, batch, range), wanted).map_err(|refused| match refused {
+    fn block(&self, batch: &Batch, extras: Extras, range: Range<usize>) -> Result<Said, PredictError> {
+        let wanted = Wanted { decision: extras.decision, ..Wanted::ALL };
+        let refused = |refused| match refused {
             Refused::Rows(reason) => PredictError::BadInput(reason),
             misfit @ Refused::Misfit(_) => PredictError::Failed(misfit.to_string()),
-        })
+        };
+        let rows = || rows(&self.schema, batch, range.clone());
+        let answer = self.graph.answer(rows(), wanted).map_err(refused)?;
+        let explanation = extras.explanations.then(|| self.graph.explain(rows()).map_err(refused)).transpose()?;
+        Ok((answer, explanation))
     }
 
-    /// The answers of blocks in their order, as one.
-    fn output(&self, answers: Vec<Answer>) -> Result<Output, PredictError> {
+    /// What is said of blocks in their order, as one.
+    fn output(&self, said: Vec<Said>) -> Result<(Output, Option<Box<More>>), PredictError> {
         let (mut labels, mut values, mut probabilities) = (Vec::new(), None, None);
-        for answer in answers {
+        let (mut decision, mut explanation) = (None, None);
+        for (answer, explained) in said {
             match answer.prediction {
                 Some(Predicted::Labels(more)) => labels.extend(more.into_iter().map(|label| label as usize)),
                 Some(Predicted::Values(more)) => append(&mut values, more),
@@ -183,12 +230,39 @@ impl Loaded {
             if let Some(more) = answer.probabilities {
                 append(&mut probabilities, more);
             }
+            if let Some(more) = answer.decision {
+                append(&mut decision, more);
+            }
+            if let Some(more) = explained {
+                match &mut explanation {
+                    Some(Explanation { values, .. }) => values.extend_from_slice(&more.values),
+                    None => explanation = Some(more),
+                }
+            }
         }
+        let more = self.more(decision, explanation);
         if let Some(Matrix { width, values, .. }) = values {
-            return Ok(Output::Numbers(Numbers { values, width: self.nested.then_some(width) }));
+            return Ok((Output::Numbers(Numbers { values, width: self.nested.then_some(width) }), more));
         }
         let listed = |Matrix { width, values, .. }| Numbers { values, width: Some(width) };
-        Ok(Output::Classes { labels, probabilities: probabilities.map(listed) })
+        Ok((Output::Classes { labels, probabilities: probabilities.map(listed) }, more))
+    }
+
+    fn more(&self, decision: Option<Matrix>, explanation: Option<Explanation>) -> Option<Box<More>> {
+        let decision = decision.zip(self.graph.decides()).map(|(Matrix { width, values, .. }, decides)| Decision {
+            method: decides.name(),
+            numbers: Numbers { values, width: (width > 1).then_some(width) },
+        });
+        let explanations = explanation.map(|Explanation { of, base, columns, values }| {
+            let of = match of {
+                Explained::Predictions => "predictions",
+                Explained::Probabilities => "probabilities",
+                Explained::Scores => "scores",
+            };
+            Explanations { of, base, columns, values }
+        });
+        let more = More { decision, explanations };
+        (more.decision.is_some() || more.explanations.is_some()).then(|| Box::new(more))
     }
 }
 

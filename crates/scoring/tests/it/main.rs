@@ -5,8 +5,8 @@ use std::{path::PathBuf, time::Duration};
 
 use contract::{Column, ColumnType, ModelManifest};
 use scoring::{
-    BadCell, Batch, Cell, Cells, LoadError, Model, Numbers, Output, PredictError, Runtime, RuntimeConfig, Schema, Texts,
-    find_onnxruntime,
+    BadCell, Batch, Cell, Cells, Extras, LoadError, Model, Numbers, Output, PredictError, Runtime, RuntimeConfig, Schema,
+    Texts, find_onnxruntime,
 };
 use tempfile::TempDir;
 use testkit::{packaged, python};
@@ -55,7 +55,7 @@ async fn a_graph_answers_typed_rows_with_typed_predictions() {
     let runtime = runtime(&folder).await;
     let (files, manifest) = fixture("flowers");
     let model = Model::load(&files, &manifest, &runtime).await.unwrap();
-    let prediction = model.predict(table(model.schema(), &[&[5.1, 0.2], &[6.0, 1.5]])).await.unwrap();
+    let prediction = model.predict(table(model.schema(), &[&[5.1, 0.2], &[6.0, 1.5]]), Extras::default()).await.unwrap();
     let Output::Classes { labels, probabilities: Some(Numbers { values, width }) } = prediction.output else {
         panic!("classes")
     };
@@ -66,10 +66,10 @@ async fn a_graph_answers_typed_rows_with_typed_predictions() {
     let (files, manifest) = fixture("prices");
     let model = Model::load(&files, &manifest, &runtime).await.unwrap();
     let rows = Batch::Array { shape: vec![2, 3], cells: Cells::Float(vec![1.0, 2.0, 3.0, 4.5, 5.0, 6.0]) };
-    let Output::Numbers(numbers) = model.predict(rows).await.unwrap().output else { panic!("numbers") };
+    let Output::Numbers(numbers) = model.predict(rows, Extras::default()).await.unwrap().output else { panic!("numbers") };
     assert!(numbers.values.len() == 2 && numbers.values.iter().all(|value| value.is_finite()));
     let crooked = Batch::Array { shape: vec![2, 3], cells: Cells::Float(vec![1.0]) };
-    assert!(matches!(model.predict(crooked).await, Err(PredictError::Failed(_))), "and nothing breaks");
+    assert!(matches!(model.predict(crooked, Extras::default()).await, Err(PredictError::Failed(_))), "and nothing breaks");
 }
 
 #[tokio::test]
@@ -78,7 +78,8 @@ async fn a_child_process_answers_and_ends_with_its_model() {
     let runtime = runtime(&folder).await;
     let (files, manifest) = fixture("boosted");
     let model = Model::load(&files, &manifest, &runtime).await.unwrap();
-    let prediction = model.predict(table(model.schema(), &[&[f64::NAN, 7.0], &[1.0, 2.0]])).await.unwrap();
+    let prediction =
+        model.predict(table(model.schema(), &[&[f64::NAN, 7.0], &[1.0, 2.0]]), Extras::default()).await.unwrap();
     let Output::Json { predictions, .. } = prediction.output else { panic!("JSON") };
     assert_eq!(serde_json::from_str::<Vec<String>>(predictions.get()).unwrap().len(), 2);
     assert!(prediction.spent.computing > Duration::ZERO);

@@ -15,7 +15,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use scoring::{Batch, Output};
+use scoring::{Batch, Prediction};
 use service::ApiError;
 
 use super::{
@@ -110,8 +110,8 @@ impl Exchange for Form {
         Ok((batch, ()))
     }
 
-    fn write(version: &Version, output: &Output, (): ()) -> io::Result<Answer> {
-        Ok(Answer::json(answer::write(version, output)?))
+    fn write(version: &Version, prediction: &Prediction, (): ()) -> io::Result<Answer> {
+        Ok(Answer::json(answer::write(version, &prediction.output)?))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{io, time::Duration};
 
-use scoring::{Numbers, Output};
+use scoring::{Extras, Numbers, Output, Prediction};
 use serde::Serialize;
 use serde_json::{Value, json, value::RawValue};
 
@@ -12,29 +12,46 @@ use crate::serve::Version;
 /// The predictions' name, and the probabilities': as `MLServer` calls them.
 pub(super) const PREDICT: &str = "predict";
 pub(super) const PROBABILITIES: &str = "predict_proba";
+/// How many outputs there may be.
+pub(super) const OUTPUTS: usize = 3;
+
+/// What an output is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    Predictions,
+    Probabilities,
+    /// Its name is the estimator's method.
+    Decision(&'static str),
+}
 
 /// An output that is asked for.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wanted {
-    is_probabilities: bool,
+    what: What,
     /// Behind the JSON.
     is_binary: bool,
 }
 
 impl Wanted {
     pub(super) fn predictions(is_binary: bool) -> Self {
-        Self { is_probabilities: false, is_binary }
+        Self { what: What::Predictions, is_binary }
     }
 }
 
-/// The output of a name, if the model has it.
-pub(super) fn wanted(name: &str, is_binary: bool, has_probabilities: bool) -> Result<Wanted, String> {
-    match name {
-        PREDICT => Ok(Wanted::predictions(is_binary)),
-        PROBABILITIES if has_probabilities => Ok(Wanted { is_probabilities: true, is_binary }),
-        PROBABILITIES => Err(format!("the model gives no {PROBABILITIES:?}")),
-        _ => Err(format!("the outputs are {PREDICT:?} and, of classifiers, {PROBABILITIES:?}")),
-    }
+/// The output of a name, if a version has it.
+pub(super) fn wanted(name: &str, is_binary: bool, version: &Version) -> Result<Wanted, String> {
+    let has_probabilities = !version.manifest.expected_output["probabilities"].is_null();
+    let what = match (name, version.decides()) {
+        (PREDICT, _) => What::Predictions,
+        (PROBABILITIES, _) if has_probabilities => What::Probabilities,
+        (PROBABILITIES, _) => return Err(format!("the model gives no {PROBABILITIES:?}")),
+        (name, Some(method)) if name == method => What::Decision(method),
+        (_, method) => {
+            let decision = method.map(|method| format!(" and {method:?}")).unwrap_or_default();
+            return Err(format!("the outputs are {PREDICT:?} and, of classifiers, {PROBABILITIES:?}{decision}"));
+        }
+    };
+    Ok(Wanted { what, is_binary })
 }
 
 /// What is answered beside the tensors.
@@ -43,6 +60,14 @@ pub(super) struct Kept {
     pub(super) outputs: Vec<Wanted>,
     /// How long whoever asks waits.
     pub(super) timeout: Option<Duration>,
+}
+
+impl Kept {
+    /// What the engine is to compute besides.
+    pub(super) fn extras(&self) -> Extras {
+        let decision = self.outputs.iter().any(|wanted| matches!(wanted.what, What::Decision(_)));
+        Extras { decision, explanations: false }
+    }
 }
 
 #[derive(Serialize)]
@@ -79,15 +104,19 @@ enum Elements<'a> {
     Owned(Vec<Value>),
 }
 
-/// The answer for a version's output.
+/// The answer for what a version said.
 ///
 /// # Errors
-/// When a label is not one of the classes, or the output has not what is asked for.
-pub(super) fn write(version: &Version, output: &Output, Kept { id, outputs, .. }: Kept) -> io::Result<Answer> {
-    let tensors: Vec<_> = outputs.iter().map(|wanted| tensor(version, output, *wanted)).collect::<Result<_, _>>()?;
+/// When a label is not one of the classes, or what is asked for was not said.
+pub(super) fn write(version: &Version, prediction: &Prediction, Kept { id, outputs, .. }: Kept) -> io::Result<Answer> {
+    let tensors: Vec<_> = outputs.iter().map(|wanted| tensor(version, prediction, wanted.what)).collect::<Result<_, _>>()?;
     let (mut described, mut binary) = (Vec::with_capacity(2), Vec::new());
-    for (Wanted { is_probabilities, is_binary }, Tensor { datatype, shape, elements }) in outputs.iter().zip(&tensors) {
-        let name = if *is_probabilities { PROBABILITIES } else { PREDICT };
+    for (Wanted { what, is_binary }, Tensor { datatype, shape, elements }) in outputs.iter().zip(&tensors) {
+        let name = match what {
+            What::Predictions => PREDICT,
+            What::Probabilities => PROBABILITIES,
+            What::Decision(method) => method,
+        };
         let (parameters, data) = if *is_binary {
             let before = binary.len();
             elements.append(*datatype, &mut binary)?;
@@ -107,24 +136,30 @@ pub(super) fn write(version: &Version, output: &Output, Kept { id, outputs, .. }
     Ok(Answer::with_tensors(json_length, body))
 }
 
-fn tensor<'a>(version: &'a Version, output: &'a Output, wanted: Wanted) -> io::Result<Tensor<'a>> {
-    let absent = || io::Error::other("the model gave no probabilities");
+fn tensor<'a>(version: &'a Version, prediction: &'a Prediction, what: What) -> io::Result<Tensor<'a>> {
+    let absent = || io::Error::other("the model did not give what it is to");
     let classes = version.manifest.classes.as_deref().unwrap_or_default();
-    match (output, wanted.is_probabilities) {
-        (Output::Classes { labels, .. }, false) => {
+    match (&prediction.output, what) {
+        (_, What::Decision(_)) => {
+            let decision = prediction.more.as_ref().and_then(|more| more.decision.as_ref());
+            Ok(numbers(&decision.ok_or_else(absent)?.numbers))
+        }
+        (Output::Classes { labels, .. }, What::Predictions) => {
             let class = |label: &usize| classes.get(*label).ok_or_else(|| io::Error::other("a label that is not a class"));
             let values = labels.iter().map(class).collect::<Result<Vec<_>, _>>()?;
             let (datatype, shape) = (Datatype::of_values(classes), [values.len(), 1]);
             Ok(Tensor { datatype, shape, elements: Elements::Values(values) })
         }
-        (Output::Classes { probabilities, .. }, true) => Ok(numbers(probabilities.as_ref().ok_or_else(absent)?)),
-        (Output::Numbers(values), false) => Ok(numbers(values)),
-        (Output::Numbers(_), true) => Err(absent()),
-        (Output::Json { predictions, .. }, false) => {
+        (Output::Classes { probabilities, .. }, What::Probabilities) => {
+            Ok(numbers(probabilities.as_ref().ok_or_else(absent)?))
+        }
+        (Output::Numbers(values), What::Predictions) => Ok(numbers(values)),
+        (Output::Numbers(_), What::Probabilities) => Err(absent()),
+        (Output::Json { predictions, .. }, What::Predictions) => {
             let known = (!classes.is_empty()).then(|| Datatype::of_values(classes));
             parsed(predictions, known)
         }
-        (Output::Json { probabilities, .. }, true) => {
+        (Output::Json { probabilities, .. }, What::Probabilities) => {
             parsed(probabilities.as_deref().ok_or_else(absent)?, Some(Datatype::Fp64))
         }
     }

@@ -9,7 +9,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::Response,
 };
-use scoring::{Batch, Output};
+use scoring::{Batch, Extras, Prediction};
 use service::ApiError;
 
 use super::{
@@ -72,8 +72,7 @@ impl Exchange for Infer {
         };
         let json = decode::without_nan(json);
         let (request, inputs) = request::Request::read(&json, tensors)?;
-        let has_probabilities = !version.manifest.expected_output["probabilities"].is_null();
-        let outputs = request.outputs(has_probabilities)?;
+        let outputs = request.outputs(version)?;
         let parameters = request.parameters.as_ref();
         let whole = parameters.and_then(|parameters| parameters.content_type.as_deref());
         let timeout = parameters.and_then(|parameters| parameters.timeout).map(Duration::from_micros);
@@ -85,7 +84,11 @@ impl Exchange for Infer {
         kept.timeout
     }
 
-    fn write(version: &Version, output: &Output, kept: Kept) -> io::Result<Answer> {
-        answer::write(version, output, kept)
+    fn extras(kept: &Kept) -> Extras {
+        kept.extras()
+    }
+
+    fn write(version: &Version, prediction: &Prediction, kept: Kept) -> io::Result<Answer> {
+        answer::write(version, prediction, kept)
     }
 }

@@ -67,7 +67,7 @@ pub(crate) async fn model(
         versions: versions.iter().map(ToString::to_string).collect(),
         platform: if manifest.flavour == Flavour::Onnx { "onnx_onnxv1" } else { "mlsys" },
         inputs: inputs(&manifest.signature),
-        outputs: outputs(manifest),
+        outputs: outputs(manifest, served[0].version.decides()),
     }))
 }
 
@@ -98,8 +98,8 @@ fn inputs(signature: &Signature) -> Vec<Tensor> {
     }
 }
 
-/// What it gives: as it answered its own example.
-fn outputs(manifest: &ModelManifest) -> Vec<Tensor> {
+/// What it gives: as it answered its own example, and decision values by the estimator's method.
+fn outputs(manifest: &ModelManifest, decides: Option<&str>) -> Vec<Tensor> {
     let expected = &manifest.expected_output;
     let tensor = |name: &str, datatype, width| {
         let shape = vec![-1, i64::try_from(width).unwrap_or(-1)];
@@ -114,5 +114,11 @@ fn outputs(manifest: &ModelManifest) -> Vec<Tensor> {
     };
     let predictions = tensor(PREDICT, datatype, width);
     let probabilities = rows("probabilities").map(|rows| tensor(PROBABILITIES, Datatype::Fp64, elements(rows).1));
-    [Some(predictions), probabilities].into_iter().flatten().collect()
+    let decision = decides.map(|method| Tensor {
+        name: method.to_owned(),
+        datatype: Datatype::Fp64,
+        shape: vec![-1, -1],
+        parameters: None,
+    });
+    [Some(predictions), probabilities, decision].into_iter().flatten().collect()
 }

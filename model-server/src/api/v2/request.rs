@@ -6,10 +6,10 @@ use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 
 use super::{
-    answer::{Wanted, wanted},
+    answer::{OUTPUTS, Wanted, wanted},
     datatype::Datatype,
 };
-use crate::api::decode;
+use crate::{api::decode, serve::Version};
 
 /// A request for inference.
 #[derive(Deserialize)]
@@ -83,16 +83,16 @@ impl<'b> Request<'b> {
         Ok((request, located(inputs, tensors)?))
     }
 
-    /// The outputs that are asked for.
-    pub(super) fn outputs(&self, has_probabilities: bool) -> Result<Vec<Wanted>, String> {
+    /// The outputs that are asked for, of those that a version has.
+    pub(super) fn outputs(&self, version: &Version) -> Result<Vec<Wanted>, String> {
         let all_binary = self.parameters.as_ref().and_then(|parameters| parameters.binary_data_output).unwrap_or(false);
         let mut outputs = Vec::new();
         for RawOutput { name, parameters } in self.outputs.iter().flatten() {
             let parameters = parameters.as_ref();
             refuse_unknown(parameters)?;
             let is_binary = parameters.and_then(|parameters| parameters.binary_data).unwrap_or(all_binary);
-            outputs.push(wanted(name, is_binary, has_probabilities)?);
-            if outputs.len() > 2 {
+            outputs.push(wanted(name, is_binary, version)?);
+            if outputs.len() > OUTPUTS {
                 return Err("an output is asked for twice".to_owned());
             }
         }

@@ -32,5 +32,5 @@ def export(model, found, signature, own):
     if first is not None:
         node = {"op": "chain", "steps": [first, node]}
     says = out if isinstance(out, kinds.Says) else None
-    fields = {"transforms": says is None, "root": node}
+    fields = {"transforms": says is None, "root": node, "decision": rows.decision(model, says)}
     return writer.file({**fields, "inputs": inputs} if inputs is not None else fields), says

@@ -79,6 +79,7 @@ def _histogram(model, x, writer):
                 "left": np.where(leaf, -1, nodes["left"].astype(np.int64)),
                 "right": nodes["right"],
                 "missing_left": nodes["missing_go_to_left"],
+                "cover": nodes["count"],
             }
         )
         values.append(nodes["value"][leaf])

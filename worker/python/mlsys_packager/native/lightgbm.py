@@ -124,6 +124,7 @@ def _tree(tree, prepare, sets):
         "left": children("left_child"),
         "right": children("right_child"),
         "missing_left": np.r_[(how & DEFAULT_LEFT) != 0, nothing],
+        "cover": np.r_[np.zeros(inner), _numbers(tree, "leaf_count", "f8") if inner else [1]],
     }
 
 

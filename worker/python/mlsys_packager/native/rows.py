@@ -64,20 +64,26 @@ def _restored(kind, writer):
     return {"do": HALVES.get(str(kind.dtype), "nothing")}
 
 
-def answers(model, rows):
-    """What the estimator itself says of rows: `predictions`, and `probabilities` or, where there are none, `decision`."""
+def decision(model, says):
+    """The method whose answers the graph's decision is: `decision_function`, else `score_samples`; `None` where there is none.
+
+    `says`: what the graph says. Beside probabilities, it may not say what the method does.
+    """
+    if says is None or (hasattr(model, "predict_proba") and not says.decision):
+        return None
+    return next((method for method in ("decision_function", "score_samples") if hasattr(model, method)), None)
+
+
+def answers(model, rows, says=None):
+    """What the estimator itself says of rows: `predictions`, and `probabilities` and `decision`, where the graph says them."""
     if not hasattr(model, "predict"):
         transformed = model.transform(rows)
         return {"predictions": np.asarray(transformed.todense() if hasattr(transformed, "todense") else transformed)}
     said = {"predictions": np.asarray(model.predict(rows))}
-    for method, name in (
-        ("predict_proba", "probabilities"),
-        ("decision_function", "decision"),
-        ("score_samples", "decision"),
-    ):
-        if hasattr(model, method):
-            return {**said, name: getattr(model, method)(rows)}
-    return said
+    if hasattr(model, "predict_proba"):
+        said["probabilities"] = model.predict_proba(rows)
+    method = decision(model, says)
+    return {**said, "decision": getattr(model, method)(rows)} if method else said
 
 
 def proof(rows, signature, said, classes=None):

@@ -6,8 +6,8 @@ import numpy as np
 def node(writer, columns, trees, values, **options):
     """A `trees`.
 
-    `trees`: of each, the arrays `feature`, `threshold`, `left` and `right` (below 0 for a leaf) and `missing_left`. `values`: of
-    each tree, those of its leaves in the order of its nodes. `options`: `start`, `groups`, `divide`, `single` (numbers are
+    `trees`: of each, the arrays `feature`, `threshold`, `left` and `right` (below 0 for a leaf), `missing_left`, and `cover`: how
+    many rows it was fitted on reached each node, by weight, or `None` where that is not known. `values`: of each tree, those of its leaves in the order of its nodes. `options`: `start`, `groups`, `divide`, `single` (numbers are
     compared as 32-bit floats), `single_sums`, `strict` (what equals a threshold goes right), and others of the operator.
     """
     made = {
@@ -25,6 +25,9 @@ def node(writer, columns, trees, values, **options):
         "missing_left": writer.array(_joined(trees, "missing_left", "u1"), "u1"),
         "values": writer.array(np.concatenate([np.ravel(value) for value in values]) if values else []),
     }
+    if values and all(tree["cover"] is not None and len(tree["cover"]) == len(tree["left"]) for tree in trees):
+        # The cover of a node is that of its leaves together.
+        made["covers"] = writer.array(np.concatenate([tree["cover"][np.asarray(tree["left"]) < 0] for tree in trees]))
     options["start"] = writer.array(options["start"])
     if "groups" in options:
         options["groups"] = writer.array(options["groups"], "u4")
@@ -52,6 +55,7 @@ def sklearn_tree(tree, columns=None):
         "left": tree.children_left,
         "right": tree.children_right,
         "missing_left": tree.missing_go_to_left,
+        "cover": tree.weighted_n_node_samples,
     }
 
 

@@ -165,6 +165,7 @@ def _trees(model, booster, width, base, missing, writer):
                 "left": left,
                 "right": right,
                 "missing_left": missing_left,
+                "cover": np.asarray(tree.get("sum_hessian", []), np.float32),
             }
         )
     options = {"missing": missing} if missing is not None else {}

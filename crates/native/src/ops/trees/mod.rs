@@ -7,6 +7,7 @@
 mod build;
 mod linear;
 mod node;
+mod shapley;
 
 use std::borrow::Cow;
 
@@ -16,7 +17,8 @@ use self::{
     node::{LANES, Node, Number},
 };
 use crate::{
-    BadGraph, Matrix, Refused, Sparse, Value,
+    BadGraph, Explanation, Matrix, Refused, Sparse, Value,
+    explain::Traced,
     file::Fields,
     operator::{Operate, Operator},
 };
@@ -53,6 +55,8 @@ pub(crate) struct Trees {
     values: Vec<f64>,
     /// Of leaves that hold linear models.
     linear: Option<Linear>,
+    /// How many training rows, by weight, reached each leaf: what explanations need.
+    covers: Option<Vec<f64>>,
     /// A row becomes which leaves it reaches, 0 and 1, instead of sums.
     one_hot: bool,
 }
@@ -106,6 +110,7 @@ impl Operate for Trees {
         if start.is_empty() && !one_hot || linear.is_some() && groups.is_empty() {
             return fields.wrong("start", "a number for each sum");
         }
+        let covers = shapley::read_covers(&fields, leaves)?;
         let columns_of_slots = built.slots.iter().map(|(column, _)| *column).collect::<Vec<_>>();
         let mut used = columns_of_slots.clone();
         used.sort_unstable();
@@ -129,6 +134,7 @@ impl Operate for Trees {
             groups,
             values,
             linear,
+            covers,
             one_hot,
         })
     }
@@ -138,6 +144,10 @@ impl Operate for Trees {
             return self.leaves(&x).map(Value::Sparse);
         }
         self.sums(&x).map(Value::Dense)
+    }
+
+    fn explain(&self, x: &Traced<'_>, columns: usize) -> Result<Explanation, Refused> {
+        self.attribute(x, columns)
     }
 }
 

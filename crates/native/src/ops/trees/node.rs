@@ -192,6 +192,11 @@ pub(crate) struct Sets {
 }
 
 impl Sets {
+    /// Whether a node, of categories or not, sends a number left.
+    pub(crate) fn send_left(&self, node: Wide<f64>, value: f64) -> bool {
+        if node.slot & CATEGORIES == 0 { at_most(value, node.limit) } else { self.has(node.limit.leaf(), value) }
+    }
+
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "of a number from 0, which saturates")]
     fn has(&self, set: u32, value: f64) -> bool {
         let set = set as usize;
@@ -215,9 +220,7 @@ pub(crate) fn walk_sets(nodes: &[Wide<f64>], sets: &Sets, values: &[f64], at: &m
         for (lane, at) in at.iter_mut().enumerate() {
             let node = nodes[*at as usize];
             let value = values[(node.slot & !CATEGORIES) as usize * LANES + lane];
-            let left =
-                if node.slot & CATEGORIES == 0 { at_most(value, node.limit) } else { sets.has(node.limit.leaf(), value) };
-            *at += node.ahead + u32::from(!left);
+            *at += node.ahead + u32::from(!sets.send_left(node, value));
             moving |= node.ahead;
         }
         if moving == 0 {

@@ -92,7 +92,7 @@ impl OnnxEngine {
 fn compute(lease: &mut Lease, plan: &Plan, batch: &Batch, asked: Instant) -> Result<Prediction, PredictError> {
     let began = Instant::now();
     let output = lease.run(|session| plan.run(session, batch))?;
-    Ok(Prediction { output, spent: Spent { waiting: began - asked, computing: began.elapsed() } })
+    Ok(Prediction { output, more: None, spent: Spent { waiting: began - asked, computing: began.elapsed() } })
 }
 
 fn open(environment: &Environment, graph: &Path, sessions: usize) -> ort::Result<Vec<Session>> {

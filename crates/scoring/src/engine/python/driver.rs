@@ -60,7 +60,7 @@ async fn serve(child: &mut Child, asks: &mut Receiver<Ask>, limit: Duration, dea
         };
         let spent = Spent { waiting: began - ask.asked, computing: began.elapsed() };
         // Nobody may be waiting any more, and that is fine.
-        let _ = ask.reply.send(answered.map(|output| Prediction { output, spent }));
+        let _ = ask.reply.send(answered.map(|output| Prediction { output, more: None, spent }));
         if fate.is_some() {
             return fate;
         }

@@ -18,12 +18,16 @@ pub(super) const PROBABILITIES: &str = "predict_proba";
 pub(super) struct Wanted {
     is_probabilities: bool,
     /// Behind the JSON.
-    is_binary: bool,
+    pub(super) is_binary: bool,
 }
 
 impl Wanted {
     pub(super) fn predictions(is_binary: bool) -> Self {
         Self { is_probabilities: false, is_binary }
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        if self.is_probabilities { PROBABILITIES } else { PREDICT }
     }
 }
 
@@ -63,15 +67,15 @@ struct Described<'a> {
 }
 
 /// A tensor of two axes.
-struct Tensor<'a> {
-    datatype: Datatype,
-    shape: [usize; 2],
-    elements: Elements<'a>,
+pub(super) struct Tensor<'a> {
+    pub(super) datatype: Datatype,
+    pub(super) shape: [usize; 2],
+    pub(super) elements: Elements<'a>,
 }
 
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Elements<'a> {
+pub(super) enum Elements<'a> {
     Floats(&'a [f64]),
     Values(Vec<&'a Value>),
     Owned(Vec<Value>),
@@ -84,16 +88,15 @@ enum Elements<'a> {
 pub(super) fn write(version: &Version, output: &Output, Kept { id, outputs }: Kept) -> io::Result<Answer> {
     let tensors: Vec<_> = outputs.iter().map(|wanted| tensor(version, output, *wanted)).collect::<Result<_, _>>()?;
     let (mut described, mut binary) = (Vec::with_capacity(2), Vec::new());
-    for (Wanted { is_probabilities, is_binary }, Tensor { datatype, shape, elements }) in outputs.iter().zip(&tensors) {
-        let name = if *is_probabilities { PROBABILITIES } else { PREDICT };
-        let (parameters, data) = if *is_binary {
+    for (wanted, Tensor { datatype, shape, elements }) in outputs.iter().zip(&tensors) {
+        let (parameters, data) = if wanted.is_binary {
             let before = binary.len();
             elements.append(*datatype, &mut binary)?;
             (json!({ "binary_data_size": binary.len() - before }), None)
         } else {
             (json!({ "content_type": "np" }), Some(elements))
         };
-        described.push(Described { name, shape: *shape, datatype: *datatype, parameters, data });
+        described.push(Described { name: wanted.name(), shape: *shape, datatype: *datatype, parameters, data });
     }
     let (model_name, model_version) = (version.manifest.model_name.as_str(), version.number.to_string());
     let mut body = serde_json::to_vec(&Response { model_name, model_version, id, outputs: described })?;
@@ -105,7 +108,8 @@ pub(super) fn write(version: &Version, output: &Output, Kept { id, outputs }: Ke
     Ok(Answer::with_tensors(json_length, body))
 }
 
-fn tensor<'a>(version: &'a Version, output: &'a Output, wanted: Wanted) -> io::Result<Tensor<'a>> {
+/// An output's tensor.
+pub(super) fn tensor<'a>(version: &'a Version, output: &'a Output, wanted: Wanted) -> io::Result<Tensor<'a>> {
     let absent = || io::Error::other("the model gave no probabilities");
     let classes = version.manifest.classes.as_deref().unwrap_or_default();
     match (output, wanted.is_probabilities) {
@@ -153,7 +157,7 @@ fn parsed<'a>(json: &RawValue, datatype: Option<Datatype>) -> io::Result<Tensor<
 
 impl Elements<'_> {
     /// Appends them in binary, little-endian.
-    fn append(&self, datatype: Datatype, binary: &mut Vec<u8>) -> io::Result<()> {
+    pub(super) fn append(&self, datatype: Datatype, binary: &mut Vec<u8>) -> io::Result<()> {
         match self {
             Self::Floats(values) => values.iter().for_each(|value| binary.extend_from_slice(&value.to_le_bytes())),
             Self::Values(values) => values.iter().try_for_each(|value| append(value, datatype, binary))?,

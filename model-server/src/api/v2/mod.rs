@@ -3,11 +3,13 @@
 //! - [`health`], [`metadata`], [`repository`]: what there is.
 //! - [`infer`]: predictions. [`request`] is what is asked, whose tensors [`rows`] makes rows of the model's schema; [`fill`]
 //!   reads their elements, from JSON or binary, each of them an [`element`]. [`answer`] has the output as tensors.
+//! - [`grpc`]: the same over gRPC.
 
 mod answer;
 mod datatype;
 mod element;
 mod fill;
+pub(super) mod grpc;
 mod half;
 pub(super) mod health;
 pub(super) mod infer;
@@ -38,4 +40,10 @@ impl Named {
         let choice = choice.of_path(self.version.as_deref()).ok_or_else(unknown)?;
         Ok((model_name(self.name)?, choice))
     }
+}
+
+/// A model, and which of its versions, as a message names them; no version is the one that answers.
+fn named(name: String, version: String) -> Result<(ModelName, Choice), ApiError> {
+    let version = (!version.is_empty()).then_some(version);
+    Named { name, version }.choose(Choice { version: None, env: None })
 }

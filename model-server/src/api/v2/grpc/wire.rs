@@ -107,8 +107,8 @@ fn limit(said: &str) -> Option<Duration> {
     }
     let number: u64 = number.parse().ok()?;
     Some(match unit {
-        "H" => Duration::from_secs(number * 3600),
-        "M" => Duration::from_secs(number * 60),
+        "H" => Duration::from_hours(number),
+        "M" => Duration::from_mins(number),
         "S" => Duration::from_secs(number),
         "m" => Duration::from_millis(number),
         "u" => Duration::from_micros(number),
@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn a_time_limit_is_digits_and_a_unit() {
         assert_eq!(limit("90S"), Some(Duration::from_secs(90)));
-        assert_eq!(limit("99999999H"), Some(Duration::from_secs(99_999_999 * 3600)));
+        assert_eq!(limit("99999999H"), Some(Duration::from_hours(99_999_999)));
         assert_eq!(limit("250m"), Some(Duration::from_millis(250)));
         for wrong in ["", "S", "1", "1s", "-1S", "+1S", "1.5S", "123456789S", "1é", "é"] {
             assert_eq!(limit(wrong), None, "{wrong}");

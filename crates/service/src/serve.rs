@@ -8,12 +8,20 @@ use std::{
     io,
     net::{IpAddr, SocketAddr},
     pin::pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
 use axum::{Router, body::Body, extract::Request, http::HeaderMap, response::Response};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{
+    body::Incoming,
+    rt::Executor,
+    server::conn::{http1, http2},
+    service::service_fn,
+};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use nix::sys::resource::{Resource, getrlimit};
 use tokio::{
@@ -41,6 +49,10 @@ const HEAD_LIMIT: Duration = Duration::from_secs(20);
 pub const IDLE_LIMIT: Duration = Duration::from_secs(15);
 /// How much of a connection is read ahead, in bytes; a request's head must fit.
 const READ_AHEAD: usize = 32 << 10;
+/// How many requests one HTTP/2 connection may have in hand; more wait.
+const STREAMS: u32 = 128;
+/// How much of an HTTP/2 connection may have come without being read, in bytes: of one request, and of all.
+const WINDOWS: (u32, u32) = (256 << 10, 1 << 20);
 /// How much is read, in bytes, of what somebody sends who was refused.
 const READ_ON: u64 = 1 << 20;
 /// How many connections there may be at once; more wait to be accepted.
@@ -48,6 +60,10 @@ const CONNECTIONS: u64 = 4096;
 /// How long nothing is accepted after it failed, as it does when there are no file descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
+/// How a connection begins that is HTTP/2 without TLS; no method of HTTP/1 does. Clients send it in one piece.
+const PREFACE: &[u8; 4] = b"PRI ";
+/// What TLS calls HTTP/2.
+const H2: &[u8] = b"h2";
 /// What the first byte of a connection is that begins with TLS.
 const HANDSHAKE: u8 = 22;
 /// What is answered to who does not.
@@ -72,8 +88,8 @@ impl Connection {
     }
 }
 
-/// Serves the router over HTTP/1 until `shutdown` begins, then takes no new connection and lets the requests in hand end, for
-/// at most 20 seconds.
+/// Serves the router over HTTP/1 and HTTP/2 until `shutdown` begins, then takes no new connection and lets the requests in hand
+/// end, for at most 20 seconds.
 ///
 /// # Errors
 /// When the listener fails for good.
@@ -99,7 +115,7 @@ pub async fn serve(listener: TcpListener, router: Router, network: Network, shut
 pub async fn serve_with<A, F>(listener: TcpListener, answer: A, network: Network, shutdown: Shutdown) -> io::Result<()>
 where
     A: Fn(Request) -> F + Send + Sync + 'static,
-    F: Future<Output = Response> + Send,
+    F: Future<Output = Response> + Send + 'static,
 {
     let server = Arc::new(Server { answer, network, shutdown: shutdown.clone() });
     let (slots, open, peers) = (Arc::new(Semaphore::new(most_connections())), TaskTracker::new(), Peers::default());
@@ -123,9 +139,9 @@ where
                     let Ok(reached) = stream.local_addr() else { continue };
                     let ends = Ends { peer: peer.ip().to_canonical(), reached, tls: false };
                     let Some(counted) = server.count(&peers, ends) else { continue };
-                    let server = Arc::clone(&server);
+                    let (server, requests) = (Arc::clone(&server), Requests(open.clone()));
                     open.spawn(async move {
-                        server.converse(stream, ends).await;
+                        server.converse(stream, ends, requests).await;
                         drop((slot, counted));
                     });
                 }
@@ -181,8 +197,8 @@ impl Ends {
 
 impl<A, F> Server<A>
 where
-    A: Fn(Request) -> F,
-    F: Future<Output = Response>,
+    A: Fn(Request) -> F + Send + Sync + 'static,
+    F: Future<Output = Response> + Send + 'static,
 {
     /// Counts a connection, unless its address has too many. Those of this machine and of trusted proxies are those of many.
     fn count(&self, peers: &Peers, ends: Ends) -> Option<Counted> {
@@ -194,35 +210,31 @@ where
         counted
     }
 
-    async fn converse(&self, stream: TcpStream, ends: Ends) {
+    async fn converse(self: Arc<Self>, stream: TcpStream, ends: Ends, requests: Requests) {
         // Answers are written whole; waiting for more to send would only delay them.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY could not be set");
         }
-        match &self.network.tls {
-            None => self.answer(stream, ends).await,
-            Some(tls) => {
-                let encrypted = tokio::select! {
-                    encrypted = timeout(HEAD_LIMIT, encrypt(stream, tls, ends)) => encrypted,
-                    () = self.shutdown.requested() => return,
-                };
-                match encrypted {
-                    Ok(Ok(Begun::Encrypted(stream))) => self.answer(*stream, Ends { tls: true, ..ends }).await,
-                    Ok(Ok(Begun::Plain(stream))) => self.answer(stream, ends).await,
-                    Ok(Err(error)) => tracing::trace!(%error, "a connection did not begin with TLS"),
-                    Err(error) => tracing::trace!(%error, "a connection did not begin in time"),
-                }
+        let begun = tokio::select! {
+            begun = timeout(HEAD_LIMIT, begin(stream, self.network.tls.as_ref(), ends)) => begun,
+            () = self.shutdown.requested() => return,
+        };
+        match begun {
+            Ok(Ok((Stream::Plain(stream), Speaks::Http1))) => self.answer(stream, ends).await,
+            Ok(Ok((Stream::Plain(stream), Speaks::Http2))) => self.answer_many(stream, ends, requests).await,
+            Ok(Ok((Stream::Encrypted(stream), Speaks::Http1))) => self.answer(*stream, Ends { tls: true, ..ends }).await,
+            Ok(Ok((Stream::Encrypted(stream), Speaks::Http2))) => {
+                self.answer_many(*stream, Ends { tls: true, ..ends }, requests).await;
             }
+            Ok(Err(error)) => tracing::trace!(%error, "a connection did not begin as it must"),
+            Err(error) => tracing::trace!(%error, "a connection did not begin in time"),
         }
     }
 
-    /// Answers the requests of a connection.
+    /// Answers the requests of a connection, one after the other.
     async fn answer(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, ends: Ends) {
         let answer = service_fn(|request: hyper::Request<Incoming>| {
-            let mut request: Request = request.map(Body::new);
-            let connection = self.connection(ends, request.headers());
-            request.extensions_mut().insert(connection);
-            let answered = (self.answer)(request);
+            let answered = (self.answer)(self.request(request, ends));
             async move { Ok::<_, Infallible>(answered.await) }
         });
         let mut http = http1::Builder::new();
@@ -240,30 +252,139 @@ where
         }
     }
 
+    /// Answers the requests of an HTTP/2 connection, many at once.
+    async fn answer_many(
+        self: &Arc<Self>,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        ends: Ends,
+        requests: Requests,
+    ) {
+        let (server, activity) = (Arc::clone(self), Arc::new(Activity::default()));
+        let watched = Arc::clone(&activity);
+        let answer = service_fn(move |request: hyper::Request<Incoming>| {
+            let in_hand = watched.begin();
+            let answered = (server.answer)(server.request(request, ends));
+            async move {
+                let response = answered.await;
+                drop(in_hand);
+                Ok::<_, Infallible>(response)
+            }
+        });
+        let mut http = http2::Builder::new(requests);
+        http.timer(TokioTimer::new())
+            .max_concurrent_streams(STREAMS)
+            .initial_stream_window_size(WINDOWS.0)
+            .initial_connection_window_size(WINDOWS.1)
+            .max_header_list_size(u32::try_from(READ_AHEAD).unwrap_or(u32::MAX))
+            .keep_alive_interval(HEAD_LIMIT)
+            .keep_alive_timeout(HEAD_LIMIT);
+        let mut connection = pin!(http.serve_connection(TokioIo::new(stream), answer));
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = async { tokio::select! { () = self.shutdown.requested() => (), () = activity.idle() => () } } => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::trace!(%error, "a connection ended early");
+        }
+    }
+
+    /// A request, with the connection that it came by.
+    fn request(&self, request: hyper::Request<Incoming>, ends: Ends) -> Request {
+        let mut request = request.map(Body::new);
+        let connection = self.connection(ends, request.headers());
+        request.extensions_mut().insert(connection);
+        request
+    }
+
     fn connection(&self, Ends { peer, reached, tls }: Ends, headers: &HeaderMap) -> Connection {
         let proxies = &self.network.proxies;
         Connection { client: proxies.client(peer, headers), reached, secure: proxies.secure(peer, tls, headers) }
     }
 }
 
-/// How a connection begins.
-enum Begun {
+/// Runs the requests of HTTP/2 connections, which are waited for as connections are.
+#[derive(Clone)]
+struct Requests(TaskTracker);
+
+impl<F> Executor<F> for Requests
+where
+    F: Future<Output: Send + 'static> + Send + 'static,
+{
+    fn execute(&self, request: F) {
+        self.0.spawn(request);
+    }
+}
+
+/// Whether an HTTP/2 connection is used.
+#[derive(Default)]
+struct Activity {
+    in_hand: AtomicUsize,
+    /// Whether a request has come since it was looked.
+    used: AtomicBool,
+}
+
+/// A request that was not answered yet.
+struct InHand(Arc<Activity>);
+
+impl Activity {
+    fn begin(self: &Arc<Self>) -> InHand {
+        self.in_hand.fetch_add(1, Ordering::Relaxed);
+        self.used.store(true, Ordering::Relaxed);
+        InHand(Arc::clone(self))
+    }
+
+    /// Waits until nothing was asked for as long as an HTTP/1 connection may be kept so. Clients open another when they need it.
+    async fn idle(&self) {
+        loop {
+            tokio::time::sleep(HEAD_LIMIT).await;
+            if !self.used.swap(false, Ordering::Relaxed) && self.in_hand.load(Ordering::Relaxed) == 0 {
+                return;
+            }
+        }
+    }
+}
+
+impl Drop for InHand {
+    fn drop(&mut self) {
+        self.0.in_hand.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A connection that has begun.
+enum Stream {
     Encrypted(Box<TlsStream<TcpStream>>),
-    /// By who is on this machine.
     Plain(TcpStream),
 }
 
-async fn encrypt(mut stream: TcpStream, tls: &Tls, ends: Ends) -> io::Result<Begun> {
-    let mut first = [0];
+enum Speaks {
+    Http1,
+    Http2,
+}
+
+impl Speaks {
+    fn of(is_http2: bool) -> Self {
+        if is_http2 { Self::Http2 } else { Self::Http1 }
+    }
+}
+
+/// Finds out how a connection begins. Where TLS is spoken, only who is on this machine may do without.
+async fn begin(mut stream: TcpStream, tls: Option<&Tls>, ends: Ends) -> io::Result<(Stream, Speaks)> {
+    let mut first = [0; PREFACE.len()];
     if stream.peek(&mut first).await? == 0 {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    if first[0] == HANDSHAKE {
-        return Ok(Begun::Encrypted(Box::new(TlsAcceptor::from(tls.config()).accept(stream).await?)));
-    }
-    // mlsys's own processes and commands know no name that the certificate is for.
-    if ends.are_one_machine() {
-        return Ok(Begun::Plain(stream));
+    match tls {
+        Some(tls) if first[0] == HANDSHAKE => {
+            let stream = TlsAcceptor::from(tls.config()).accept(stream).await?;
+            let speaks = Speaks::of(stream.get_ref().1.alpn_protocol() == Some(H2));
+            return Ok((Stream::Encrypted(Box::new(stream)), speaks));
+        }
+        // mlsys's own processes and commands know no name that the certificate is for.
+        Some(_) if !ends.are_one_machine() => {}
+        _ => return Ok((Stream::Plain(stream), Speaks::of(first == *PREFACE))),
     }
     stream.write_all(NOT_ENCRYPTED).await?;
     stream.shutdown().await?;

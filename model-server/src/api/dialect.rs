@@ -5,12 +5,13 @@ use axum::{
     Router,
     body::{Body, to_bytes},
     extract::{Request, State},
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderValue, StatusCode, header, response::Parts},
     middleware::{self, Next},
     response::Response,
 };
 use contract::Problem;
 use serde_json::json;
+use tonic::{Code, Status};
 
 use super::Serving;
 
@@ -24,6 +25,8 @@ pub(super) enum Dialect {
     Mlflow,
     /// `{"error": "…"}`.
     V2,
+    /// `grpc-status: 3` and `grpc-message: …`, as headers.
+    Grpc,
 }
 
 impl Dialect {
@@ -32,11 +35,20 @@ impl Dialect {
         router.route_layer(middleware::from_fn_with_state(self, speak))
     }
 
-    fn body(self, status: StatusCode, said: &str) -> String {
-        match self {
-            Self::Mlflow => json!({ "error_code": error_code(status), "message": said }).to_string(),
-            Self::V2 => json!({ "error": said }).to_string(),
-        }
+    /// Says it, in headers or in a body.
+    fn say(self, parts: &mut Parts, said: &str) -> Body {
+        let json = match self {
+            Self::Mlflow => json!({ "error_code": error_code(parts.status), "message": said }),
+            Self::V2 => json!({ "error": said }),
+            Self::Grpc => {
+                let failed = Status::new(grpc_code(parts.status), said).into_http::<Body>();
+                parts.status = failed.status();
+                parts.headers.extend(failed.headers().clone());
+                return Body::empty();
+            }
+        };
+        parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        Body::from(json.to_string())
     }
 }
 
@@ -55,8 +67,8 @@ async fn speak(State(dialect): State<Dialect>, request: Request, next: Next) -> 
         text => text.into_owned(),
     });
     parts.headers.remove(header::CONTENT_LENGTH);
-    parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    Response::from_parts(parts, Body::from(dialect.body(status, &said)))
+    let body = dialect.say(&mut parts, &said);
+    Response::from_parts(parts, body)
 }
 
 /// MLflow's word for a status.
@@ -71,5 +83,20 @@ fn error_code(status: StatusCode) -> &'static str {
         StatusCode::GATEWAY_TIMEOUT => "DEADLINE_EXCEEDED",
         status if status.is_client_error() => "BAD_REQUEST",
         _ => "INTERNAL_ERROR",
+    }
+}
+
+/// gRPC's word for a status. Source: `doc/statuscodes.md` of `github.com/grpc/grpc`.
+fn grpc_code(status: StatusCode) -> Code {
+    match status {
+        StatusCode::UNAUTHORIZED => Code::Unauthenticated,
+        StatusCode::FORBIDDEN => Code::PermissionDenied,
+        StatusCode::NOT_FOUND => Code::NotFound,
+        StatusCode::PAYLOAD_TOO_LARGE | StatusCode::TOO_MANY_REQUESTS => Code::ResourceExhausted,
+        StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => Code::Unimplemented,
+        StatusCode::SERVICE_UNAVAILABLE => Code::Unavailable,
+        StatusCode::GATEWAY_TIMEOUT => Code::DeadlineExceeded,
+        status if status.is_client_error() => Code::InvalidArgument,
+        _ => Code::Internal,
     }
 }

@@ -78,6 +78,11 @@ impl Answer {
         Self { content_type: HeaderValue::from_static("application/json"), json_length: None, body }
     }
 
+    /// A message of gRPC, as it is sent.
+    pub(super) fn grpc(body: Vec<u8>) -> Self {
+        Self { content_type: HeaderValue::from_static("application/grpc"), json_length: None, body }
+    }
+
     /// JSON of this length, and then tensors.
     pub(super) fn with_tensors(json_length: usize, body: Vec<u8>) -> Self {
         let content_type = HeaderValue::from_static("application/octet-stream");
@@ -171,7 +176,7 @@ async fn offload<T: Send + 'static>(long: bool, work: impl FnOnce() -> T + Send 
 }
 
 /// For a body that was not read to its end.
-fn unread(status: StatusCode) -> ApiError {
+pub(super) fn unread(status: StatusCode) -> ApiError {
     let (code, detail) = match status {
         StatusCode::PAYLOAD_TOO_LARGE => ("body_too_large", "the body is longer than 64 MB; send it in several requests"),
         _ => ("bad_request", "the body did not come whole"),

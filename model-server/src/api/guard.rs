@@ -26,6 +26,8 @@ pub(super) enum Rule {
     Predict,
     /// Whom either of these lets in.
     Know,
+    /// Who may ask some model; which one the message says, by which the handler asks again ([`let_in`]).
+    Some,
     /// Who shows something that is good, whatever it is good for.
     Anyone,
     /// Who asks for numbers: those who may see everything, or all if the settings say so.
@@ -67,28 +69,39 @@ async fn guard(State((serving, rule)): State<(Serving, Rule)>, request: Request,
 
 /// Who asks, if they may.
 async fn admit(serving: &Serving, rule: Rule, parts: &mut Parts) -> Result<Admitted, ApiError> {
-    let access = &serving.access;
-    let caller = access.caller(&parts.headers)?;
+    let caller = serving.access.caller(&parts.headers)?;
     let deadline = if matches!(rule, Rule::Predict) { deadline::of(&parts.headers)? } else { None };
     // A name that can't be one is about no model: who may ask about everything is told that there is none.
-    let model: Option<ModelName> = match rule {
-        Rule::Numbers | Rule::Anyone => None,
-        Rule::Look | Rule::Predict | Rule::Know => parameter(parts, "name").await.and_then(|name| name.parse().ok()),
+    let (model, choice) = match rule {
+        Rule::Numbers | Rule::Anyone | Rule::Some => (None, Choice::default()),
+        Rule::Look => (parameter(parts, "name").await, Choice::default()),
+        Rule::Predict | Rule::Know => (parameter(parts, "name").await, Choice::from_request_parts(parts, &()).await?),
     };
-    let model = model.as_ref();
+    let model: Option<ModelName> = model.and_then(|name| name.parse().ok());
+    Ok(Admitted { deadline, ..let_in(serving, (caller, rule), model.as_ref(), &choice)? })
+}
+
+/// Somebody, if a rule lets them in to a model, or a version of it.
+pub(super) fn let_in(
+    serving: &Serving,
+    (caller, rule): (Caller, Rule),
+    model: Option<&ModelName>,
+    choice: &Choice,
+) -> Result<Admitted, ApiError> {
+    let access = &serving.access;
     let environment = match rule {
         Rule::Numbers if access.open.metrics || access.allows(&caller, &Action::See, None) => None,
         Rule::Numbers => return Err(caller.refused(&Action::See, None)),
         Rule::Look | Rule::Know if looks(access, &caller, model) => None,
         Rule::Look => return Err(caller.refused(&Action::See, model)),
-        Rule::Predict | Rule::Know => {
-            let choice = Choice::from_request_parts(parts, &()).await?;
-            may_predict(serving, &caller, (model, &choice))?
+        Rule::Predict | Rule::Know => may_predict(serving, &caller, (model, choice))?,
+        Rule::Some if matches!(caller, Caller::Nobody) && access.open.predictions.is_empty() => {
+            return Err(caller.refused(&Action::Predict(None), None));
         }
         Rule::Anyone if matches!(caller, Caller::Nobody) => return Err(caller.refused(&Action::See, None)),
-        Rule::Anyone => None,
+        Rule::Anyone | Rule::Some => None,
     };
-    Ok(Admitted { caller, environment, deadline })
+    Ok(Admitted { caller, environment, deadline: None })
 }
 
 /// Who asks a model for predictions, if they may.

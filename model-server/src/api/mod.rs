@@ -11,6 +11,7 @@ mod health;
 mod internal;
 mod mlflow;
 mod models;
+mod openapi;
 mod problem;
 mod rest;
 mod v2;
@@ -22,6 +23,7 @@ use axum::{
     Router,
     extract::FromRef,
     http::StatusCode,
+    middleware::from_fn,
     routing::{get, post, put},
 };
 use contract::ModelName;
@@ -31,6 +33,7 @@ use service::{ApiError, Secret, protect, telemetry};
 use dialect::Dialect;
 pub(crate) use direct::Direct;
 use guard::Rule;
+use v2::grpc;
 
 use crate::{access::Access, sync::Loader};
 
@@ -61,10 +64,14 @@ pub(crate) fn router(serving: Serving, token: Secret) -> Router {
         .route("/ready", get(health::ready))
         .route("/models", behind(Rule::Look, get(models::list)))
         .route("/models/{name}", behind(Rule::Look, get(models::show)))
+        .route("/models/{name}/openapi.json", behind(Rule::Know, get(openapi::openapi)))
         .route(PREDICT, behind(Rule::Predict, post(rest::predict)))
         .route(PREDICT_VERSION, behind(Rule::Predict, post(rest::predict)))
         .merge(Dialect::Mlflow.spoken_by(mlflow_routes(&serving)))
         .merge(Dialect::V2.spoken_by(v2_routes(&serving)))
+        .merge(Dialect::Grpc.spoken_by(grpc_routes(&serving)))
+        // Anybody.
+        .merge(grpc::reflection())
         .merge(Rule::Numbers.before_all(&serving, telemetry::metrics::routes()))
         .merge(protect(internal, token))
         .with_state(serving)
@@ -106,6 +113,29 @@ fn v2_routes(serving: &Serving) -> Router<Serving> {
 #[derive(Debug, Deserialize)]
 struct Named {
     name: String,
+}
+
+/// The Open Inference Protocol over gRPC.
+fn grpc_routes(serving: &Serving) -> Router<Serving> {
+    let behind = |rule: Rule, method| rule.before(serving, method);
+    let inference = |method: &str| format!("/inference.GRPCInferenceService/{method}");
+    let mut routes = Router::new()
+        // Anybody.
+        .route("/grpc.health.v1.Health/Check", post(grpc::check))
+        .route(&inference("ServerLive"), post(grpc::live))
+        .route(&inference("ServerReady"), post(grpc::ready))
+        .route(&inference("ServerMetadata"), behind(Rule::Anyone, post(grpc::server_metadata)))
+        // The message names the model; the same rules as over REST.
+        .route(&inference("ModelReady"), behind(Rule::Some, post(grpc::model_ready)))
+        .route(&inference("ModelMetadata"), behind(Rule::Some, post(grpc::metadata)))
+        .route(&inference("ModelInfer"), behind(Rule::Some, post(grpc::infer)));
+    for service in ["/inference.GRPCInferenceService", "/inference.model_repository.ModelRepositoryService"] {
+        routes = routes
+            .route(&format!("{service}/RepositoryIndex"), behind(Rule::Look, post(grpc::index)))
+            .route(&format!("{service}/RepositoryModelLoad"), behind(Rule::Look, post(grpc::refuse)))
+            .route(&format!("{service}/RepositoryModelUnload"), behind(Rule::Look, post(grpc::refuse)));
+    }
+    routes.route_layer(from_fn(grpc::keep_deadline))
 }
 
 /// A model's name in a path. What cannot be a name is no model's.

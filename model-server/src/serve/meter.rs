@@ -25,16 +25,19 @@ pub(crate) enum Protocol {
     Mlflow,
     /// The Open Inference Protocol.
     V2,
+    /// The same over gRPC.
+    Grpc,
 }
 
 impl Protocol {
-    const ALL: usize = 3;
+    const ALL: usize = 4;
 
     fn label(self) -> &'static str {
         match self {
             Self::Rest => "rest",
             Self::Mlflow => "mlflow",
             Self::V2 => "v2",
+            Self::Grpc => "grpc",
         }
     }
 }

@@ -15,6 +15,10 @@ use tokio::{
 
 use crate::{
     backend_double::{BackendDouble, list, model},
+    grpc_client::{
+        framed,
+        proto::{InferTensorContents, ModelInferRequest, ModelReadyRequest, model_infer_request::InferInputTensor},
+    },
     harness::{DEADLINE, Place, Server, outcome},
 };
 
@@ -40,12 +44,33 @@ fn with(access: AccessList, list: Desired) -> Desired {
 pub async fn ask(server: &Server, (method, path): (Method, &str), shown: Option<&str>) -> Response {
     let request = server.stranger.request(method, format!("{}{path}", server.url)).timeout(DEADLINE);
     let request = shown.map_or(request.try_clone().unwrap(), |shown| request.header("authorization", shown));
-    let body = match path {
-        "/v2/repository/index" => "{}",
-        path if path.starts_with("/v2/") => TENSORS,
-        _ => ROWS,
+    let message = |name: &str| match name {
+        "ModelInfer" => framed(&grpc_row()),
+        "ModelReady" | "ModelMetadata" => framed(&ModelReadyRequest { name: "prices".to_owned(), version: String::new() }),
+        _ => framed(&()),
     };
-    request.header("content-type", "application/json").body(body).send().await.unwrap()
+    let (kind, body) = match path {
+        "/v2/repository/index" => ("application/json", b"{}".to_vec()),
+        path if path.starts_with("/v2/") => ("application/json", TENSORS.into()),
+        path if path.starts_with("/inference.") || path.starts_with("/grpc.") => {
+            ("application/grpc", message(path.rsplit('/').next().unwrap()))
+        }
+        _ => ("application/json", ROWS.into()),
+    };
+    request.header("content-type", kind).body(body).send().await.unwrap()
+}
+
+/// The rows, for gRPC.
+fn grpc_row() -> ModelInferRequest {
+    let contents = InferTensorContents { fp64_contents: vec![1.0, 2.0, 3.0], ..InferTensorContents::default() };
+    let row = InferInputTensor {
+        name: "rows".to_owned(),
+        datatype: "FP64".to_owned(),
+        shape: vec![1, 3],
+        contents: Some(contents),
+        ..InferInputTensor::default()
+    };
+    ModelInferRequest { model_name: "prices".to_owned(), inputs: vec![row], ..ModelInferRequest::default() }
 }
 
 /// Predicts with a key, and gives the status.

@@ -2,7 +2,12 @@
 
 use futures_util::future::join_all;
 
-use crate::harness::{Place, Server};
+use tonic::Code;
+
+use crate::{
+    grpc_client::{Client, proto::ModelInferRequest},
+    harness::{Place, Server},
+};
 
 /// How many models a server has that are many.
 const MODELS: usize = 150;
@@ -29,6 +34,8 @@ async fn predictions_are_counted_by_model_version_and_outcome() {
     ] {
         server.post(path).header("content-type", "application/json").body(body).send().await.unwrap();
     }
+    let empty = ModelInferRequest { model_name: "counted".to_owned(), ..ModelInferRequest::default() };
+    assert_eq!(Client::of(&server).await.refused(empty).await.0, Code::InvalidArgument);
 
     let lines = numbers(&server, "counted").await;
     let has = |line: &str| assert!(lines.iter().any(|other| other == line), "{line} is not among {lines:#?}");
@@ -37,9 +44,10 @@ async fn predictions_are_counted_by_model_version_and_outcome() {
     has(r#"mlsys_model_requests_total{model="counted",version="3",protocol="mlflow",code="200"} 1"#);
     has(r#"mlsys_model_requests_total{model="counted",version="3",protocol="mlflow",code="400"} 1"#);
     has(r#"mlsys_model_requests_total{model="counted",version="3",protocol="v2",code="200"} 1"#);
+    has(r#"mlsys_model_requests_total{model="counted",version="3",protocol="grpc",code="400"} 1"#);
     assert!(!lines.iter().any(|line| line.contains(r#"code="503""#)), "what never happened is not counted");
     has(r#"mlsys_model_loaded_info{model="counted",version="3",environment="prod",flavour="onnx"} 1"#);
-    for (protocol, count) in [("rest", 3), ("mlflow", 2), ("v2", 1)] {
+    for (protocol, count) in [("rest", 3), ("mlflow", 2), ("v2", 1), ("grpc", 1)] {
         has(&format!(
             r#"mlsys_model_request_duration_seconds_count{{model="counted",version="3",protocol="{protocol}"}} {count}"#
         ));

@@ -72,10 +72,24 @@ fn everybody() -> (Vec<Somebody>, AccessList) {
     (all, keys(known))
 }
 
+/// The status, of gRPC as HTTP would have it.
+fn status(answer: &Response) -> u16 {
+    match answer.headers().get("grpc-status").map(|status| status.to_str().unwrap()) {
+        None => answer.status().as_u16(),
+        Some("5") => 404,
+        Some("7") => 403,
+        Some("16") => 401,
+        Some(other) => panic!("{other}"),
+    }
+}
+
 /// What a refusal says, in its protocol's form.
 async fn said(answer: Response, path: &str) -> String {
-    let status = answer.status().as_u16();
-    if !path.starts_with("/v2") && !path.starts_with("/models/prices/") {
+    let status = status(&answer);
+    if let Some(said) = answer.headers().get("grpc-message") {
+        return said.to_str().unwrap().to_owned();
+    }
+    if !path.starts_with("/v2") && (!path.starts_with("/models/prices/") || path.ends_with("/openapi.json")) {
         let problem = problem(answer).await;
         assert_eq!(problem.code, if status == 401 { "unauthorized" } else { "forbidden" }, "{path}");
         return problem.detail;
@@ -102,7 +116,13 @@ fn expected(who: &Somebody, route: &str) -> u16 {
     };
     let ours = who.name == "ourselves";
     let allowed = match route {
-        "GET /health" | "GET /ready" | "GET /v2/health/live" | "GET /v2/health/ready" => return 200,
+        "GET /health"
+        | "GET /ready"
+        | "GET /v2/health/live"
+        | "GET /v2/health/ready"
+        | "POST /grpc.health.v1.Health/Check"
+        | "POST /inference.GRPCInferenceService/ServerLive"
+        | "POST /inference.GRPCInferenceService/ServerReady" => return 200,
         // What shows nothing that is good is no better than nothing where a key is needed, and worse where none is.
         "POST /predict/prices?env=dev"
         | "POST /models/prices/invocations?env=dev"
@@ -117,13 +137,14 @@ fn expected(who: &Somebody, route: &str) -> u16 {
         }
         _ if route.contains("/internal/") => return if ours { 422 } else { 401 },
         _ if !ours && !who.is_known => return 401,
-        "GET /v2" | "GET /v2/" => true,
+        "GET /v2" | "GET /v2/" | "POST /inference.GRPCInferenceService/ServerMetadata" => true,
         "POST /predict/prices?env=prod"
         | "POST /predict/prices?version=1"
         | "POST /models/prices/invocations"
         | "POST /v2/models/prices/infer"
         | "POST /predict/prices/versions/1"
-        | "POST /v2/models/prices/versions/1/infer" => may(Action::Predict("prod".parse().ok()), Some("prices")),
+        | "POST /v2/models/prices/versions/1/infer"
+        | "POST /inference.GRPCInferenceService/ModelInfer" => may(Action::Predict("prod".parse().ok()), Some("prices")),
         // It isn't there, which only those learn who may ask about everything.
         "POST /predict/absent" | "POST /predict/absent?env=prod" if ours => return 404,
         "POST /predict/absent" => {
@@ -132,16 +153,23 @@ fn expected(who: &Somebody, route: &str) -> u16 {
         "POST /predict/absent?env=prod" => {
             return if may(Action::Predict("prod".parse().ok()), None) { 404 } else { 403 };
         }
-        "GET /models" | "POST /v2/repository/index" => knows(None),
+        "GET /models"
+        | "POST /v2/repository/index"
+        | "POST /inference.GRPCInferenceService/RepositoryIndex"
+        | "POST /inference.model_repository.ModelRepositoryService/RepositoryIndex" => knows(None),
         "POST /v2/repository/models/prices/load" | "POST /v2/repository/models/prices/unload" => return 403,
+        route if route.contains("/RepositoryModel") => return 403,
         "GET /models/prices"
+        | "GET /models/prices/openapi.json"
         | "GET /models/prices/ping"
         | "GET /models/prices/health"
         | "GET /models/prices/version"
         | "GET /v2/models/prices"
         | "GET /v2/models/prices/ready"
         | "GET /v2/models/prices/versions/1"
-        | "GET /v2/models/prices/versions/1/ready" => knows(Some("prices")),
+        | "GET /v2/models/prices/versions/1/ready"
+        | "POST /inference.GRPCInferenceService/ModelReady"
+        | "POST /inference.GRPCInferenceService/ModelMetadata" => knows(Some("prices")),
         "GET /metrics" => may(Action::See, None),
         route => panic!("{route}?"),
     };
@@ -157,6 +185,7 @@ async fn every_route_lets_in_whom_the_rules_let_in_and_tells_the_others_nothing(
         "GET /ready",
         "GET /models",
         "GET /models/prices",
+        "GET /models/prices/openapi.json",
         "GET /metrics",
         "POST /predict/prices?env=dev",
         "POST /predict/prices?env=prod",
@@ -189,11 +218,22 @@ async fn every_route_lets_in_whom_the_rules_let_in_and_tells_the_others_nothing(
         "POST /v2/repository/index",
         "POST /v2/repository/models/prices/load",
         "POST /v2/repository/models/prices/unload",
+        "POST /grpc.health.v1.Health/Check",
+        "POST /inference.GRPCInferenceService/ServerLive",
+        "POST /inference.GRPCInferenceService/ServerReady",
+        "POST /inference.GRPCInferenceService/ServerMetadata",
+        "POST /inference.GRPCInferenceService/ModelReady",
+        "POST /inference.GRPCInferenceService/ModelMetadata",
+        "POST /inference.GRPCInferenceService/ModelInfer",
+        "POST /inference.GRPCInferenceService/RepositoryIndex",
+        "POST /inference.GRPCInferenceService/RepositoryModelLoad",
+        "POST /inference.model_repository.ModelRepositoryService/RepositoryIndex",
+        "POST /inference.model_repository.ModelRepositoryService/RepositoryModelUnload",
     ] {
         let (method, path) = route.split_once(' ').unwrap();
         for who in &everybody {
             let answer = ask(&server, (method.parse().unwrap(), path), who.shown.as_deref()).await;
-            let (status, expected) = (answer.status().as_u16(), expected(who, route));
+            let (status, expected) = (status(&answer), expected(who, route));
             assert_eq!(status, expected, "{}: {route}", who.name);
             if [401, 403].contains(&status) {
                 let challenge = answer.headers().contains_key("www-authenticate");

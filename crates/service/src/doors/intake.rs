@@ -65,9 +65,11 @@ where
     let room = Arc::new(Room { beginning: AtomicUsize::new(0), rest: AtomicUsize::new(0), outcome: AtomicU8::new(COMING) });
     let metered = |body| Body::new(Metered { body, room: Arc::clone(&room), begun: None, waiting: None });
     let response = answer(request.map(metered)).await;
+    // gRPC says in this header what is wrong; its clients read a status of HTTP as well.
+    let failed = !response.status().is_success() || response.headers().contains_key("grpc-status");
     match room.outcome.load(Ordering::Relaxed) {
-        NO_ROOM if !response.status().is_success() => no_room().into_response(),
-        TOO_SLOW if !response.status().is_success() => too_slow().into_response(),
+        NO_ROOM if failed => no_room().into_response(),
+        TOO_SLOW if failed => too_slow().into_response(),
         _ => response,
     }
 }

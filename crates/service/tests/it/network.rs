@@ -4,15 +4,24 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use axum::{Extension, Router, routing::post};
+use axum::{
+    Extension, Router,
+    body::{Body, to_bytes},
+    http::{Request, StatusCode, Version},
+    routing::post,
+};
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use reqwest::Certificate;
+use rustls::pki_types::{CertificateDer, pem::PemObject};
 use service::{Check, Connection, Hosts, Network, Settings, SettingsError, doors, layers};
 use tempfile::TempDir;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpSocket, TcpStream},
 };
 
@@ -111,6 +120,40 @@ async fn with_a_certificate_tls_is_spoken_and_pages_without_it_are_foreign() {
     // What is on this machine need not.
     assert_eq!(client().get(&server.url).send().await.unwrap().text().await.unwrap(), "127.0.0.1 None");
     assert!(by_tls(&server, &Files::new().pem, None).await.is_err(), "who trusts another certificate");
+}
+
+/// Asks over HTTP/2, of which a connection begins as its client says.
+async fn by_http2(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> (Version, String) {
+    let (mut requests, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    // Two at once, on one connection.
+    let request = || Request::post("http://localhost/").body(Body::empty()).unwrap();
+    let (first, second) = (requests.send_request(request()), requests.send_request(request()));
+    let (first, second) = (first.await.unwrap(), second.await.unwrap());
+    assert_eq!((first.status(), second.status()), (StatusCode::OK, StatusCode::OK));
+    let version = first.version();
+    let body = to_bytes(Body::new(first.into_body()), 1000).await.unwrap();
+    (version, String::from_utf8(body.to_vec()).unwrap())
+}
+
+#[tokio::test]
+async fn http_2_is_spoken_with_whoever_begins_with_it() {
+    let files = Files::new();
+    let server = served(&files.settings()).await;
+    let own = server.url.trim_start_matches("http://");
+    let plain = TcpStream::connect(own).await.unwrap();
+    assert_eq!(by_http2(plain).await, (Version::HTTP_2, "127.0.0.1 None".to_owned()));
+
+    let mut trusted = rustls::RootCertStore::empty();
+    trusted.add(CertificateDer::from_pem_slice(files.pem.as_bytes()).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let mut config = config.with_root_certificates(trusted).with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let stream = TcpStream::connect(own).await.unwrap();
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+    let encrypted = connector.connect("localhost".try_into().unwrap(), stream).await.unwrap();
+    assert_eq!(by_http2(encrypted).await, (Version::HTTP_2, "127.0.0.1 Some(true)".to_owned()));
 }
 
 #[tokio::test]

@@ -29,12 +29,20 @@ enum What {
 pub(super) struct Wanted {
     what: What,
     /// Behind the JSON.
-    is_binary: bool,
+    pub(super) is_binary: bool,
 }
 
 impl Wanted {
     pub(super) fn predictions(is_binary: bool) -> Self {
         Self { what: What::Predictions, is_binary }
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self.what {
+            What::Predictions => PREDICT,
+            What::Probabilities => PROBABILITIES,
+            What::Decision(method) => method,
+        }
     }
 }
 
@@ -90,15 +98,15 @@ struct Described<'a> {
 }
 
 /// A tensor of two axes.
-struct Tensor<'a> {
-    datatype: Datatype,
-    shape: [usize; 2],
-    elements: Elements<'a>,
+pub(super) struct Tensor<'a> {
+    pub(super) datatype: Datatype,
+    pub(super) shape: [usize; 2],
+    pub(super) elements: Elements<'a>,
 }
 
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Elements<'a> {
+pub(super) enum Elements<'a> {
     Floats(&'a [f64]),
     Values(Vec<&'a Value>),
     Owned(Vec<Value>),
@@ -109,22 +117,17 @@ enum Elements<'a> {
 /// # Errors
 /// When a label is not one of the classes, or what is asked for was not said.
 pub(super) fn write(version: &Version, prediction: &Prediction, Kept { id, outputs, .. }: Kept) -> io::Result<Answer> {
-    let tensors: Vec<_> = outputs.iter().map(|wanted| tensor(version, prediction, wanted.what)).collect::<Result<_, _>>()?;
+    let tensors: Vec<_> = outputs.iter().map(|wanted| tensor(version, prediction, *wanted)).collect::<Result<_, _>>()?;
     let (mut described, mut binary) = (Vec::with_capacity(2), Vec::new());
-    for (Wanted { what, is_binary }, Tensor { datatype, shape, elements }) in outputs.iter().zip(&tensors) {
-        let name = match what {
-            What::Predictions => PREDICT,
-            What::Probabilities => PROBABILITIES,
-            What::Decision(method) => method,
-        };
-        let (parameters, data) = if *is_binary {
+    for (wanted, Tensor { datatype, shape, elements }) in outputs.iter().zip(&tensors) {
+        let (parameters, data) = if wanted.is_binary {
             let before = binary.len();
             elements.append(*datatype, &mut binary)?;
             (json!({ "binary_data_size": binary.len() - before }), None)
         } else {
             (json!({ "content_type": "np" }), Some(elements))
         };
-        described.push(Described { name, shape: *shape, datatype: *datatype, parameters, data });
+        described.push(Described { name: wanted.name(), shape: *shape, datatype: *datatype, parameters, data });
     }
     let (model_name, model_version) = (version.manifest.model_name.as_str(), version.number.to_string());
     let mut body = serde_json::to_vec(&Response { model_name, model_version, id, outputs: described })?;
@@ -136,10 +139,11 @@ pub(super) fn write(version: &Version, prediction: &Prediction, Kept { id, outpu
     Ok(Answer::with_tensors(json_length, body))
 }
 
-fn tensor<'a>(version: &'a Version, prediction: &'a Prediction, what: What) -> io::Result<Tensor<'a>> {
+/// An output's tensor.
+pub(super) fn tensor<'a>(version: &'a Version, prediction: &'a Prediction, wanted: Wanted) -> io::Result<Tensor<'a>> {
     let absent = || io::Error::other("the model did not give what it is to");
     let classes = version.manifest.classes.as_deref().unwrap_or_default();
-    match (&prediction.output, what) {
+    match (&prediction.output, wanted.what) {
         (_, What::Decision(_)) => {
             let decision = prediction.more.as_ref().and_then(|more| more.decision.as_ref());
             Ok(numbers(&decision.ok_or_else(absent)?.numbers))
@@ -199,7 +203,7 @@ pub(super) fn elements(rows: Vec<Value>) -> (usize, usize, Vec<Value>) {
 
 impl Elements<'_> {
     /// Appends them in binary, little-endian.
-    fn append(&self, datatype: Datatype, binary: &mut Vec<u8>) -> io::Result<()> {
+    pub(super) fn append(&self, datatype: Datatype, binary: &mut Vec<u8>) -> io::Result<()> {
         match self {
             Self::Floats(values) => values.iter().for_each(|value| binary.extend_from_slice(&value.to_le_bytes())),
             Self::Values(values) => values.iter().try_for_each(|value| append(value, datatype, binary))?,

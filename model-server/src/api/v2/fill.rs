@@ -9,6 +9,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, SeqAccess, Visitor};
 use super::{
     datatype::Datatype,
     element::{Element, Texts},
+    grpc,
     request::{Data, Input},
 };
 use crate::api::decode;
@@ -43,6 +44,7 @@ impl<'a> Fill<'a> {
                 read.map_err(|error| decode::message(&error))?;
             }
             Data::Binary(bytes) => fill.binary(bytes)?,
+            Data::Typed(contents) => grpc::each(contents, input.datatype, |element| fill.next(element))?,
         }
         if fill.at == count { Ok(()) } else { Err(fill.misfit()) }
     }
@@ -65,17 +67,22 @@ impl<'a> Fill<'a> {
         while let Some((length, rest)) = bytes.split_first_chunk::<4>() {
             let length = usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX);
             let (text, rest) = rest.split_at_checked(length).ok_or_else(|| self.misfit())?;
-            if self.at == self.count {
-                return Err(self.misfit());
-            }
-            let put = match std::str::from_utf8(text) {
-                Ok(text) => self.put(Element::Text(text)),
-                Err(_) => self.cell().refuse("bytes that are not UTF-8"),
-            };
-            put.map_err(|error| error.to_string())?;
+            self.next(std::str::from_utf8(text).map(Element::Text).map_err(|_| "bytes that are not UTF-8"))?;
             bytes = rest;
         }
         if bytes.is_empty() { Ok(()) } else { Err(self.misfit()) }
+    }
+
+    /// Appends the next element, if there is to be one; or says what it is instead of one.
+    fn next(&mut self, element: Result<Element<'_>, &'static str>) -> Result<(), String> {
+        if self.at == self.count {
+            return Err(self.misfit());
+        }
+        let put = match element {
+            Ok(element) => self.put(element),
+            Err(instead) => self.cell().refuse(instead),
+        };
+        put.map_err(|error| error.to_string())
     }
 
     /// The place of the next element.

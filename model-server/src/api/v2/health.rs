@@ -30,9 +30,13 @@ pub(crate) async fn ready(
     State(loader): State<Arc<Loader>>,
     State(caught_up): State<Arc<AtomicBool>>,
 ) -> (StatusCode, Json<Value>) {
-    let is_ready = loader.is_restored() && caught_up.load(Ordering::Acquire);
+    let is_ready = is_ready(&loader, &caught_up);
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(json!({ "ready": is_ready })))
+}
+
+pub(super) fn is_ready(loader: &Loader, caught_up: &AtomicBool) -> bool {
+    loader.is_restored() && caught_up.load(Ordering::Acquire)
 }
 
 /// `GET /v2/models/{name}/ready`: the model is served.

@@ -6,7 +6,7 @@ use axum::{
     Extension, Json,
     extract::{Path, State},
 };
-use contract::{ColumnType, Flavour, ModelManifest, Signature};
+use contract::{ColumnType, Flavour, ModelManifest, ModelName, Signature};
 use serde::Serialize;
 use serde_json::{Value, json};
 use service::ApiError;
@@ -22,29 +22,33 @@ use crate::{
     sync::Loader,
 };
 
+/// What the server is called, and which release it is.
+pub(super) const NAME: &str = "mlsys";
+pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// `GET /v2`.
 pub(crate) async fn server() -> Json<Value> {
-    Json(json!({ "name": "mlsys", "version": env!("CARGO_PKG_VERSION"), "extensions": ["binary_tensor_data"] }))
+    Json(json!({ "name": NAME, "version": VERSION, "extensions": ["binary_tensor_data"] }))
 }
 
 /// A model, as its clients are told of it.
 #[derive(Serialize)]
 pub(crate) struct Model {
-    name: String,
-    versions: Vec<String>,
-    platform: &'static str,
-    inputs: Vec<Tensor>,
-    outputs: Vec<Tensor>,
+    pub(super) name: String,
+    pub(super) versions: Vec<String>,
+    pub(super) platform: &'static str,
+    pub(super) inputs: Vec<Tensor>,
+    pub(super) outputs: Vec<Tensor>,
 }
 
 #[derive(Serialize)]
-struct Tensor {
-    name: String,
-    datatype: Datatype,
+pub(super) struct Tensor {
+    pub(super) name: String,
+    pub(super) datatype: Datatype,
     /// -1 stands for any length.
-    shape: Vec<i64>,
+    pub(super) shape: Vec<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    parameters: Option<Value>,
+    pub(super) parameters: Option<Value>,
 }
 
 /// `GET /v2/models/{name}`: of the version that answers, or the one that the path names.
@@ -56,19 +60,28 @@ pub(crate) async fn model(
     Extension(admitted): Extension<Admitted>,
 ) -> Result<Json<Model>, ApiError> {
     let name = model_name(named.name)?;
-    let served = models::known((&loader, &access), &name, (&choice, &admitted))?;
+    describe((&loader, &access), &name, (&choice, &admitted)).map(Json)
+}
+
+/// A model as its clients are told of it, if they may know of it.
+pub(super) fn describe(
+    of: (&Loader, &Access),
+    name: &ModelName,
+    (choice, admitted): (&Choice, &Admitted),
+) -> Result<Model, ApiError> {
+    let served = models::known(of, name, (choice, admitted))?;
     let mut versions: Vec<_> = served.iter().map(|deployment| deployment.info.model_version).collect();
     versions.sort_unstable();
     versions.dedup();
     // There is one at least.
     let manifest = &served[0].version.manifest;
-    Ok(Json(Model {
+    Ok(Model {
         name: name.to_string(),
         versions: versions.iter().map(ToString::to_string).collect(),
         platform: if manifest.flavour == Flavour::Onnx { "onnx_onnxv1" } else { "mlsys" },
         inputs: inputs(&manifest.signature),
         outputs: outputs(manifest, served[0].version.decides()),
-    }))
+    })
 }
 
 fn inputs(signature: &Signature) -> Vec<Tensor> {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use service::ApiError;
 
 use crate::{
-    access::Access,
+    access::{Access, Caller},
     api::guard::Admitted,
     sync::{Loader, Progress},
 };
@@ -22,10 +22,10 @@ struct Filter {
 /// A version, and how far it is.
 #[derive(Serialize)]
 pub(crate) struct Entry {
-    name: ModelName,
-    version: String,
-    state: &'static str,
-    reason: String,
+    pub(super) name: ModelName,
+    pub(super) version: String,
+    pub(super) state: &'static str,
+    pub(super) reason: String,
 }
 
 /// `POST /v2/repository/index`: every version that the caller may know of. Where it is served, it is ready.
@@ -43,9 +43,14 @@ pub(crate) async fn index(
             serde_json::from_slice::<Filter>(body).map_err(bad)?.ready
         }
     };
+    Ok(Json(entries((&loader, &access), &caller, only_ready)))
+}
+
+/// Every version that somebody may know of.
+pub(super) fn entries((loader, access): (&Loader, &Access), caller: &Caller, only_ready: bool) -> Vec<Entry> {
     let mut versions = BTreeMap::new();
     for ((name, environment), targets) in loader.targets.all() {
-        if !access.shows(&caller, Some(&name), &environment) {
+        if !access.shows(caller, Some(&name), &environment) {
             continue;
         }
         for target in targets {
@@ -56,7 +61,7 @@ pub(crate) async fn index(
     let mut entries: Vec<_> =
         versions.into_iter().map(|((name, version), progress)| entry(name, version, &progress)).collect();
     entries.retain(|entry| !only_ready || entry.state == "READY");
-    Ok(Json(entries))
+    entries
 }
 
 /// A version in the places that are meant to serve it.

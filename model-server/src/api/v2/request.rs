@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use super::{
     answer::{OUTPUTS, Wanted, wanted},
     datatype::Datatype,
+    grpc::InferTensorContents,
 };
 use crate::{api::decode, serve::Version};
 
@@ -18,7 +19,7 @@ pub(super) struct Request<'b> {
     pub(super) parameters: Option<Parameters>,
     #[serde(borrow)]
     inputs: Vec<RawInput<'b>>,
-    outputs: Option<Vec<RawOutput>>,
+    outputs: Option<Vec<Output>>,
 }
 
 /// What is said of a request, a tensor or an output beside what it is. More may be said, and is passed over.
@@ -30,7 +31,7 @@ pub(super) struct Parameters {
     /// Whether an output is to follow the JSON.
     binary_data: Option<bool>,
     /// Whether all are that do not say themselves.
-    binary_data_output: Option<bool>,
+    pub(super) binary_data_output: Option<bool>,
     /// How long whoever asks waits, in microseconds, as of Triton's clients; 0 is no limit.
     pub(super) timeout: Option<u64>,
     /// What is passed over would be missed.
@@ -50,10 +51,11 @@ struct RawInput<'b> {
     data: Option<&'b RawValue>,
 }
 
+/// An output that is asked for.
 #[derive(Deserialize)]
-struct RawOutput {
-    name: String,
-    parameters: Option<Parameters>,
+pub(super) struct Output {
+    pub(super) name: String,
+    pub(super) parameters: Option<Parameters>,
 }
 
 /// A tensor whose elements were not read yet.
@@ -70,9 +72,16 @@ pub(super) struct Input<'b> {
 pub(super) enum Data<'b> {
     Json(&'b RawValue),
     Binary(&'b [u8]),
+    /// In the lists that gRPC has for them.
+    Typed(&'b InferTensorContents),
 }
 
 impl<'b> Request<'b> {
+    /// A request whose tensors are elsewhere.
+    pub(super) fn of(id: Option<String>, parameters: Parameters, outputs: Vec<Output>) -> Self {
+        Self { id, parameters: Some(parameters), inputs: Vec::new(), outputs: Some(outputs) }
+    }
+
     /// Reads a request, and the tensors that follow it.
     pub(super) fn read(json: &'b [u8], tensors: &'b [u8]) -> Result<(Self, Vec<Input<'b>>), String> {
         let mut request: Self = serde_json::from_slice(json).map_err(|error| decode::explain(&error))?;
@@ -87,7 +96,7 @@ impl<'b> Request<'b> {
     pub(super) fn outputs(&self, version: &Version) -> Result<Vec<Wanted>, String> {
         let all_binary = self.parameters.as_ref().and_then(|parameters| parameters.binary_data_output).unwrap_or(false);
         let mut outputs = Vec::new();
-        for RawOutput { name, parameters } in self.outputs.iter().flatten() {
+        for Output { name, parameters } in self.outputs.iter().flatten() {
             let parameters = parameters.as_ref();
             refuse_unknown(parameters)?;
             let is_binary = parameters.and_then(|parameters| parameters.binary_data).unwrap_or(all_binary);
@@ -129,7 +138,7 @@ fn located<'b>(inputs: Vec<RawInput<'b>>, mut tensors: &'b [u8]) -> Result<Vec<I
 }
 
 /// What would be answered otherwise than asked.
-fn refuse_unknown(parameters: Option<&Parameters>) -> Result<(), String> {
+pub(super) fn refuse_unknown(parameters: Option<&Parameters>) -> Result<(), String> {
     match parameters {
         Some(Parameters { shared_memory_region: Some(_), .. }) => Err("shared memory is not served".to_owned()),
         Some(Parameters { classification: Some(_), .. }) => Err("the classification extension is not served".to_owned()),

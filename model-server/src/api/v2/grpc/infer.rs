@@ -1,0 +1,82 @@
+//! `ModelInfer`: predictions.
+
+use std::{io, time::Duration};
+
+use axum::{
+    Extension,
+    body::{Body, Bytes},
+    extract::{Request, State},
+    response::Response,
+};
+use prost::Message;
+use scoring::{Batch, Extras, Prediction};
+use service::ApiError;
+
+use super::{
+    super::{answer::Kept, named, rows},
+    answer,
+    proto::ModelInferRequest,
+    request, wire,
+};
+use crate::{
+    api::{
+        Serving,
+        exchange::{Answer, Asked, BODY_LIMIT, Exchange},
+        guard::{self, Admitted, Rule},
+    },
+    serve::{Protocol, Version},
+};
+
+/// Which model a request for inference asks; its tensors are left to who may ask that.
+#[derive(Clone, PartialEq, Message)]
+struct Addressed {
+    #[prost(string, tag = "1")]
+    model_name: String,
+    #[prost(string, tag = "2")]
+    model_version: String,
+}
+
+/// `ModelInfer`.
+pub(in super::super::super) async fn infer(
+    State(serving): State<Serving>,
+    Extension(Admitted { caller, .. }): Extension<Admitted>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let (call, body) = request.into_parts();
+    let message = wire::read(&call.headers, body, BODY_LIMIT).await?;
+    let Addressed { model_name, model_version } = wire::decode(message.clone())?;
+    let (name, choice) = named(model_name, &model_version, &call)?;
+    let admitted = guard::let_in(&serving, (caller, Rule::Predict), Some(&name), &choice)?;
+    let asked = Asked { loader: serving.loader, name, choice, admitted };
+    Ok(wire::finish(asked.answer(Body::from(message), Infer).await?))
+}
+
+struct Infer;
+
+impl Exchange for Infer {
+    const PROTOCOL: Protocol = Protocol::Grpc;
+    type Kept = Kept;
+
+    fn read(&self, version: &Version, body: &Bytes) -> Result<(Batch, Kept), String> {
+        let message = ModelInferRequest::decode(body.clone()).map_err(|_| "the message is no ModelInferRequest")?;
+        let (request, inputs) = request::read(&message)?;
+        let outputs = request.outputs(version)?;
+        let parameters = request.parameters.as_ref();
+        let whole = parameters.and_then(|parameters| parameters.content_type.as_deref());
+        let timeout = parameters.and_then(|parameters| parameters.timeout).map(Duration::from_micros);
+        let batch = rows::rows(version.schema(), whole, &inputs)?;
+        Ok((batch, Kept { id: request.id, outputs, timeout }))
+    }
+
+    fn patience(kept: &Kept) -> Option<Duration> {
+        kept.timeout
+    }
+
+    fn extras(kept: &Kept) -> Extras {
+        kept.extras()
+    }
+
+    fn write(version: &Version, prediction: &Prediction, kept: Kept) -> io::Result<Answer> {
+        Ok(Answer::grpc(wire::framed(&answer::message(version, prediction, kept)?)?))
+    }
+}

@@ -25,7 +25,7 @@ const INTERVAL: Duration = Duration::from_millis(100);
 /// Linux pages as `/proc` counts them.
 const PAGE: u64 = 4096;
 
-/// Samples how much memory a family takes until it is dropped, and kills the family over its limit.
+/// Samples how much memory a family, or one process of it, takes until it is dropped, and kills it over its limit.
 #[derive(Debug)]
 pub struct Watch {
     main: Pid,
@@ -44,9 +44,20 @@ struct Seen {
 impl Watch {
     /// Begins. The limit is in bytes, for all of the family together.
     pub fn start(family: &Family, limit: Option<u64>) -> Self {
+        let heads = (family.pid(), family.main(), family.init());
+        Self::over(Watched::Family(heads), family.main(), limit)
+    }
+
+    /// Begins, for one process that starts no others.
+    pub fn process(pid: Pid, limit: Option<u64>) -> Self {
+        let started = Member::read(pid.as_raw()).map_or(0, |member| member.started);
+        Self::over(Watched::Process { pid, started }, pid, limit)
+    }
+
+    fn over(watched: Watched, main: Pid, limit: Option<u64>) -> Self {
         let seen = Arc::new(Seen::default());
-        let sampler = tokio::spawn(sample((family.pid(), family.main(), family.init()), limit, Arc::clone(&seen)));
-        Self { main: family.main(), limit, seen, oom_kills_before: oom_kills(), sampler }
+        let sampler = tokio::spawn(sample(watched, limit, Arc::clone(&seen)));
+        Self { main, limit, seen, oom_kills_before: oom_kills(), sampler }
     }
 
     /// The most memory seen so far, in bytes. The main process's own high-water mark counts too while it lives.
@@ -55,7 +66,7 @@ impl Watch {
         (peak > 0).then_some(peak)
     }
 
-    /// Whether the family was killed here for being over its limit.
+    /// Whether it was killed here for being over its limit.
     pub fn is_over_limit(&self) -> bool {
         self.seen.over_limit.load(Ordering::Relaxed)
     }
@@ -93,17 +104,51 @@ fn three_quarters() -> Option<u64> {
 /// The reaper, the main process, and the init where there is one.
 type Heads = (Pid, Pid, Option<Pid>);
 
-async fn sample(heads: Heads, limit: Option<u64>, seen: Arc<Seen>) {
+/// Whose memory is counted.
+#[derive(Debug, Clone, Copy)]
+enum Watched {
+    Family(Heads),
+    /// `started` tells it from a later one of the same number.
+    Process {
+        pid: Pid,
+        started: u64,
+    },
+}
+
+impl Watched {
+    /// In bytes.
+    fn taken(self, limit: Option<u64>) -> u64 {
+        match self {
+            Self::Family(heads) => taken(heads, limit),
+            Self::Process { pid, started } => {
+                let member = Member::read(pid.as_raw()).filter(|member| member.started == started);
+                let resident = member.map_or(0, |member| member.resident);
+                // What was there before it was forked is not its own alone.
+                let is_over = limit.is_some_and(|limit| resident > limit);
+                if is_over { proportional(pid.as_raw()).unwrap_or(resident) } else { resident }
+            }
+        }
+    }
+
+    fn kill(self) {
+        // A family's reaper has the others killed, and ends.
+        let _ = match self {
+            Self::Family((reaper, ..)) => kill(reaper, Signal::SIGTERM),
+            Self::Process { pid, .. } => kill(pid, Signal::SIGKILL),
+        };
+    }
+}
+
+async fn sample(watched: Watched, limit: Option<u64>, seen: Arc<Seen>) {
     let mut ticks = tokio::time::interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let Ok(memory) = tokio::task::spawn_blocking(move || taken(heads, limit)).await else { return };
+        let Ok(memory) = tokio::task::spawn_blocking(move || watched.taken(limit)).await else { return };
         seen.peak.fetch_max(memory, Ordering::Relaxed);
         if limit.is_some_and(|limit| memory > limit) {
             seen.over_limit.store(true, Ordering::Relaxed);
-            // It has the others killed, and ends.
-            let _ = kill(heads.0, Signal::SIGTERM);
+            watched.kill();
             return;
         }
     }

@@ -30,6 +30,8 @@ pub struct Place {
     folder: TempDir,
     store: Store,
     pub queue: usize,
+    pub threads: usize,
+    pub memory_limit: Option<u64>,
     pub prediction_limit: Duration,
     pub backend_url: Option<String>,
     pub open: Open,
@@ -50,6 +52,8 @@ impl Place {
             folder,
             store,
             queue: 64,
+            threads: 2,
+            memory_limit: None,
             prediction_limit: Duration::from_secs(30),
             backend_url: None,
             open,
@@ -123,6 +127,24 @@ impl Place {
 
     /// The same, of a model that was trained in a Python environment.
     pub async fn put_in(&self, packaged_name: &str, model: &str, environment: Option<&str>) -> VersionLocation {
+        self.put_version_in(packaged_name, (model, 1), environment).await
+    }
+
+    /// A version of a model whose Python environment is none of the others', and as gated as they are.
+    pub async fn put_late(&self, packaged_name: &str, model: &str, version: u64) -> VersionLocation {
+        let late = self.environments().join("late");
+        std::fs::create_dir_all(late.join("bin")).unwrap();
+        std::os::unix::fs::symlink(self.gatekeeper(), late.join("bin/python")).unwrap();
+        std::fs::copy(self.gate().with_file_name("pyvenv.cfg"), late.join("pyvenv.cfg")).unwrap();
+        self.put_version_in(packaged_name, (model, version), Some("late")).await
+    }
+
+    async fn put_version_in(
+        &self,
+        packaged_name: &str,
+        (model, version): (&str, u64),
+        environment: Option<&str>,
+    ) -> VersionLocation {
         let folder = tempfile::tempdir().unwrap();
         let mut manifest = manifest(packaged_name);
         manifest["model_name"] = json!(model);
@@ -135,7 +157,7 @@ impl Place {
             names.push(name);
         }
         std::fs::write(folder.path().join("metadata.json"), manifest.to_string()).unwrap();
-        self.store.put_version(&Environment::dev(), &model.parse().unwrap(), 1, folder.path(), &names).await.unwrap()
+        self.store.put_version(&Environment::dev(), &model.parse().unwrap(), version, folder.path(), &names).await.unwrap()
     }
 
     pub async fn serve(&self) -> Server {
@@ -170,10 +192,10 @@ impl Place {
             internal_token: Secret::new(TOKEN),
             open: self.open.clone(),
             provenance: self.provenance.clone(),
-            threads: 2,
+            threads: self.threads,
             queue: self.queue,
             prediction_limit: self.prediction_limit,
-            memory_limit: None,
+            memory_limit: self.memory_limit,
             sandbox: sandbox::Mode::Landlock,
         }
     }

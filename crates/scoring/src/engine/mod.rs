@@ -48,7 +48,7 @@ impl Engine {
         match self {
             Self::Native(engine) => engine.predict(batch).await,
             Self::Onnx(engine) => engine.predict(batch).await,
-            Self::Python(engine) => engine.predict(&batch).await,
+            Self::Python(engine) => engine.predict(batch).await,
         }
     }
 }

@@ -49,7 +49,7 @@ pub struct Config {
     pub prediction_limit: Duration,
     /// The most memory that all models may take together, in bytes: others sleep.
     pub memory_budget: Option<u64>,
-    /// The most memory that one model in Python may take, in bytes.
+    /// The most memory that one process of a model in Python may take, in bytes.
     pub memory_limit: Option<u64>,
     /// How models in Python are confined.
     pub sandbox: sandbox::Mode,
@@ -114,7 +114,11 @@ pub const SETTINGS: &[Setting] = &[
     setting("MLSYS_PYTHON", "$MLSYS_HOME/python/bin/python", "the platform's Python interpreter"),
     setting("MLSYS_ENVIRONMENTS", "$MLSYS_HOME/environments", "folder of the other Python environments"),
     setting("ONNXRUNTIME_LIBRARY", "", "ONNX Runtime's shared library; found with MLSYS_PYTHON when unset"),
-    setting("MODEL_SERVER_THREADS", "", "requests one model computes at the same time; as many as processors when unset"),
+    setting(
+        "MODEL_SERVER_THREADS",
+        "",
+        "requests one model computes at the same time, in Python in as many processes; as many as processors when unset",
+    ),
     setting("MODEL_SERVER_QUEUE", "256", "requests one model may have in hand; more get 429"),
     setting("MODEL_SERVER_PREDICTION_SECONDS", "30", "the longest a prediction may take"),
     setting(
@@ -125,7 +129,7 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "MODEL_MEMORY_LIMIT_MB",
         "",
-        "what one model in Python may use of memory; unset: three quarters of this machine's",
+        "what one process of a model in Python may use of memory; unset: three quarters of this machine's",
     ),
     setting(
         "SANDBOX",

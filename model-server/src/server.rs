@@ -61,7 +61,7 @@ impl ModelServer {
         let backend = config.backend_url.as_deref();
         let backend = backend.map(|url| Backend::new(url, token.clone(), config.advertise.clone())).transpose()?;
         let runtime = Runtime::open(RuntimeConfig {
-            program: state.join("serve_model.py"),
+            programs: state.join("programs"),
             onnxruntime_library,
             python: config.python,
             environments_directory: config.environments_directory,

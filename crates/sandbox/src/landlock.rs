@@ -50,8 +50,10 @@ const SECRET: [&str; 12] = [
     "docker",
     "NetworkManager",
 ];
+/// What all of a family share.
+const SHARED_MEMORY: &str = "/dev/shm";
 /// Devices that do no harm, those of computations among them.
-const DEVICES: [&str; 14] = [
+const DEVICES: [&str; 13] = [
     "/dev/dxg",
     "/dev/infiniband",
     "/dev/null",
@@ -62,7 +64,6 @@ const DEVICES: [&str; 14] = [
     "/dev/tty",
     "/dev/ptmx",
     "/dev/pts",
-    "/dev/shm",
     "/dev/dri",
     "/dev/kfd",
     "/dev/nvidia-caps",
@@ -82,7 +83,16 @@ pub(crate) fn rules(confinement: &Confinement) -> io::Result<Option<OwnedFd>> {
     if offer.landlock.is_none() {
         return Ok(None);
     }
-    build(confinement, offer.keeps_signals()).map(Into::into).map_err(io::Error::other)
+    build(confinement, &[SHARED_MEMORY], offer.keeps_signals()).map(Into::into).map_err(io::Error::other)
+}
+
+/// The rules of one member of a family, which shares no memory with the others; none where the system has no Landlock.
+pub(crate) fn member_rules(confinement: &Confinement) -> io::Result<Option<OwnedFd>> {
+    let offer = Offer::of_this_machine();
+    if offer.landlock.is_none() {
+        return Ok(None);
+    }
+    build(confinement, &[], offer.keeps_signals()).map(Into::into).map_err(io::Error::other)
 }
 
 /// Rules that only keep signals and abstract sockets inside.
@@ -101,7 +111,7 @@ fn signals_only(root: PathFd) -> Result<RulesetCreated, RulesetError> {
     ruleset.add_rule(PathBeneath::new(root, AccessFs::Refer))
 }
 
-fn build(confinement: &Confinement, scopes: bool) -> Result<RulesetCreated, RulesetError> {
+fn build(confinement: &Confinement, shared: &[&str], scopes: bool) -> Result<RulesetCreated, RulesetError> {
     let all = AccessFs::from_all(INTERFACE);
     let mut ruleset = Ruleset::default().set_compatibility(CompatLevel::BestEffort).handle_access(all)?;
     if scopes {
@@ -115,7 +125,8 @@ fn build(confinement: &Confinement, scopes: bool) -> Result<RulesetCreated, Rule
     for path in SYSTEM.iter().map(PathBuf::from).chain(open_in(Path::new("/etc"))).chain(confinement.read.iter().cloned()) {
         rules = allow(rules, &path, read)?;
     }
-    for path in DEVICES.iter().map(PathBuf::from).chain(graphics_cards()).chain(confinement.write.iter().cloned()) {
+    let devices = DEVICES.iter().chain(shared).map(PathBuf::from);
+    for path in devices.chain(graphics_cards()).chain(confinement.write.iter().cloned()) {
         rules = allow(rules, &path, write)?;
     }
     Ok(rules)

@@ -10,6 +10,7 @@
 //! | `namespaces` | a list of processes, shared memory and System V's objects of its own |
 //! | `reaper`, `forget` | the process above it, which no descendant outlives, and which holds next to no memory |
 //! | [`Watch`], `group` | how much memory it takes, and an end for those that take too much |
+//! | [`Seal`] | what processes of one family give up for themselves, that must not know of each other |
 //! | [`files`] | files in folders that others write: opened without following a link |
 //!
 //! Deliberately absent: who is confined to what. Whoever starts a process says that.
@@ -30,6 +31,7 @@ mod namespaces;
 mod offer;
 #[cfg(target_os = "linux")]
 mod reaper;
+mod seal;
 #[cfg(target_os = "linux")]
 mod seccomp;
 #[cfg(target_os = "linux")]
@@ -41,3 +43,4 @@ pub use launch::{Family, spawn};
 pub use memory::{Footprint, Watch, memory_limit};
 pub use mode::{Mode, OpenFolder, Refused, begin, keep_closed, make_undumpable, mode};
 pub use offer::Offer;
+pub use seal::{Seal, child_of};

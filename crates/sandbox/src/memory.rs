@@ -25,11 +25,12 @@ const INTERVAL: Duration = Duration::from_millis(100);
 /// Linux pages as `/proc` counts them.
 const PAGE: u64 = 4096;
 
-/// Samples how much memory a family takes until it is dropped, and kills the family over its limit. Where the family has a
-/// control group, the system does the latter, before it has taken more.
+/// Samples how much memory a family, or one process of it, takes until it is dropped, and kills it over its limit. Where the
+/// family has a control group, the system does the latter, before it has taken more.
 #[derive(Debug)]
 pub struct Watch {
-    heads: Heads,
+    watched: Watched,
+    main: Pid,
     seen: Arc<Seen>,
     /// Who ends those that take too much, where that is not us.
     group: Option<Arc<Group>>,
@@ -48,27 +49,37 @@ struct Seen {
 impl Watch {
     /// Begins. The limit is in bytes, for all of the family together.
     pub fn start(family: &Family, limit: Option<u64>) -> Self {
-        let seen = Arc::new(Seen { limit: limit.unwrap_or(u64::MAX).into(), ..Seen::default() });
-        let heads = (family.pid(), family.main(), family.init());
+        let watched = Watched::Family((family.pid(), family.main(), family.init()));
         let group = family.group().filter(|group| group.limit(limit).is_ok());
-        let sampler = tokio::spawn(sample(heads, group.is_some(), Arc::clone(&seen)));
-        Self { heads, seen, group, oom_kills_before: oom_kills(), sampler }
+        Self::over((watched, family.main()), limit, group)
     }
 
-    /// What tells how much memory the family takes now.
+    /// Begins, for one process that starts no others.
+    pub fn process(pid: Pid, limit: Option<u64>) -> Self {
+        let started = Member::read(pid.as_raw()).map_or(0, |member| member.started);
+        Self::over((Watched::Process { pid, started }, pid), limit, None)
+    }
+
+    fn over((watched, main): (Watched, Pid), limit: Option<u64>, group: Option<Arc<Group>>) -> Self {
+        let seen = Arc::new(Seen { limit: limit.unwrap_or(u64::MAX).into(), ..Seen::default() });
+        let sampler = tokio::spawn(sample(watched, group.is_some(), Arc::clone(&seen)));
+        Self { watched, main, seen, group, oom_kills_before: oom_kills(), sampler }
+    }
+
+    /// What tells how much memory it takes now.
     pub fn footprint(&self) -> Footprint {
-        Footprint(self.heads)
+        Footprint(self.watched)
     }
 
     /// The most memory seen so far, in bytes. The main process's own high-water mark counts too while it lives.
     pub fn peak(&self) -> Option<u64> {
-        let peak = self.seen.peak.load(Ordering::Relaxed).max(status(self.heads.1, "VmHWM:").unwrap_or(0));
+        let peak = self.seen.peak.load(Ordering::Relaxed).max(status(self.main, "VmHWM:").unwrap_or(0));
         // What the system ends, it ends between two samples.
         let limit = self.limit().filter(|_| self.is_over_limit()).unwrap_or(0);
         Some(peak.max(limit)).filter(|peak| *peak > 0)
     }
 
-    /// Whether the family was killed for being over its limit.
+    /// Whether it was killed for being over its limit.
     pub fn is_over_limit(&self) -> bool {
         self.seen.over_limit.load(Ordering::Relaxed) || self.group.as_ref().is_some_and(|group| group.has_killed())
     }
@@ -98,14 +109,19 @@ impl Drop for Watch {
     }
 }
 
-/// Tells how much memory a family takes, for as long as it lives; then, nothing.
+/// Tells how much memory a family or process takes, for as long as it lives; then, nothing.
 #[derive(Debug, Clone, Copy)]
-pub struct Footprint(Heads);
+pub struct Footprint(Watched);
 
 impl Footprint {
     /// The memory in bytes; pages that are shared with other processes count in part. Blocks for some milliseconds.
     pub fn bytes(self) -> u64 {
-        let (members, files) = members(self.0);
+        let (members, files) = match self.0 {
+            Watched::Family(heads) => members(heads),
+            Watched::Process { pid, started } => {
+                (Member::read(pid.as_raw()).filter(|member| member.started == started).into_iter().collect(), 0)
+            }
+        };
         files + members.iter().map(|member| proportional(member.pid).unwrap_or(member.resident)).sum::<u64>()
     }
 }
@@ -126,19 +142,52 @@ fn three_quarters() -> Option<u64> {
 /// The reaper, the main process, and the init where there is one.
 type Heads = (Pid, Pid, Option<Pid>);
 
-async fn sample(heads: Heads, held: bool, seen: Arc<Seen>) {
+/// Whose memory is counted.
+#[derive(Debug, Clone, Copy)]
+enum Watched {
+    Family(Heads),
+    /// `started` tells it from a later one of the same number.
+    Process {
+        pid: Pid,
+        started: u64,
+    },
+}
+
+impl Watched {
+    /// In bytes.
+    fn taken(self, limit: u64) -> u64 {
+        match self {
+            Self::Family(heads) => taken(heads, limit),
+            Self::Process { pid, started } => {
+                let member = Member::read(pid.as_raw()).filter(|member| member.started == started);
+                let resident = member.map_or(0, |member| member.resident);
+                // What was there before it was forked is not its own alone.
+                if resident > limit { proportional(pid.as_raw()).unwrap_or(resident) } else { resident }
+            }
+        }
+    }
+
+    fn kill(self) {
+        // A family's reaper has the others killed, and ends.
+        let _ = match self {
+            Self::Family((reaper, ..)) => kill(reaper, Signal::SIGTERM),
+            Self::Process { pid, .. } => kill(pid, Signal::SIGKILL),
+        };
+    }
+}
+
+async fn sample(watched: Watched, held: bool, seen: Arc<Seen>) {
     let mut ticks = tokio::time::interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         let limit = seen.limit.load(Ordering::Relaxed);
-        let Ok(memory) = tokio::task::spawn_blocking(move || taken(heads, limit)).await else { return };
+        let Ok(memory) = tokio::task::spawn_blocking(move || watched.taken(limit)).await else { return };
         seen.peak.fetch_max(memory, Ordering::Relaxed);
         // It may have been raised meanwhile.
         if !held && memory > seen.limit.load(Ordering::Relaxed) {
             seen.over_limit.store(true, Ordering::Relaxed);
-            // It has the others killed, and ends.
-            let _ = kill(heads.0, Signal::SIGTERM);
+            watched.kill();
             return;
         }
     }

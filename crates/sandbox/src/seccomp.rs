@@ -79,6 +79,36 @@ const NAMESPACES: u64 = (libc::CLONE_NEWUSER
 #[cfg(target_arch = "x86_64")]
 const SECOND_INTERFACE: i64 = 0x4000_0000;
 
+/// What a member of a family, which is to be one process by itself, could reach others by: new processes and what becomes of them,
+/// sockets, System V's objects, queues, priorities of all of a user's processes.
+const MEETING: [c_long; 12] = [
+    libc::SYS_socket,
+    libc::SYS_shmget,
+    libc::SYS_semget,
+    libc::SYS_msgget,
+    libc::SYS_mq_open,
+    libc::SYS_mq_unlink,
+    libc::SYS_tkill,
+    libc::SYS_pidfd_send_signal,
+    libc::SYS_setpriority,
+    libc::SYS_ioprio_set,
+    libc::SYS_execve,
+    libc::SYS_execveat,
+];
+/// Calls whose first argument names a process, and which others they may be about: nobody, or whoever calls (0).
+const ABOUT_PROCESSES: [(c_long, bool); 8] = [
+    (libc::SYS_kill, false),
+    (libc::SYS_tgkill, false),
+    (libc::SYS_rt_sigqueueinfo, false),
+    (libc::SYS_rt_tgsigqueueinfo, false),
+    (libc::SYS_sched_setaffinity, true),
+    (libc::SYS_sched_setscheduler, true),
+    (libc::SYS_sched_setparam, true),
+    (libc::SYS_sched_setattr, true),
+];
+/// They have a signal sent to whom one likes when something happens to a file: `F_SETOWN`, `F_SETOWN_EX`; `FIOSETOWN`, `SIOCSPGRP`.
+const OWNERS: [(c_long, [u64; 2]); 2] = [(libc::SYS_fcntl, [8, 15]), (libc::SYS_ioctl, [0x8901, 0x8902])];
+
 /// What of the internet is refused beside what always is.
 #[derive(Clone, Copy)]
 struct Closed {
@@ -126,6 +156,34 @@ fn make(closed: Closed) -> io::Result<Vec<BpfProgram>> {
     // Its flags lie in memory, where no filter looks. Every C library goes on with `clone` where it is not there.
     let absent = BTreeMap::from([(libc::SYS_clone3, Vec::new())]);
     Ok(vec![program(refused, libc::EPERM)?, program(absent, libc::ENOSYS)?])
+}
+
+/// What a member of a family refuses itself, by its own number: the program as the system takes it.
+pub(crate) fn member(number: i32) -> io::Result<Vec<u8>> {
+    let mut refused: BTreeMap<i64, Vec<SeccompRule>> = MEETING.iter().map(|number| (*number, Vec::new())).collect();
+    #[cfg(target_arch = "x86_64")]
+    refused.extend([(libc::SYS_fork, Vec::new()), (libc::SYS_vfork, Vec::new())]);
+    let threads = u64::from(libc::CLONE_THREAD.cast_unsigned());
+    refused.insert(libc::SYS_clone, vec![rule(0, SeccompCmpOp::MaskedEq(threads), 0)?]);
+    for (call, or_nobody) in ABOUT_PROCESSES {
+        let mut other = vec![condition(0, SeccompCmpOp::Ne, u64::from(number.cast_unsigned()))?];
+        if or_nobody {
+            other.push(condition(0, SeccompCmpOp::Ne, 0)?);
+        }
+        refused.insert(call, vec![SeccompRule::new(other).map_err(io::Error::other)?]);
+    }
+    for (call, commands) in OWNERS {
+        let rules = commands.map(|command| rule(1, SeccompCmpOp::Eq, command)).into_iter();
+        refused.insert(call, rules.collect::<io::Result<_>>()?);
+    }
+    let steps = program(refused, libc::EPERM)?;
+    Ok(steps
+        .iter()
+        .flat_map(|step| {
+            let [code, value] = [step.code.to_ne_bytes().to_vec(), step.k.to_ne_bytes().to_vec()];
+            [code, vec![step.jt, step.jf], value].concat()
+        })
+        .collect())
 }
 
 /// The kinds of sockets that are refused.

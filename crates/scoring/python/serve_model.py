@@ -1,14 +1,10 @@
-"""Serves one pickled model to the process that started it: `python serve_model.py MODEL_DIR`.
+"""A pickled model: how it is loaded, and how it answers a request. `fork_server` starts its process; `wire` has the frames.
 
-Frames go both ways over standard input and output: four bytes of length (little-endian), then UTF-8 JSON.
+    {"columns":{"Age":[22,null],"Sex":["male","female"]}}, or {"tensor":{"dtype":"float64","shape":[2,4],"data":[…]}}
+    → {"predictions":[…],"probabilities":[[…]]}
+    → {"error":{"kind":"bad_input"|"internal","message":"…","column":"Age"}}
 
-    → {"id":1,"columns":{"Age":[22,null],"Sex":["male","female"]}}
-    → {"id":2,"tensor":{"dtype":"float64","shape":[2,4],"data":[…]}}
-    ← {"ready":true}, or {"error":"…"}, once and first
-    ← {"id":1,"predictions":[…],"probabilities":[[…]]}
-    ← {"id":1,"error":{"kind":"bad_input"|"internal","message":"…","column":"Age"}}
-
-It ends with its input. What the model prints goes to standard error; values of rows go nowhere but into answers.
+Numbers may come as arrays. Values of rows go nowhere but into answers.
 """
 
 import datetime
@@ -16,9 +12,6 @@ import decimal
 import json
 import math
 import os
-import struct
-import sys
-import warnings
 
 # So much of an error is told.
 MESSAGE = 300
@@ -33,33 +26,20 @@ class BadInput(Exception):
         self.column = column
 
 
-def main(directory):
-    """Loads the model and answers until the input ends."""
-    requests = os.fdopen(os.dup(0), "rb")
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # from here on, whatever prints cannot reach the pipe
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    warnings.simplefilter("ignore")  # a warning may quote values
-    try:
-        model, columns, example = load(directory)
-    except Exception as error:
-        # Unpickling runs code of any kind; the parent decides what a model that does not load means.
-        send(answers, {"error": f"{type(error).__name__}: {error}"})
-        return
-    send(answers, {"ready": True})
-    while (request := receive(requests)) is not None:
-        send(answers, {"id": request.get("id"), **answer(model, columns, example, request)})
-
-
 def load(directory):
     """The estimator, the signature's columns by name (`None` for a tensor), and the rows of its example as a request has them."""
     import cloudpickle
 
-    with open(os.path.join(directory, "metadata.json"), encoding="utf-8") as file:
+    with part(directory, "metadata.json") as file:
         metadata = json.load(file)
-    with open(os.path.join(directory, "model.pkl"), "rb") as file:
+    with part(directory, "model.pkl") as file:
         model = cloudpickle.load(file)
     return model, metadata["signature"].get("columns"), example_rows(metadata.get("input_example") or {})
+
+
+def part(directory, name):
+    """A file of a folder, or of files that were opened for us: no process may open another model's."""
+    return directory[name] if isinstance(directory, dict) else open(os.path.join(directory, name), "rb")
 
 
 def example_rows(example):
@@ -73,24 +53,9 @@ def flat(nested):
     return [each for item in nested for each in flat(item)] if isinstance(nested, list) else [nested]
 
 
-def receive(stream):
-    """The next request, or `None` at the end of the input."""
-    header = stream.read(4)
-    if len(header) < 4:
-        return None
-    body = stream.read(struct.unpack("<I", header)[0])
-    return json.loads(body)
-
-
-def send(stream, message):
-    """Writes one frame."""
-    body = json.dumps(message, allow_nan=False).encode()
-    stream.write(struct.pack("<I", len(body)) + body)
-    stream.flush()
-
-
-def answer(model, columns, example, request):
-    """Predictions for one request, or what is wrong with it."""
+def answer(model, columns, example, request, form=None):
+    """Predictions for one request, or what is wrong with it. `form` makes of predictions what is told, if not `plain`."""
+    form = form or plain
     try:
         rows = table(columns, request["columns"]) if columns else array(request["tensor"])
     except BadInput as error:
@@ -105,26 +70,40 @@ def answer(model, columns, example, request):
         }
     given = request["columns"] if columns else request["tensor"]["data"]
     try:
-        result = {"predictions": plain(model.predict(rows))}
-        if not isinstance(result["predictions"], list) or len(result["predictions"]) != len(rows):
+        result = {"predictions": form(model.predict(rows))}
+        if isinstance(result["predictions"], (str, dict)) or count(result["predictions"]) != len(rows):
             return {"error": {"kind": "internal", "message": "the model does not answer once a row", "column": None}}
         if hasattr(model, "classes_") and hasattr(model, "predict_proba"):
             probabilities = model.predict_proba(rows)
             if not isinstance(probabilities, list):
-                result["probabilities"] = plain(probabilities)
+                result["probabilities"] = form(probabilities)
         return result
     except ValueError as error:
         # An estimator's ValueError is about its input, and its text may quote a value of it.
         return {
             "error": {
                 "kind": "bad_input",
-                "message": f"the model refuses these rows{hint(error) or told(error, given == example)}",
+                "message": f"the model refuses these rows{hint(error) or told(error, same(given, example))}",
                 "column": None,
             }
         }
     except Exception as error:
-        message = f"the model failed with {type(error).__name__}{told(error, given == example)}"
+        message = f"the model failed with {type(error).__name__}{told(error, same(given, example))}"
         return {"error": {"kind": "internal", "message": message, "column": None}}
+
+
+def count(predictions):
+    """How many there are, if that can be said."""
+    return len(predictions) if hasattr(predictions, "__len__") else None
+
+
+def same(given, example):
+    """Whether rows are the example's."""
+    if isinstance(given, dict):
+        return isinstance(example, dict) and all(same(values, example.get(name)) for name, values in given.items())
+    if not isinstance(given, list):
+        given = plain(given)
+    return given == example
 
 
 def told(error, is_example):
@@ -172,6 +151,10 @@ def series(kind, values):
         return moments.dt.tz_localize(None)
     if kind == "string":
         return pd.Series(values, dtype="str")
+    if not isinstance(values, list):
+        # Whole numbers come as others where one is missing.
+        gaps = kind in ("integer", "long") and values.dtype.kind == "f"
+        return pd.Series(values if gaps else values.astype(NUMPY_TYPES[kind], copy=False))
     if None not in values:
         return pd.Series(np.asarray(values, dtype=NUMPY_TYPES[kind]))
     if kind == "boolean":
@@ -186,11 +169,9 @@ def array(tensor):
     """An array from its flat data."""
     import numpy as np
 
-    data = (
-        [math.nan if value is None else value for value in tensor["data"]]
-        if tensor["dtype"].startswith("float")
-        else tensor["data"]
-    )
+    data = tensor["data"]
+    if isinstance(data, list) and tensor["dtype"].startswith("float"):
+        data = [math.nan if value is None else value for value in data]
     return np.array(data, dtype=tensor["dtype"]).reshape(tensor["shape"])
 
 
@@ -244,7 +225,3 @@ def _key(key):
     if isinstance(named, (list, dict)):
         raise NoJson(f"{type(key).__name__} as a key of a dict has no form in JSON")
     return named if isinstance(named, str) else json.dumps(named)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])

@@ -31,6 +31,30 @@ impl Batch {
             Self::Array { shape, .. } => shape.first().copied().unwrap_or(0),
         }
     }
+
+    /// One column of a table.
+    pub(crate) fn column(&self, at: usize) -> Option<&Cells> {
+        match self {
+            Self::Table { columns, .. } => columns.get(at),
+            Self::Array { .. } => None,
+        }
+    }
+
+    /// The shape and the elements of an array.
+    pub(crate) fn array(&self) -> Option<(&[usize], &Cells)> {
+        match self {
+            Self::Table { .. } => None,
+            Self::Array { shape, cells } => Some((shape, cells)),
+        }
+    }
+
+    /// Whether the rows of another batch of the same schema could follow.
+    pub(crate) fn joins(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Array { shape, .. }, Self::Array { shape: others, .. }) => shape.get(1..) == others.get(1..),
+            _ => true,
+        }
+    }
 }
 
 /// Values of one type, some of which may be missing.

@@ -21,7 +21,7 @@ pub enum RuntimeError {
         /// What went wrong.
         reason: String,
     },
-    /// The child processes' program cannot be written.
+    /// The programs of models' processes cannot be written.
     #[error("{}: {source}", path.display())]
     Program {
         /// Where it was to be.
@@ -57,9 +57,12 @@ pub enum PredictError {
     /// As many requests as the model may have are in hand.
     #[error("the model has as many requests as it can take; try again")]
     Overloaded,
-    /// The model's process died; another one is starting.
-    #[error("the model's process is restarting; try again")]
-    Restarting,
+    /// The model's processes died; another one is starting.
+    #[error("the model's process is restarting ({0}); try again")]
+    Restarting(String),
+    /// The model's process died of these rows.
+    #[error("the model's process ended while it had these rows: {0}")]
+    Died(String),
     /// The model slept, and is not awake yet.
     #[error("the model is waking; try again")]
     Waking,

@@ -3,6 +3,7 @@
 use std::{
     io::{self, Write},
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -11,7 +12,10 @@ use tokio_util::task::TaskTracker;
 
 use crate::{
     LoadError, RuntimeError,
-    engine::{onnx::library, python::PROGRAM},
+    engine::{
+        onnx::library,
+        python::{PROGRAMS, Parents},
+    },
 };
 
 /// How long the models' processes may take to end.
@@ -26,15 +30,15 @@ pub struct RuntimeConfig {
     pub python: PathBuf,
     /// Holds the other environments: `{id}/bin/python`. An absolute path.
     pub environments_directory: PathBuf,
-    /// The file that the child processes' program is written to. An absolute path.
-    pub program: PathBuf,
-    /// How many batches one model computes at the same time.
+    /// The folder that the programs of models' processes are written to. An absolute path.
+    pub programs: PathBuf,
+    /// How many batches one model computes at the same time: as many processes may one in Python have.
     pub threads: usize,
-    /// How many batches may wait for one model's process.
+    /// How many batches may wait for one model's processes.
     pub queue: usize,
     /// The longest a prediction may take.
     pub prediction_limit: Duration,
-    /// The most memory that one model's process may take, with all that it starts, in bytes.
+    /// The most memory that one process of a model may take, in bytes.
     pub memory_limit: Option<u64>,
 }
 
@@ -43,20 +47,25 @@ pub struct RuntimeConfig {
 pub struct Runtime {
     pub(crate) config: RuntimeConfig,
     pub(crate) onnxruntime: OnnxRuntime,
-    /// The models' processes.
+    /// What the models' processes are forked from.
+    pub(crate) parents: Arc<Parents>,
+    /// All of these processes.
     pub(crate) children: TaskTracker,
 }
 
 impl Runtime {
-    /// Loads ONNX Runtime, once per process, and writes the child processes' program. Blocks.
+    /// Loads ONNX Runtime, once per process, and writes the programs of models' processes. Blocks.
     ///
     /// # Errors
     /// When either cannot be done.
     pub fn open(config: RuntimeConfig) -> Result<Self, RuntimeError> {
         let onnxruntime = library::environment(&config.onnxruntime_library)?;
-        let failed = |source| RuntimeError::Program { path: config.program.clone(), source };
-        write(&config.program, PROGRAM.as_bytes()).map_err(failed)?;
-        Ok(Self { config, onnxruntime, children: TaskTracker::new() })
+        let failed = |source| RuntimeError::Program { path: config.programs.clone(), source };
+        std::fs::create_dir_all(&config.programs).map_err(failed)?;
+        for (name, program) in PROGRAMS {
+            write(&config.programs.join(name), program.as_bytes()).map_err(failed)?;
+        }
+        Ok(Self { config, onnxruntime, parents: Arc::default(), children: TaskTracker::new() })
     }
 
     /// The folder that holds the Python environments which models name.

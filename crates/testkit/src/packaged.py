@@ -1,8 +1,11 @@
 """Trains small models and packages each as a version's folder: `python packaged.py TARGET`."""
 
+import ctypes
 import hashlib
 import json
 import os
+import signal
+import socket
 import sys
 import time
 
@@ -12,6 +15,7 @@ import pandas as pd
 import sklearn
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, Int64TensorType, StringTensorType
+from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.impute import SimpleImputer
@@ -211,15 +215,117 @@ class Moody:
             open("/dev/null").read()
             time.sleep(1)
         if command == -5:
+            time.sleep(0.5)
+            return [float(os.getpid())] * len(rows)
+        if command == -6:
             return [float(self.asked)]
         return rows.sum(axis=1)
 
 
+class Hostile:
+    """Does harm as its input says, as far as it can."""
+
+    def predict(self, rows):
+        """The sum of each row, unless the first number is a command."""
+        act = {-1: self.crash, -2: self.sleep, -3: self.eat, -4: self.fork, -5: self.babble, -6: self.close, -7: self.kill}
+        act.get(rows[0][0], len)(rows)
+        if rows[0][0] == -8:
+            return [float(len(self.reached()))] * len(rows)
+        return rows.sum(axis=1)
+
+    def crash(self, rows):
+        """Reads where nothing is."""
+        ctypes.string_at(0)
+
+    def sleep(self, rows):
+        """For ever."""
+        while True:
+            time.sleep(600)
+
+    def eat(self, rows):
+        """All memory."""
+        held = []
+        while True:
+            held.append(b"x" * (16 << 20))
+            time.sleep(0.01)
+
+    def fork(self, rows):
+        """As often as it may."""
+        while True:
+            os.fork()
+
+    def babble(self, rows):
+        """Into whatever is open."""
+        for descriptor in range(3, 64):
+            try:
+                os.write(descriptor, b"babble" * 1000)
+            except OSError:
+                pass
+
+    def close(self, rows):
+        """Whatever is open."""
+        os.closerange(0, 64)
+
+    def others(self):
+        """The numbers of all processes but this one."""
+        return [int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != os.getpid()]
+
+    def kill(self, rows):
+        """Everybody else, and then itself."""
+        for number in [os.getppid(), *self.others(), -1, 0, -os.getppid()]:
+            try:
+                os.kill(number, signal.SIGKILL)
+            except OSError:
+                pass
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def reached(self):
+        """What it can see of others, or be met by."""
+        home = os.environ["HOME"]
+        others = [
+            f"/proc/{number}/{part}" for number in self.others() for part in ("environ", "mem", "maps", "fd/3", "cwd/x")
+        ]
+        paths = [*others, "/dev/shm/met", f"{home}/../met", "/etc/shadow"]
+        attempts = [lambda path=path: open(path, "rb") for path in paths]
+        attempts += [lambda path=path: open(path, "wb") for path in paths]
+        attempts += [lambda number=number: os.kill(number, 0) for number in self.others()]
+        attempts += [lambda: os.listdir(os.path.dirname(home)), socket.socket, lambda: socket.socket(socket.AF_UNIX)]
+        attempts += [lambda: os.execv("/bin/true", ["true"]), lambda: os.setpriority(os.PRIO_USER, 0, 19)]
+        reached = []
+        for number, attempt in enumerate(attempts):
+            try:
+                attempt()
+                reached.append(number)
+            except OSError:
+                pass
+        return reached
+
+
+class Slow(BaseEstimator):
+    """An estimator that takes its time for a call, however many rows it is about, and counts the calls."""
+
+    def __init__(self):
+        self.calls = 0
+
+    def predict(self, rows):
+        """The sum of each row, or how many calls there were; it refuses, or dies of, some rows."""
+        self.calls += 1
+        time.sleep(0.2)
+        if (rows[:, 0] == -1).any():
+            raise ValueError("it refuses")
+        if (rows[:, 0] == -2).any():
+            os._exit(3)
+        if (rows[:, 0] == -3).any():
+            time.sleep(600)
+        return np.where(rows[:, 0] == -4, float(self.calls), rows.sum(axis=1))
+
+
 def moody():
-    """A regression by [`Moody`]."""
+    """Regressions by [`Moody`], [`Hostile`] and [`Slow`]."""
     rows = np.arange(6.0).reshape(3, 2)
     signature = {"kind": "tensor", "tensor": {"dtype": "float64", "shape": [-1, 2]}}
-    package("moody", Moody(), signature, rows, task="regression")
+    for name, model in (("moody", Moody()), ("hostile", Hostile()), ("slow", Slow())):
+        package(name, model, signature, rows, task="regression")
 
 
 class Telling:

@@ -24,7 +24,9 @@ pub(super) fn predict(error: PredictError) -> ApiError {
     match error {
         PredictError::BadInput(_) => ApiError::new(StatusCode::BAD_REQUEST, "bad_input", detail),
         PredictError::Overloaded => retry(ApiError::new(StatusCode::TOO_MANY_REQUESTS, "overloaded", detail)),
-        PredictError::Restarting => retry(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "model_restarting", detail)),
+        PredictError::Restarting(_) | PredictError::Died(_) => {
+            retry(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "model_restarting", detail))
+        }
         PredictError::Waking => retry(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "model_waking", detail)),
         PredictError::Asleep(_) => retry(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "model_asleep", detail)),
         PredictError::TimedOut => ApiError::new(StatusCode::GATEWAY_TIMEOUT, "prediction_timeout", detail),

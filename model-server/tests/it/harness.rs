@@ -30,6 +30,8 @@ pub struct Place {
     folder: TempDir,
     store: Store,
     pub queue: usize,
+    pub threads: usize,
+    pub memory_limit: Option<u64>,
     pub prediction_limit: Duration,
     pub memory_budget: Option<u64>,
     pub backend_url: Option<String>,
@@ -51,6 +53,8 @@ impl Place {
             folder,
             store,
             queue: 64,
+            threads: 2,
+            memory_limit: None,
             prediction_limit: Duration::from_secs(30),
             memory_budget: None,
             backend_url: None,
@@ -128,6 +132,15 @@ impl Place {
         self.put_renamed(packaged_name, (model, 1), environment).await
     }
 
+    /// A version of a model whose Python environment is none of the others', and as gated as they are.
+    pub async fn put_late(&self, packaged_name: &str, model: &str, version: u64) -> VersionLocation {
+        let late = self.environments().join("late");
+        std::fs::create_dir_all(late.join("bin")).unwrap();
+        std::os::unix::fs::symlink(self.gatekeeper(), late.join("bin/python")).unwrap();
+        std::fs::copy(self.gate().with_file_name("pyvenv.cfg"), late.join("pyvenv.cfg")).unwrap();
+        self.put_renamed(packaged_name, (model, version), Some("late")).await
+    }
+
     /// Puts a packaged model into the store as a version of a model of another name.
     pub async fn put_renamed(
         &self,
@@ -182,11 +195,11 @@ impl Place {
             internal_token: Secret::new(TOKEN),
             open: self.open.clone(),
             provenance: self.provenance.clone(),
-            threads: 2,
+            threads: self.threads,
             queue: self.queue,
             prediction_limit: self.prediction_limit,
             memory_budget: self.memory_budget,
-            memory_limit: None,
+            memory_limit: self.memory_limit,
             sandbox: sandbox::Mode::Landlock,
         }
     }

@@ -93,7 +93,7 @@ async fn a_version_that_fails_leaves_the_other_serving_and_joins_it_once_it_can(
 #[tokio::test]
 async fn a_version_that_joins_another_does_not_interrupt_it() {
     let mut place = Place::gated();
-    let (first, second) = (place.put("moody", "moody", 1).await, place.put("moody", "moody", 2).await);
+    let (first, second) = (place.put("moody", "moody", 1).await, place.put_late("moody", "moody", 2).await);
     let first = model("moody", "dev", (&first, 1), 1);
     let backend = BackendDouble::saying(list(1, [first.clone()])).await;
     place.backend_url = Some(backend.url.clone());

@@ -60,7 +60,7 @@ impl Engine {
                 "this model gives no decision values and no explanations; models that are computed natively do".to_owned(),
             )),
             Self::Onnx(engine) => engine.predict(batch).await,
-            Self::Python(engine) => engine.predict(&batch).await,
+            Self::Python(engine) => engine.predict(batch).await,
         }
     }
 

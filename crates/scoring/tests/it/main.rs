@@ -27,7 +27,7 @@ async fn runtime_with(folder: &TempDir, memory_limit: Option<u64>) -> Runtime {
         onnxruntime_library: find_onnxruntime(&python()).await.unwrap(),
         python: python(),
         environments_directory: folder.path().join("environments"),
-        program: folder.path().join("serve_model.py"),
+        programs: folder.path().join("programs"),
         threads: 2,
         queue: 4,
         prediction_limit: Duration::from_secs(30),
@@ -80,8 +80,10 @@ async fn a_child_process_answers_and_ends_with_its_model() {
     let model = Model::load(&files, &manifest, &runtime).await.unwrap();
     let prediction =
         model.predict(table(model.schema(), &[&[f64::NAN, 7.0], &[1.0, 2.0]]), Extras::default()).await.unwrap();
-    let Output::Json { predictions, .. } = prediction.output else { panic!("JSON") };
-    assert_eq!(serde_json::from_str::<Vec<String>>(predictions.get()).unwrap().len(), 2);
+    let Output::Classes { labels, probabilities: Some(Numbers { values, width }) } = prediction.output else {
+        panic!("classes")
+    };
+    assert_eq!((labels.len(), values.len(), width), (2, 4, Some(2)));
     assert!(prediction.spent.computing > Duration::ZERO);
     drop(model);
     tokio::time::timeout(Duration::from_secs(9), runtime.close()).await.unwrap();
@@ -191,7 +193,7 @@ async fn what_nobody_waits_for_any_more_is_not_computed() {
         Box::pin(model.predict(Batch::Array { shape: vec![1, 2], cells }))
     };
     let count = async || {
-        let Output::Json { predictions, .. } = ask(-5.0).await.unwrap().output else { panic!("JSON") };
+        let Output::Json { predictions, .. } = ask(-6.0).await.unwrap().output else { panic!("JSON") };
         serde_json::from_str::<Vec<f64>>(predictions.get()).unwrap()[0]
     };
     let before = count().await;

@@ -1,137 +1,155 @@
-//! One model's process.
+//! One process of a model.
 
 use std::{
+    fs::File,
     io,
-    process::{ExitStatus, Stdio},
-    sync::PoisonError,
+    os::fd::OwnedFd,
+    sync::{Arc, PoisonError},
     time::Duration,
 };
 
-use sandbox::{Confinement, Egress, Family, Watch, python_folders};
+use sandbox::{Seal, Watch, child_of};
 use tempfile::TempDir;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
-    process::{ChildStdin, ChildStdout, Command},
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{UnixStream, unix::pipe},
 };
 
-use super::{Launch, frame::Greeting};
+use super::{
+    Launch,
+    frame::{self, Frame, Greeting},
+    parent::{Life, Parent, START_LIMIT, last_words, send},
+};
 
-/// The longest a process may take until it is ready: imports and unpickling.
-const START_LIMIT: Duration = Duration::from_mins(2);
 /// The longest frame that is read, in bytes.
 const FRAME_LIMIT: usize = 256 * 1024 * 1024;
-/// How much of what a process says before it fails to start is kept, in bytes.
-const LAST_WORDS: usize = 4096;
-/// What a model's process may know of our environment: nothing that could be a secret.
-const ENVIRONMENT: &[&str] = &["PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH"];
+/// The files that a process is given.
+const FILES: [&str; 2] = ["metadata.json", "model.pkl"];
+/// How long one that broke off may take to end by itself, and one that is killed to be gone.
+const END: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
 
-/// A process that is ready. What it started is killed with it.
+/// A process that is ready. Dropped, it is killed.
+#[derive(Debug)]
 pub(super) struct Child {
-    process: Family,
-    memory: Watch,
-    input: ChildStdin,
-    output: ChildStdout,
+    channel: UnixStream,
+    life: Life,
+    memory: Option<Arc<Watch>>,
+    joins: bool,
     /// All that it can write to.
-    _home: TempDir,
+    home: TempDir,
 }
 
 impl Child {
-    /// Starts a model's process and waits until it is ready, or says why it is not.
+    /// Forks a process for a model and waits until it is ready, or says why it is not.
     pub(super) async fn start(launch: &Launch) -> Result<Self, String> {
-        let started = spawn(launch).map_err(|error| format!("{}: {error}", launch.python.display()));
-        let (mut process, home) = started?;
-        let (Some(input), Some(output), Some(errors)) = process.pipes() else {
-            return Err("the process has no pipes".to_owned());
-        };
+        let parent = launch.parents.of(&launch.python, &launch.programs, &launch.tasks).await?;
+        let failed = |error: io::Error| format!("{}: {error}", launch.folder.display());
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(failed)?;
+        ours.set_nonblocking(true).map_err(failed)?;
+        let (errors, their_errors) = io::pipe().map_err(failed)?;
+        let mut descriptors = vec![OwnedFd::from(theirs), OwnedFd::from(their_errors)];
+        for name in FILES {
+            descriptors.push(File::open(launch.folder.join(name)).map_err(failed)?.into());
+        }
+        let home = parent.home().map_err(failed)?;
+        let errors = pipe::Receiver::from_owned_fd(errors.into()).map_err(failed)?;
         let words = tokio::spawn(last_words(errors));
-        let memory = Watch::start(&process, launch.memory_limit);
-        let mut child = Self { process, memory, input, output, _home: home };
-        let refused = match tokio::time::timeout(START_LIMIT, child.greeting()).await {
-            Ok(Ok(Greeting { ready: true, .. })) => {
-                *launch.footprint.lock().unwrap_or_else(PoisonError::into_inner) = Some(child.memory.footprint());
+        let channel = UnixStream::from_std(ours).map_err(failed)?;
+        let life = Arc::clone(&parent).fork(home.path(), &FILES, descriptors).map_err(failed)?;
+        let mut child = Self { channel, life, memory: None, joins: false, home };
+        let refused = match tokio::time::timeout(START_LIMIT, child.begin(&parent, launch)).await {
+            Ok(Ok(Greeting { ready: true, joins, .. })) => {
+                child.joins = joins;
                 return Ok(child);
             }
             Ok(Ok(Greeting { error, .. })) => error.unwrap_or_else(|| "the process is not ready".to_owned()),
-            Ok(Err(error)) => format!("the process ended before it was ready: {error}"),
+            Ok(Err(_)) => format!("the process ended before it was ready: {}", child.why_it_broke_off().await),
             Err(_) => "the process was not ready in time".to_owned(),
         };
         let refused = child.over_limit().unwrap_or(refused);
-        drop(child);
+        child.kill().await;
         let words = words.await.unwrap_or_default();
         tracing::warn!(reason = refused, python.stderr = words, "a model's process did not start");
         Err(refused)
     }
 
+    /// Has it confined before anything of the model runs in it.
+    async fn begin(&mut self, parent: &Parent, launch: &Launch) -> io::Result<Greeting> {
+        let number = self.greeting().await?.pid.ok_or_else(|| io::Error::other("it has no number"))?;
+        let (main, confinement) = (parent.main(), parent.confinement(self.home.path()));
+        let looked = tokio::task::spawn_blocking(move || {
+            let pid = child_of(main, number).ok_or_else(|| io::Error::other("it is no child"))?;
+            Ok::<_, io::Error>((pid, Seal::new(&confinement, number)?))
+        });
+        let (pid, seal) = looked.await.map_err(io::Error::other)??;
+        let memory = Arc::new(Watch::process(pid, launch.memory_limit));
+        {
+            let mut watches = launch.watches.lock().unwrap_or_else(PoisonError::into_inner);
+            watches.retain(|watch| watch.strong_count() > 0);
+            watches.push(Arc::downgrade(&memory));
+        }
+        self.memory = Some(memory);
+        let rules: Vec<OwnedFd> = seal.rules.into_iter().collect();
+        send(&self.channel, &frame::seal(&seal.filter)?, &rules).await?;
+        self.greeting().await
+    }
+
     async fn greeting(&mut self) -> io::Result<Greeting> {
-        Ok(serde_json::from_slice(&self.read().await?)?)
+        Ok(serde_json::from_slice(&self.read().await?.head)?)
+    }
+
+    /// What it was forked from.
+    pub(super) fn parent(&self) -> Arc<Parent> {
+        self.life.parent()
+    }
+
+    /// Whether rows of several requests may be asked about together.
+    pub(super) fn joins(&self) -> bool {
+        self.joins
     }
 
     /// Sends a request and reads the answer.
-    pub(super) async fn ask(&mut self, id: u64, request: &[u8]) -> io::Result<Vec<u8>> {
-        let head = format!("{{\"id\":{id}");
-        let length = u32::try_from(head.len() + request.len()).map_err(io::Error::other)?;
-        let mut frame = Vec::with_capacity(4 + head.len() + request.len());
-        frame.extend_from_slice(&length.to_le_bytes());
-        frame.extend_from_slice(head.as_bytes());
-        frame.extend_from_slice(request);
-        self.input.write_all(&frame).await?;
-        self.input.flush().await?;
+    pub(super) async fn ask(&mut self, request: &[u8]) -> io::Result<Frame> {
+        self.channel.write_all(request).await?;
         self.read().await
     }
 
-    async fn read(&mut self) -> io::Result<Vec<u8>> {
-        let length = self.output.read_u32_le().await? as usize;
-        if length > FRAME_LIMIT {
+    async fn read(&mut self) -> io::Result<Frame> {
+        let lengths = [self.channel.read_u32_le().await? as usize, self.channel.read_u32_le().await? as usize];
+        if lengths.iter().sum::<usize>() > FRAME_LIMIT {
             return Err(io::Error::other("the frame is too long"));
         }
-        let mut frame = vec![0; length];
-        self.output.read_exact(&mut frame).await?;
+        let mut frame = Frame { head: vec![0; lengths[0]], buffers: vec![0; lengths[1]] };
+        self.channel.read_exact(&mut frame.head).await?;
+        self.channel.read_exact(&mut frame.buffers).await?;
         Ok(frame)
     }
 
     /// How much memory the process took, if it was killed for that.
     pub(super) fn over_limit(&self) -> Option<String> {
-        let limit = self.memory.limit().filter(|_| self.memory.is_over_limit())?;
-        let peak = self.memory.peak().unwrap_or(limit);
-        let (peak, limit) = (peak >> 20, limit >> 20);
+        let memory = self.memory.as_ref().filter(|memory| memory.is_over_limit())?;
+        let limit = memory.limit()?;
+        let (peak, limit) = (memory.peak().unwrap_or(limit) >> 20, limit >> 20);
         Some(format!("it took {peak} MiB of memory, over the limit of {limit} MiB; raise MODEL_MEMORY_LIMIT_MB"))
     }
 
-    /// Waits for the process's end.
-    pub(super) async fn ended(&mut self) -> io::Result<ExitStatus> {
-        self.process.wait().await
+    /// How the process ended, once it has. Cancel-safe.
+    pub(super) async fn ended(&mut self) -> String {
+        self.life.ended().await.to_owned()
+    }
+
+    /// Why it says nothing any more.
+    pub(super) async fn why_it_broke_off(&mut self) -> String {
+        let how = tokio::time::timeout(END.0, self.ended()).await;
+        let how = how.unwrap_or_else(|_| "it closed its connection".to_owned());
+        self.over_limit().unwrap_or(how)
     }
 
     /// Kills the process and waits until it is gone.
     pub(super) async fn kill(mut self) {
-        self.process.kill();
-        if let Err(error) = self.process.wait().await {
-            tracing::warn!(%error, "a model's process could not be waited for");
+        self.life.kill();
+        if tokio::time::timeout(END.1, self.ended()).await.is_err() {
+            tracing::warn!("a model's process did not end in time");
         }
     }
-}
-
-/// A model is code of whoever trained it, and needs no more than its own files.
-fn spawn(launch: &Launch) -> io::Result<(Family, TempDir)> {
-    let home = tempfile::Builder::new().prefix("mlsys-m-").tempdir()?;
-    let mut command = Command::new(&launch.python);
-    command.arg(&launch.program).arg(&launch.folder).current_dir(&launch.folder).env_clear();
-    command.envs(ENVIRONMENT.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
-    command.env("HOME", home.path()).env("TMPDIR", home.path());
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut read = python_folders(&launch.python);
-    read.extend([launch.program.clone(), launch.folder.clone()]);
-    let write = vec![home.path().to_owned()];
-    let confinement = Confinement { read, write, egress: Egress::none(), ..Confinement::default() };
-    Ok((sandbox::spawn(command, Some(&confinement))?, home))
-}
-
-/// The end of what a process says on its standard error; read on until its end, so that it is never held up.
-async fn last_words(mut errors: impl AsyncRead + Unpin) -> String {
-    let (mut words, mut chunk) = (Vec::new(), [0; 1024]);
-    while let Ok(read @ 1..) = errors.read(&mut chunk).await {
-        words.extend_from_slice(&chunk[..read]);
-        words.drain(..words.len().saturating_sub(LAST_WORDS));
-    }
-    String::from_utf8_lossy(&words).into_owned()
 }

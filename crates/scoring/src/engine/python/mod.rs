@@ -1,93 +1,123 @@
-//! The model's own library, in a child process that answers frames of JSON over its standard input and output.
+//! The model's own library, in processes that answer frames over sockets.
 //!
-//! A frame is a length (4 bytes, little-endian) and that many bytes of JSON. The child speaks first: `{"ready":true}` or
-//! `{"error":"…"}`. Then each request, `{"id":N,"columns":{"name":[…]}}` or
-//! `{"id":N,"tensor":{"dtype","shape","data":[flat]}}`, has one answer: `{"id":N,"predictions":[…],"probabilities":[[…]]}`
-//! or `{"id":N,"error":{"kind":"bad_input"|"internal","message","column"}}`. The child ends when its input does.
+//! | file | its job |
+//! |---|---|
+//! | `parent` | one process for each Python environment, which has the libraries loaded and forks the others |
+//! | `child` | one process of a model: confined, then it unpickles, then it answers |
+//! | `pool` | as many of these as requests need; another for one that dies, with growing pauses |
+//! | `work` | requests that wait are asked together, and one by one where that fails |
+//! | `frame` | the bytes: JSON for what a call is about, arrays for numbers. The other side is `python/wire.py` |
 
 mod child;
-mod driver;
 mod frame;
+mod parent;
+mod pool;
+mod work;
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
+    sync::{Arc, Mutex, PoisonError, Weak},
+    time::Duration,
 };
 
 use contract::ModelManifest;
-use sandbox::Footprint;
-use tokio::sync::{mpsc, oneshot};
+use sandbox::{Footprint, Watch};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
+use tokio_util::task::TaskTracker;
 
-use self::{child::Child, driver::Ask};
+pub(crate) use self::parent::Parents;
+use self::{
+    child::Child,
+    pool::{Ask, Pool},
+};
 use crate::{Batch, LoadError, Memory, PredictError, Prediction, Runtime, Schema};
 
-/// The child's program.
-pub(crate) const PROGRAM: &str = include_str!("../../../python/serve_model.py");
+/// The programs of the processes, by the names that they know each other by.
+pub(crate) const PROGRAMS: [(&str, &str); 3] = [
+    ("fork_server.py", include_str!("../../../python/fork_server.py")),
+    ("serve_model.py", include_str!("../../../python/serve_model.py")),
+    ("wire.py", include_str!("../../../python/wire.py")),
+];
 
-/// How a model's process is started.
+/// How a model's processes are started.
 #[derive(Debug, Clone)]
 struct Launch {
     /// The interpreter of the environment that the model was trained in.
     python: PathBuf,
-    /// [`PROGRAM`], on disk.
-    program: PathBuf,
+    /// [`PROGRAMS`], on disk.
+    programs: PathBuf,
     /// The version's files.
     folder: PathBuf,
+    schema: Arc<Schema>,
     /// The longest a prediction may take.
     limit: Duration,
-    /// The most memory that the process may take, with all that it starts, in bytes.
+    /// The most memory that a process may take, in bytes.
     memory_limit: Option<u64>,
-    /// What tells how much memory the process takes that is running.
-    footprint: Arc<Mutex<Option<Footprint>>>,
+    /// The most processes.
+    processes: usize,
+    parents: Arc<Parents>,
+    tasks: TaskTracker,
+    /// What tells how much memory each process takes that runs.
+    watches: Arc<Mutex<Vec<Weak<Watch>>>>,
 }
 
-/// A model in a child process, which is started again when it dies.
+/// A model in processes of its own, which are started again when they die.
 #[derive(Debug)]
 pub(crate) struct PythonEngine {
-    schema: Arc<Schema>,
     asks: mpsc::Sender<Ask>,
     limit: Duration,
-    footprint: Arc<Mutex<Option<Footprint>>>,
+    watches: Arc<Mutex<Vec<Weak<Watch>>>>,
 }
 
 impl PythonEngine {
-    /// Starts a model's process and waits until it is ready. The process ends with the engine; the runtime knows when it
-    /// has.
+    /// Starts a model's first process and waits until it is ready. The processes end with the engine; the runtime knows when
+    /// they have.
     pub(crate) async fn start(
         (folder, manifest): (&Path, &ModelManifest),
         schema: &Arc<Schema>,
         runtime: &Runtime,
     ) -> Result<Self, LoadError> {
-        let python = runtime.python(manifest.environment.as_deref())?;
-        let (program, limit) = (runtime.config.program.clone(), runtime.config.prediction_limit);
-        let memory_limit = runtime.config.memory_limit;
-        let launch = Launch { python, program, folder: folder.to_owned(), limit, memory_limit, footprint: Arc::default() };
-        let footprint = Arc::clone(&launch.footprint);
+        let config = &runtime.config;
+        let launch = Launch {
+            python: runtime.python(manifest.environment.as_deref())?,
+            programs: config.programs.clone(),
+            folder: folder.to_owned(),
+            schema: Arc::clone(schema),
+            limit: config.prediction_limit,
+            memory_limit: config.memory_limit,
+            processes: config.threads.max(1),
+            parents: Arc::clone(&runtime.parents),
+            tasks: runtime.children.clone(),
+            watches: Arc::default(),
+        };
+        let watches = Arc::clone(&launch.watches);
         let child = Child::start(&launch).await.map_err(LoadError::NotStarted)?;
-        let (asks, waiting) = mpsc::channel(runtime.config.queue.max(1));
-        runtime.children.spawn(driver::drive(launch, child, waiting));
-        Ok(Self { schema: Arc::clone(schema), asks, limit, footprint })
+        let (asks, waiting) = mpsc::channel(config.queue.max(1));
+        runtime.children.spawn(Pool::new(launch, child, waiting).serve());
+        Ok(Self { asks, limit: config.prediction_limit, watches })
     }
 
-    /// How much memory the process takes. Blocks for some milliseconds.
+    /// How much memory its processes take. Blocks for some milliseconds.
     pub(crate) fn memory(&self) -> Memory {
-        let footprint = *self.footprint.lock().unwrap_or_else(PoisonError::into_inner);
-        Memory { bytes: footprint.map_or(0, Footprint::bytes), measured: true }
+        let watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let footprints = watches.iter().filter_map(Weak::upgrade).map(|watch| watch.footprint());
+        Memory { bytes: footprints.map(Footprint::bytes).sum(), measured: true }
     }
 
     /// Computes the predictions for some rows.
-    pub(crate) async fn predict(&self, batch: &Batch) -> Result<Prediction, PredictError> {
+    pub(crate) async fn predict(&self, batch: Batch) -> Result<Prediction, PredictError> {
         let (reply, answer) = oneshot::channel();
-        let request = frame::request(&self.schema, batch)?;
-        self.asks.try_send(Ask { request, asked: Instant::now(), reply }).map_err(|refused| match refused {
+        self.asks.try_send(Ask { batch, asked: Instant::now(), reply }).map_err(|refused| match refused {
             mpsc::error::TrySendError::Full(_) => PredictError::Overloaded,
-            mpsc::error::TrySendError::Closed(_) => PredictError::Restarting,
+            mpsc::error::TrySendError::Closed(_) => PredictError::Restarting("the model is being taken away".to_owned()),
         })?;
-        // Waiting in the queue counts: the driver's own limit is for the process alone.
+        // Waiting in the queue counts: the pool's own limit is for a process alone.
         match tokio::time::timeout(self.limit, answer).await {
             Ok(Ok(answered)) => answered,
-            Ok(Err(_)) => Err(PredictError::Restarting),
+            Ok(Err(_)) => Err(PredictError::Restarting("the model is being taken away".to_owned())),
             Err(_) => Err(PredictError::TimedOut),
         }
     }

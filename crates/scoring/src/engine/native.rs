@@ -18,8 +18,8 @@ use native::{
 use tokio::sync::Semaphore;
 
 use crate::{
-    Batch, Cells, Decision, Explanations, Extras, LoadError, Memory, More, Numbers, Output, PredictError, Prediction, Runtime,
-    Schema, Spent,
+    Batch, Cells, Decision, Explanations, Extras, LoadError, Memory, More, Numbers, Output, PredictError, Prediction,
+    Runtime, Schema, Spent,
 };
 
 /// Work that is expected to take less than this is done where the request is; a change of threads costs about as much.

@@ -18,9 +18,9 @@ use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, Promet
 pub use exposition::routes;
 pub(crate) use names::http_request;
 pub use names::{
-    MODEL_BATCH_SIZE, MODEL_COMPUTE_DURATION, MODEL_DURATION, MODEL_LOADED, MODEL_MEMORY, MODEL_QUEUE_DURATION, MODEL_REQUESTS,
-    MODEL_SHADOW_DROPPED, MODEL_SHADOW_DURATION, MODEL_SHADOW_ERRORS, MODEL_SHADOW_ROWS, delivery, kernel_restarted,
-    lease_lost, phase, pipeline_ended, pipeline_waited, queue_depth, task,
+    MODEL_BATCH_SIZE, MODEL_COMPUTE_DURATION, MODEL_DURATION, MODEL_LOADED, MODEL_MEMORY, MODEL_QUEUE_DURATION,
+    MODEL_REQUESTS, MODEL_SHADOW_DROPPED, MODEL_SHADOW_DURATION, MODEL_SHADOW_ERRORS, MODEL_SHADOW_ROWS, delivery,
+    kernel_restarted, lease_lost, phase, pipeline_ended, pipeline_waited, queue_depth, task,
 };
 
 /// How often measurements are gathered into buckets when nobody reads them.

@@ -21,7 +21,11 @@ use crate::serve::Version;
 ///
 /// # Errors
 /// When a label is not one of the classes, or what is asked for was not said.
-pub(super) fn message(version: &Version, prediction: &Prediction, Kept { id, outputs, .. }: Kept) -> io::Result<ModelInferResponse> {
+pub(super) fn message(
+    version: &Version,
+    prediction: &Prediction,
+    Kept { id, outputs, .. }: Kept,
+) -> io::Result<ModelInferResponse> {
     let (mut described, mut raw) = (Vec::with_capacity(outputs.len()), Vec::new());
     for wanted in outputs {
         let Tensor { datatype, shape, elements } = tensor(version, prediction, wanted)?;

@@ -1,20 +1,21 @@
-import { fireEvent, screen, waitFor, within } from '@testing-library/react'
+import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
+import { fireEvent, render, screen, waitFor, within } from '@testing-library/react'
+import { createMemoryRouter, RouterProvider } from 'react-router'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { Environment, TrafficCandidate } from '../../../api'
+import { type Environment, type TrafficCandidate, useModel } from '../../../api'
 import { setTransport } from '../../../api/transport'
 import { installMock } from '../../../mock'
 import { problem } from '../../../mock/http'
 import type { MockModel } from '../../../mock/models'
 import type { MockServer } from '../../../mock/server'
-import { renderAt } from '../../../test/app'
+import { TrafficTab } from '../TrafficTab'
 
 let server: MockServer
 /** What was sent, in order. */
 let sent: { method: string; path: string; body: unknown }[]
 const model = () => server.models.get('titanic-survival') as MockModel
-// The page is loaded when it is opened.
-const region = (environment: Environment) => screen.findByRole('region', { name: `Traffic in ${environment}` }, { timeout: 20_000 })
-const press = (within_: HTMLElement, name: string | RegExp) => fireEvent.click(within(within_).getByRole('button', { name }))
+const region = (environment: Environment) => screen.findByRole('region', { name: `Traffic in ${environment}` })
+const press = (part: HTMLElement, name: string | RegExp) => fireEvent.click(within(part).getByRole('button', { name }))
 const dialog = () => screen.getByRole('dialog')
 const field = (label: string | RegExp) => within(dialog()).getByLabelText<HTMLInputElement>(label, { selector: 'input, select' })
 const type = (label: string | RegExp, value: string) => fireEvent.change(field(label), { target: { value } })
@@ -29,8 +30,18 @@ const tried = (change: Partial<TrafficCandidate> = {}): TrafficCandidate => ({
   ...change,
 })
 
+function Tab() {
+  const { data } = useModel('titanic-survival')
+  return data && <TrafficTab model={data} />
+}
+
 async function openTraffic() {
-  renderAt('/models/titanic-survival?tab=traffic')
+  const client = new QueryClient({ defaultOptions: { queries: { retry: false } } })
+  render(
+    <QueryClientProvider client={client}>
+      <RouterProvider router={createMemoryRouter([{ path: '*', Component: Tab }])} />
+    </QueryClientProvider>,
+  )
   return { dev: await region('dev'), staging: await region('staging'), prod: await region('prod') }
 }
 
@@ -211,7 +222,7 @@ describe('a version that is tried', () => {
     expect(within(staging).queryByRole('button', { name: /Withdraw|Promote|Apply/ })).toBeNull()
   })
 
-  it('is compared with the current one, and says when nothing was asked yet', async () => {
+  it('is compared with the current one', async () => {
     model().candidates.prod = tried({ weight: 10, shadow: 50 })
     const { prod } = await openTraffic()
     const rows = within(within(prod).getByRole('table', { name: 'Comparison in prod' })).getAllByRole('rowheader')

@@ -132,7 +132,8 @@ async fn shares_reach_the_servers_that_take_them_and_the_others_are_left_to_foll
 #[tokio::test]
 async fn what_each_server_counts_is_told_apart_and_an_unreachable_one_is_left_out() {
     let numbers = |count: u64| {
-        let text = format!("mlsys_model_requests_total{{model=\"iris\",version=\"3\",protocol=\"rest\",code=\"500\"}} {count}\n");
+        let text =
+            format!("mlsys_model_requests_total{{model=\"iris\",version=\"3\",protocol=\"rest\",code=\"500\"}} {count}\n");
         serve(Router::new().route("/metrics", get(async || text)))
     };
     let (one, two) = (numbers(3).await, numbers(4).await);

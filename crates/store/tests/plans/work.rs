@@ -7,15 +7,15 @@ use std::{
 };
 
 use contract::{
-    CanaryOutcome, CanaryRules, CanaryVerdict, CanaryWatch, Environment, Flavour, GateReport, Grant, LogLine, Phase, PhaseStatus, PipelineId, PipelineStatus, Role, Scope,
-    ServerReport, Stream, TaskPayload,
+    CanaryOutcome, CanaryRules, CanaryVerdict, CanaryWatch, Environment, Flavour, GateReport, Grant, LogLine, Phase,
+    PhaseStatus, PipelineId, PipelineStatus, Role, Scope, ServerReport, Stream, TaskPayload,
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use store::{
-    AuditFilter, Cursor, Deployment, DeploymentLock, Description, Filter, Lease, Locked, ModelFilter, ModelOrder, NewAuditEntry, NewDelivery,
-    NewDeployment, NewKey, NewPerson, NewPipeline, NewSession, NewTask, NewVersion, PersonChange, Purpose, Pushed,
-    RepoChange, Serving, Store, Trial, VersionCursor,
+    AuditFilter, Cursor, Deployment, DeploymentLock, Description, Filter, Lease, Locked, ModelFilter, ModelOrder,
+    NewAuditEntry, NewDelivery, NewDeployment, NewKey, NewPerson, NewPipeline, NewSession, NewTask, NewVersion,
+    PersonChange, Purpose, Pushed, RepoChange, Serving, Store, Trial, VersionCursor,
 };
 
 const TTL: Duration = Duration::from_mins(10);
@@ -254,7 +254,8 @@ async fn deployments(store: &Store, lease: &Lease) {
 
 /// A version is tried, taken back, tried again and promoted.
 async fn tried_out(serving: &Serving, lock: &DeploymentLock, version: &Deployment) {
-    let (trial, here) = (Trial { weight: 1, shadow: 1, rules: Some(CanaryRules::default()) }, (&lock.model, &lock.environment));
+    let (trial, here) =
+        (Trial { weight: 1, shadow: 1, rules: Some(CanaryRules::default()) }, (&lock.model, &lock.environment));
     let verdict = CanaryVerdict { at: Timestamp::UNIX_EPOCH, outcome: CanaryOutcome::Promoted, reason: String::new() };
     let candidate = serving.try_out(lock, version.clone(), &trial, "ada").await.unwrap();
     let generation = candidate.deployment.generation;
@@ -263,7 +264,10 @@ async fn tried_out(serving: &Serving, lock: &DeploymentLock, version: &Deploymen
     serving.place(here.0, here.1).await.unwrap();
     let watch = CanaryWatch { model_name: here.0.clone(), environment: here.1.clone(), ruled: shared.ruled };
     serving.watched(&watch).await.unwrap().unwrap();
-    serving.note_watch(&watch, &Value::Null, &CanaryVerdict { outcome: CanaryOutcome::Kept, ..verdict.clone() }).await.unwrap();
+    serving
+        .note_watch(&watch, &Value::Null, &CanaryVerdict { outcome: CanaryOutcome::Kept, ..verdict.clone() })
+        .await
+        .unwrap();
     serving.was_deployed(here, 1).await.unwrap();
     serving.take_back(lock, generation, &verdict).await.unwrap().unwrap();
     serving.end_candidate(lock, generation).await.unwrap().unwrap();

@@ -254,10 +254,49 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What is asked of a model's versions; rates are the differences between two answers. */
+        /** What is asked of a model's versions, and how it is shared out; rates are the differences between two answers. */
         get: operations["getTraffic"];
-        put?: never;
+        /**
+         * Has a version tried beside the deployed one, or shares requests out anew to the one that is. Answers once most
+         *     model-servers have it loaded; or nothing changes. Where production takes a second person, a version that was not
+         *     deployed there before is asked for.
+         */
+        put: operations["setTraffic"];
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/{name}/traffic/promote": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes the version that is tried the deployed one. The one before stays loaded beside it, for the way back. */
+        post: operations["promoteCandidate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/{name}/traffic/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ends the trial of a version: it is not served any more. After a promotion, what serves no more is unloaded. */
+        post: operations["withdrawCandidate"];
         delete?: never;
         options?: never;
         head?: never;
@@ -891,6 +930,8 @@ export interface components {
             decided_at: string | null;
             /** @description Why, in words. */
             detail: string | null;
+            /** @description How it is to be tried beside the version that serves there; not there: it is to take its place. */
+            trial?: components["schemas"]["TrafficTrial"];
         };
         /**
          * Format: uuid
@@ -1004,6 +1045,62 @@ export interface components {
             after: string | null;
             /** @description What came of it: `done`, or the word of the problem. */
             result: string;
+        };
+        /**
+         * @description What becomes of a candidate.
+         * @enum {string}
+         */
+        CanaryOutcome: "waiting" | "promoted" | "withdrawn" | "kept";
+        /** @description What a candidate has to keep to. It is compared with the current version, over what both were asked since it began. */
+        CanaryRules: {
+            /**
+             * Format: int64
+             * @description How many requests it must have answered, or rows it must have computed as a shadow, before anything is said of it.
+             * @default 200
+             */
+            min_requests: number;
+            /**
+             * Format: double
+             * @description How much greater its share of failed requests may be than the current version's, from 0 to 1. Requests that the
+             *     client got wrong count for neither.
+             * @default 0.01
+             */
+            max_error_rate: number;
+            /**
+             * Format: double
+             * @description How many times as long as the current version it may take for a request.
+             * @default 1.5
+             */
+            max_latency_ratio: number;
+            /**
+             * Format: double
+             * @description How many of its answers as a shadow must be the current version's, from 0 to 1; null: they need not agree.
+             * @default null
+             */
+            min_agreement: number | null;
+            /**
+             * Format: int32
+             * @description How long it is waited for enough requests, in minutes. After that it stays as it is, until somebody decides.
+             * @default 60
+             */
+            within_minutes: number;
+            /**
+             * @description What becomes of one that keeps to all of it.
+             * @default keep
+             */
+            on_pass: components["schemas"]["OnPass"];
+        };
+        /** @description What a candidate's rules came to. */
+        CanaryVerdict: {
+            /**
+             * Format: date-time
+             * @description When they were looked at.
+             */
+            at: string;
+            /** @description What it is. */
+            outcome: components["schemas"]["CanaryOutcome"];
+            /** @description Why, in words. */
+            reason: string;
         };
         /** @description The version that was deployed when the gates decided: what they compared with. */
         Champion: {
@@ -1477,6 +1574,8 @@ export interface components {
             at: string;
             /** @description Each version that was loaded since, by its number. */
             versions: components["schemas"]["VersionTraffic"][];
+            /** @description How requests are shared out, in each environment that the model is deployed in. */
+            places: components["schemas"]["TrafficPlace"][];
         };
         /** @description An estimator exported as a graph of plain data, which gives its answers. */
         NativeModel: {
@@ -1528,6 +1627,11 @@ export interface components {
             /** Format: int32 */
             nbformat_minor: number;
         };
+        /**
+         * @description What becomes of a candidate that keeps to its rules.
+         * @enum {string}
+         */
+        OnPass: "promote" | "keep";
         /**
          * @description How rows become the graph's inputs.
          * @enum {string}
@@ -2026,6 +2130,29 @@ export interface components {
             /** @description Every setting it reads, in the order of the documentation. */
             settings: components["schemas"]["Setting"][];
         };
+        /** @description What a version computed beside others, whose answers nobody waited for. */
+        ShadowTraffic: {
+            /**
+             * Format: int64
+             * @description How many rows were compared with the answer that was given.
+             */
+            rows: number;
+            /**
+             * Format: int64
+             * @description How many of them agree.
+             */
+            agreeing: number;
+            /**
+             * Format: int64
+             * @description How many requests it failed.
+             */
+            errors: number;
+            /**
+             * Format: int64
+             * @description How many requests were passed over, because too many waited.
+             */
+            dropped: number;
+        };
         /** @description What signs in: a token, or a login and a password. */
         SignIn: {
             /** @description What the address that was printed has behind its `#`; works once. */
@@ -2119,6 +2246,92 @@ export interface components {
              */
             count: number;
         };
+        /** @description A version that is tried beside the deployed one. */
+        TrafficCandidate: {
+            /** Format: int64 */
+            version: number;
+            /**
+             * Format: int32
+             * @description Its share of the requests, in percent. Without one it is loaded, and answers those that name it.
+             */
+            weight: number;
+            /**
+             * Format: int32
+             * @description The share of the others' requests that it computes too, in percent; those answers are compared, and nobody gets them.
+             */
+            shadow: number;
+            /**
+             * Format: date-time
+             * @description Since when it is tried, with these rules.
+             */
+            since: string;
+            /** @description Who began it. */
+            by: string;
+            rules: components["schemas"]["CanaryRules"] | null;
+            verdict: components["schemas"]["CanaryVerdict"] | null;
+        };
+        /** @description A version to try beside the deployed one, or another way to try the one that is. */
+        TrafficChange: {
+            environment: components["schemas"]["Environment"];
+            /**
+             * Format: int64
+             * @description A version that could be promoted there, or was deployed there before.
+             */
+            version: number;
+            /**
+             * Format: int32
+             * @description Its share of the requests, in percent.
+             */
+            weight: number;
+            /**
+             * Format: int32
+             * @description The share of the others' requests that it computes too, in percent.
+             */
+            shadow?: number;
+            rules?: components["schemas"]["CanaryRules"] | null;
+            /** @description `production`, where the environment is prod and the version is new there or its share grows. */
+            confirm?: string;
+        };
+        /** @description The deployed version. */
+        TrafficCurrent: {
+            /** Format: int64 */
+            version: number;
+            /**
+             * Format: int32
+             * @description Its share of the requests, in percent.
+             */
+            weight: number;
+        };
+        /** @description How requests of a model in an environment are shared out. */
+        TrafficPlace: {
+            environment: components["schemas"]["Environment"];
+            current: components["schemas"]["TrafficCurrent"];
+            candidate: components["schemas"]["TrafficCandidate"] | null;
+        };
+        /** @description A version that is to take the deployed one's place. */
+        TrafficPromotion: {
+            environment: components["schemas"]["Environment"];
+            /** @description `production`, where the environment is prod. */
+            confirm?: string;
+        };
+        /** @description How a candidate is to be tried. */
+        TrafficTrial: {
+            /**
+             * Format: int32
+             * @description Its share of the requests, in percent.
+             */
+            weight: number;
+            /**
+             * Format: int32
+             * @description The share that it computes as a shadow, in percent.
+             */
+            shadow: number;
+            rules: components["schemas"]["CanaryRules"] | null;
+        };
+        /** @description A version that is to be tried no more. */
+        TrafficWithdrawal: {
+            environment: components["schemas"]["Environment"];
+        };
         /** @description A version, with what it is. */
         VersionDetail: components["schemas"]["VersionRecord"] & {
             /** @description Its `metadata.json`. */
@@ -2199,6 +2412,7 @@ export interface components {
             seconds_sum: number;
             /** @description How many took at most how long, the longest last. */
             buckets: components["schemas"]["TrafficBucket"][];
+            shadow: components["schemas"]["ShadowTraffic"] | null;
         };
         /** @description A repository's webhook, and what to enter under *Settings → Webhooks* on GitHub where it is missing. */
         Webhook: {
@@ -2815,6 +3029,120 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ModelTraffic"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setTraffic: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TrafficChange"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrafficPlace"];
+                };
+            };
+            /** @description It waits for a second person */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Approval"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    promoteCandidate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TrafficPromotion"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrafficPlace"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    withdrawCandidate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TrafficWithdrawal"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrafficPlace"];
                 };
             };
             /** @description What went wrong */

@@ -83,9 +83,8 @@ async fn shares_and_rules_that_make_no_sense_are_refused_with_what_would() {
         let status = set(&world, body.clone()).await.status;
         assert!([400, 422].contains(&status), "{status}: {body}");
     }
-    let unknown =
-        world.send(Method::PUT, "/api/models/iris/traffic", &json!({ "environment": "dev", "version": 1, "weight": 1 }));
-    assert_eq!(unknown.await.status, 404);
+    let body = json!({ "environment": "dev", "version": 1, "weight": 1 });
+    assert_eq!(world.send(Method::PUT, "/api/models/iris/traffic", &body).await.status, 404);
     let none = world.post(&format!("{TRAFFIC}/promote"), json!({ "environment": "dev" })).await;
     assert_eq!(none.code(), (409, "no_candidate".to_owned()));
     let none = world.post(&format!("{TRAFFIC}/withdraw"), json!({ "environment": "dev" })).await;

@@ -12,6 +12,11 @@ use crate::{client::Client, settings::Settings};
 /// How often the table is shown anew.
 const PERIOD: Duration = Duration::from_secs(2);
 
+/// The names of rules, and what their values look like.
+const RULES: &str = "What it has to keep to: min_requests=200, max_error_rate=0.01, max_latency_ratio=1.5, min_agreement=0.99, \
+    within_minutes=60, on_pass=promote or on_pass=keep; may be given several times. A version that does not keep to its rules is \
+    withdrawn by itself";
+
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
     /// Show how requests are shared out, and how each version does
@@ -72,9 +77,8 @@ pub(crate) struct SetArgs {
     /// The share of the others' requests that it computes too, in percent, for comparison alone
     #[arg(long, value_parser = clap::value_parser!(u8).range(0..=100))]
     shadow: Option<u8>,
-    /// What it has to keep to: min_requests=200, max_error_rate=0.01, max_latency_ratio=1.5, min_agreement=0.99,
-    /// within_minutes=60 or on_pass=promote; may be given several times. One that does not is withdrawn by itself
-    #[arg(long = "rule", value_name = "NAME=VALUE", value_parser = rule)]
+    /// What it has to keep to; may be given several times
+    #[arg(long = "rule", value_name = "NAME=VALUE", value_parser = rule, long_help = RULES)]
     rules: Vec<(String, Value)>,
     /// Without rules from now on
     #[arg(long, conflicts_with = "rules")]

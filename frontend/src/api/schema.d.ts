@@ -254,9 +254,13 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What is asked of a model's versions; rates are the differences between two answers. */
+        /** What is asked of a model's versions, and how it is shared out; rates are the differences between two answers. */
         get: operations["getTraffic"];
-        /** Tries a version beside the deployed one, or changes how much of the requests it has. */
+        /**
+         * Has a version tried beside the deployed one, or shares requests out anew to the one that is. Answers once most
+         *     model-servers have it loaded; or nothing changes. Where production takes a second person, a version that was not
+         *     deployed there before is asked for.
+         */
         put: operations["setTraffic"];
         post?: never;
         delete?: never;
@@ -274,7 +278,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Makes the candidate the deployed version; the former one stands by. */
+        /** Makes the version that is tried the deployed one. The one before stays loaded beside it, for the way back. */
         post: operations["promoteCandidate"];
         delete?: never;
         options?: never;
@@ -291,7 +295,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Takes the candidate back: the deployed version answers alone. */
+        /** Ends the trial of a version: it is not served any more. After a promotion, what serves no more is unloaded. */
         post: operations["withdrawCandidate"];
         delete?: never;
         options?: never;
@@ -1043,50 +1047,59 @@ export interface components {
             result: string;
         };
         /**
-         * @description What rules came to: they wait for more requests, or the candidate was promoted, withdrawn, or kept until a person decides.
+         * @description What becomes of a candidate.
          * @enum {string}
          */
         CanaryOutcome: "waiting" | "promoted" | "withdrawn" | "kept";
-        /** @description When a candidate is promoted or withdrawn without a person. */
+        /** @description What a candidate has to keep to. It is compared with the current version, over what both were asked since it began. */
         CanaryRules: {
             /**
              * Format: int64
-             * @description How many requests it has to answer before anything is decided; for the agreement, how many rows it has to compute.
+             * @description How many requests it must have answered, or rows it must have computed as a shadow, before anything is said of it.
+             * @default 200
              */
-            min_requests?: number;
+            min_requests: number;
             /**
              * Format: double
-             * @description By how much its share of errors may exceed the current version's, from 0 to 1.
+             * @description How much greater its share of failed requests may be than the current version's, from 0 to 1. Requests that the
+             *     client got wrong count for neither.
+             * @default 0.01
              */
-            max_error_rate?: number;
+            max_error_rate: number;
             /**
              * Format: double
-             * @description How many times as long as the current version it may take.
+             * @description How many times as long as the current version it may take for a request.
+             * @default 1.5
              */
-            max_latency_ratio?: number;
+            max_latency_ratio: number;
             /**
              * Format: double
-             * @description How great a share of its shadow answers has to agree with the current version's, from 0 to 1; null: they are not looked at.
+             * @description How many of its answers as a shadow must be the current version's, from 0 to 1; null: they need not agree.
+             * @default null
              */
             min_agreement: number | null;
             /**
              * Format: int32
-             * @description After how many minutes without enough requests it is left to a person.
+             * @description How long it is waited for enough requests, in minutes. After that it stays as it is, until somebody decides.
+             * @default 60
              */
-            within_minutes?: number;
-            /** @description What becomes of it once it has passed. */
-            on_pass?: components["schemas"]["OnPass"];
+            within_minutes: number;
+            /**
+             * @description What becomes of one that keeps to all of it.
+             * @default keep
+             */
+            on_pass: components["schemas"]["OnPass"];
         };
-        /** @description What the rules said of a candidate last. */
+        /** @description What a candidate's rules came to. */
         CanaryVerdict: {
             /**
              * Format: date-time
-             * @description When they said it.
+             * @description When they were looked at.
              */
             at: string;
-            /** @description What came of it. */
+            /** @description What it is. */
             outcome: components["schemas"]["CanaryOutcome"];
-            /** @description Why, in a sentence. */
+            /** @description Why, in words. */
             reason: string;
         };
         /** @description The version that was deployed when the gates decided: what they compared with. */
@@ -1561,7 +1574,7 @@ export interface components {
             at: string;
             /** @description Each version that was loaded since, by its number. */
             versions: components["schemas"]["VersionTraffic"][];
-            /** @description Where the model is deployed, and which versions share the requests there. */
+            /** @description How requests are shared out, in each environment that the model is deployed in. */
             places: components["schemas"]["TrafficPlace"][];
         };
         /** @description An estimator exported as a graph of plain data, which gives its answers. */
@@ -1615,7 +1628,7 @@ export interface components {
             nbformat_minor: number;
         };
         /**
-         * @description What becomes of a candidate that has passed its rules.
+         * @description What becomes of a candidate that keeps to its rules.
          * @enum {string}
          */
         OnPass: "promote" | "keep";
@@ -2117,21 +2130,21 @@ export interface components {
             /** @description Every setting it reads, in the order of the documentation. */
             settings: components["schemas"]["Setting"][];
         };
-        /** @description What a version computed of requests that others answered, since the servers started. */
+        /** @description What a version computed beside others, whose answers nobody waited for. */
         ShadowTraffic: {
             /**
              * Format: int64
-             * @description How many rows were compared.
+             * @description How many rows were compared with the answer that was given.
              */
             rows: number;
             /**
              * Format: int64
-             * @description In how many of them both versions said the same.
+             * @description How many of them agree.
              */
             agreeing: number;
             /**
              * Format: int64
-             * @description How many requests it failed at.
+             * @description How many requests it failed.
              */
             errors: number;
             /**
@@ -2233,26 +2246,23 @@ export interface components {
              */
             count: number;
         };
-        /** @description A version that is tried beside the current one. */
+        /** @description A version that is tried beside the deployed one. */
         TrafficCandidate: {
-            /**
-             * Format: int64
-             * @description The registry version.
-             */
+            /** Format: int64 */
             version: number;
             /**
              * Format: int32
-             * @description Its share of the requests, in percent.
+             * @description Its share of the requests, in percent. Without one it is loaded, and answers those that name it.
              */
             weight: number;
             /**
              * Format: int32
-             * @description How many of a hundred requests that others answer it computes too, unseen.
+             * @description The share of the others' requests that it computes too, in percent; those answers are compared, and nobody gets them.
              */
             shadow: number;
             /**
              * Format: date-time
-             * @description Since when it has been tried.
+             * @description Since when it is tried, with these rules.
              */
             since: string;
             /** @description Who began it. */
@@ -2260,13 +2270,12 @@ export interface components {
             rules: components["schemas"]["CanaryRules"] | null;
             verdict: components["schemas"]["CanaryVerdict"] | null;
         };
-        /** @description How much of an environment's requests a candidate is to have: begins to try it, or changes what it has. */
+        /** @description A version to try beside the deployed one, or another way to try the one that is. */
         TrafficChange: {
-            /** @description The environment. */
             environment: components["schemas"]["Environment"];
             /**
              * Format: int64
-             * @description The candidate's registry version.
+             * @description A version that could be promoted there, or was deployed there before.
              */
             version: number;
             /**
@@ -2276,37 +2285,31 @@ export interface components {
             weight: number;
             /**
              * Format: int32
-             * @description How many of a hundred requests that others answer it is to compute too, unseen.
+             * @description The share of the others' requests that it computes too, in percent.
              */
             shadow?: number;
             rules?: components["schemas"]["CanaryRules"] | null;
-            /** @description `production`, where the environment is prod and the candidate begins or has more requests than before. */
+            /** @description `production`, where the environment is prod and the version is new there or its share grows. */
             confirm?: string;
         };
-        /** @description A version and its share of a place's requests. */
+        /** @description The deployed version. */
         TrafficCurrent: {
-            /**
-             * Format: int64
-             * @description The registry version.
-             */
+            /** Format: int64 */
             version: number;
             /**
              * Format: int32
-             * @description Its share, in percent.
+             * @description Its share of the requests, in percent.
              */
             weight: number;
         };
-        /** @description Which versions of a model share the requests of an environment. */
+        /** @description How requests of a model in an environment are shared out. */
         TrafficPlace: {
-            /** @description The environment. */
             environment: components["schemas"]["Environment"];
-            /** @description The deployed version. */
             current: components["schemas"]["TrafficCurrent"];
             candidate: components["schemas"]["TrafficCandidate"] | null;
         };
-        /** @description An environment whose candidate becomes the deployed version. */
+        /** @description A version that is to take the deployed one's place. */
         TrafficPromotion: {
-            /** @description The environment. */
             environment: components["schemas"]["Environment"];
             /** @description `production`, where the environment is prod. */
             confirm?: string;
@@ -2325,9 +2328,8 @@ export interface components {
             shadow: number;
             rules: components["schemas"]["CanaryRules"] | null;
         };
-        /** @description An environment whose candidate is taken back. */
+        /** @description A version that is to be tried no more. */
         TrafficWithdrawal: {
-            /** @description The environment. */
             environment: components["schemas"]["Environment"];
         };
         /** @description A version, with what it is. */

@@ -20,7 +20,7 @@ const TRIAL: Trial = Trial { weight: 10, shadow: 0, age: Duration::from_mins(1),
 
 /// So many requests, of which so many failed, of so many milliseconds each.
 fn asked(requests: u64, failures: u64, millis: u32) -> Counts {
-    let seconds = f64::from(u32::try_from(requests).unwrap() * millis) / 1000.0;
+    let seconds = f64::from(u32::try_from(requests).expect("few") * millis) / 1000.0;
     Counts { requests, failures, seconds, ..Counts::default() }
 }
 
@@ -123,6 +123,6 @@ fn servers_are_added_up_from_their_first_reading_on_and_one_that_restarts_begins
     read("c", 301);
     assert_eq!(watch.candidate.requests, 20 + 5 + 1);
     // It is kept between two looks.
-    let kept: Watch = serde_json::from_str(&serde_json::to_string(&watch).unwrap()).unwrap();
+    let kept: Watch = serde_json::from_value(serde_json::to_value(&watch).expect("JSON")).expect("the same");
     assert_eq!(kept, watch);
 }

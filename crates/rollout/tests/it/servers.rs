@@ -130,14 +130,14 @@ async fn follow(server: Server, address: String, serving: Serving) {
                 Mood::Busy | Mood::Hangs if of == version => ServedState::Loading,
                 _ => ServedState::Ready,
             };
-            let served = |Serves { deployment, .. }: &Serves| ServedModel {
+            let told = |Serves { deployment, .. }: &Serves| ServedModel {
                 model_name: deployment.model.clone(),
                 environment: deployment.environment.clone(),
                 version: deployment.version,
                 generation: deployment.generation,
                 state: state(deployment.version),
             };
-            let models = desired.iter().map(served).collect();
+            let models = desired.iter().map(told).collect();
             let _ = serving.report_server(&ServerReport { address: address.clone(), models }).await;
             // What answers most.
             let desired: Vec<_> =

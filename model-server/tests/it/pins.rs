@@ -39,7 +39,7 @@ async fn three(place: &mut Place) -> Server {
     for (number, (name, weight)) in (1..).zip(names.into_iter().zip([100, 0, 0])) {
         let location = place.put(name, "titanic", number).await;
         let model = shared(weight, model("titanic", "dev", (&location, number), number));
-        models.push(contract::DesiredModel { shadow: if number == 3 { 1 } else { 0 }, ..model });
+        models.push(contract::DesiredModel { shadow: u32::from(number == 3), ..model });
     }
     let backend = BackendDouble::saying(list(3, models)).await;
     place.backend_url = Some(backend.url.clone());

@@ -1,5 +1,6 @@
 //! Answers, whatever the shape of the body.
 
+use contract::LoadedModel;
 use serde_json::{Value, json};
 
 use crate::harness::{Place, assert_close, manifest, outcome};
@@ -144,7 +145,8 @@ async fn what_is_served_is_listed() {
     let models: Value = server.get("/models").await.json().await.unwrap();
     let names: Vec<_> = models["items"].as_array().unwrap().iter().map(|item| item["model_name"].clone()).collect();
     assert_eq!(names, ["flowers", "prices"]);
-    assert_eq!(models["items"][1], serde_json::to_value(&loaded).unwrap());
+    assert_eq!(serde_json::from_value::<LoadedModel>(models["items"][1].clone()).unwrap(), loaded);
+    assert_eq!(models["items"][1]["state"], "awake");
     let one: Value = server.get("/models/flowers").await.json().await.unwrap();
     assert_eq!(one["items"][0]["classes"], json!(["setosa", "versicolor", "virginica"]));
     assert_eq!(one["items"][0]["signature"], manifest("flowers")["signature"]);

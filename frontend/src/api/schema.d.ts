@@ -1496,6 +1496,8 @@ export interface components {
             task: components["schemas"]["Task"];
             /** @description A classifier's labels, in the order of the probability columns. */
             classes: unknown[] | null;
+            /** @description The names of what a transformation makes of a row, if it knows them. */
+            columns: string[] | null;
             /** @description What it takes. */
             signature: components["schemas"]["Signature"];
             /** @description What computes its predictions. */
@@ -2222,10 +2224,10 @@ export interface components {
             skipped: number;
         };
         /**
-         * @description What a model predicts.
+         * @description What a model answers.
          * @enum {string}
          */
-        Task: "classification" | "regression";
+        Task: "classification" | "regression" | "transformation";
         /** @description An unnamed array input. */
         TensorSpec: {
             /** @description numpy's name of the element type, e.g. `float64`. */

@@ -54,11 +54,9 @@ async fn a_model_without_an_onnx_form_is_served_by_its_own_library() {
 async fn answers_that_are_objects_are_json_in_every_protocol() {
     let place = Place::new();
     let server = place.serve_one("telling").await;
-    let (rows, expected) = (
-        json!({"inputs": [[1.0, 2.0], [3.0, 4.5]]}),
-        |sum: f64, big: bool, parts: [f64; 2]| json!({"sum": sum, "big": big, "parts": parts, "none": null}),
-    );
-    let expected = [expected(3.0, false, [1.0, 2.0]), expected(7.5, true, [3.0, 4.5])];
+    let rows = json!({"inputs": [[1.0, 2.0], [3.0, 4.5]]});
+    let told = |sum: f64, big: bool, parts: [f64; 2]| json!({"sum": sum, "big": big, "parts": parts, "none": null});
+    let expected = [told(3.0, false, [1.0, 2.0]), told(7.5, true, [3.0, 4.5])];
     assert_eq!(server.answer("telling", rows.to_string()).await["predictions"], json!(expected));
 
     let response = server.post("/models/telling/invocations").json(&rows).send().await.unwrap();
@@ -70,7 +68,7 @@ async fn answers_that_are_objects_are_json_in_every_protocol() {
     assert_eq!((output["datatype"].as_str(), &output["shape"]), (Some("BYTES"), &json!([2, 1])));
     let read = |at: usize| serde_json::from_str::<Value>(output["data"][at].as_str().unwrap()).unwrap();
     assert_eq!([read(0), read(1)], expected);
-    let model: Value = server.get("/v2/models/telling").send().await.unwrap().json().await.unwrap();
+    let model: Value = server.get("/v2/models/telling").await.json().await.unwrap();
     assert_eq!(model["outputs"], json!([{"name": "predict", "datatype": "BYTES", "shape": [-1, 1]}]));
     server.stop().await;
 }
@@ -81,7 +79,7 @@ async fn a_transformation_answers_rows_of_named_numbers() {
     let server = place.serve_one("doubling").await;
     let answer = server.answer("doubling", json!({"inputs": [[1.0, 2.0]]}).to_string()).await;
     assert_eq!((&answer["predictions"], &answer["columns"]), (&json!([[2.0, 4.0]]), &json!(["twice x", "twice y"])));
-    let model: Value = server.get("/models/doubling").send().await.unwrap().json().await.unwrap();
+    let model: Value = server.get("/models/doubling").await.json().await.unwrap();
     assert_eq!(model["items"][0]["task"], json!("transformation"));
     server.stop().await;
 }

@@ -114,14 +114,14 @@ async fn what_goes_wrong_in_code_of_the_platform_is_told_and_the_notebook_goes_o
 #[tokio::test]
 async fn code_of_the_platform_has_time_and_memory_of_its_own_and_another_try() {
     let mut bench = Bench::new(&[("mlops:export", "print('ran')"), ("", "print('end')")]);
-    bench.request.run_timeout = Duration::from_secs(8);
+    bench.request.run_timeout = Duration::from_secs(20);
     let kernel = Kernel::start(&KernelSpec { memory_limit: Some(400 << 20), ..spec() }).await.unwrap();
     let code = "import time\nheld = b'x' * (500 << 20)\ntime.sleep(60)".to_owned();
     let then = Then(Arc::new(|answer| {
         let again = matches!(answer, Err(Unanswered::Stopped(_))).then(|| "result = 'another way'".to_owned());
         Box::pin(async { again })
     }));
-    let (index_tag, timeout) = ("mlops:export".to_owned(), Duration::from_secs(10));
+    let (index_tag, timeout) = ("mlops:export".to_owned(), Duration::from_secs(22));
     bench.request.after_cell = Some(AfterCell { index_tag, code, timeout, memory: 1 << 30, then: Some(then) });
     let done = bench.run_on(kernel).await;
     assert!(matches!(done.report.outcome, Outcome::Succeeded), "{}", done.report.outcome);

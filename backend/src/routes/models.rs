@@ -166,7 +166,7 @@ pub(crate) async fn known(backend: &Backend, name: &ModelName) -> Result<ModelDe
     Ok(ModelDetail { summary, deployments })
 }
 
-/// Which version is asked; neither: the one in the environment that most depends on it.
+/// Which version is asked, by default the one in the environment that most depends on it; and what the answer is to hold.
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "the query is passed on as it came; this says what it may hold")]
@@ -175,6 +175,12 @@ pub(crate) struct PredictQuery {
     version: Option<u64>,
     /// The version deployed there.
     env: Option<Environment>,
+    /// `predictions`, `probabilities` and `decision`, separated by commas; by default the first two.
+    outputs: Option<String>,
+    /// So many of each row's most probable classes.
+    top_k: Option<u64>,
+    /// Whether to tell how much each input column adds.
+    explain: Option<bool>,
 }
 
 /// A model's answer.
@@ -192,6 +198,40 @@ pub(crate) struct Prediction {
     /// A classifier's labels, in the order of the probabilities.
     #[schema(nullable = false)]
     classes: Option<Vec<Value>>,
+    /// For each row its most probable classes, the most probable first.
+    #[schema(nullable = false)]
+    top_k: Option<Vec<Vec<Probable>>>,
+    /// The estimator's method that gave the decision values: `decision_function` or `score_samples`.
+    #[schema(nullable = false)]
+    decision_of: Option<String>,
+    /// For each row a number, or a list.
+    #[schema(nullable = false)]
+    decision: Option<Vec<Value>>,
+    /// How much each input column adds to what is said.
+    #[schema(nullable = false)]
+    explanations: Option<Explanations>,
+}
+
+/// A class, and how probable it is.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "as of a prediction")]
+pub(crate) struct Probable {
+    class: Value,
+    probability: f64,
+}
+
+/// How much each input column adds to what is said of each row: with the base value, it sums up to that.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "as of a prediction")]
+pub(crate) struct Explanations {
+    /// What is explained: `predictions`, `probabilities` or `scores`.
+    of: String,
+    /// What is said where nothing is known of a row: a number, or a list where there are several outputs.
+    base_value: Value,
+    /// The columns' names, or their places in an array.
+    columns: Vec<Value>,
+    /// For each row and column a number, or a list.
+    values: Vec<Vec<Value>>,
 }
 
 /// The model-server's answer, body for body.

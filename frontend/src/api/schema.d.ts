@@ -1322,6 +1322,17 @@ export interface components {
             /** @description The cells, row by row. */
             data: unknown[][];
         };
+        /** @description How much each input column adds to what is said of each row: with the base value, it sums up to that. */
+        Explanations: {
+            /** @description What is explained: `predictions`, `probabilities` or `scores`. */
+            of: string;
+            /** @description What is said where nothing is known of a row: a number, or a list where there are several outputs. */
+            base_value: unknown;
+            /** @description The columns' names, or their places in an array. */
+            columns: unknown[];
+            /** @description For each row and column a number, or a list. */
+            values: unknown[][];
+        };
         /**
          * @description What computes a model's predictions.
          * @enum {string}
@@ -1913,6 +1924,20 @@ export interface components {
             probabilities?: number[][];
             /** @description A classifier's labels, in the order of the probabilities. */
             classes?: unknown[];
+            /** @description For each row its most probable classes, the most probable first. */
+            top_k?: components["schemas"]["Probable"][][];
+            /** @description The estimator's method that gave the decision values: `decision_function` or `score_samples`. */
+            decision_of?: string;
+            /** @description For each row a number, or a list. */
+            decision?: unknown[];
+            /** @description How much each input column adds to what is said. */
+            explanations?: components["schemas"]["Explanations"];
+        };
+        /** @description A class, and how probable it is. */
+        Probable: {
+            class: unknown;
+            /** Format: double */
+            probability: number;
         };
         /** @description The body of `application/problem+json`. */
         Problem: {
@@ -2901,6 +2926,12 @@ export interface operations {
                 version?: number;
                 /** @description The version deployed there. */
                 env?: components["schemas"]["Environment"];
+                /** @description `predictions`, `probabilities` and `decision`, separated by commas; by default the first two. */
+                outputs?: string;
+                /** @description So many of each row's most probable classes. */
+                top_k?: number;
+                /** @description Whether to tell how much each input column adds. */
+                explain?: boolean;
             };
             header?: never;
             path: {

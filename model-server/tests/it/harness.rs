@@ -1,6 +1,11 @@
 //! A server on a free port, and models to load into it.
 
-use std::{net::SocketAddr, os::unix::fs::PermissionsExt, path::PathBuf, time::Duration};
+use std::{
+    net::SocketAddr,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use artifacts::{Store, VersionLocation};
 use contract::{Environment, LoadedModel, ModelName, Problem};
@@ -161,6 +166,11 @@ impl Place {
         }
         std::fs::write(folder.path().join("metadata.json"), manifest.to_string()).unwrap();
         self.store.put_version(&Environment::dev(), &model.parse().unwrap(), version, folder.path(), &names).await.unwrap()
+    }
+
+    /// Puts some files of a folder into the store as version 1 of a model.
+    pub async fn put_folder(&self, folder: &Path, model: &str, names: &[&str]) -> VersionLocation {
+        self.store.put_version(&Environment::dev(), &model.parse().unwrap(), 1, folder, names).await.unwrap()
     }
 
     pub async fn serve(&self) -> Server {

@@ -122,6 +122,7 @@ fn grpc_routes(serving: &Serving) -> Router<Serving> {
     let mut routes = Router::new()
         // Anybody.
         .route("/grpc.health.v1.Health/Check", post(grpc::check))
+        .route("/grpc.health.v1.Health/{method}", post(grpc::unknown))
         .route(&inference("ServerLive"), post(grpc::live))
         .route(&inference("ServerReady"), post(grpc::ready))
         .route(&inference("ServerMetadata"), behind(Rule::Anyone, post(grpc::server_metadata)))
@@ -131,6 +132,7 @@ fn grpc_routes(serving: &Serving) -> Router<Serving> {
         .route(&inference("ModelInfer"), behind(Rule::Some, post(grpc::infer)));
     for service in ["/inference.GRPCInferenceService", "/inference.model_repository.ModelRepositoryService"] {
         routes = routes
+            .route(&format!("{service}/{{method}}"), post(grpc::unknown))
             .route(&format!("{service}/RepositoryIndex"), behind(Rule::Look, post(grpc::index)))
             .route(&format!("{service}/RepositoryModelLoad"), behind(Rule::Look, post(grpc::refuse)))
             .route(&format!("{service}/RepositoryModelUnload"), behind(Rule::Look, post(grpc::refuse)));

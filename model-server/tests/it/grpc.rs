@@ -283,6 +283,8 @@ async fn what_is_no_request_is_refused_over_grpc_without_repeating_it() {
         assert_eq!(code, Code::InvalidArgument, "{asked:?}: {said}");
         assert!(!said.contains("hunter2") && !said.contains("31337"), "{said}");
     }
-    let unknown = client.call::<_, ModelInferResponse>(&format!("{INFERENCE}/ModelStreamInfer"), with(|_| {})).await;
-    assert_eq!(unknown.unwrap_err().code(), Code::Unimplemented);
+    for method in [&format!("{INFERENCE}/ModelStreamInfer"), "grpc.health.v1.Health/Watch"] {
+        let unknown = client.call::<_, ModelInferResponse>(method, with(|_| {})).await;
+        assert_eq!(unknown.unwrap_err().code(), Code::Unimplemented, "{method}");
+    }
 }

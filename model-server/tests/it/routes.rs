@@ -78,6 +78,7 @@ fn status(answer: &Response) -> u16 {
         None => answer.status().as_u16(),
         Some("5") => 404,
         Some("7") => 403,
+        Some("12") => 501,
         Some("16") => 401,
         Some(other) => panic!("{other}"),
     }
@@ -123,6 +124,7 @@ fn expected(who: &Somebody, route: &str) -> u16 {
         | "POST /grpc.health.v1.Health/Check"
         | "POST /inference.GRPCInferenceService/ServerLive"
         | "POST /inference.GRPCInferenceService/ServerReady" => return 200,
+        "POST /inference.GRPCInferenceService/Absent" => return 501,
         // What shows nothing that is good is no better than nothing where a key is needed, and worse where none is.
         "POST /predict/prices?env=dev"
         | "POST /models/prices/invocations?env=dev"
@@ -219,6 +221,7 @@ async fn every_route_lets_in_whom_the_rules_let_in_and_tells_the_others_nothing(
         "POST /v2/repository/models/prices/load",
         "POST /v2/repository/models/prices/unload",
         "POST /grpc.health.v1.Health/Check",
+        "POST /inference.GRPCInferenceService/Absent",
         "POST /inference.GRPCInferenceService/ServerLive",
         "POST /inference.GRPCInferenceService/ServerReady",
         "POST /inference.GRPCInferenceService/ServerMetadata",

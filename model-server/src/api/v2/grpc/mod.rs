@@ -15,7 +15,7 @@ pub(in super::super) use {
     health::{check, live, ready},
     infer::infer,
     models::{index, metadata, model_ready, refuse, server_metadata},
-    wire::keep_deadline,
+    wire::{keep_deadline, unknown},
 };
 
 use axum::Router;

@@ -90,6 +90,11 @@ pub(super) fn finish(response: Response) -> Response {
     Response::from_parts(parts, Body::new(body.with_trailers(async { Some(Ok(well)) })))
 }
 
+/// For a method that is none of ours.
+pub(in super::super::super) async fn unknown() -> ApiError {
+    ApiError::new(StatusCode::NOT_IMPLEMENTED, "unknown_method", "there is no such method; reflection lists those that are")
+}
+
 /// Gives a call up when its client does.
 pub(in super::super::super) async fn keep_deadline(request: Request, next: Next) -> Result<Response, ApiError> {
     let Some(said) = request.headers().get(TIMEOUT) else { return Ok(next.run(request).await) };

@@ -239,6 +239,7 @@ fn proportional(process: i32) -> u64 {
 }
 
 #[tokio::test]
+#[expect(clippy::print_stdout, reason = "what is measured")]
 async fn fifty_models_have_their_libraries_in_memory_once() {
     let place = Place::new();
     let server = place.serve().await;
@@ -257,6 +258,7 @@ async fn fifty_models_have_their_libraries_in_memory_once() {
 }
 
 #[tokio::test]
+#[expect(clippy::print_stdout, reason = "what is measured")]
 async fn no_process_of_a_model_outlives_its_server_however_that_ends() {
     for sandbox in ["auto", "landlock"] {
         let place = Place::new();

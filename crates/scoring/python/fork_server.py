@@ -32,7 +32,7 @@ import serve_model
 import wire
 
 # What most models need. What is not there is left out.
-LIBRARIES = ("numpy", "pandas", "scipy.sparse", "scipy.stats", "joblib", "cloudpickle", "sklearn")
+LIBRARIES = ("numpy", "pandas", "joblib", "cloudpickle", "sklearn")
 # Numbers of system calls and of what they are asked for: landlock(7), seccomp(2), prctl(2). The calls' are the same on every machine.
 LANDLOCK_ADD_RULE, LANDLOCK_RESTRICT_SELF = 445, 446
 LANDLOCK_RULE_PATH_BENEATH, LANDLOCK_READ = 1, 0b1100
@@ -139,6 +139,7 @@ def fork(order, descriptors, ours):
     number = os.fork()
     if number:
         return number
+    code = 1
     try:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -150,8 +151,9 @@ def fork(order, descriptors, ours):
             os.close(ours[2])
             os.setsid()
             be_a_model(order, descriptors)
+            code = 0
     finally:
-        os._exit(0)
+        os._exit(code)
 
 
 def libc():

@@ -246,7 +246,7 @@ class Hostile:
         """All memory."""
         held = []
         while True:
-            held.append(b"x" * (16 << 20))
+            held.append(b"x" * (64 << 20))
             time.sleep(0.01)
 
     def fork(self, rows):

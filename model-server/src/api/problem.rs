@@ -32,7 +32,8 @@ pub(super) fn predict(error: PredictError) -> ApiError {
         PredictError::TimedOut => ApiError::new(StatusCode::GATEWAY_TIMEOUT, "prediction_timeout", detail),
         PredictError::Failed(reason) => {
             tracing::error!(reason, "a prediction failed");
-            let detail = "the model failed on these rows; the server's log has the reason";
+            // It names what went wrong and quotes no value.
+            let detail = format!("the rows were not predicted: {reason}");
             ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "prediction_failed", detail)
         }
     }

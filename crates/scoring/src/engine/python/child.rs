@@ -117,7 +117,7 @@ impl Child {
     async fn read(&mut self) -> io::Result<Frame> {
         let lengths = [self.channel.read_u32_le().await? as usize, self.channel.read_u32_le().await? as usize];
         if lengths.iter().sum::<usize>() > FRAME_LIMIT {
-            return Err(io::Error::other("the frame is too long"));
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "the frame is too long"));
         }
         let mut frame = Frame { head: vec![0; lengths[0]], buffers: vec![0; lengths[1]] };
         self.channel.read_exact(&mut frame.head).await?;

@@ -1,6 +1,6 @@
 //! What one process is asked in one call, and what becomes of those who asked.
 
-use std::{sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use serde_json::value::{RawValue, to_raw_value};
 use tokio::time::{Instant, timeout};
@@ -34,8 +34,9 @@ pub(super) async fn work(mut child: Child, schema: Arc<Schema>, asks: Vec<Ask>, 
     match timeout(limit, child.ask(&request)).await {
         Ok(Ok(said)) => match frame::answer(&said, ID) {
             Some(answer) => Work { child: Ok(child), again: settle(asks, answer, began), slow: false },
-            None => end(child, asks, began, "it broke the protocol".to_owned()).await,
+            None => end(child, asks, began, BABBLE.to_owned()).await,
         },
+        Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidData => end(child, asks, began, BABBLE.to_owned()).await,
         Ok(Err(_)) => {
             let reason = child.why_it_broke_off().await;
             end(child, asks, began, reason).await
@@ -48,6 +49,8 @@ pub(super) async fn work(mut child: Child, schema: Arc<Schema>, asks: Vec<Ask>, 
     }
 }
 
+/// Why a process ends that says what it should not.
+const BABBLE: &str = "it broke the protocol";
 /// A process has one request at a time, and whoever answers another one than it was asked has broken the protocol.
 const ID: u64 = 1;
 

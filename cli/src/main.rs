@@ -25,7 +25,7 @@ async fn main() -> ExitCode {
     // Fails only when a provider is there already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let command = commands::Cli::parse();
-    match commands::run(command).await {
+    match Box::pin(commands::run(command)).await {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");

@@ -63,6 +63,10 @@ fn document(manifest: &ModelManifest, number: u64, is_open: bool) -> Value {
             "parameters": [
                 parameter("version", json!({ "type": "integer", "minimum": 1 }), "The version that is to answer."),
                 parameter("env", json!({ "type": "string" }), "The environment whose version is to answer."),
+                parameter("routing_key", json!({ "type": "string", "maxLength": 256 }), "Requests with the same are answered by the same version."),
+                parameter("outputs", json!({ "type": "string" }), "Any of predictions, probabilities and decision, separated by commas."),
+                parameter("top_k", json!({ "type": "integer", "minimum": 1 }), "So many of the most probable classes of each row."),
+                parameter("explain", json!({ "type": "boolean" }), "How much each column adds to what is said of a row."),
             ],
             "requestBody": { "required": true, "content": { "application/json": {
                 "schema": { "$ref": "#/components/schemas/Rows" },
@@ -195,8 +199,9 @@ fn answer(manifest: &ModelManifest) -> Value {
         (Task::Classification, Some(classes)) if !many => json!({ "enum": classes }),
         (Task::Regression, _) if many => numbers.clone(),
         (Task::Regression, _) => json!({ "type": ["number", "null"] }),
+        (Task::Transformation, _) if manifest.columns.is_some() => numbers.clone(),
         // As the model gives them.
-        (Task::Classification, _) => json!({}),
+        (Task::Classification | Task::Transformation, _) => json!({}),
     };
     let mut properties = json!({
         "model_name": { "const": manifest.model_name },
@@ -209,7 +214,20 @@ fn answer(manifest: &ModelManifest) -> Value {
     if manifest.task == Task::Classification && manifest.classes.is_some() {
         properties["classes"] = json!({ "const": manifest.classes });
     }
-    json!({ "type": "object", "required": ["model_name", "model_version", "predictions"], "properties": properties })
+    if manifest.columns.is_some() {
+        properties["columns"] = json!({ "const": manifest.columns });
+    }
+    for (name, schema, description) in [
+        ("decision", json!({ "type": "array" }), "Of each row, what the method says that `decision_of` names."),
+        ("decision_of", json!({ "type": "string" }), "The estimator's method."),
+        ("top_k", json!({ "type": "array" }), "Of each row, its most probable classes, the most probable first."),
+        ("explanations", json!({ "type": "object" }), "How much each column adds to what is said of a row."),
+    ] {
+        properties[name] = schema;
+        properties[name]["description"] = format!("{description} Only where it is asked for.").into();
+    }
+    // Who names the outputs may leave predictions out.
+    json!({ "type": "object", "required": ["model_name", "model_version"], "properties": properties })
 }
 
 /// Source: RFC 9457.

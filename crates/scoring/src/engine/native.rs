@@ -353,9 +353,11 @@ mod tests {
         let batch = Batch::Array { shape: vec![rows, 1], cells: Cells::Float(values.clone()) };
         let caller = Caller::default();
         let gone = Arc::clone(&caller.gone);
-        let Ok(Output::Numbers(doubled)) = model.compute(&batch, 3, &gone) else { panic!("numbers") };
+        let Ok((Output::Numbers(doubled), None)) = model.compute(&batch, Extras::default(), 3, &gone) else {
+            panic!("numbers")
+        };
         assert_eq!(doubled.values, values.iter().map(|value| value * 2.0).collect::<Vec<_>>());
         drop(caller);
-        assert!(matches!(model.compute(&batch, 3, &gone), Err(PredictError::TimedOut)));
+        assert!(matches!(model.compute(&batch, Extras::default(), 3, &gone), Err(PredictError::TimedOut)));
     }
 }

@@ -190,7 +190,7 @@ async fn what_nobody_waits_for_any_more_is_not_computed() {
     let model = Model::load(&files, &manifest, &runtime).await.unwrap();
     let ask = |command: f64| {
         let cells = Cells::Float(vec![command, 0.0]);
-        Box::pin(model.predict(Batch::Array { shape: vec![1, 2], cells }))
+        Box::pin(model.predict(Batch::Array { shape: vec![1, 2], cells }, Extras::default()))
     };
     let count = async || {
         let Output::Json { predictions, .. } = ask(-6.0).await.unwrap().output else { panic!("JSON") };

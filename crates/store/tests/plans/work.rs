@@ -234,7 +234,7 @@ async fn deployments(store: &Store, lease: &Lease) {
     }
     let Locked::Free(lock) = serving.lock(&model, &staging, TTL).await.unwrap() else { panic!("held") };
     for version in 1..=2 {
-        let deployment = store::Deployment { version, ..last.clone().unwrap() };
+        let deployment = Deployment { version, ..last.clone().unwrap() };
         serving.promote(&lock, deployment).await.unwrap().unwrap();
     }
     tried_out(serving, &lock, last.as_ref().unwrap()).await;

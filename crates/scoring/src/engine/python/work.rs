@@ -74,7 +74,7 @@ fn settle(asks: Vec<Ask>, answer: Result<Output, PredictError>, began: Instant) 
     for (ask, answer) in asks.into_iter().zip(answers) {
         let spent = Spent { waiting: began - ask.asked, computing: began.elapsed() };
         // Nobody may be waiting any more, and that is fine.
-        let _ = ask.reply.send(answer.map(|output| Prediction { output, spent }));
+        let _ = ask.reply.send(answer.map(|output| Prediction { output, more: None, spent }));
     }
     Vec::new()
 }

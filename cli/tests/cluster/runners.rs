@@ -229,6 +229,12 @@ async fn a_pod_needs_no_worker(ground: &Ground, artifacts: &Path) {
         assert_eq!(log.iter().filter_map(said_worker).count(), runs, "{log:#?}");
         assert!(log.iter().zip(1..).all(|(line, seq)| line.seq == seq), "the log has no gap");
         assert_eq!(pods.pods().iter().filter(|pod| is_its(pod, id)).count(), runs, "{:#?}", pods.pods());
-        assert!(!packages(id).exists(), "what was registered is kept once");
+        // It goes right after the pipeline has ended.
+        let gone = async {
+            while packages(id).exists() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), gone).await.expect("what was registered is kept once");
     }
 }

@@ -221,10 +221,13 @@ where
         };
         match begun {
             Ok(Ok((Stream::Plain(stream), Speaks::Http1))) => self.answer(stream, ends).await,
-            Ok(Ok((Stream::Plain(stream), Speaks::Http2))) => self.answer_many(stream, ends, requests).await,
-            Ok(Ok((Stream::Encrypted(stream), Speaks::Http1))) => self.answer(*stream, Ends { tls: true, ..ends }).await,
+            // Far larger than what the many others need.
+            Ok(Ok((Stream::Plain(stream), Speaks::Http2))) => Box::pin(self.answer_many(stream, ends, requests)).await,
+            Ok(Ok((Stream::Encrypted(stream), Speaks::Http1))) => {
+                Box::pin(self.answer(*stream, Ends { tls: true, ..ends })).await;
+            }
             Ok(Ok((Stream::Encrypted(stream), Speaks::Http2))) => {
-                self.answer_many(*stream, Ends { tls: true, ..ends }, requests).await;
+                Box::pin(self.answer_many(*stream, Ends { tls: true, ..ends }, requests)).await;
             }
             Ok(Err(error)) => tracing::trace!(%error, "a connection did not begin as it must"),
             Err(error) => tracing::trace!(%error, "a connection did not begin in time"),

@@ -279,6 +279,10 @@ class Hostile:
                 pass
         os.kill(os.getpid(), signal.SIGKILL)
 
+    def nothing(self):
+        """What is open, and has nothing: the system's own threads have no memory."""
+        raise OSError
+
     def reached(self):
         """What it can see of others, or be met by."""
         home = os.environ["HOME"]
@@ -286,8 +290,8 @@ class Hostile:
             f"/proc/{number}/{part}" for number in self.others() for part in ("environ", "mem", "maps", "fd/3", "cwd/x")
         ]
         paths = [*others, "/dev/shm/met", f"{home}/../met", "/etc/shadow"]
-        attempts = [lambda path=path: open(path, "rb") for path in paths]
-        attempts += [lambda path=path: open(path, "wb") for path in paths]
+        attempts = [lambda path=path: open(path, "rb", buffering=0).read(1) or self.nothing() for path in paths]
+        attempts += [lambda path=path: open(path, "wb", buffering=0).write(b"x") or self.nothing() for path in paths]
         attempts += [lambda number=number: os.kill(number, 0) for number in self.others()]
         attempts += [lambda: os.listdir(os.path.dirname(home)), socket.socket, lambda: socket.socket(socket.AF_UNIX)]
         attempts += [lambda: os.execv("/bin/true", ["true"]), lambda: os.setpriority(os.PRIO_USER, 0, 19)]

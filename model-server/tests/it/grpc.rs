@@ -104,12 +104,18 @@ async fn the_server_and_its_models_say_over_grpc_what_they_say_over_rest() {
         let ready: ModelReadyResponse = client.call(&method("ModelReady"), named(name, version)).await.unwrap().into_inner();
         assert!(ready.ready);
     }
-    for (name, version) in [("absent", ""), ("titanic", "2"), ("titanic", "latest"), ("not a name", ""), ("", "")] {
+    for (name, version, code) in [
+        ("absent", "", Code::NotFound),
+        ("titanic", "2", Code::NotFound),
+        ("titanic", "latest", Code::InvalidArgument),
+        ("not a name", "", Code::NotFound),
+        ("", "", Code::NotFound),
+    ] {
         let status = client.call::<_, ModelReadyResponse>(&method("ModelReady"), named(name, version)).await.unwrap_err();
-        assert_eq!(status.code(), Code::NotFound, "{name} {version}");
+        assert_eq!(status.code(), code, "{name} {version}");
         let asked = ModelMetadataRequest { name: name.to_owned(), version: version.to_owned() };
         let status = client.call::<_, ModelMetadataResponse>(&method("ModelMetadata"), asked).await.unwrap_err();
-        assert_eq!(status.code(), Code::NotFound, "{name} {version}");
+        assert_eq!(status.code(), code, "{name} {version}");
     }
 
     let asked = ModelMetadataRequest { name: "titanic".to_owned(), version: "1".to_owned() };

@@ -50,7 +50,7 @@ async fn a_model_with_too_much_in_hand_or_that_dies_says_so_in_every_protocol() 
             );
         }
         let (status, text) = said(ask(-1).await.unwrap(), route).await;
-        assert_eq!((status, text.as_str()), (503, "the model's process is restarting; try again"));
+        assert_eq!((status, text.as_str()), (503, "the model's process ended while it had these rows: exit status: 3"));
         while ask(1).await.unwrap().status() != 200 {}
     }
     server.stop().await;

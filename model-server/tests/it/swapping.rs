@@ -10,8 +10,9 @@ use crate::{
     harness::{Place, assert_close, manifest},
 };
 
-/// How often versions are swapped, and then how often their shares are changed.
-const CHANGES: u64 = 200;
+/// How often versions are swapped, each time a model is loaded; and then, how often their shares are changed.
+const SWAPS: u64 = 30;
+const SHARES: u64 = 200;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_request_fails_while_versions_and_shares_change_and_each_answer_is_of_the_version_it_names() {
@@ -45,18 +46,18 @@ async fn no_request_fails_while_versions_and_shares_change_and_each_answer_is_of
         seen
     };
     let changes = async {
-        for change in 2..=CHANGES {
+        for change in 2..=SWAPS {
             let next = if change % 2 == 0 { (&versions[1], 2) } else { (&versions[0], 1) };
             assert_eq!(server.load_as("titanic", next, change).await.status(), 200);
         }
-        let both = [(&versions[0], 1), (&versions[1], 2)].map(|version| model("titanic", "dev", version, CHANGES + 1));
-        backend.list(list(CHANGES + 1, both.map(|model| shared(50, model))));
-        let (first, second) = (CHANGES + 1, CHANGES + 1);
+        let both = [(&versions[0], 1), (&versions[1], 2)].map(|version| model("titanic", "dev", version, SWAPS + 1));
+        backend.list(list(SWAPS + 1, both.map(|model| shared(50, model))));
+        let (first, second) = (SWAPS + 1, SWAPS + 1);
         backend.until(&[&format!("titanic dev 1 {first} ready"), &format!("titanic dev 2 {second} ready")]).await;
-        for change in 1..=CHANGES {
+        for change in 1..=SHARES {
             let weight = u32::try_from(change * 37 % 101).unwrap();
             let shares = [(1, 100 - weight, 0), (2, weight, 0)];
-            let answer = server.share("titanic", &shares, CHANGES + 1 + change).await;
+            let answer = server.share("titanic", &shares, SWAPS + 1 + change).await;
             assert_eq!(answer.status(), 204, "{}", answer.text().await.unwrap());
         }
         done.store(true, Ordering::Relaxed);

@@ -147,9 +147,10 @@ impl Serving {
     /// All that model-servers are to serve, by model and environment, and the number of the latest change, be it a removal; 0
     /// before the first.
     pub async fn desired(&self) -> Result<(u64, Vec<Serves>), StoreError> {
-        // One statement: the number belongs to what it is the number of.
+        // One statement: the number belongs to what it is the number of. There is one; without the limit, PostgreSQL plans for
+        // thousands, and takes a second to compile what that would need.
         let query = sqlx::query(concat!(
-            "SELECT n.latest, s.* FROM deployment_changes n LEFT JOIN (
+            "SELECT n.latest, s.* FROM (SELECT latest FROM deployment_changes LIMIT 1) n LEFT JOIN (
                  SELECT h.generation, h.model_name, h.environment, h.version, h.pipeline_id, h.uri, h.sha256, h.metrics,
                      h.deployed_at, 100 - COALESCE(c.weight, 0) AS weight, CAST(0 AS BIGINT) AS shadow
                  FROM deployments d JOIN deployment_history h ON h.generation = d.generation

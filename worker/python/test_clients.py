@@ -10,6 +10,7 @@ import unittest
 import warnings
 from pathlib import Path
 
+import cloudpickle
 import joblib
 import numpy as np
 import pandas as pd
@@ -27,6 +28,8 @@ sys.path.insert(0, str(HERE))
 import mlsys_packager
 from mlsys_packager import schema
 from model_cases import data
+
+cloudpickle.register_pickle_by_value(sys.modules[__name__])  # as what a notebook defines is
 
 SERVER = HERE.parents[1] / "crates" / "scoring" / "python" / "serve_model.py"
 CONFIG = {"model_name": "m", "declared_version": "1", "run_id": None, "tree_root": None}

@@ -7,7 +7,6 @@ notebook's, loads each packaged model with MLflow and with the child program tha
 import importlib.util
 import json
 import pickle
-import struct
 import subprocess
 import sys
 import tempfile
@@ -208,31 +207,19 @@ class EveryModel(unittest.TestCase):
                 for file, entry in result["manifest"]["files"].items():
                     self.assertEqual((self.root / name / file).stat().st_size, entry["size"])
 
-    def test_the_server_program_speaks_frames_and_keeps_prints_off_the_pipe(self):
-        def call(request):
-            body = json.dumps(request).encode()
-            child.stdin.write(struct.pack("<I", len(body)) + body)
-            child.stdin.flush()
-            return receive()
-
-        def receive():
-            (length,) = struct.unpack("<I", child.stdout.read(4))
-            return json.loads(child.stdout.read(length))
-
-        _, _, request, result, _ = self.models["forest-columns"]
-        command = [sys.executable, str(SERVER), str(self.root / "forest-columns")]
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
-            self.assertEqual(receive(), {"ready": True})
-            self.assertEqual(call(request)["predictions"], self.answers["forest-columns"][1]["predictions"])
-            columns = dict(request["columns"], b=["secret"] * UNSEEN)
-            error = call({"id": 7, "columns": columns})
-            self.assertEqual((error["id"], error["error"]["kind"], error["error"]["column"]), (7, "bad_input", "b"))
-            self.assertNotIn("secret", json.dumps(error))
-            columns.pop("b")
-            self.assertEqual(call({"id": 8, "columns": columns})["error"]["column"], "b")
-            self.assertEqual(call(request)["id"], 1)
-            child.stdin.close()
-            self.assertEqual(child.wait(30), 0)
+    def test_the_server_says_what_is_wrong_with_rows_by_column_and_without_their_values(self):
+        spec = importlib.util.spec_from_file_location("serve_model", SERVER)
+        server = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(server)
+        _, _, request, _, _ = self.models["forest-columns"]
+        loaded = server.load(str(self.root / "forest-columns"))
+        self.assertEqual(server.answer(*loaded, request)["predictions"], self.answers["forest-columns"][1]["predictions"])
+        columns = dict(request["columns"], b=["secret"] * UNSEEN)
+        error = server.answer(*loaded, {"columns": columns})["error"]
+        self.assertEqual((error["kind"], error["column"]), ("bad_input", "b"))
+        self.assertNotIn("secret", json.dumps(error))
+        columns.pop("b")
+        self.assertEqual(server.answer(*loaded, {"columns": columns})["error"]["column"], "b")
 
 
 class FailingPredict:

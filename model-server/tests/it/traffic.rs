@@ -180,16 +180,16 @@ async fn owners(server: &Server) -> BTreeMap<u64, u64> {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_key_goes_to_the_same_version_on_every_server_and_few_move_when_shares_change() {
     let (mut place, mut other) = (Place::new(), Place::new());
-    let ((_one, server), (_two, twin)) = (two(&mut place, (95, 5)).await, two(&mut other, (95, 5)).await);
+    let ((_one, server), (_two, elsewhere)) = (two(&mut place, (95, 5)).await, two(&mut other, (95, 5)).await);
     let shares = async |server: &Server, weight: u32, generation| {
         let answer = server.share("titanic", &[(1, 100 - weight, 0), (2, weight, 0)], generation).await;
         assert_eq!(answer.status(), 204);
     };
     shares(&server, 5, 3).await;
-    shares(&twin, 5, 3).await;
+    shares(&elsewhere, 5, 3).await;
     let before = owners(&server).await;
     assert_eq!(owners(&server).await, before);
-    assert_eq!(owners(&twin).await, before, "on another server");
+    assert_eq!(owners(&elsewhere).await, before, "on another server");
     shares(&server, 30, 4).await;
     let after = owners(&server).await;
     let moved: Vec<_> = before.iter().filter(|(key, version)| after[key] != **version).collect();
@@ -205,5 +205,5 @@ async fn the_same_key_goes_to_the_same_version_on_every_server_and_few_move_when
         assert_eq!(version(&server, &format!("titanic?routing_key=customer-{key}")).await, after[&key]);
     }
     server.stop().await;
-    twin.stop().await;
+    elsewhere.stop().await;
 }

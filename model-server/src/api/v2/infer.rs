@@ -61,6 +61,20 @@ struct Infer {
     json_length: Option<usize>,
 }
 
+/// The rows of a request, however it came, and what its answer needs.
+pub(super) fn read(
+    version: &Version,
+    request: request::Request<'_>,
+    inputs: &[request::Input<'_>],
+) -> Result<(Batch, Kept), String> {
+    let outputs = request.outputs(version)?;
+    let parameters = request.parameters.as_ref();
+    let whole = parameters.and_then(|parameters| parameters.content_type.as_deref());
+    let timeout = parameters.and_then(|parameters| parameters.timeout).map(Duration::from_micros);
+    let batch = rows::rows(version.schema(), whole, inputs)?;
+    Ok((batch, Kept { id: request.id, outputs, timeout }))
+}
+
 impl Exchange for Infer {
     const PROTOCOL: Protocol = Protocol::V2;
     type Kept = Kept;
@@ -72,12 +86,7 @@ impl Exchange for Infer {
         };
         let json = decode::without_nan(json);
         let (request, inputs) = request::Request::read(&json, tensors)?;
-        let outputs = request.outputs(version)?;
-        let parameters = request.parameters.as_ref();
-        let whole = parameters.and_then(|parameters| parameters.content_type.as_deref());
-        let timeout = parameters.and_then(|parameters| parameters.timeout).map(Duration::from_micros);
-        let batch = rows::rows(version.schema(), whole, &inputs)?;
-        Ok((batch, Kept { id: request.id, outputs, timeout }))
+        read(version, request, &inputs)
     }
 
     fn patience(kept: &Kept) -> Option<Duration> {

@@ -13,7 +13,7 @@ use scoring::{Batch, Extras, Prediction};
 use service::ApiError;
 
 use super::{
-    super::{answer::Kept, named, rows},
+    super::{answer::Kept, infer::read, named},
     answer,
     proto::ModelInferRequest,
     request, wire,
@@ -60,12 +60,7 @@ impl Exchange for Infer {
     fn read(&self, version: &Version, body: &Bytes) -> Result<(Batch, Kept), String> {
         let message = ModelInferRequest::decode(body.clone()).map_err(|_| "the message is no ModelInferRequest")?;
         let (request, inputs) = request::read(&message)?;
-        let outputs = request.outputs(version)?;
-        let parameters = request.parameters.as_ref();
-        let whole = parameters.and_then(|parameters| parameters.content_type.as_deref());
-        let timeout = parameters.and_then(|parameters| parameters.timeout).map(Duration::from_micros);
-        let batch = rows::rows(version.schema(), whole, &inputs)?;
-        Ok((batch, Kept { id: request.id, outputs, timeout }))
+        read(version, request, &inputs)
     }
 
     fn patience(kept: &Kept) -> Option<Duration> {

@@ -51,7 +51,7 @@ test: need-lints need-kubectl need-servers
 test-build:
 	$(CARGO) test --workspace --tests --no-run
 	$(CARGO) test --workspace --test cluster --no-run
-	$(CARGO) build --workspace --example verify
+	$(CARGO) build --workspace --example verify --example explain
 
 test-files: $(DASHBOARD) $(EXAMPLES) $(ISSUER)
 	infra/k8s/validate
@@ -69,7 +69,7 @@ test-dashboard:
 
 # Small models: several threads would mostly wait for each other, and not idly.
 test-packager:
-	$(CARGO) build --workspace --example verify
+	$(CARGO) build --workspace --example verify --example explain
 	OMP_NUM_THREADS=1 $${MLSYS_PYTHON:-.mlsys/python/bin/python} -m unittest discover --start-directory worker/python
 
 # Without Redis, PostgreSQL, MLflow, a kernel or a browser.

@@ -51,7 +51,14 @@ from sklearn.pipeline import make_pipeline
 
 sys.path.insert(0, str(HERE))
 import mlsys_packager
+from mlsys_packager import fresh
 from model_cases import behind_columns, cases, data, logistic
+
+
+def setUpModule():
+    # Each takes seconds: the tests of exports have it as it is, and here all models are loaded in one fresh process.
+    unittest.addModuleCleanup(setattr, fresh, "check", fresh.check)
+    fresh.check = lambda *_: []
 
 
 def as_request(signature, rows):

@@ -1,10 +1,10 @@
-//! A database as it is after a year of work: a million pipelines, batches of log lines and deliveries, of four hundred
+//! A database as it is after months of work: three hundred thousand pipelines, batches of log lines and deliveries, of four hundred
 //! repositories one of which has half of all, most of them over, a few waiting or running.
 
 use jiff::Timestamp;
 
 /// How many there are of everything there may be many of.
-pub const MANY: i64 = 1_000_000;
+pub const MANY: i64 = 300_000;
 
 /// Statements that fill the store's tables with so many pipelines: the same rows in both databases. `hex` makes twelve
 /// hexadecimal digits.

@@ -17,11 +17,11 @@ const LARGE: [&str; 8] =
 /// Of so many rows a table is not read whole, and nothing sorted.
 const WHOLE: f64 = 10_000.0;
 /// No step of a plan reads more rows than this.
-const READ: f64 = 100_000.0;
+const READ: f64 = 30_000.0;
 /// What PostgreSQL asks itself for a foreign key, by plans that it keeps until it looks at the tables the next time.
 const FOREIGN_KEY: &str = "SELECT 1 FROM ONLY";
 /// What has to read very many rows reads none of them twice.
-const COUNTED: f64 = 1_100_000.0;
+const COUNTED: f64 = 330_000.0;
 
 /// Tables before those that they refer to.
 const UNLOGGED: [&str; 11] = [

@@ -1,5 +1,5 @@
 //! How both databases go about what the store asks of them, by what they themselves say of the statements that it runs: on
-//! tables of a million rows nothing reads one whole, and nothing sorts one.
+//! tables of hundreds of thousands of rows nothing reads one whole, and nothing sorts one.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod fill;

@@ -60,6 +60,6 @@ export default defineConfig(({ mode }) => ({
     restoreMocks: true,
     // A process for each file would load everything anew: three times the work.
     isolate: false,
-    testTimeout: 30_000,
+    testTimeout: 120_000,
   },
 }))

@@ -13,7 +13,7 @@ HTMLDialogElement.prototype.close ??= function (this: HTMLDialogElement) {
   this.dispatchEvent(new Event('close'))
 }
 
-// Pages are loaded when they are opened, which takes its time on a busy machine.
-configure({ asyncUtilTimeout: 10_000 })
+// Pages are loaded when they are opened, and long ones take their time on a busy machine; nothing here measures speed.
+configure({ asyncUtilTimeout: 30_000 })
 
 afterEach(cleanup)

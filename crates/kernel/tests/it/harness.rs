@@ -100,7 +100,7 @@ impl Bench {
             injected: [].into(),
             parameters: [].into(),
             cell_timeout: None,
-            run_timeout: Duration::from_mins(2),
+            run_timeout: Duration::from_mins(10),
             input_path: "sub/in.ipynb".to_owned(),
             output_path: "sub/out.ipynb".to_owned(),
             spill_directory: folder.path().join("spill"),

@@ -47,7 +47,7 @@ async fn a_notebook_may_do_to_its_streams_what_it_likes() {
     ] {
         let (done, took) = broken(code).await;
         assert!(matches!(done.report.outcome, Outcome::Succeeded), "{code}: {}", done.report.outcome);
-        assert!(took < Duration::from_secs(8), "{code}: {took:?}");
+        assert!(took < Duration::from_secs(30), "{code}: {took:?}");
         assert_eq!(done.report.after_cell, Some(Ok(json!(3))), "{code}");
         let said = done.sink.texts(Stream::System);
         assert!(said.contains(&"packaging".to_owned()) && said.contains(&"aside".to_owned()), "{code}: {said:?}");
@@ -64,7 +64,7 @@ async fn an_error_is_told_whatever_the_streams_are() {
             panic!("{code}: {}", done.report.outcome)
         };
         assert_eq!(ename, "ZeroDivisionError", "{code}");
-        assert!(took < Duration::from_secs(8), "{code}: {took:?}");
+        assert!(took < Duration::from_secs(30), "{code}: {took:?}");
         assert!(done.sink.texts(Stream::Error).iter().any(|line| line.contains("ZeroDivisionError: division")), "{code}");
     }
 }
@@ -73,7 +73,7 @@ async fn an_error_is_told_whatever_the_streams_are() {
 async fn a_notebook_that_deletes_a_stream_is_told_so() {
     let (done, took) = broken("del sys.stdout").await;
     assert!(done.report.outcome.to_string().contains("has no attribute 'stdout'"), "{}", done.report.outcome);
-    assert!(took < Duration::from_secs(8), "{took:?}");
+    assert!(took < Duration::from_secs(30), "{took:?}");
 }
 
 #[tokio::test]
@@ -84,7 +84,7 @@ async fn a_kernel_without_broadcasts_goes_on_and_the_log_says_so_once() {
         "get_ipython().kernel.iopub_thread.send_multipart = lambda *_, **__: None",
     ] {
         let (done, took) = broken(code).await;
-        assert!(took < Duration::from_secs(15), "{code}: {took:?}");
+        assert!(took < Duration::from_secs(30), "{code}: {took:?}");
         match &done.report.outcome {
             Outcome::Succeeded => {
                 assert_eq!(done.report.after_cell, Some(Ok(json!(3))), "{code}");
@@ -112,7 +112,7 @@ async fn a_kernel_that_cannot_answer_any_more_ends_the_run_in_seconds() {
     ] {
         let (done, took) = broken(code).await;
         assert!(matches!(done.report.outcome, Outcome::NoReply { .. }), "{code}: {}", done.report.outcome);
-        assert!(took < Duration::from_secs(8), "{code}: {took:?}");
+        assert!(took < Duration::from_secs(30), "{code}: {took:?}");
     }
 }
 
@@ -120,7 +120,7 @@ async fn a_kernel_that_cannot_answer_any_more_ends_the_run_in_seconds() {
 async fn a_kernel_whose_broadcasting_thread_was_stopped_goes_on() {
     let (done, took) = broken("get_ipython().kernel.iopub_thread.stop()").await;
     assert!(matches!(done.report.outcome, Outcome::Succeeded), "{}", done.report.outcome);
-    assert!(took < Duration::from_secs(15), "{took:?}");
+    assert!(took < Duration::from_secs(30), "{took:?}");
     assert_eq!(done.report.after_cell, Some(Ok(json!(3))));
 }
 

@@ -8,7 +8,7 @@ import { crowdedServer } from '../../test/crowd'
 beforeEach(() => {
   installMock(crowdedServer(), 0)
   // Long tables: to print them at each look at them would take longer than what is waited for.
-  configure({ getElementError: (message) => new Error(message ?? 'not found'), asyncUtilTimeout: 20_000 })
+  configure({ getElementError: (message) => new Error(message ?? 'not found') })
 })
 afterEach(() => setTransport(null))
 

@@ -17,7 +17,7 @@ it('checks an address while one types it, says what to paste, and adds it', asyn
   const router = renderAt('/repositories?add=')
   fireEvent.change(await screen.findByLabelText('Repository'), { target: { value: 'https://github.com/acme/new.git' } })
   expect(await screen.findByText('Read as acme/new')).toBeTruthy()
-  expect(await screen.findByText('mlsys can read it', {}, { timeout: 2_000 })).toBeTruthy()
+  expect(await screen.findByText('mlsys can read it')).toBeTruthy()
   expect(screen.getByText('https://mlsys.example.org/webhook/github')).toBeTruthy()
   fireEvent.click(within(screen.getByRole('dialog')).getByRole('button', { name: 'Add repository' }))
   await waitFor(() => expect(router.state.location.pathname).toBe('/repositories/6'))
@@ -27,7 +27,7 @@ it('checks an address while one types it, says what to paste, and adds it', asyn
 it('leads to a repository that is registered already', async () => {
   renderAt('/repositories?add=')
   fireEvent.change(await screen.findByLabelText('Repository'), { target: { value: 'acme/pricing' } })
-  const link = await screen.findByRole('link', { name: 'Open it' }, { timeout: 2_000 })
+  const link = await screen.findByRole('link', { name: 'Open it' })
   expect(link.getAttribute('href')).toBe('/repositories/3')
   expect(within(screen.getByRole('dialog')).getByRole<HTMLButtonElement>('button', { name: 'Add repository' }).disabled).toBe(true)
 })

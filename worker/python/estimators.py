@@ -1,7 +1,7 @@
 """Writes `docs/estimators.md`: which estimators are computed natively, which are converted, and which need Python.
 
 `python worker/python/estimators.py [--only NAME…] [--native-only]`, with the platform's Python, after
-`cargo build --workspace --example verify --example explain`. It ends with 1 if an estimator that was verified on its notebook's rows answers other
+`cargo build --workspace --example verify`. It ends with 1 if an estimator that was verified on its notebook's rows answers other
 rows differently. With `--only` or `--native-only` it prints what it finds, and writes nothing.
 """
 

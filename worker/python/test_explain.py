@@ -1,6 +1,6 @@
 """Explanations of native graphs: against the libraries' own, and against Shapley values by their definition where there are none.
 
-After `cargo build --workspace --example verify --example explain`, with the platform's Python.
+After `cargo build --workspace --example explain`, with the platform's Python.
 """
 
 import itertools

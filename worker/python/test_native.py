@@ -1,6 +1,6 @@
 """The native engine against the estimators themselves, on rows that they have not seen.
 
-`python worker/python/test_native.py [NAME…]`, with the platform's Python, after `cargo build --workspace --example verify --example explain`. Of each
+`python worker/python/test_native.py [NAME…]`, with the platform's Python, after `cargo build --workspace --example verify`. Of each
 case it prints what came of it, and it ends with 1 unless all are right. Names are of modules in `native_cases/`, or of cases.
 """
 

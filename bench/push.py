@@ -38,14 +38,14 @@ class Mlsys:
 
     def __init__(self, arguments, at, stack):
         home, self.tree = at / "home", at / "tree"
-        self.command = [str(arguments.mlsys)]
-        self.environment = os.environ | {"MLSYS_HOME": str(home), "MLSYS_PYTHON": str(arguments.python), "MLSYS_UV": str(arguments.uv)}
+        self.environment = os.environ | {"MLSYS_HOME": str(home), "MLSYS_PYTHON": str(arguments.python)}
+        self.environment["MLSYS_UV"] = str(arguments.uv)
         log, told = at / "mlsys-up.log", at / "told.json"
-        up = ["up", "--json", "--leash", "--port", "0", "--model-server-port", "0", "--mlflow-port", "0"]
+        up = [str(arguments.mlsys), "up", "--json", "--leash", "--port", "0", "--model-server-port", "0", "--mlflow-port", "0"]
         with log.open("w") as errors, told.open("w") as output:
             # It stops when its standard input ends.
             self.process = subprocess.Popen(
-                self.command + up, env=self.environment, cwd=at, stdin=subprocess.PIPE, stdout=output, stderr=errors
+                up, env=self.environment, cwd=at, stdin=subprocess.PIPE, stdout=output, stderr=errors
             )
         stack.callback(self.stop)
         servers.until(lambda: self.process.poll() is not None or told.read_text().endswith("\n"), "starting mlsys", 180)
@@ -58,7 +58,8 @@ class Mlsys:
         self.tree.mkdir()
         (self.tree / "titanic.csv").write_bytes((EXAMPLE.parent / "titanic.csv").read_bytes())
         self.git("init", "--quiet", "--initial-branch=main")
-        subprocess.run([*self.command, "remote", str(self.tree), "--project", MODEL], env=self.environment, check=True, stdout=2)
+        remote = [str(arguments.mlsys), "remote", str(self.tree), "--project", MODEL]
+        subprocess.run(remote, env=self.environment, check=True, stdout=sys.stderr, timeout=60)
 
     def stop(self):
         self.process.stdin.close()
@@ -71,7 +72,8 @@ class Mlsys:
         """What git says in the repository."""
         who = ["-c", "user.name=Bench", "-c", "user.email=bench@localhost", "-c", "commit.gpgsign=false"]
         command = ["git", *who, *words]
-        return subprocess.run(command, cwd=self.tree, env=self.environment, check=True, capture_output=True, text=True).stdout.strip()
+        how = {"env": self.environment, "check": True, "capture_output": True, "text": True, "timeout": 60}
+        return subprocess.run(command, cwd=self.tree, **how).stdout.strip()
 
     def version(self):
         """The version that answers now; 0 while none does."""

@@ -55,7 +55,7 @@ def own(models, name):
 
 def native(pace, folder):
     """What the native engine takes for the same."""
-    said = subprocess.run([pace, folder], capture_output=True, text=True, check=True).stdout
+    said = subprocess.run([pace, folder], capture_output=True, text=True, check=True, timeout=120).stdout
     one, thousand = re.search(r"1 row ([\d.]+) µs, 1,000 rows ([\d.]+) µs", said).groups()
     return float(one) / 1e6, float(thousand) / 1e6
 

@@ -31,25 +31,24 @@ def load(arguments, port, form, model, rows, connections):
     command = [arguments.binaries / "load", "predict", "--address", f"127.0.0.1:{port}", "--connections", connections]
     command += form.of(model).request(arguments.models / f"{model}.bodies", rows)
     command += ["--warm-up", 1, "--seconds", arguments.seconds]
-    ended = subprocess.run([str(word) for word in command], capture_output=True, text=True)
-    if ended.returncode != 0:
-        print(ended.stderr, file=sys.stderr)
+    ended = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=arguments.seconds + 60)
+    figures = json.loads(ended.stdout) if ended.returncode == 0 else {"p50_ms": None}
+    if figures["p50_ms"] is None:
+        print(f"{form.path}, {rows} × {connections}: {figures} {ended.stderr}", file=sys.stderr)
         return None
-    return json.loads(ended.stdout)
+    return figures
 
 
 def measure(arguments, name, model):
-    """What a side did: of each way to ask and each load, and what starting it took."""
+    """What a side did: of each way to ask and each load that it answers, and what starting it took."""
     side, done = SIDES[name], {}
     with servers.folder() as at, side.started(arguments, model, at) as (port, process, seconds):
         for rows, connections in LOADS if side.is_quick else FEW:
-            figures = load(arguments, port, side.form, model, rows, connections)
-            done[name, rows, connections] = figures or sys.exit(f"it fails on {rows:,} rows")
+            done[name, rows, connections] = load(arguments, port, side.form, model, rows, connections)
         for other, form in side.others:
-            if figures := load(arguments, port, form, model, *MANY):
-                done[other, *MANY] = figures
+            done[other, *MANY] = load(arguments, port, form, model, *MANY)
         done[name, "started"] = {"seconds": seconds, "mib": servers.pss(process.pid)}
-    return done
+    return {what: figures for what, figures in done.items() if figures}
 
 
 def in_turn(arguments):
@@ -63,7 +62,7 @@ def in_turn(arguments):
                     continue
                 try:
                     measured = measure(arguments, name, model)
-                except (SystemExit, OSError) as failed:
+                except (SystemExit, OSError, subprocess.SubprocessError) as failed:
                     # That somebody ends the benchmark is no message.
                     if isinstance(failed, SystemExit) and not isinstance(failed.code, str):
                         raise
@@ -80,7 +79,7 @@ def in_turn(arguments):
 
 def median(all):
     """Of each figure."""
-    return {name: statistics.median(one[name] for one in all if one[name] is not None) for name in all[0]}
+    return {name: statistics.median(one[name] for one in all) for name in all[0]}
 
 
 def table(medians):
@@ -89,10 +88,8 @@ def table(medians):
     print(f"| model | | {loads} | errors | memory MiB | first answer s | mlsys, times as many |\n|{'---|' * (len(LOADS) + 6)}")
     for model, name in dict.fromkeys(key[:2] for key in medians):
         measured = {load: medians[model, name, *load] for load in LOADS if (model, name, *load) in medians}
-        cells = [
-            f"{figures['rate']:,.0f} ({figures['p50_ms']:.2f}, {figures['p99_ms']:.2f})" if figures else ""
-            for figures in map(measured.get, LOADS)
-        ]
+        said = "{rate:,.0f} ({p50_ms:.2f}, {p99_ms:.2f})"
+        cells = [said.format(**measured[load]) if load in measured else "" for load in LOADS]
         started = medians.get((model, name, "started"))
         cells.append(f"{sum(figures['errors'] for figures in measured.values()):.0f}")
         cells += [f"{started['mib']:,.0f}", f"{started['seconds']:.2f}"] if started else ["", ""]
@@ -134,7 +131,7 @@ first answer counts from the start of the process. `bench/run serving` measures 
 """)
     table({key: median(all) for key, all in done.items()})
     for (name, model), why in left.items():
-        print(f"\nLeft out: {name} with {model}: {why}")
+        print(f"\n{name} is left out with {model}: {why}")
 
 
 if __name__ == "__main__":

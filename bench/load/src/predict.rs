@@ -49,7 +49,7 @@ pub struct Options {
 pub async fn run(options: Options) -> Result<Value> {
     let body = std::fs::read(&options.body)?;
     let Options { address, path, content_type, headers, .. } = &options;
-    let beside: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
+    let beside: String = headers.iter().flat_map(|header| [header.as_str(), "\r\n"]).collect();
     let head = format!("POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: {content_type}\r\n{beside}{}", key());
     let request = format!("{head}Content-Length: {}\r\n\r\n", body.len());
     let request = Rc::new([request.as_bytes(), &body].concat());

@@ -92,7 +92,9 @@ def measure(case, program):
     """One packaging and its verification, the first in a process of its own."""
     with tempfile.TemporaryDirectory(prefix="mlsys-bench-") as folder:
         command = [sys.executable, __file__, "--case", case, "--folder", folder]
-        done = json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=600).stdout.splitlines()[-1])
+        done = json.loads(
+            subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=600).stdout.splitlines()[-1]
+        )
         made = Path(folder) / "made"
         if done["flavour"] != "native":
             sys.exit(f"{case} is packaged as {done['flavour']}: there is nothing to verify")

@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import servers
+
 from notebooks import seconds_in_cells
 
 EXAMPLE = servers.ROOT / "notebooks/titanic-survival-example.ipynb"
@@ -41,7 +42,18 @@ class Mlsys:
         self.environment = os.environ | {"MLSYS_HOME": str(home), "MLSYS_PYTHON": str(arguments.python)}
         self.environment["MLSYS_UV"] = str(arguments.uv)
         log, told = at / "mlsys-up.log", at / "told.json"
-        up = [str(arguments.mlsys), "up", "--json", "--leash", "--port", "0", "--model-server-port", "0", "--mlflow-port", "0"]
+        up = [
+            str(arguments.mlsys),
+            "up",
+            "--json",
+            "--leash",
+            "--port",
+            "0",
+            "--model-server-port",
+            "0",
+            "--mlflow-port",
+            "0",
+        ]
         with log.open("w") as errors, told.open("w") as output:
             # It stops when its standard input ends.
             self.process = subprocess.Popen(

@@ -171,14 +171,26 @@ def uvicorn(app, at, workers, **environment):
     return serving("uvicorn", [*command, "--no-access-log", "--log-level", "warning"], at, port, environment)
 
 
-def pss(session):
-    """The memory of all processes of a session in MiB; pages that they share count once."""
-    kib = 0
-    for process in Path("/proc").glob("[0-9]*"):
+def family(process):
+    """A process that has a session of its own: all of its session, and all below them."""
+    known = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
         # It may end meanwhile.
         with contextlib.suppress(OSError):
-            if os.getsid(int(process.name)) == session:
-                kib += int(re.search(r"^Pss: +(\d+)", (process / "smaps_rollup").read_text(), re.MULTILINE)[1])
+            fields = stat.read_text().rpartition(")")[2].split()
+            known[int(stat.parent.name)] = (int(fields[1]), int(fields[3]))
+    found = {one for one, (_, session) in known.items() if session == process}
+    while more := {one for one, (above, _) in known.items() if above in found} - found:
+        found |= more
+    return found
+
+
+def pss(process):
+    """The memory of a process and its family in MiB; pages that they share count once."""
+    kib = 0
+    for one in family(process):
+        with contextlib.suppress(OSError):
+            kib += int(re.search(r"^Pss: +(\d+)", Path(f"/proc/{one}/smaps_rollup").read_text(), re.MULTILINE)[1])
     return kib / 1024
 
 

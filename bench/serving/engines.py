@@ -73,7 +73,9 @@ twenty numbers. The libraries answer probabilities alone, of pandas' tables or n
 have: `predict_proba`, XGBoost's `inplace_predict`, LightGBM's `Booster.predict`. mlsys answers labels and probabilities of typed columns that are
 there already, a thousand rows in blocks of 256. `bench/run engines` measures again.
 """)
-    print("| | mlsys, 1 row, µs | its library, µs | times | mlsys, 1,000 rows, ms | its library, ms | times |\n|---|---|---|---|---|---|---|")
+    print(
+        "| | mlsys, 1 row, µs | its library, µs | times | mlsys, 1,000 rows, ms | its library, ms | times |\n|---|---|---|---|---|---|---|"
+    )
     for name, what in MODELS.items():
         folder = arguments.models / name
         if not (folder / "model.native").exists():

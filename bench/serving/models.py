@@ -73,7 +73,7 @@ def pays(table, draw):
 
 def messages(draw, count):
     """One column of texts of 10 to 60 words, some of them much more frequent than others."""
-    syllables = np.array("ba de fi go lu me na po ri sta tur vel wi xo zen".split())
+    syllables = np.array(["ba", "de", "fi", "go", "lu", "me", "na", "po", "ri", "sta", "tur", "vel", "wi", "xo", "zen"])
     words = np.array(["".join(syllables[draw.integers(0, len(syllables), 1 + at % 4)]) for at in range(WORDS)])
     frequencies = 1 / np.arange(1, WORDS + 1)
     drawn = [draw.choice(words, draw.integers(10, 61), p=frequencies / frequencies.sum()) for _ in range(count)]

@@ -34,7 +34,7 @@ def load(arguments, port, form, model, rows, connections):
     ended = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=arguments.seconds + 60)
     figures = json.loads(ended.stdout) if ended.returncode == 0 else {"p50_ms": None}
     if figures["p50_ms"] is None:
-        print(f"{form.path}, {rows} × {connections}: {figures} {ended.stderr}", file=sys.stderr)
+        print(f"{form.path}, {rows} rows, {connections} connections: {figures} {ended.stderr}", file=sys.stderr)
         return None
     return figures
 
@@ -84,8 +84,10 @@ def median(all):
 
 def table(medians):
     """A line for each model and side."""
-    loads = " | ".join(f"{rows:,} row{'s' * (rows > 1)} × {connections}" for rows, connections in LOADS)
-    print(f"| model | | {loads} | errors | memory MiB | first answer s | mlsys, times as many |\n|{'---|' * (len(LOADS) + 6)}")
+    loads = " | ".join(f"{rows:,} row{'s' * (rows > 1)}, {connections}" for rows, connections in LOADS)
+    print(
+        f"| model | | {loads} | errors | memory MiB | first answer s | mlsys, times as many |\n|{'---|' * (len(LOADS) + 6)}"
+    )
     for model, name in dict.fromkeys(key[:2] for key in medians):
         measured = {load: medians[model, name, *load] for load in LOADS if (model, name, *load) in medians}
         said = "{rate:,.0f} ({p50_ms:.2f}, {p99_ms:.2f})"
@@ -93,8 +95,12 @@ def table(medians):
         started = medians.get((model, name, "started"))
         cells.append(f"{sum(figures['errors'] for figures in measured.values()):.0f}")
         cells += [f"{started['mib']:,.0f}", f"{started['seconds']:.2f}"] if started else ["", ""]
-        ours = [medians.get((model, "mlsys", *load), {"rate": 0})["rate"] / max(measured[load]["rate"], 0.1) for load in measured]
-        cells.append("" if name == "mlsys" else " · ".join(f"{times:,.1f}" if times < 100 else f"{times:,.0f}" for times in ours))
+        ours = [
+            medians.get((model, "mlsys", *load), {"rate": 0})["rate"] / max(measured[load]["rate"], 0.1) for load in measured
+        ]
+        cells.append(
+            "" if name == "mlsys" else " · ".join(f"{times:,.1f}" if times < 100 else f"{times:,.0f}" for times in ours)
+        )
         print(f"| {model} | {name} | {' | '.join(cells)} |")
 
 
@@ -125,7 +131,7 @@ as a notebook's export cell left them, with everything on. All answer labels and
   MLflow's JSON have none for a missing text, which is an empty one there. Versions: `bench/peers/serving/*.txt`.
 - Binary tensors are those of the Open Inference Protocol, in and out; Arrow is a stream of it, in and out.
 
-Answers a second (p50, p99 in ms), by rows a request × connections. Load and server share {os.cpu_count()} processors. The sides take turns; medians of
+Answers a second (p50, p99 in ms), by rows a request and connections. Load and server share {os.cpu_count()} processors. The sides take turns; medians of
 {arguments.rounds} rounds of {arguments.seconds} s after 1 s that does not count, of servers in Python one round. Memory is that of all its processes (PSS) after that; the
 first answer counts from the start of the process. `bench/run serving` measures again.
 """)

@@ -111,7 +111,11 @@ def model_server(arguments, model, at, port):
 def settings(arguments, model, at, port):
     """Those of a model-server."""
     where = {"MODEL_SERVER_LISTEN": f"127.0.0.1:{port}", "MODEL_SERVER_STATE": str(at / "state"), "MLSYS_HOME": str(at)}
-    return where | {"MLSYS_ARTIFACTS": str(at / "artifacts"), "INTERNAL_TOKEN": servers.SECRET, "MLSYS_PYTHON": sys.executable}
+    return where | {
+        "MLSYS_ARTIFACTS": str(at / "artifacts"),
+        "INTERNAL_TOKEN": servers.SECRET,
+        "MLSYS_PYTHON": sys.executable,
+    }
 
 
 def loaded(arguments, model, at, port):
@@ -172,7 +176,7 @@ def litserve(arguments, model, at, port):
 
 def estimator(arguments, model, at, port):
     """What tells a peer in Python where the model is, and where to listen."""
-    return {"MODEL": str(arguments.models / f"{model}.joblib"), "PORT": str(port)}
+    return {"MODEL": str(arguments.models / f"{model}.joblib"), "PORT": str(port), "BENTOML_HOME": str(at)}
 
 
 def graph(arguments, model, at, port):

@@ -93,7 +93,11 @@ def program(name, command, at, ready, environment=None, stop=signal.SIGTERM, pau
             command, cwd=at, env=os.environ | (environment or {}), stdout=output, stderr=output, start_new_session=True
         )
     try:
-        until(lambda: process.poll() is not None or ready(), f"starting {name}", 120, pause)
+        try:
+            until(lambda: process.poll() is not None or ready(), f"starting {name}", 120, pause)
+        except SystemExit:
+            print(log.read_text()[-4000:], file=sys.stderr)
+            raise
         if process.poll() is not None:
             sys.exit(f"{name} ended:\n{log.read_text()[-4000:]}")
         yield process

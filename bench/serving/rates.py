@@ -118,14 +118,15 @@ def main():
     for name in ("binaries", "models", "peers"):
         setattr(arguments, name, getattr(arguments, name).absolute())
     done, left = in_turn(arguments)
+    without = ", ".join(name for name in MODELS if not (arguments.models / f"{name}.onnx").exists()) or "-"
     print("## Predictions: mlsys's model-server, and what one would pick instead\n")
     print(f"""Fitted on 1,000 rows: `forest`, `regression` and `histogram` on eight mixed columns, texts of dtype `object` with NaN among them. The
 first two are a random forest of 100 trees and logistic regression behind imputers, one-hot encoder and scaler; the third is
 HistGradientBoosting, which takes the gaps itself. `texts` is TF-IDF and logistic regression on texts of 10 to 60 words. mlsys serves them
 as a notebook's export cell left them, with everything on. All answer labels and probabilities, MLflow labels alone.
 
-- `axum + ort` and FastAPI + onnxruntime have the models for which skl2onnx made a graph that answers as they do, texts having pandas' own type.
-  `axum, a constant answer` reads the same JSON and computes nothing.
+- `axum + ort` and FastAPI + onnxruntime have the models of which mlsys's packager makes a verified ONNX graph, by skl2onnx, when texts have
+  pandas' own type; there is none of: {without}. `axum, a constant answer` reads the same JSON and computes nothing.
 - The servers in Python have {WORKERS} workers each. FastAPI is written by hand; `mlflow models serve`, MLServer, BentoML and LitServe are used as their
   manuals say, and shown with two of the models. Each is asked in its own form; the Open Inference Protocol, which MLServer speaks, and
   MLflow's JSON have none for a missing text, which is an empty one there. Versions: `bench/peers/serving/*.txt`.

@@ -47,9 +47,9 @@ def forest(file):
     return {"X": X, "y": y, "model": model}
 
 
-def memory(what):
-    """What this process takes now (`VmRSS`), or took at most (`VmHWM`), in MiB."""
-    return int(re.search(rf"{what}:\s+(\d+) kB", Path("/proc/self/status").read_text())[1]) / 1024
+def memory(what, process="self"):
+    """What a process takes now (`VmRSS`), or took at most (`VmHWM`), in MiB."""
+    return int(re.search(rf"{what}:\s+(\d+) kB", Path(f"/proc/{process}/status").read_text())[1]) / 1024
 
 
 def package(case, folder):
@@ -77,15 +77,14 @@ def package(case, folder):
 def verify(program, made):
     """Verifies what was packaged, as a worker does; what it took."""
     begun = time.monotonic()
-    process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    process.stdin.write(f"{made}\n")
-    process.stdin.close()
-    said = process.stdout.read()
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0 or not said.startswith("ok "):
-        sys.exit(f"{made}: {said}")
-    return {"verified_s": time.monotonic() - begun, "verified_mib": used.ru_maxrss / 1024}
+    with subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        process.stdin.write(f"{made}\n")
+        process.stdin.flush()
+        said, seconds = process.stdout.readline(), time.monotonic() - begun
+        if not said.startswith("ok "):
+            sys.exit(f"{made}: {said}")
+        # It waits for the next folder.
+        return {"verified_s": seconds, "verified_mib": memory("VmHWM", process.pid)}
 
 
 def measure(case, program):

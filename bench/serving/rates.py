@@ -111,7 +111,7 @@ def main():
     parser.add_argument("--models", type=Path, required=True, help="what models.py made")
     parser.add_argument("--peers", type=Path, required=True, help="folder that has the peers' Python environments")
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--seconds", type=int, default=3)
+    parser.add_argument("--seconds", type=int, default=2)
     parser.add_argument("--sides", nargs="*", default=list(SIDES), choices=list(SIDES))
     parser.add_argument("--only", nargs="*", default=MODELS, choices=MODELS, help="models")
     arguments = parser.parse_args()

@@ -9,6 +9,7 @@ MLSYS := target/debug/mlsys
 PORTS := $(if $(PORT),--port $(PORT)) $(if $(MODEL_SERVER_PORT),--model-server-port $(MODEL_SERVER_PORT)) \
 	$(if $(MLFLOW_PORT),--mlflow-port $(MLFLOW_PORT))
 PROCESSES := --bin mlsys --bin backend --bin worker --bin model-server
+MEASURED := $(PROCESSES) --bin load --example pace --example verify
 EXAMPLES := target/webhooks-examples/node_modules/.package-lock.json
 ISSUER := target/oidc-issuer/node_modules/.package-lock.json
 FRONTEND := frontend/node_modules/.package-lock.json
@@ -100,12 +101,12 @@ sbom: need-cargo need-npm
 	infra/sbom
 
 bench: need-cargo need-servers $(DASHBOARD)
-	$(CARGO) build --release --workspace $(PROCESSES) --bin load
+	$(CARGO) build --release --workspace $(MEASURED)
 	bench/run
 
 bench-serving: need-cargo $(DASHBOARD)
-	$(CARGO) build --release --workspace $(PROCESSES) --bin load
-	bench/run serving
+	$(CARGO) build --release --workspace $(MEASURED)
+	bench/run engines serving
 
 chaos: need-servers build-all
 	MLSYS_HOME=.mlsys $(MLSYS) prepare

@@ -27,8 +27,8 @@ def notebook(sources):
     return {"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}
 
 
-def seconds_in_cells(path):
-    cells = json.loads(path.read_text())["cells"]
+def seconds_in_cells(notebook):
+    cells = notebook["cells"]
     durations = [cell["metadata"].get("papermill", {}).get("duration") for cell in cells if cell["cell_type"] == "code"]
     return sum(duration or 0.0 for duration in durations)
 
@@ -39,7 +39,7 @@ def overhead(command, output, environment):
     wall = time.monotonic() - started
     if done.returncode != 0:
         sys.exit(f"{command} failed:\n{done.stdout}{done.stderr}")
-    in_cells = seconds_in_cells(output)
+    in_cells = seconds_in_cells(json.loads(output.read_text()))
     return wall, wall - in_cells
 
 

@@ -28,13 +28,13 @@ def free_port():
         return listener.getsockname()[1]
 
 
-def until(condition, what, seconds=60):
+def until(condition, what, seconds=60, pause=0.05):
     """Waits for a condition and answers what it says."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         if time.monotonic() > deadline:
             sys.exit(f"{what} took over {seconds} s")
-        time.sleep(0.05)
+        time.sleep(pause)
     return found
 
 
@@ -84,7 +84,7 @@ def folder():
 
 
 @contextlib.contextmanager
-def program(name, command, at, ready, environment=None, stop=signal.SIGTERM):
+def program(name, command, at, ready, environment=None, stop=signal.SIGTERM, pause=0.05):
     """A process in the folder `at`, from when `ready()` until the end of the block."""
     log = at / f"{name}.log"
     with log.open("w") as output:
@@ -93,7 +93,11 @@ def program(name, command, at, ready, environment=None, stop=signal.SIGTERM):
             command, cwd=at, env=os.environ | (environment or {}), stdout=output, stderr=output, start_new_session=True
         )
     try:
-        until(lambda: process.poll() is not None or ready(), f"starting {name}", 120)
+        try:
+            until(lambda: process.poll() is not None or ready(), f"starting {name}", 120, pause)
+        except SystemExit:
+            print(log.read_text()[-4000:], file=sys.stderr)
+            raise
         if process.poll() is not None:
             sys.exit(f"{name} ended:\n{log.read_text()[-4000:]}")
         yield process
@@ -169,6 +173,29 @@ def uvicorn(app, at, workers, **environment):
     command = [sys.executable, "-m", "uvicorn", app, "--app-dir", ROOT / "bench/peers", "--port", port, "--workers", workers]
     environment |= {"GITHUB_WEBHOOK_SECRET": SECRET, "PYTHONDONTWRITEBYTECODE": "1"}
     return serving("uvicorn", [*command, "--no-access-log", "--log-level", "warning"], at, port, environment)
+
+
+def family(process):
+    """A process that has a session of its own: all of its session, and all below them."""
+    known = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        # It may end meanwhile.
+        with contextlib.suppress(OSError):
+            fields = stat.read_text().rpartition(")")[2].split()
+            known[int(stat.parent.name)] = (int(fields[1]), int(fields[3]))
+    found = {one for one, (_, session) in known.items() if session == process}
+    while more := {one for one, (above, _) in known.items() if above in found} - found:
+        found |= more
+    return found
+
+
+def pss(process):
+    """The memory of a process and its family in MiB; pages that they share count once."""
+    kib = 0
+    for one in family(process):
+        with contextlib.suppress(OSError):
+            kib += int(re.search(r"^Pss: +(\d+)", Path(f"/proc/{one}/smaps_rollup").read_text(), re.MULTILINE)[1])
+    return kib / 1024
 
 
 def fsync_ms():

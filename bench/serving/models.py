@@ -1,19 +1,23 @@
 """The models of the serving benchmark: fitted, and packaged as a notebook's are.
 
 `python bench/serving/models.py FOLDER`, with the platform's Python. For each model `FOLDER/NAME` is the packaged model, `FOLDER/NAME.joblib`
-the estimator, and, where it converts when its texts have pandas' own type, `FOLDER/NAME.onnx` its graph with one input a column. `FOLDER/1.json` and
-`FOLDER/1000.json` are bodies of so many rows.
+the estimator, and `FOLDER/NAME.rows` a thousand rows that it never saw. Of those that are served (`SERVED`), `FOLDER/NAME.mlflow` is what MLflow
+saves, `FOLDER/NAME.bodies` has the rows as servers take them (`bodies.py`), and `FOLDER/NAME.onnx` is a graph with one input a column, where the
+model converts when its texts have pandas' own type.
 """
 
-import json
+import shutil
 import sys
 import warnings
 from pathlib import Path
-from types import SimpleNamespace
 
+import bodies
 import joblib
+import lightgbm
+import mlflow
 import numpy as np
 import pandas as pd
+import xgboost
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -29,9 +33,15 @@ import mlsys_packager
 NUMBERS, TEXTS = ["age", "income", "score", "balance", "visits", "children"], ["plan", "town"]
 GAPS = ["age", "income", "score", "balance", *TEXTS]
 ROWS = 1_000
+WORDS = 3_000
 
 
-def rows(draw, count):
+def objects(texts):
+    """A column of dtype `object`: left to itself, pandas would make its own type of text of it."""
+    return pd.Series(texts, dtype=object)
+
+
+def customers(draw, count):
     """Eight mixed columns; texts of dtype `object`, with NaN among them."""
     table = pd.DataFrame(
         {
@@ -41,8 +51,8 @@ def rows(draw, count):
             "balance": draw.normal(0, 2_000, count),
             "visits": draw.integers(0, 40, count),
             "children": draw.integers(0, 5, count),
-            "plan": draw.choice(["basic", "plus", "pro"], count).astype(object),
-            "town": draw.choice([f"town {at}" for at in range(12)], count).astype(object),
+            "plan": objects(draw.choice(["basic", "plus", "pro"], count)),
+            "town": objects(draw.choice([f"town {at}" for at in range(12)], count)),
         }
     )
     for name in GAPS:
@@ -50,8 +60,8 @@ def rows(draw, count):
     return table
 
 
-def target(table, draw):
-    """Something learnable, with noise."""
+def pays(table, draw):
+    """Something learnable of customers, with noise."""
     value = (
         table["income"].fillna(20_000) / 20_000
         + (table["plan"] == "pro")
@@ -59,6 +69,31 @@ def target(table, draw):
         + draw.normal(0, 0.7, len(table))
     )
     return (value > value.median()).astype(int)
+
+
+def messages(draw, count):
+    """One column of texts of 10 to 60 words, some of them much more frequent than others."""
+    syllables = np.array(["ba", "de", "fi", "go", "lu", "me", "na", "po", "ri", "sta", "tur", "vel", "wi", "xo", "zen"])
+    words = np.array(["".join(syllables[draw.integers(0, len(syllables), 1 + at % 4)]) for at in range(WORDS)])
+    frequencies = 1 / np.arange(1, WORDS + 1)
+    drawn = [draw.choice(words, draw.integers(10, 61), p=frequencies / frequencies.sum()) for _ in range(count)]
+    return pd.DataFrame({"text": objects([" ".join(text) for text in drawn])})
+
+
+def urgent(table, draw):
+    """Something learnable of messages, with noise."""
+    value = table["text"].str.count("st") + table["text"].str.count("x") + draw.normal(0, 1, len(table))
+    return (value > value.median()).astype(int)
+
+
+def measurements(draw, count):
+    """Twenty numbers a row."""
+    return draw.normal(size=(count, 20))
+
+
+def passes(table, draw):
+    """Something learnable of measurements, with noise."""
+    return (table[:, 0] + table[:, 1] * table[:, 2] + draw.normal(0, 0.5, len(table)) > 0).astype(int)
 
 
 def behind_columns(last):
@@ -76,55 +111,72 @@ def histogram():
 
 
 def words():
-    """A text model: the towns, word by word."""
-    text = make_pipeline(SimpleImputer(strategy="constant", fill_value=""), OneHotEncoder(handle_unknown="ignore"))
-    return make_pipeline(
-        ColumnTransformer([("text", text, ["plan"]), ("words", TfidfVectorizer(), "town")]),
-        LogisticRegression(max_iter=1_000),
-    )
+    """A model of texts, word by word."""
+    columns = ColumnTransformer([("words", TfidfVectorizer(), "text")])
+    return make_pipeline(columns, LogisticRegression(max_iter=1_000))
 
 
-MODELS = {
-    "forest": lambda: behind_columns(RandomForestClassifier(100, random_state=0)),
-    "regression": lambda: behind_columns(LogisticRegression(max_iter=1_000)),
-    "histogram": histogram,
-    "tfidf": words,
+CUSTOMERS, MESSAGES, MEASUREMENTS = (customers, pays), (messages, urgent), (measurements, passes)
+SERVED = {
+    "forest": (CUSTOMERS, lambda: behind_columns(RandomForestClassifier(100, random_state=0))),
+    "regression": (CUSTOMERS, lambda: behind_columns(LogisticRegression(max_iter=1_000))),
+    "histogram": (CUSTOMERS, histogram),
+    "texts": (MESSAGES, words),
+}
+ALONE = {
+    "forest-array": (MEASUREMENTS, lambda: RandomForestClassifier(100, random_state=0)),
+    "histogram-array": (MEASUREMENTS, lambda: HistGradientBoostingClassifier(random_state=0)),
+    "xgboost-array": (MEASUREMENTS, lambda: xgboost.XGBClassifier(n_estimators=100, n_jobs=1)),
+    "lightgbm-array": (MEASUREMENTS, lambda: lightgbm.LGBMClassifier(n_estimators=100, n_jobs=1, verbose=-1)),
 }
 
 
 def package(name, model, table, folder, refused=None):
-    """The manifest of a model, packaged as in a notebook's kernel."""
+    """The folder and the flavour of a model, packaged as in a notebook's kernel."""
     path = folder / f"{name}.joblib"
-    joblib.dump(model, path)
     made = folder / (name if refused is None else f"{name}-converted")
     config = {"model_path": path, "output_dir": made, "model_name": name, "declared_version": "1", "run_id": None}
-    config |= {"tree_root": None, "environment": None, "native_refused": refused}
+    # As long as it takes: the benchmark is about what comes of it.
+    config |= {"tree_root": None, "environment": None, "native_refused": refused, "seconds": 600}
+    joblib.dump(model, path)
     answer = mlsys_packager.main(config, {"X_train": table})
     if "error" in answer:
         sys.exit(f"{name}: {answer['error']}")
     print(f"{name}: {answer['manifest']['flavour']}; {' '.join(answer['log'])}", file=sys.stderr)
-    return SimpleNamespace(folder=made, **answer["manifest"])
+    return made, answer["manifest"]["flavour"]
+
+
+def convert(name, make, table, y, folder):
+    """The graph of a model whose texts have pandas' own type, if it answers as the model does."""
+    typed = table.astype({column: "str" for column in table.columns if table[column].dtype == object})
+    made, flavour = package(name, make().fit(typed, y), typed, folder, "an ONNX graph is wanted")
+    if flavour == "onnx":
+        (made / "model.onnx").rename(folder / f"{name}.onnx")
+
+
+def for_mlflow(model, table, path):
+    """The model as MLflow saves it for its own server."""
+    signature = mlflow.models.infer_signature(table)
+    mlflow.sklearn.save_model(model, path, signature=signature, serialization_format="cloudpickle", pip_requirements=[])
 
 
 def main(folder):
     """Makes all of them."""
     warnings.simplefilter("ignore")
-    folder.mkdir(parents=True, exist_ok=True)
-    draw = np.random.default_rng(0)
-    table = rows(draw, ROWS)
-    y = target(table, draw)
-    for name, make in MODELS.items():
-        x = table.assign(town=table["town"].fillna("nowhere")) if name == "tfidf" else table
-        package(name, make().fit(x, y), x, folder)
-        if name in ("forest", "regression"):
-            typed = table.astype(dict.fromkeys(TEXTS, "str"))
-            converted = package(name, make().fit(typed, y), typed, folder, "an ONNX graph is wanted")
-            if converted.flavour == "onnx":
-                (converted.folder / "model.onnx").rename(folder / f"{name}.onnx")
-    unseen = rows(draw, ROWS).assign(town=lambda made: made["town"].fillna("town 1"))
-    for count in (1, ROWS):
-        text = unseen.head(count).to_json(orient="records", double_precision=15)
-        (folder / f"{count}.json").write_text(json.dumps(json.loads(text)))
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for name, ((rows, target), make) in (SERVED | ALONE).items():
+        draw = np.random.default_rng(0)
+        table, unseen = rows(draw, ROWS), rows(draw, ROWS)
+        y = target(table, draw)
+        if name in SERVED:
+            convert(name, make, table, y, folder)
+        model = make().fit(table, y)
+        package(name, model, table, folder)
+        joblib.dump(unseen, folder / f"{name}.rows")
+        if name in SERVED:
+            for_mlflow(model, table, folder / f"{name}.mlflow")
+            bodies.write(unseen, folder / f"{name}.bodies")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 //! What one would write by hand in Rust for one model: axum, typed rows, and either ONNX Runtime or a constant answer.
 //!
-//! The rows are those of `bench/serving/models.py`: eight columns, numbers and texts, any of which may be missing.
+//! The rows are those of `bench/serving/models.py`: eight columns, numbers and texts, any of which may be missing; or one of texts.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -45,10 +45,13 @@ struct Row {
     income: Option<f64>,
     score: Option<f64>,
     balance: Option<f64>,
+    #[serde(default)]
     visits: f64,
+    #[serde(default)]
     children: f64,
     plan: Option<String>,
     town: Option<String>,
+    text: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -118,7 +121,8 @@ fn infer(session: &mut Session, rows: &[Row]) -> Result<Answer> {
             "visits" => number(|row| Some(row.visits))?.into(),
             "children" => number(|row| Some(row.children))?.into(),
             "plan" => text(|row| &row.plan)?.into(),
-            _ => text(|row| &row.town)?.into(),
+            "town" => text(|row| &row.town)?.into(),
+            _ => text(|row| &row.text)?.into(),
         });
     }
     let outputs = session.run(inputs.as_slice())?;

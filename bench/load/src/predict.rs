@@ -31,6 +31,9 @@ pub struct Options {
     /// What the body is
     #[arg(long, default_value = "application/json")]
     content_type: String,
+    /// A header beside, as "name: value"; may be given again
+    #[arg(long = "header")]
+    headers: Vec<String>,
     /// How many connections
     #[arg(long, default_value_t = 64)]
     connections: usize,
@@ -45,8 +48,9 @@ pub struct Options {
 /// Sends, and says what came of it.
 pub async fn run(options: Options) -> Result<Value> {
     let body = std::fs::read(&options.body)?;
-    let Options { address, path, content_type, .. } = &options;
-    let head = format!("POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: {content_type}\r\n{}", key());
+    let Options { address, path, content_type, headers, .. } = &options;
+    let beside: String = headers.iter().flat_map(|header| [header.as_str(), "\r\n"]).collect();
+    let head = format!("POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: {content_type}\r\n{beside}{}", key());
     let request = format!("{head}Content-Length: {}\r\n\r\n", body.len());
     let request = Rc::new([request.as_bytes(), &body].concat());
     let (status, answer) = Connection::open(address).await?.fetch(&request).await?;

@@ -6,6 +6,7 @@ use axum::{
     Json,
     extract::{Path, Query, State},
     http::StatusCode,
+    response::{IntoResponse, Response},
 };
 use contract::{Environment, ModelName};
 use pipeline::access::Action;
@@ -93,16 +94,20 @@ pub(crate) async fn list(
 /// Writes down that somebody asks for a promotion, which waits for somebody else.
 pub(super) async fn ask(
     backend: &Backend,
-    caller: &Caller,
+    (caller, trail): (&Caller, &Trail),
     (model, version): (&ModelName, u64),
     (from, to): (&Environment, &Environment),
     trial: Option<&Trial>,
-) -> Result<Approval, ApiError> {
+) -> Result<Response, ApiError> {
     let asked_by = person(backend, caller).await?;
     let new = NewApproval { model, version, from, to, asked_by, asker: &caller.name, lasts: LASTS, trial };
     let conflict = |code, detail: String| Err(ApiError::new(StatusCode::CONFLICT, code, detail));
     match backend.store.serving.ask_for_approval(new).await.map_err(from_store)? {
-        Ok(approval) => Ok(approval),
+        Ok(approval) => {
+            let what = if trial.is_some() { "that it is tried" } else { "it" };
+            trail.after(format_args!("version {version} in {to}, once somebody else approves {what}"));
+            Ok((StatusCode::ACCEPTED, Json(approval)).into_response())
+        }
         Err(NotAsked::NotDeployed) => conflict("not_deployed", format!("version {version} is not what serves in {from}")),
         Err(NotAsked::AlreadyDeployed) => conflict("already_deployed", format!("version {version} serves in {to} already")),
         Err(NotAsked::Waiting) => {

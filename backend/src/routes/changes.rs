@@ -3,7 +3,6 @@
 use axum::{
     Json,
     extract::{Path, State},
-    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use contract::{Environment, ModelName};
@@ -120,9 +119,7 @@ pub(crate) async fn promote(
     confirmed(&to, confirm.as_deref())?;
     known(&backend, &model).await?;
     if backend.config.prod_approval && is_production(&to) {
-        let approval = approvals::ask(&backend, &caller, (&model, version), (&from, &to), None).await?;
-        trail.after(format_args!("version {version} in {}, once somebody else approves it", to.as_str()));
-        return Ok((StatusCode::ACCEPTED, Json(approval)).into_response());
+        return approvals::ask(&backend, (&caller, &trail), (&model, version), (&from, &to), None).await;
     }
     let made = changes::make(&backend, Order::Promote { model, version, from, to }).await.map_err(from_rollout)?;
     Ok(Json(told(&trail, made)).into_response())

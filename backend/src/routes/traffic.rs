@@ -192,9 +192,7 @@ pub(crate) async fn set(
     if is_new && needs_approval(&backend, (&model, &environment), version).await? {
         let from = Environment::all().find(|from| from.following().as_ref() == Some(&environment));
         let from = from.unwrap_or_else(Environment::dev);
-        let approval = approvals::ask(&backend, &caller, (&model, version), (&from, &environment), Some(&trial)).await?;
-        trail.after(format_args!("version {version} in {environment}, once somebody else approves that it is tried"));
-        return Ok((StatusCode::ACCEPTED, Json(approval)).into_response());
+        return approvals::ask(&backend, (&caller, &trail), (&model, version), (&from, &environment), Some(&trial)).await;
     }
     let place = try_out(&backend, (model, environment), version, trial, caller.name.clone()).await.map_err(from_rollout)?;
     Ok(Json(TrafficPlace::from(place)).into_response())

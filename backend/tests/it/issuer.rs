@@ -43,6 +43,8 @@ pub enum Signed {
     ByPublicKey,
     /// By another's key, under the name of its own.
     ByAnother,
+    /// By another's key, under a name that it has none of.
+    ByUnknown,
 }
 
 /// What it says, and how.
@@ -54,6 +56,8 @@ pub struct Says {
     /// What the user info endpoint says; none: there is no such endpoint.
     pub user_info: Option<Value>,
     pub signed: Signed,
+    /// What opens the user info endpoint.
+    pub access_token: String,
     /// Whether everything fails.
     pub down: bool,
     /// How often it was asked for its keys.
@@ -87,11 +91,16 @@ impl Issuer {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let claims = json!({ "sub": "248289761001", "preferred_username": "Ada", "name": "Ada Lovelace", "groups": ["data-science"] });
+        // Two are of another type than the standard's, as some issuers have them.
+        let claims = json!({
+            "sub": "248289761001", "preferred_username": "Ada", "name": "Ada Lovelace", "groups": ["data-science"],
+            "email_verified": "true", "updated_at": "2026-11-30T08:00:00Z",
+        });
         let state = Arc::new(Mutex::new(Says {
             claims: claims.as_object().unwrap().clone(),
             lies: Map::new(),
             user_info: None,
+            access_token: "opens userinfo".to_owned(),
             signed: Signed::Well,
             down: false,
             keys_asked: 0,
@@ -210,23 +219,24 @@ async fn token(
     claims.extend(says.lies.clone());
     claims.retain(|_, value| !value.is_null());
     let token = signed(&says, &Value::Object(claims));
-    Json(json!({ "access_token": "opens userinfo", "token_type": "Bearer", "expires_in": 300, "id_token": token }))
+    Json(json!({ "access_token": says.access_token, "token_type": "Bearer", "expires_in": 300, "id_token": token }))
         .into_response()
 }
 
 fn signed(says: &Says, claims: &Value) -> String {
     let algorithm = match says.signed {
-        Signed::Well | Signed::ByAnother => "ES256",
+        Signed::Well | Signed::ByAnother | Signed::ByUnknown => "ES256",
         Signed::Not => "none",
         Signed::BySecret | Signed::ByPublicKey => "HS256",
     };
-    let header = json!({ "alg": algorithm, "typ": "JWT", "kid": says.key.id });
+    let id = if says.signed == Signed::ByUnknown { "unknown" } else { &says.key.id };
+    let header = json!({ "alg": algorithm, "typ": "JWT", "kid": id });
     let message = [header.to_string(), claims.to_string()].map(|part| URL_SAFE_NO_PAD.encode(part)).join(".");
     let by = |key: &Key| key.pair.sign(&SystemRandom::new(), message.as_bytes()).unwrap().as_ref().to_vec();
     let mac = |secret: &[u8]| hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), message.as_bytes()).as_ref().to_vec();
     let signature = match says.signed {
         Signed::Well => by(&says.key),
-        Signed::ByAnother => by(&Key::new("another")),
+        Signed::ByAnother | Signed::ByUnknown => by(&Key::new("another")),
         Signed::Not => Vec::new(),
         Signed::BySecret => mac(CLIENT_SECRET.as_bytes()),
         Signed::ByPublicKey => mac(says.key.pair.public_key().as_ref()),

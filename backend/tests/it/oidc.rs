@@ -169,7 +169,7 @@ async fn a_token_that_does_not_prove_who_it_is_signs_nobody_in() {
     .into_iter()
     .map(|lie| (lie, Signed::Well))
     .collect();
-    for signed in [Signed::Not, Signed::BySecret, Signed::ByPublicKey, Signed::ByAnother] {
+    for signed in [Signed::Not, Signed::BySecret, Signed::ByPublicKey, Signed::ByAnother, Signed::ByUnknown] {
         lies.push((json!({}), signed));
     }
     for (number, (lie, signed)) in lies.iter().enumerate() {
@@ -295,6 +295,8 @@ async fn groups_come_from_the_user_info_where_the_token_has_none_and_only_ones_o
     assert_eq!(browser.signs_in(&world, "/").await, "/");
     assert_eq!(browser.get(&world, "/api/me").await.json()["grants"], json!([{ "role": "admin" }]));
     issuer.says().user_info = Some(json!({ "sub": "another", "groups": ["ml-admins"] }));
+    assert!(Browser::default().signs_in(&world, "/").await.contains("bad_answer"));
+    issuer.says().access_token = "of two\nlines".to_owned();
     assert!(Browser::default().signs_in(&world, "/").await.contains("bad_answer"));
 }
 

@@ -3,9 +3,7 @@
 
 use std::time::Duration;
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use service::Secret;
-use sha2::{Digest, Sha256};
 
 use crate::auth::{credentials::new_secret, digest};
 
@@ -58,11 +56,6 @@ impl Attempt {
     /// What proves to the issuer that who redeems the code is who asked for it (PKCE, RFC 7636).
     pub(crate) fn verifier(&self) -> Secret {
         self.derived("verifier")
-    }
-
-    /// What it is shown of that at first.
-    pub(crate) fn challenge(&self) -> String {
-        URL_SAFE_NO_PAD.encode(Sha256::digest(self.verifier().expose()))
     }
 
     fn derived(&self, purpose: &str) -> Secret {

@@ -5,22 +5,25 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::http::{StatusCode, header};
-use jiff::Timestamp;
-use reqwest::{RequestBuilder, Url};
-use serde::Deserialize;
-use serde_json::Value;
+use axum::http::HeaderValue;
+use openidconnect::{
+    AuthType, AuthorizationCode, ClaimsVerificationError, ClientId, ClientSecret, CsrfToken, DiscoveryError, IssuerUrl,
+    Nonce, OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope,
+    SignatureVerificationError, SubjectIdentifier, TokenResponse, UserInfoClaims, UserInfoError,
+    core::{CoreAuthenticationFlow, CoreClientAuthMethod, CoreGenderClaim, CoreProviderMetadata},
+};
+use serde_json::{Map, Value};
+use service::Secret;
 use tokio::{sync::Mutex, time::timeout};
 
 use super::{
     Attempt, Identity, OidcConfig,
+    http::Http,
     identity::groups,
-    token::{Claims, Expected, Key, TokenError, keys, verify},
+    token::{Client, Others, Tokens, said, verify},
 };
 use crate::auth::limits::Limiter;
 
-/// How long the issuer may take for each answer.
-const PATIENCE: Duration = Duration::from_secs(8);
 /// How long a sign-in waits while another asks what the issuer says of itself.
 const QUEUE: Duration = Duration::from_secs(20);
 /// How long it is believed what the issuer says of itself.
@@ -29,8 +32,8 @@ const KEPT: Duration = Duration::from_hours(1);
 const PAUSE: Duration = Duration::from_secs(3);
 /// How often a minute it is asked again because of a key that is not known.
 const REFRESHES: u32 = 5;
-/// The longest answer, in bytes.
-const ANSWER_MAX: usize = 1 << 20;
+/// How much is told of what is wrong with an answer, in characters.
+const REASON_MAX: usize = 500;
 
 /// Why somebody is not signed in.
 #[derive(Debug, thiserror::Error)]
@@ -47,7 +50,7 @@ pub(crate) enum IssuerError {
 #[derive(Debug)]
 pub(crate) struct Issuer {
     pub(crate) config: OidcConfig,
-    http: reqwest::Client,
+    http: Http,
     known: Mutex<Known>,
     refreshes: Limiter,
 }
@@ -57,144 +60,107 @@ pub(crate) struct Issuer {
 enum Known {
     #[default]
     Nothing,
-    Told(Instant, Arc<Provider>),
+    Told(Instant, Arc<Client>),
     Failed(Instant, String),
-}
-
-/// What the issuer says of itself. Source: OIDC Discovery 1.0.
-#[derive(Debug, Deserialize)]
-struct Provider {
-    issuer: String,
-    authorization_endpoint: String,
-    token_endpoint: String,
-    userinfo_endpoint: Option<String>,
-    jwks_uri: String,
-    #[serde(default)]
-    token_endpoint_auth_methods_supported: Option<Vec<String>>,
-    #[serde(skip)]
-    keys: Vec<Key>,
-}
-
-/// What it gives for a code.
-#[derive(Deserialize)]
-struct Tokens {
-    id_token: String,
-    access_token: String,
 }
 
 impl Issuer {
     /// An issuer that is not asked anything yet.
     pub(crate) fn new(config: OidcConfig) -> Result<Self, reqwest::Error> {
-        // Where it sends us on to, nobody has vouched for.
-        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(PATIENCE).build()?;
+        let http = Http::new()?;
         Ok(Self { config, http, known: Mutex::default(), refreshes: Limiter::new(REFRESHES, Duration::from_mins(1)) })
-    }
-
-    /// Where it sends browsers back to.
-    fn redirect(&self) -> String {
-        format!("{}/api/sign-in/callback", self.config.public_url.as_str())
     }
 
     /// Where a browser signs in.
     pub(crate) async fn address(&self, attempt: &Attempt) -> Result<String, IssuerError> {
-        let provider = self.provider(None).await?;
-        let mut url = Url::parse(&provider.authorization_endpoint)
-            .map_err(|error| IssuerError::Unavailable(format!("where people sign in is no address: {error}")))?;
-        url.query_pairs_mut().extend_pairs([
-            ("response_type", "code"),
-            ("client_id", &self.config.client_id),
-            ("redirect_uri", &self.redirect()),
-            ("scope", &self.config.scopes),
-            ("state", attempt.state().expose()),
-            ("nonce", attempt.nonce().expose()),
-            ("code_challenge", &attempt.challenge()),
-            ("code_challenge_method", "S256"),
-        ]);
+        let client = self.client(None).await?;
+        let (state, nonce) = (CsrfToken::new(plain(&attempt.state())), nonce(attempt));
+        let request = client.authorize_url(CoreAuthenticationFlow::AuthorizationCode, || state, || nonce);
+        let scopes = self.config.scopes.split_whitespace().map(|scope| Scope::new(scope.to_owned()));
+        let challenge = PkceCodeChallenge::from_code_verifier_sha256(&verifier(attempt));
+        let (url, ..) = request.add_scopes(scopes).set_pkce_challenge(challenge).url();
         Ok(url.into())
     }
 
     /// Who somebody is, by the code that the issuer gave their browser.
     pub(crate) async fn identify(&self, attempt: &Attempt, code: &str) -> Result<Identity, IssuerError> {
-        let provider = self.provider(None).await?;
-        let tokens = self.redeem(&provider, attempt, code).await?;
-        let claims = self.verified(&provider, &tokens.id_token, attempt).await?;
-        let found = match groups(&claims.others, &self.config.groups_claim) {
+        let client = self.client(None).await?;
+        let tokens = self.redeem(&client, attempt, code).await?;
+        let claims = self.verified(&client, &tokens, attempt).await?;
+        let text = |claim: &str| claims.get(claim).and_then(Value::as_str).filter(|text| !text.is_empty());
+        let sub = text("sub").ok_or_else(|| IssuerError::Refused("its ID token is about nobody".to_owned()))?;
+        let found = match groups(&claims, &self.config.groups_claim) {
             Some(groups) => groups,
-            None => self.groups(&provider, &tokens, &claims).await?,
+            None => self.groups(&client, &tokens, sub).await?,
         };
-        let text = |claim: &str| claims.others.get(claim).and_then(Value::as_str).filter(|text| !text.is_empty());
-        let called = text("preferred_username").or_else(|| text("email")).unwrap_or(&claims.sub).to_owned();
+        let called = text("preferred_username").or_else(|| text("email")).unwrap_or(sub).to_owned();
         let name = text("name").unwrap_or(&called).chars().filter(|c| !c.is_control()).take(100).collect();
-        let subject = format!("{} {}", self.config.issuer, claims.sub);
+        let subject = format!("{} {sub}", self.config.issuer);
         Ok(Identity { subject, called, name, groups: found })
     }
 
     /// Gives a code back for what it stands for. Only who has our secret and began the attempt can.
-    async fn redeem(&self, provider: &Provider, attempt: &Attempt, code: &str) -> Result<Tokens, IssuerError> {
-        let (status, answer) = self.ask(self.redemption(provider, attempt, code)).await?;
-        if status.is_client_error() {
+    async fn redeem(&self, client: &Client, attempt: &Attempt, code: &str) -> Result<Tokens, IssuerError> {
+        let request = client
+            .exchange_code(AuthorizationCode::new(code.to_owned()))
+            .map_err(|_| IssuerError::Unavailable("it does not say where it takes codes".to_owned()))?;
+        let tokens = request.set_pkce_verifier(verifier(attempt)).request_async(&self.http).await;
+        tokens.map_err(|error| match error {
+            RequestTokenError::Request(error) => error,
             // The code is no good, or our secret: its own word says which.
-            let word = answer["error"].as_str().unwrap_or_default().escape_default().take(100).collect::<String>();
-            return Err(IssuerError::Refused(format!("it does not take the code: {status} {word}")));
-        }
-        if status != StatusCode::OK {
-            return Err(IssuerError::Unavailable(format!("it answers {status} for a code")));
-        }
-        serde_json::from_value(answer).map_err(|_| IssuerError::Refused("it gave no tokens for the code".to_owned()))
-    }
-
-    fn redemption(&self, provider: &Provider, attempt: &Attempt, code: &str) -> RequestBuilder {
-        let (id, secret) = (&self.config.client_id, self.config.client_secret.expose());
-        let (redirect, verifier) = (self.redirect(), attempt.verifier());
-        let mut form = form_urlencoded::Serializer::new(String::new());
-        form.extend_pairs([
-            ("grant_type", "authorization_code"),
-            ("code", code),
-            ("redirect_uri", &redirect),
-            ("code_verifier", verifier.expose()),
-        ]);
-        let mut request = self.http.post(&provider.token_endpoint);
-        // The standard's own way, unless the issuer says that it takes another alone.
-        let methods = provider.token_endpoint_auth_methods_supported.as_ref();
-        if methods.is_none_or(|all| all.iter().any(|one| one == "client_secret_basic")) {
-            let encoded = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
-            request = request.basic_auth(encoded(id), Some(encoded(secret)));
-        } else {
-            form.extend_pairs([("client_id", id.as_str()), ("client_secret", secret)]);
-        }
-        request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded").body(form.finish())
+            RequestTokenError::ServerResponse(answer) => {
+                IssuerError::Refused(format!("it does not take the code: {}", legible(answer.error().as_ref())))
+            }
+            // What is wrong with tokens would tell of them.
+            _ => IssuerError::Refused("it gave no tokens for the code, or none that can be read".to_owned()),
+        })
     }
 
     /// What the ID token says, which may be signed with a key that is newer than those that are known.
-    async fn verified(&self, known: &Arc<Provider>, token: &str, attempt: &Attempt) -> Result<Claims, IssuerError> {
-        let (nonce, client_id) = (attempt.nonce(), &self.config.client_id);
-        let expected = Expected { issuer: &self.config.issuer, client_id, nonce: &nonce };
-        let refused = |error: TokenError| IssuerError::Refused(error.to_string());
-        match verify(token, &known.keys, &expected, Timestamp::now()) {
-            Err(TokenError::Key) if self.refreshes.check("keys").is_ok() => {
-                self.refreshes.failed("keys");
-                let newer = self.provider(Some(known)).await?;
-                verify(token, &newer.keys, &expected, Timestamp::now()).map_err(refused)
-            }
-            done => done.map_err(refused),
+    async fn verified(
+        &self,
+        known: &Arc<Client>,
+        tokens: &Tokens,
+        attempt: &Attempt,
+    ) -> Result<Map<String, Value>, IssuerError> {
+        use SignatureVerificationError::{CryptoError, NoMatchingKey};
+        let token = tokens.id_token().ok_or_else(|| IssuerError::Refused("it gave no ID token for the code".to_owned()))?;
+        let nonce = nonce(attempt);
+        let mut verified = verify(token, known, &nonce);
+        if let Err(ClaimsVerificationError::SignatureVerification(NoMatchingKey | CryptoError(_))) = verified
+            && self.refreshes.check("keys").is_ok()
+        {
+            self.refreshes.failed("keys");
+            let newer = self.client(Some(known)).await?;
+            verified = verify(token, &newer, &nonce);
         }
+        verified.map_err(|error| IssuerError::Refused(format!("its ID token: {}", in_full(&error))))
     }
 
     /// Somebody's groups by the issuer's other way, for those that keep their tokens short. None, where it has none.
-    async fn groups(&self, provider: &Provider, tokens: &Tokens, claims: &Claims) -> Result<Vec<String>, IssuerError> {
-        let Some(address) = &provider.userinfo_endpoint else { return Ok(Vec::new()) };
-        let (status, said) = self.ask(self.http.get(address).bearer_auth(&tokens.access_token)).await?;
-        let Some(said) = said.as_object().filter(|_| status == StatusCode::OK) else {
-            return Err(IssuerError::Unavailable(format!("it answers {status} for what it knows of somebody")));
+    async fn groups(&self, client: &Client, tokens: &Tokens, sub: &str) -> Result<Vec<String>, IssuerError> {
+        let access = tokens.access_token();
+        let Ok(request) = client.user_info(access.clone(), Some(SubjectIdentifier::new(sub.to_owned()))) else {
+            return Ok(Vec::new());
         };
-        if said.get("sub").and_then(Value::as_str) != Some(&claims.sub) {
-            return Err(IssuerError::Refused("it speaks of somebody else".to_owned()));
+        // The library takes for granted that it can.
+        if HeaderValue::from_str(access.secret()).is_err() {
+            return Err(IssuerError::Refused("its access token can't be sent".to_owned()));
         }
-        Ok(groups(said, &self.config.groups_claim).unwrap_or_default())
+        let answer = request.request_async(&self.http).await;
+        let claims: UserInfoClaims<Others, CoreGenderClaim> = answer.map_err(|error| match error {
+            UserInfoError::Request(error) => error,
+            UserInfoError::ClaimsVerification(_) => IssuerError::Refused("it speaks of somebody else".to_owned()),
+            UserInfoError::Response(status, ..) => {
+                IssuerError::Unavailable(format!("it answers {status} for what it knows of somebody"))
+            }
+            _ => IssuerError::Unavailable("what it knows of somebody can't be read".to_owned()),
+        })?;
+        Ok(groups(&said(&claims), &self.config.groups_claim).unwrap_or_default())
     }
 
     /// What the issuer says of itself; asked again if that is old, or the one given.
-    async fn provider(&self, stale: Option<&Arc<Provider>>) -> Result<Arc<Provider>, IssuerError> {
+    async fn client(&self, stale: Option<&Arc<Client>>) -> Result<Arc<Client>, IssuerError> {
         let unavailable = |reason: &str| Err(IssuerError::Unavailable(reason.to_owned()));
         let Ok(mut known) = timeout(QUEUE, self.known.lock()).await else { return unavailable("it answers slowly") };
         match &*known {
@@ -218,46 +184,51 @@ impl Issuer {
         }
     }
 
-    async fn discover(&self) -> Result<Provider, IssuerError> {
-        let unavailable = |reason: String| IssuerError::Unavailable(reason);
-        let issuer = &self.config.issuer;
-        let address = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
-        let (status, answer) = self.ask(self.http.get(&address)).await?;
-        if status != StatusCode::OK {
-            return Err(unavailable(format!("{address} answers {status}")));
-        }
-        let read = serde_json::from_value::<Provider>(answer);
-        let mut provider = read.map_err(|error| unavailable(format!("{address} does not describe an issuer: {error}")))?;
-        if provider.issuer != *issuer {
-            let named = provider.issuer.escape_debug();
-            return Err(unavailable(format!("it calls itself {named}, so OIDC_ISSUER should too")));
-        }
-        let (status, answer) = self.ask(self.http.get(&provider.jwks_uri)).await?;
-        if status != StatusCode::OK {
-            return Err(unavailable(format!("it answers {status} for its keys")));
-        }
-        provider.keys = keys(&answer);
-        Ok(provider)
-    }
-
-    /// An answer's status and its JSON; null where it has none.
-    async fn ask(&self, request: RequestBuilder) -> Result<(StatusCode, Value), IssuerError> {
-        // The address may hold a code.
-        let failed = |error: reqwest::Error| IssuerError::Unavailable(in_full(&error.without_url()));
-        let mut answer = request.header(header::ACCEPT, "application/json").send().await.map_err(failed)?;
-        let mut body = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(failed)? {
-            if body.len() + chunk.len() > ANSWER_MAX {
-                return Err(IssuerError::Unavailable("its answer is too long".to_owned()));
+    async fn discover(&self) -> Result<Client, IssuerError> {
+        let no_address = |error| IssuerError::Unavailable(format!("its address or ours is none: {error}"));
+        let issuer = IssuerUrl::new(self.config.issuer.clone()).map_err(no_address)?;
+        let redirect = format!("{}/api/sign-in/callback", self.config.public_url.as_str());
+        let redirect = RedirectUrl::new(redirect).map_err(no_address)?;
+        let told = CoreProviderMetadata::discover_async(issuer, &self.http).await;
+        let told = told.map_err(|error| match error {
+            DiscoveryError::Request(error) => error,
+            DiscoveryError::Validation(reason) => {
+                IssuerError::Unavailable(format!("OIDC_ISSUER must be what it calls itself: {}", legible(&reason)))
             }
-            body.extend_from_slice(&chunk);
-        }
-        Ok((answer.status(), serde_json::from_slice(&body).unwrap_or_default()))
+            error => IssuerError::Unavailable(format!("it does not say what it is: {}", in_full(&error))),
+        })?;
+        // The standard's own way, unless the issuer says that it takes another alone.
+        let methods = told.token_endpoint_auth_methods_supported();
+        let basic = methods.is_none_or(|all| all.contains(&CoreClientAuthMethod::ClientSecretBasic));
+        let (id, secret) = (self.config.client_id.clone(), plain(&self.config.client_secret));
+        let client = Client::from_provider_metadata(told, ClientId::new(id), Some(ClientSecret::new(secret)));
+        let client = client.set_auth_type(if basic { AuthType::BasicAuth } else { AuthType::RequestBody });
+        Ok(client.set_redirect_uri(redirect).disable_openid_scope())
     }
 }
 
+/// What the ID token has to repeat.
+fn nonce(attempt: &Attempt) -> Nonce {
+    Nonce::new(plain(&attempt.nonce()))
+}
+
+/// What redeems the attempt's code.
+fn verifier(attempt: &Attempt) -> PkceCodeVerifier {
+    PkceCodeVerifier::new(plain(&attempt.verifier()))
+}
+
+/// A secret for the library, whose own types keep it.
+fn plain(secret: &Secret) -> String {
+    secret.expose().to_owned()
+}
+
 /// An error with all that caused it.
-fn in_full(error: &dyn std::error::Error) -> String {
+pub(super) fn in_full(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |said, cause| format!("{said}: {cause}"))
+    legible(&causes.fold(error.to_string(), |said, cause| format!("{said}: {cause}")))
+}
+
+/// What may be another's words, on one line that is not too long.
+fn legible(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(REASON_MAX).collect()
 }

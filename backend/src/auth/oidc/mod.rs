@@ -5,14 +5,16 @@
 //! | `config` | the settings; which groups have which role |
 //! | `attempt` | what binds an answer of the issuer to the browser that asked |
 //! | `issuer` | asks the issuer |
-//! | `token` | whether the issuer signed a token, for us, in time, for this attempt |
+//! | `http` | the bounds of that |
+//! | `token` | which ID tokens are believed |
 //! | `identity` | who somebody is, as the issuer says it |
 //!
-//! Nothing is kept between the two halves of a sign-in but a cookie of the browser's, so that any backend can answer the
-//! second half.
+//! `openidconnect` speaks the protocol, by our HTTP client. Nothing is kept between the two halves of a
+//! sign-in but a cookie of the browser's, so that any backend can answer the second half.
 
 mod attempt;
 mod config;
+mod http;
 mod identity;
 mod issuer;
 mod token;

@@ -1,6 +1,6 @@
 import { useState } from 'react'
 import { type ApiKey, useApiKeys, useRevokeKey } from '../../api'
-import { Button, Dialog, EmptyState, ErrorState, grantText, LoadMore, Page, RelativeTime, Skeleton, Table, type TableColumn, toast } from '../../ui'
+import { Button, EmptyState, ErrorState, grantText, LoadMore, Page, RelativeTime, RemovalDialog, Skeleton, Table, type TableColumn, toast } from '../../ui'
 import { MakeDialog } from './MakeDialog'
 
 /** Whether a key lets nobody in any more. */
@@ -56,32 +56,23 @@ export function Component() {
       )}
       <LoadMore {...query} />
       <MakeDialog open={making} onClose={() => setMaking(false)} />
-      <Dialog
+      <RemovalDialog
         open={revoking !== null}
         onClose={() => setRevoking(null)}
         title={`Revoke ${revoking?.name ?? ''}?`}
-        actions={
-          <>
-            <Button onClick={() => setRevoking(null)}>Keep it</Button>
-            <Button
-              look="danger"
-              busy={revoke.isPending}
-              onClick={() =>
-                revoking &&
-                revoke.mutate(revoking.id, {
-                  onSuccess: () => toast('The key is revoked.'),
-                  onError: (error) => toast(error.message, 'danger'),
-                  onSettled: () => setRevoking(null),
-                })
-              }
-            >
-              Revoke
-            </Button>
-          </>
+        verb="Revoke"
+        busy={revoke.isPending}
+        onRemove={() =>
+          revoking &&
+          revoke.mutate(revoking.id, {
+            onSuccess: () => toast('The key is revoked.'),
+            onError: (error) => toast(error.message, 'danger'),
+            onSettled: () => setRevoking(null),
+          })
         }
       >
         <p>Whatever shows it is refused from now on. A revoked key can’t be brought back.</p>
-      </Dialog>
+      </RemovalDialog>
     </Page>
   )
 }

@@ -1,6 +1,6 @@
 import { useNavigate } from 'react-router'
 import { type Repo, useRemoveRepo } from '../../api'
-import { Button, Dialog, ErrorState, toast } from '../../ui'
+import { ErrorState, RemovalDialog, toast } from '../../ui'
 import { isLocal } from './words'
 
 interface RemoveDialogProps {
@@ -20,19 +20,7 @@ export function RemoveDialog({ repo, open, onClose }: RemoveDialogProps) {
       },
     })
   return (
-    <Dialog
-      open={open}
-      onClose={onClose}
-      title={`Remove ${repo.full_name}?`}
-      actions={
-        <>
-          <Button onClick={onClose}>Keep it</Button>
-          <Button look="danger" busy={remove.isPending} onClick={run}>
-            Remove
-          </Button>
-        </>
-      }
-    >
+    <RemovalDialog open={open} onClose={onClose} title={`Remove ${repo.full_name}?`} verb="Remove" busy={remove.isPending} onRemove={run}>
       <div className="flex flex-col gap-2">
         <p>Its pushes start no pipelines any more, and its secrets are removed. Its pipelines, models and deployments stay as they are.</p>
         <p className="text-muted">
@@ -42,6 +30,6 @@ export function RemoveDialog({ repo, open, onClose }: RemoveDialogProps) {
         </p>
         {remove.isError && <ErrorState error={remove.error} title="The repository was not removed" />}
       </div>
-    </Dialog>
+    </RemovalDialog>
   )
 }

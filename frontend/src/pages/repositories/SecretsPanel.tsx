@@ -1,6 +1,6 @@
 import { type FormEvent, useState } from 'react'
 import { asProblem, type Repo, type RunSecret, useRemoveSecret, useSecrets, useSetSecret } from '../../api'
-import { Button, Dialog, ErrorState, Panel, RelativeTime, Skeleton, Table, type TableColumn, toast } from '../../ui'
+import { Button, Dialog, ErrorState, Panel, RelativeTime, RemovalDialog, Skeleton, Table, type TableColumn, toast } from '../../ui'
 
 const columns = (remove: (secret: RunSecret) => void): readonly TableColumn<RunSecret>[] => [
   { key: 'name', header: 'Name', className: 'wrap-anywhere', cell: (secret) => <code className="font-mono text-sm">{secret.name}</code> },
@@ -49,35 +49,26 @@ export function SecretsPanel({ repo }: { repo: Repo }) {
       <Dialog open={setting} onClose={() => setSetting(false)} title="Set a secret">
         {setting && <SecretForm repo={repo} onClose={() => setSetting(false)} />}
       </Dialog>
-      <Dialog
+      <RemovalDialog
         open={removing !== null}
         onClose={() => setRemoving(null)}
         title={`Remove ${removing?.name ?? ''}?`}
-        actions={
-          <>
-            <Button onClick={() => setRemoving(null)}>Keep it</Button>
-            <Button
-              look="danger"
-              busy={remove.isPending}
-              onClick={() =>
-                removing &&
-                remove.mutate(
-                  { id: repo.id, name: removing.name },
-                  {
-                    onSuccess: () => toast('The secret is removed.'),
-                    onError: (error) => toast(error.message, 'danger'),
-                    onSettled: () => setRemoving(null),
-                  },
-                )
-              }
-            >
-              Remove
-            </Button>
-          </>
+        verb="Remove"
+        busy={remove.isPending}
+        onRemove={() =>
+          removing &&
+          remove.mutate(
+            { id: repo.id, name: removing.name },
+            {
+              onSuccess: () => toast('The secret is removed.'),
+              onError: (error) => toast(error.message, 'danger'),
+              onSettled: () => setRemoving(null),
+            },
+          )
         }
       >
         <p>Notebooks that ask for it fail from now on.</p>
-      </Dialog>
+      </RemovalDialog>
     </Panel>
   )
 }

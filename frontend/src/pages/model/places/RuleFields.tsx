@@ -25,6 +25,14 @@ function NumberField({ label, unit, help, onChange, ...rest }: FieldProps) {
   )
 }
 
+/** The rules that every candidate keeps to. */
+const NUMBERS = [
+  { key: 'requests', label: 'Decide after', unit: 'requests', help: 'Nothing is said of the version before it has answered so many, or computed so many rows unseen.', min: 1, step: 1 },
+  { key: 'minutes', label: 'Wait at most', unit: 'minutes', help: 'If there were too few requests by then, it stays as it is until somebody decides.', min: 1, max: 43_200, step: 1 },
+  { key: 'errors', label: 'Errors, at most', unit: 'points more', help: '1: if 2 of 100 requests fail with the current version, 3 may fail with this one.', min: 0, max: 100 },
+  { key: 'latency', label: 'Latency, at most', unit: 'times the current', help: '1.5: it may take half as long again as the current version.', min: 0.01 },
+] as const
+
 interface RuleFieldsProps {
   /** Null: a person decides. */
   rules: RuleTexts | null
@@ -56,46 +64,9 @@ export function RuleFields({ rules, compared, onChange }: RuleFieldsProps) {
       <div id={id} hidden={rules === null} className="grid gap-3 sm:grid-cols-2">
         {rules && (
           <>
-            <NumberField
-              label="Decide after"
-              unit="requests"
-              help="Nothing is said of the version before it has answered so many, or computed so many rows unseen."
-              value={rules.requests}
-              onChange={(requests) => change({ requests })}
-              min={1}
-              step={1}
-              required
-            />
-            <NumberField
-              label="Wait at most"
-              unit="minutes"
-              help="If there were too few requests by then, it stays as it is until somebody decides."
-              value={rules.minutes}
-              onChange={(minutes) => change({ minutes })}
-              min={1}
-              max={43_200}
-              step={1}
-              required
-            />
-            <NumberField
-              label="Errors, at most"
-              unit="points more"
-              help="1: if 2 of 100 requests fail with the current version, 3 may fail with this one."
-              value={rules.errors}
-              onChange={(errors) => change({ errors })}
-              min={0}
-              max={100}
-              required
-            />
-            <NumberField
-              label="Latency, at most"
-              unit="times the current"
-              help="1.5: it may take half as long again as the current version."
-              value={rules.latency}
-              onChange={(latency) => change({ latency })}
-              min={0.01}
-              required
-            />
+            {NUMBERS.map(({ key, ...field }) => (
+              <NumberField key={key} {...field} value={rules[key]} onChange={(text) => change({ [key]: text })} required />
+            ))}
             <NumberField
               label="Agreement, at least"
               unit="% of shadow answers"

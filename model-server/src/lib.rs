@@ -7,6 +7,7 @@
 
 mod access;
 mod api;
+pub mod bodies;
 mod config;
 mod error;
 mod files;

@@ -6,7 +6,10 @@ use axum::{
     Extension, Json,
     body::{Body, Bytes},
     extract::{Path, Query, RawQuery, State},
-    http::{HeaderMap, HeaderName, StatusCode, header::CONTENT_TYPE},
+    http::{
+        HeaderMap, HeaderName, StatusCode,
+        header::{ACCEPT, CONTENT_TYPE},
+    },
     response::{IntoResponse, Response},
 };
 use contract::{Environment, ModelName, RepoName};
@@ -258,7 +261,7 @@ pub(crate) async fn predict(
         let mut call =
             backend.models.http.post(format!("{base}/predict/{name}{query}")).timeout(PREDICT_TIMEOUT).body(body.clone());
         call = call.bearer_auth(token).headers(service::telemetry::trace_headers());
-        for name in [CONTENT_TYPE.as_str(), "x-request-id", MODEL_VERSION, "x-routing-key"] {
+        for name in [CONTENT_TYPE.as_str(), ACCEPT.as_str(), "x-request-id", MODEL_VERSION, "x-routing-key"] {
             if let Some(value) = headers.get(name) {
                 call = call.header(name, value);
             }

@@ -14,7 +14,14 @@ use contract::ModelName;
 use service::Doors;
 use tower::Service;
 
-use super::{PREDICT, Serving, choice::Choice, exchange::Asked, guard, rest, wants::Wants};
+use super::{
+    PREDICT, Serving,
+    choice::Choice,
+    exchange::Asked,
+    guard,
+    rest::{self, Forms},
+    wants::Wants,
+};
 
 /// All routes of a server, and the short way to one of them.
 pub(crate) struct Direct {
@@ -26,22 +33,22 @@ pub(crate) struct Direct {
 impl Direct {
     /// The answer to a request.
     pub(crate) async fn answer(&self, request: Request) -> Response {
-        let Some((name, (choice, wants))) = usual(&request) else {
+        let Some((name, choice, asked)) = usual(&request) else {
             return match self.router.clone().call(request).await {
                 Ok(response) => response,
                 Err(never) => match never {},
             };
         };
-        let predict = |request| async { self.predict(name, (choice, wants), request).await };
+        let predict = |request| async { self.predict((name, choice), asked, request).await };
         service::surround(request, PREDICT, |request| self.doors.pass(request, predict)).await
     }
 
-    async fn predict(&self, name: ModelName, (choice, wants): (Choice, Wants), request: Request) -> Response {
+    async fn predict(&self, (name, choice): (ModelName, Choice), asked: (Wants, Forms), request: Request) -> Response {
         let admitted = guard::admit_prediction(&self.serving, request.headers(), &name, &choice);
         let answered = match admitted {
             Ok(admitted) => {
                 let loader = self.serving.loader.clone();
-                rest::answer(Asked { loader, name, choice, admitted }, wants, request.into_body()).await
+                rest::answer(Asked { loader, name, choice, admitted }, asked, request.into_body()).await
             }
             Err(refused) => Err(refused),
         };
@@ -50,8 +57,9 @@ impl Direct {
 }
 
 /// What a prediction asks for, where nothing about it is unusual.
-fn usual(request: &Request) -> Option<(ModelName, (Choice, Wants))> {
+fn usual(request: &Request) -> Option<(ModelName, Choice, (Wants, Forms))> {
     let name = request.uri().path().strip_prefix("/predict/").filter(|_| request.method() == Method::POST)?;
     let choice = Choice::read(None, request.uri(), request.headers()).ok()?;
-    Some((name.parse().ok()?, (choice, Wants::read(request.uri()).ok()?)))
+    let asked = (Wants::read(request.uri()).ok()?, Forms::read(request.headers()).ok()?);
+    Some((name.parse().ok()?, choice, asked))
 }

@@ -32,6 +32,13 @@ use crate::{
 pub(super) const BODY_LIMIT: usize = 64 * 1024 * 1024;
 /// Bodies longer than this, in bytes, are read on another thread, so that other requests need not wait.
 const LONG_BODY: usize = 64 * 1024;
+/// The same of bodies in formats of columns, which may say much in little.
+const LONG_COLUMNS: usize = 4 * 1024;
+
+/// Answers in Arrow's format for streams, and bodies that are.
+pub(super) const ARROW_STREAM: &str = "application/vnd.apache.arrow.stream";
+/// Bodies in its format for files.
+pub(super) const ARROW_FILE: &str = "application/vnd.apache.arrow.file";
 
 /// Which model answered.
 const MODEL_NAME: HeaderName = HeaderName::from_static("x-model-name");
@@ -47,6 +54,11 @@ pub(super) trait Exchange: Send + Sync + 'static {
 
     /// The rows in a body, or what is wrong with it.
     fn read(&self, version: &Version, body: &Bytes) -> Result<(Batch, Self::Kept), String>;
+
+    /// Whether reading a body of this length may take long.
+    fn is_long(&self, length: usize) -> bool {
+        is_long(length, false)
+    }
 
     /// How long whoever asks waits, if a body says so.
     fn patience(_: &Self::Kept) -> Option<Duration> {
@@ -65,6 +77,11 @@ pub(super) trait Exchange: Send + Sync + 'static {
     fn write(version: &Version, prediction: &Prediction, kept: Self::Kept) -> io::Result<Answer>;
 }
 
+/// Whether reading a body may take long, which has columns, or has not.
+pub(super) fn is_long(length: usize, has_columns: bool) -> bool {
+    length > if has_columns { LONG_COLUMNS } else { LONG_BODY }
+}
+
 /// A body, and how to read it.
 pub(super) struct Answer {
     content_type: HeaderValue,
@@ -76,6 +93,11 @@ pub(super) struct Answer {
 impl Answer {
     pub(super) fn json(body: Vec<u8>) -> Self {
         Self { content_type: HeaderValue::from_static("application/json"), json_length: None, body }
+    }
+
+    /// A stream of Arrow's.
+    pub(super) fn arrow(body: Vec<u8>) -> Self {
+        Self { content_type: HeaderValue::from_static(ARROW_STREAM), json_length: None, body }
     }
 
     /// A message of gRPC, as it is sent.
@@ -141,7 +163,7 @@ async fn predict<E: Exchange>(
 ) -> Result<(Answer, Option<Answered>), PredictError> {
     let admitted = within(deadline, version.admit()).await?;
     let length = body.len();
-    let long = length > LONG_BODY;
+    let long = exchange.is_long(length);
     let model = Arc::clone(version);
     let read = move || {
         let read = exchange.read(&model, &body);

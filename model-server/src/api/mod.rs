@@ -2,7 +2,7 @@
 
 mod choice;
 mod deadline;
-mod decode;
+pub(crate) mod decode;
 mod dialect;
 mod direct;
 mod exchange;

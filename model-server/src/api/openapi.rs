@@ -11,7 +11,12 @@ use contract::{Column, ColumnType, ModelManifest, Signature, Task};
 use serde_json::{Map, Value, json};
 use service::ApiError;
 
-use super::{choice::Choice, guard::Admitted, model_name, models};
+use super::{
+    choice::Choice,
+    exchange::{ARROW_FILE, ARROW_STREAM},
+    guard::Admitted,
+    model_name, models,
+};
 use crate::{access::Access, serve::Deployment, sync::Loader};
 
 /// `GET /models/{name}/openapi.json?version=&env=`: of the version that answers, or of the one that is chosen.
@@ -41,16 +46,6 @@ fn document(manifest: &ModelManifest, number: u64, is_open: bool) -> Value {
         let schema = json!({ "$ref": "#/components/schemas/Problem" });
         json!({ "description": description, "content": { "application/problem+json": { "schema": schema } } })
     };
-    let header = |schema: Value, description: &str| json!({ "schema": schema, "description": description });
-    let answered = json!({
-        "description": "A prediction for each row.",
-        "headers": {
-            "X-Model-Name": header(json!({ "type": "string" }), "The model that answered."),
-            "X-Model-Version": header(json!({ "type": "integer" }), "The version that answered."),
-            "X-Request-Id": header(json!({ "type": "string" }), "Names the request in the server's log."),
-        },
-        "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Answer" } } },
-    });
     let key = json!({ "key": [] });
     json!({
         "openapi": "3.1.0",
@@ -68,17 +63,15 @@ fn document(manifest: &ModelManifest, number: u64, is_open: bool) -> Value {
                 parameter("top_k", json!({ "type": "integer", "minimum": 1 }), "So many of the most probable classes of each row."),
                 parameter("explain", json!({ "type": "boolean" }), "How much each column adds to what is said of a row."),
             ],
-            "requestBody": { "required": true, "content": { "application/json": {
-                "schema": { "$ref": "#/components/schemas/Rows" },
-                "example": example(manifest),
-            } } },
+            "requestBody": body(manifest),
             "responses": {
-                "200": answered,
+                "200": answered(),
                 "400": refusal("The model cannot take these rows; the detail names the column."),
                 "401": refusal("A key is needed."),
                 "403": refusal("The key is good for other things."),
                 "404": refusal("Nothing is served by this name, version or environment."),
                 "413": refusal("The body is longer than 64 MB."),
+                "415": refusal("The body is of a format that is not taken; the detail names those that are."),
                 "429": refusal("The model has as many requests as it can take."),
                 "500": refusal("The model failed on these rows."),
                 "503": refusal("The model is being loaded or restarted."),
@@ -88,6 +81,33 @@ fn document(manifest: &ModelManifest, number: u64, is_open: bool) -> Value {
         "components": {
             "schemas": schemas,
             "securitySchemes": { "key": { "type": "http", "scheme": "bearer", "description": "A key of mlsys." } },
+        },
+    })
+}
+
+/// What is asked: rows, or the columns of them.
+fn body(manifest: &ModelManifest) -> Value {
+    let columns = json!({ "schema": { "description": "The model's columns, as Arrow's." } });
+    json!({ "required": true, "content": {
+        "application/json": { "schema": { "$ref": "#/components/schemas/Rows" }, "example": example(manifest) },
+        ARROW_STREAM: columns,
+        ARROW_FILE: columns,
+    } })
+}
+
+/// What is answered, and how it is told who answered.
+fn answered() -> Value {
+    let header = |schema: Value, description: &str| json!({ "schema": schema, "description": description });
+    json!({
+        "description": "A prediction for each row.",
+        "headers": {
+            "X-Model-Name": header(json!({ "type": "string" }), "The model that answered."),
+            "X-Model-Version": header(json!({ "type": "integer" }), "The version that answered."),
+            "X-Request-Id": header(json!({ "type": "string" }), "Names the request in the server's log."),
+        },
+        "content": {
+            "application/json": { "schema": { "$ref": "#/components/schemas/Answer" } },
+            ARROW_STREAM: { "schema": { "description": "A stream of Arrow's: a column for each of the answer's lists, where Accept asks for it." } },
         },
     })
 }

@@ -5,12 +5,16 @@ use std::time::Duration;
 use reqwest::Client;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use testkit::{Program, free_port, http_status, packaged};
+use testkit::{Program, free_port, http_status, packaged, run_python};
 
-use crate::harness::{DEADLINE, Place, Server, assert_close, manifest};
+use crate::{
+    columns::PROGRAM,
+    harness::{DEADLINE, Place, Server, assert_close, manifest},
+};
 
 const JSON: &str = "application/json";
 const CSV: &str = "text/csv";
+const PARQUET: &str = "application/vnd.apache.parquet";
 
 /// MLflow's server, with these packaged models.
 struct Mlflow {
@@ -172,6 +176,16 @@ fn for_array(dice: &mut Dice, width: usize, count: usize) -> Vec<(&'static str, 
     (0..count).map(|_| request(dice)).collect()
 }
 
+/// Files of Parquet's for a model with columns, of its columns' own types.
+fn of_parquet(dice: &mut Dice, model: &str, count: usize) -> Vec<(&'static str, Vec<u8>)> {
+    let (folder, signature) = (testkit::folder("mlsys-parquet-"), manifest(model)["signature"].clone());
+    let cells = |table: Table| table.into_iter().map(|(_, cells)| cells).collect::<Vec<_>>();
+    let tables: Vec<_> = (0..count).map(|_| cells(table(dice, &signature))).collect();
+    let described = json!({ "columns": signature["columns"], "tables": tables }).to_string();
+    run_python(PROGRAM, &["parquet", &folder.path().to_string_lossy(), &described]);
+    (0..count).map(|at| (PARQUET, std::fs::read(folder.path().join(format!("{at}.parquet"))).unwrap())).collect()
+}
+
 /// Bodies that are none, for a model with the columns `length` and `width`.
 const BAD: &[(&str, &str)] = &[
     (JSON, ""),
@@ -204,6 +218,8 @@ const BAD: &[(&str, &str)] = &[
     (CSV, "length,width\n1,text"),
     (CSV, "length,width\n1,2\n1,2,3"),
     (CSV, "length,width\n1,\"2"),
+    (PARQUET, ""),
+    (PARQUET, "PAR1, but no more of it PAR1"),
     ("text/plain", "length,width\n1,2"),
     ("application/json; charset=latin-1", r#"{"inputs":{"length":[1],"width":[2]}}"#),
     ("application/json; version=1", r#"{"inputs":{"length":[1],"width":[2]}}"#),
@@ -222,20 +238,22 @@ const GOOD: &[(&str, &str)] = &[
     ("text/csv; charset=utf-8", ",length,width\n0,1,2\n1,3,4\n"),
 ];
 
-async fn send(client: &Client, url: &str, (content_type, body): (&str, &str)) -> (u16, String) {
+async fn send(client: &Client, url: &str, (content_type, body): (&str, &[u8])) -> (u16, String) {
     let request = client.post(format!("{url}/invocations")).header("content-type", content_type);
-    let answer = request.body(body.to_owned()).timeout(DEADLINE).send().await.unwrap();
+    let answer = request.body(body.to_vec()).timeout(DEADLINE).send().await.unwrap();
     (answer.status().as_u16(), answer.text().await.unwrap())
 }
 
 /// Asks both, and gives how many were answered by predictions.
-async fn compare(server: &Server, mlflow: &Mlflow, model: &str, requests: &[(&str, String)]) -> usize {
+async fn compare<B: AsRef<[u8]>>(server: &Server, mlflow: &Mlflow, model: &str, requests: &[(&str, B)]) -> usize {
     let (ours, theirs) = (format!("{}/models/{model}", server.url), format!("{}/{model}", mlflow.url));
     let (mut good, mut differences) = (0, Vec::new());
     for (content_type, body) in requests {
+        let body = body.as_ref();
         let (status, text) = send(&server.client, &ours, (content_type, body)).await;
         let (expected, wanted) = send(&server.client, &theirs, (content_type, body)).await;
         if status != expected {
+            let body = String::from_utf8_lossy(body);
             differences.push(format!("{model}: {content_type} {body}: {status} {text}, not {expected} {wanted}"));
             continue;
         }
@@ -245,7 +263,7 @@ async fn compare(server: &Server, mlflow: &Mlflow, model: &str, requests: &[(&st
                 (serde_json::from_str(&text).unwrap(), serde_json::from_str(&wanted).unwrap());
             assert_close(&answer["predictions"], &wanted_answer["predictions"], 1e-9);
             if manifest(model)["task"] == "classification" {
-                assert_eq!(text, wanted, "{body}");
+                assert_eq!(text, wanted, "{}", String::from_utf8_lossy(body));
             }
         } else if status != 415 {
             let error: Value = serde_json::from_str(&text).unwrap();
@@ -272,6 +290,8 @@ async fn the_scoring_protocol_is_answered_as_by_mlflow() {
     let mut good = 0;
     for (model, count) in [("titanic-1", 60), ("flowers", 40), ("boosted", 20)] {
         good += compare(&server, &mlflow, model, &for_columns(&mut dice, model, count)).await;
+        let files = of_parquet(&mut dice, model, 5);
+        assert_eq!(compare(&server, &mlflow, model, &files).await, files.len(), "{model}");
     }
     for (model, width) in [("prices", 3), ("truths", 2)] {
         good += compare(&server, &mlflow, model, &for_array(&mut dice, width, 30)).await;

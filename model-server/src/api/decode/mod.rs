@@ -1,17 +1,23 @@
-//! A JSON body, in any of the accepted shapes, read straight into typed columns.
+//! A body, read straight into typed columns: JSON in any of the accepted shapes, or one of the formats that have columns.
 //!
 //! Messages name columns and say what was expected. They never repeat a value or a name that the client sent.
 
 mod array;
+pub(crate) mod arrow;
 mod body;
 mod cell;
 mod columns;
 mod either;
+mod frame;
 mod named;
 mod nan;
+mod number;
+pub(crate) mod parquet;
 mod records;
 mod split;
+mod time;
 
+pub(super) use frame::{interleaved, room};
 pub(super) use nan::without_nan;
 use scoring::{Batch, Schema};
 use serde_json::error::Category;
@@ -21,7 +27,7 @@ pub(super) const MAX_CELLS: usize = 1 << 24;
 
 /// Which bodies are taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shapes {
+pub(crate) enum Shapes {
     /// An object with one of the four keys, or a list of rows.
     Ours,
     /// Only the object; of its keys, `instances` and `inputs` may each have rows or columns, and `dataframe_records` rows of
@@ -30,7 +36,7 @@ pub(super) enum Shapes {
 }
 
 /// Reads the rows in a body, or says what is wrong with it.
-pub(super) fn decode(schema: &Schema, shapes: Shapes, body: &[u8]) -> Result<Batch, String> {
+pub(crate) fn decode(schema: &Schema, shapes: Shapes, body: &[u8]) -> Result<Batch, String> {
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let batch = body::read((schema, shapes), &mut deserializer).and_then(|batch| deserializer.end().map(|()| batch));
     filled(batch.map_err(|error| explain(&error))?)

@@ -21,7 +21,7 @@ use service::ApiError;
 use super::{
     choice::Choice,
     decode::{self, Shapes},
-    exchange::{Answer, Asked, Exchange},
+    exchange::{Answer, Asked, Exchange, is_long},
     guard::Admitted,
     model_name, models,
 };
@@ -76,6 +76,7 @@ pub(super) async fn invocations(
 enum Form {
     Json,
     Csv,
+    Parquet,
 }
 
 /// What the headers say of the body. Nothing said is JSON.
@@ -86,7 +87,8 @@ fn form(headers: &HeaderMap) -> Result<Form, ApiError> {
     let form = match parts.next() {
         Some("application/json") => Form::Json,
         Some("text/csv") => Form::Csv,
-        _ => return refuse("only application/json and text/csv are taken"),
+        Some("application/vnd.apache.parquet") => Form::Parquet,
+        _ => return refuse("only application/json, text/csv and application/vnd.apache.parquet are taken"),
     };
     for parameter in parts {
         match parameter.split_once('=') {
@@ -106,8 +108,13 @@ impl Exchange for Form {
         let batch = match self {
             Self::Json => decode::decode(version.schema(), Shapes::Mlflow, &decode::without_nan(body))?,
             Self::Csv => table::read(version.schema(), body)?,
+            Self::Parquet => decode::parquet::decode(version.schema(), body)?,
         };
         Ok((batch, ()))
+    }
+
+    fn is_long(&self, length: usize) -> bool {
+        is_long(length, *self == Self::Parquet)
     }
 
     fn write(version: &Version, prediction: &Prediction, (): ()) -> io::Result<Answer> {
@@ -122,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_content_type_is_json_or_csv_in_utf_8() {
+    fn a_content_type_is_json_or_csv_in_utf_8_or_parquet() {
         let said = |text: &'static str| {
             let headers = [(header::CONTENT_TYPE, HeaderValue::from_static(text))].into_iter().collect();
             form(&headers).map_err(|error| error.status().as_u16())
@@ -132,6 +139,7 @@ mod tests {
             assert_eq!(said(text), Ok(Form::Json), "{text}");
         }
         assert_eq!(said("text/csv; charset=utf-8"), Ok(Form::Csv));
+        assert_eq!(said("application/vnd.apache.parquet"), Ok(Form::Parquet));
         for text in ["", "text/plain", "application/json; charset=latin-1", "text/csv; header=present", "text/csv;"] {
             assert_eq!(said(text), Err(415), "{text}");
         }

@@ -1,6 +1,8 @@
-//! `POST /predict/{name}`: rows as JSON, in any of the accepted shapes.
+//! `POST /predict/{name}`: rows as JSON, in any of the accepted shapes, or as columns of Arrow's.
 
 mod answer;
+mod arrow;
+mod forms;
 mod more;
 
 use std::{io, sync::Arc};
@@ -14,11 +16,12 @@ use axum::{
 use scoring::{Batch, Extras, Prediction};
 use service::ApiError;
 
+pub(super) use self::forms::Forms;
 use super::{
     Named,
     choice::Choice,
     decode::{self, Shapes},
-    exchange::{Answer, Asked, Exchange},
+    exchange::{Answer, Asked, Exchange, is_long},
     guard::Admitted,
     model_name,
     wants::Wants,
@@ -38,30 +41,44 @@ pub(super) async fn predict(
     Extension(admitted): Extension<Admitted>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    answer(Asked { loader, name: model_name(named.name)?, choice, admitted }, wants, request.into_body()).await
+    let asked = Asked { loader, name: model_name(named.name)?, choice, admitted };
+    answer(asked, (wants, Forms::read(request.headers())?), request.into_body()).await
 }
 
 /// The answer for the rows in a body.
-pub(super) async fn answer(asked: Asked, wants: Wants, body: Body) -> Result<Response, ApiError> {
-    asked.answer(body, Rest(wants)).await
+pub(super) async fn answer(asked: Asked, (wants, forms): (Wants, Forms), body: Body) -> Result<Response, ApiError> {
+    asked.answer(body, Rest(wants, forms)).await
 }
 
-struct Rest(Wants);
+struct Rest(Wants, Forms);
 
 impl Exchange for Rest {
     const PROTOCOL: Protocol = Protocol::Rest;
-    type Kept = Wants;
+    type Kept = (Wants, bool);
 
-    fn read(&self, version: &Version, body: &Bytes) -> Result<(Batch, Wants), String> {
-        self.0.check(version)?;
-        Ok((decode::decode(version.schema(), Shapes::Ours, body)?, self.0))
+    fn read(&self, version: &Version, body: &Bytes) -> Result<(Batch, Self::Kept), String> {
+        let Self(wants, forms) = self;
+        wants.check(version)?;
+        let batch = match forms.columns {
+            None => decode::decode(version.schema(), Shapes::Ours, body)?,
+            Some(form) => decode::arrow::decode(version.schema(), form, body)?,
+        };
+        Ok((batch, (*wants, forms.answers_arrow)))
     }
 
-    fn extras(wants: &Wants) -> Extras {
+    fn is_long(&self, length: usize) -> bool {
+        is_long(length, self.1.columns.is_some())
+    }
+
+    fn extras((wants, _): &Self::Kept) -> Extras {
         wants.extras()
     }
 
-    fn write(version: &Version, prediction: &Prediction, wants: Wants) -> io::Result<Answer> {
-        Ok(Answer::json(answer::write(version, prediction, wants)?))
+    fn write(version: &Version, prediction: &Prediction, (wants, answers_arrow): Self::Kept) -> io::Result<Answer> {
+        Ok(if answers_arrow {
+            Answer::arrow(arrow::write(version, prediction, wants)?)
+        } else {
+            Answer::json(answer::write(version, prediction, wants)?)
+        })
     }
 }

@@ -8,12 +8,7 @@ use std::{
 use axum::http::HeaderValue;
 use flate2::read::{GzDecoder, ZlibDecoder};
 
-use crate::api::exchange::BODY_LIMIT;
-
-/// How much longer than what came a body may become, so that little that is sent never takes much memory.
-const RATIO: usize = 32;
-/// What any may become, in bytes.
-const ALWAYS: usize = 1 << 20;
+use crate::api::decode::room;
 
 /// How a body is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +41,7 @@ impl Encoding {
 }
 
 fn read<'b>(decoder: impl Read, length: usize) -> io::Result<Cow<'b, [u8]>> {
-    let most = length.saturating_mul(RATIO).saturating_add(ALWAYS).min(BODY_LIMIT);
+    let most = room(length);
     let mut inflated = Vec::new();
     decoder.take(most as u64 + 1).read_to_end(&mut inflated)?;
     if inflated.len() > most { Err(io::Error::other("too long")) } else { Ok(Cow::Owned(inflated)) }

@@ -4,10 +4,10 @@
 //! An array is one tensor of its shape, whatever its name; or one `[n]` for each column.
 
 use contract::Column;
-use scoring::{ArraySchema, Batch, Cells, Schema, TableSchema, Texts};
+use scoring::{ArraySchema, Batch, Schema, TableSchema};
 
 use super::{fill::Fill, request::Input};
-use crate::api::decode::{MAX_CELLS, filled};
+use crate::api::decode::{MAX_CELLS, filled, interleaved};
 
 /// The rows in a request's tensors, or what is wrong with them. `whole` is what the request says its tensors are together.
 pub(super) fn rows(schema: &Schema, whole: Option<&str>, inputs: &[Input<'_>]) -> Result<Batch, String> {
@@ -103,31 +103,6 @@ fn stacked(schema: &ArraySchema, inputs: &[Input<'_>]) -> Result<Batch, String> 
         columns.push(cells);
     }
     Ok(Batch::Array { shape: vec![rows, width], cells: interleaved(&columns, rows, schema.empty()) })
-}
-
-/// The cells of columns, row by row.
-fn interleaved(columns: &[Cells], rows: usize, mut all: Cells) -> Cells {
-    let texts: Vec<Vec<_>> = columns
-        .iter()
-        .map(|cells| if let Cells::Text(texts) = cells { texts.iter().collect() } else { Vec::new() })
-        .collect();
-    for row in 0..rows {
-        for (at, cells) in columns.iter().enumerate() {
-            match (&mut all, cells) {
-                (Cells::Bool(all), Cells::Bool(cells)) => all.push(cells[row]),
-                (Cells::Int(all), Cells::Int(cells)) => all.push(cells[row]),
-                (Cells::Float(all), Cells::Float(cells)) => all.push(cells[row]),
-                (Cells::Text(all), _) => push(all, texts[at][row]),
-                _ => {}
-            }
-        }
-    }
-    all
-}
-
-fn push(texts: &mut Texts, text: Option<&str>) {
-    // An array's elements are never missing.
-    texts.push(text.unwrap_or_default());
 }
 
 /// How many cells some rows have, if they are not too many.

@@ -139,7 +139,7 @@ async fn predict<E: Exchange>(
     (exchange, deadline): (E, Option<Instant>),
     again: bool,
 ) -> Result<(Answer, Option<Answered>), PredictError> {
-    let admitted = within(deadline, version.admit()).await?;
+    let mut admitted = within(deadline, version.admit()).await?;
     let length = body.len();
     let long = length > LONG_BODY;
     let model = Arc::clone(version);

@@ -43,7 +43,7 @@ pub struct Config {
     pub provenance: ProvenanceRule,
     /// How many requests one model computes at the same time.
     pub threads: usize,
-    /// How many requests one model may have in hand, computed or waiting; more are turned away at once.
+    /// The most requests that one model may have in hand, computed or waiting; more are turned away at once.
     pub queue: usize,
     /// The longest a prediction may take.
     pub prediction_limit: Duration,
@@ -119,7 +119,11 @@ pub const SETTINGS: &[Setting] = &[
         "",
         "requests one model computes at the same time, in Python in as many processes; as many as processors when unset",
     ),
-    setting("MODEL_SERVER_QUEUE", "256", "requests one model may have in hand; more get 429"),
+    setting(
+        "MODEL_SERVER_QUEUE",
+        "256",
+        "the most requests one model has in hand, fewer where they would wait long; others get 429",
+    ),
     setting("MODEL_SERVER_PREDICTION_SECONDS", "30", "the longest a prediction may take"),
     setting(
         "MODEL_SERVER_MEMORY_MB",

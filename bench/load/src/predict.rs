@@ -1,6 +1,7 @@
-//! One body over some connections, again and again, each as soon as the one before is answered.
+//! One body over some connections, again and again: each as soon as the one before is answered, or at a rate.
 
 use std::{
+    num::NonZeroU32,
     path::PathBuf,
     rc::Rc,
     time::{Duration, Instant},
@@ -8,7 +9,7 @@ use std::{
 
 use anyhow::{Result, ensure};
 use serde_json::Value;
-use tokio::task::LocalSet;
+use tokio::{task::LocalSet, time::sleep_until};
 
 use crate::{
     http::Connection,
@@ -36,7 +37,10 @@ pub struct Options {
     headers: Vec<String>,
     /// How many connections
     #[arg(long, default_value_t = 64)]
-    connections: usize,
+    connections: u32,
+    /// How many requests a second to send over all connections; without it, each is sent as soon as the one before is answered
+    #[arg(long)]
+    rate: Option<NonZeroU32>,
     /// How long to send before measuring, in seconds
     #[arg(long, default_value_t = 2)]
     warm_up: u64,
@@ -58,16 +62,30 @@ pub async fn run(options: Options) -> Result<Value> {
     let measured = Instant::now() + Duration::from_secs(options.warm_up);
     let end = measured + Duration::from_secs(options.seconds);
     let senders = LocalSet::new();
+    let pause = options.rate.map_or(Duration::ZERO, |rate| Duration::from_secs(options.connections.into()) / rate.get());
     let tasks: Vec<_> = (0..options.connections)
-        .map(|_| senders.spawn_local(send(address.clone(), request.clone(), (measured, end))))
+        .map(|number| {
+            let pace = (Instant::now() + pause * number / options.connections, pause);
+            senders.spawn_local(send(address.clone(), request.clone(), pace, (measured, end)))
+        })
         .collect();
     senders.await;
     Tally::report(tasks, options.seconds).await
 }
 
-async fn send(address: String, request: Rc<Vec<u8>>, (measured, end): (Instant, Instant)) -> Result<Tally> {
+/// Sends no sooner than the pace says, one each pause.
+async fn send(
+    address: String,
+    request: Rc<Vec<u8>>,
+    (mut next, pause): (Instant, Duration),
+    (measured, end): (Instant, Instant),
+) -> Result<Tally> {
     let (mut tally, mut connection) = (Tally::default(), None);
     loop {
+        if !pause.is_zero() {
+            sleep_until(next.into()).await;
+            next += pause;
+        }
         let sent = Instant::now();
         if sent >= end {
             return Ok(tally);

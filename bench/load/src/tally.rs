@@ -21,6 +21,8 @@ pub struct Tally {
     /// Also before measuring.
     accepted: u64,
     errors: u64,
+    /// How many of these a server with too much to do refused: 429.
+    refused: u64,
 }
 
 impl Tally {
@@ -35,7 +37,10 @@ impl Tally {
                     self.latencies.push(answered - sent);
                 }
             }
-            Ok(_) => self.errors += 1,
+            Ok(status) => {
+                self.errors += 1;
+                self.refused += u64::from(status == 429);
+            }
             Err(_) => {
                 self.errors += 1;
                 tokio::time::sleep(PAUSE).await;
@@ -50,6 +55,7 @@ impl Tally {
             let one = sender.await??;
             all.latencies.extend(one.latencies);
             all.accepted += one.accepted;
+            all.refused += one.refused;
             all.errors += one.errors;
         }
         all.latencies.sort_unstable();
@@ -59,6 +65,7 @@ impl Tally {
             "p50_ms": percentile(&all.latencies, 50),
             "p99_ms": percentile(&all.latencies, 99),
             "errors": all.errors,
+            "refused": all.refused,
             "accepted": all.accepted,
         }))
     }

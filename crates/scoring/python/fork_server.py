@@ -9,8 +9,8 @@ What the libraries take of memory is there once for all models. Standard input i
 
 Nothing of any model is read here: a child is first confined to what is its own, and then unpickles. Over its channel it says
 `{"pid":12}`, its number as it sees it, and is told what to give up: a Landlock ruleset, and a filter of system calls as a buffer. Then it
-says `{"ready":true,"joins":true}` (whether rows of several requests may be asked about in one call) or `{"error":"…"}`, and answers
-requests, as `wire` has them. It ends with its channel, or with us.
+says `{"ready":true,"joins":true,"decides":null}` (whether rows of several requests may be asked about in one call, and the method that
+gives decision values) or `{"error":"…"}`, and answers requests, as `wire` has them. It ends with its channel, or with us.
 """
 
 import contextlib
@@ -188,7 +188,7 @@ def be_a_model(order, descriptors):
         # Unpickling runs code of any kind; the server decides what a model that does not load means.
         wire.send(channel, {"error": f"{type(error).__name__}: {error}"})
         return
-    wire.send(channel, {"ready": True, "joins": joins})
+    wire.send(channel, {"ready": True, "joins": joins, "decides": serve_model.decides(model)})
     places = {label: place for place, label in enumerate(metadata.get("classes") or ())}
     with alone():
         answer_requests(channel, (model, columns, example), places)

@@ -1,12 +1,13 @@
 """A pickled model: how it is loaded, and how it answers a request. `fork_server` starts its process; `wire` has the frames.
 
     {"columns":{"Age":[22,null],"Sex":["male","female"]}}, or {"tensor":{"dtype":"float64","shape":[2,4],"data":[…]}}
-    → {"predictions":[…],"probabilities":[[…]]}
+    → {"predictions":[…],"probabilities":[[…]]}, and with `"decision":true` in the request `"decision"`, an array
     → {"error":{"kind":"bad_input"|"internal","message":"…","column":"Age"}}
 
 Numbers may come as arrays. Values of rows go nowhere but into answers.
 """
 
+import contextlib
 import datetime
 import decimal
 import json
@@ -77,6 +78,8 @@ def answer(model, columns, example, request, form=None):
             probabilities = model.predict_proba(rows)
             if not isinstance(probabilities, list):
                 result["probabilities"] = form(probabilities)
+        if request.get("decision"):
+            result["decision"] = decision(model, rows)
         return result
     except ValueError as error:
         # An estimator's ValueError is about its input, and its text may quote a value of it.
@@ -90,6 +93,26 @@ def answer(model, columns, example, request, form=None):
     except Exception as error:
         message = f"the model failed with {type(error).__name__}{told(error, same(given, example))}"
         return {"error": {"kind": "internal", "message": message, "column": None}}
+
+
+def decides(model):
+    """The method that gives decision values, if there is one."""
+    for method in ("decision_function", "score_samples"):
+        # A model of the notebook's own may fail when it is looked at.
+        with contextlib.suppress(Exception):
+            if callable(getattr(model, method)):
+                return method
+    return None
+
+
+def decision(model, rows):
+    """Decision values: a number for each row, or a list."""
+    import numpy as np
+
+    values = np.asarray(getattr(model, decides(model))(rows))
+    if values.dtype.kind not in "biuf" or values.ndim not in (1, 2) or len(values) != len(rows):
+        raise NoJson("decision values are to be a number or a list of numbers for each row")
+    return values
 
 
 def count(predictions):

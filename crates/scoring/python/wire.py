@@ -5,9 +5,10 @@ buffers, one after the other. Head and buffers are padded to eight bytes, so tha
 
 A request is `{"id":1,"rows":2,"columns":["f8","i8","b1","json"]}`, a kind for each column of the signature and a buffer for each:
 `f8`, `i8` and `b1` are arrays of 64-bit floating point, 64-bit whole numbers and bytes that are 0 or 1; `json` is a list. An array
-is `{"id":1,"tensor":{"dtype":"float64","shape":[2,3]},"kind":"f8"}`, with one buffer.
+is `{"id":1,"tensor":{"dtype":"float64","shape":[2,3]},"kind":"f8"}`, with one buffer. With `"decision":true`, decision values are wanted,
+too.
 
-An answer is `{"id":1,"predictions":PART,"probabilities":PART}` or `{"id":1,"error":{…}}`. A part is `{"floats":[rows]}` or
+An answer is `{"id":1,"predictions":PART,"probabilities":PART,"decision":PART}`, as far as there are these, or `{"id":1,"error":{…}}`. A part is `{"floats":[rows]}` or
 `{"floats":[rows,width]}`, with a buffer of `f8`; `{"labels":rows}`, with a buffer of 32-bit places among the manifest's classes; or
 `{"json":[…]}`.
 """
@@ -52,7 +53,7 @@ def send(channel, head, buffers=()):
 
 def request(columns, head, buffers):
     """A request as `answer` takes it."""
-    at = 0
+    at, decision = 0, head.get("decision", False)
 
     def part(kind, count, length=None):
         nonlocal at
@@ -68,11 +69,13 @@ def request(columns, head, buffers):
 
     if "tensor" in head:
         tensor = head["tensor"]
-        return {"tensor": {**tensor, "data": part(head["kind"], math.prod(tensor["shape"]), head.get("length"))}}
+        data = part(head["kind"], math.prod(tensor["shape"]), head.get("length"))
+        return {"tensor": {**tensor, "data": data}, "decision": decision}
     kinds = head["columns"]
     lengths = iter(head.get("lengths", ()))
     parts = [part(kind, head["rows"], next(lengths) if kind == "json" else None) for kind in kinds]
-    return {"columns": dict(zip((column["name"] for column in columns), parts, strict=True))}
+    named = dict(zip((column["name"] for column in columns), parts, strict=True))
+    return {"columns": named, "decision": decision}
 
 
 def raw(value):
@@ -83,11 +86,20 @@ def raw(value):
 
 def answer(said, places):
     """An answer's head and buffers. `places` are those of the classes, by label."""
+    if "error" in said:
+        return said, []
+    head, buffers = predicted(said, places)
+    if "decision" in said:
+        head["decision"] = {"floats": list(said["decision"].shape)}
+        buffers.append(floats(said["decision"]))
+    return head, buffers
+
+
+def predicted(said, places):
+    """The same of predictions and probabilities."""
     import numpy as np
     import serve_model
 
-    if "error" in said:
-        return said, []
     predictions, probabilities = said["predictions"], said.get("probabilities")
     head = {"id": said["id"]}
     if places and (probabilities is None or raw(probabilities)):

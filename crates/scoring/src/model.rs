@@ -1,6 +1,6 @@
 //! A model that answers.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use contract::ModelManifest;
 
@@ -13,6 +13,9 @@ use crate::{
 pub struct Model {
     schema: Arc<Schema>,
     engine: Engine,
+    /// How long it took for its example.
+    took: Duration,
+    at_once: usize,
 }
 
 impl Model {
@@ -28,7 +31,8 @@ impl Model {
         let answer =
             engine.predict(example, Extras::default()).await.map_err(|error| LoadError::SelfTest(error.to_string()))?;
         self_test::check(manifest, &answer.output).map_err(LoadError::SelfTest)?;
-        Ok(Self { schema, engine })
+        let at_once = runtime.threads() * engine.joined();
+        Ok(Self { schema, engine, took: answer.spent.computing, at_once })
     }
 
     /// What its rows must look like.
@@ -39,6 +43,16 @@ impl Model {
     /// How much memory it takes now. Blocks for some milliseconds, where that is measured of a process.
     pub fn memory(&self) -> Memory {
         self.engine.memory()
+    }
+
+    /// How long a small request takes, as far as its example tells.
+    pub fn takes(&self) -> Duration {
+        self.took
+    }
+
+    /// About how many small requests it computes at the same time.
+    pub fn at_once(&self) -> usize {
+        self.at_once
     }
 
     /// Computes the predictions for some rows of the model's schema, and the extras that are asked for.

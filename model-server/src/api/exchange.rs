@@ -161,7 +161,7 @@ async fn predict<E: Exchange>(
     (exchange, deadline): (E, Option<Instant>),
     again: bool,
 ) -> Result<(Answer, Option<Answered>), PredictError> {
-    let admitted = within(deadline, version.admit()).await?;
+    let mut admitted = within(deadline, version.admit()).await?;
     let length = body.len();
     let long = exchange.is_long(length);
     let model = Arc::clone(version);

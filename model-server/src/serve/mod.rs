@@ -1,6 +1,7 @@
 //! Which version answers, how many requests it may have in hand, when its model sleeps, what is counted of them, and which
 //! other versions compute them as well.
 
+mod admission;
 mod agreement;
 mod memory;
 mod meter;

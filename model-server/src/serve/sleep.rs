@@ -149,6 +149,7 @@ impl Version {
     /// Has a model answer from now on, unless it takes more than all may.
     pub(crate) async fn rouse(&self, model: Model) -> Result<Arc<Model>, NoMemory> {
         self.decides.get_or_init(|| model.decides());
+        self.admission.expect(model.takes(), model.at_once());
         let model = Arc::new(model);
         let weighed = Arc::clone(&model);
         if let Ok(size) = spawn_blocking(move || weighed.memory()).await {

@@ -8,9 +8,13 @@ use std::{
 use contract::{ModelManifest, Task};
 use python::PythonEnvironment;
 use scoring::{Batch, Extras, LoadError, Model, PredictError, Prediction, Runtime, Schema};
-use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::{Memory, meter::Meter, sleep::Sleeper};
+use super::{
+    Memory,
+    admission::{Admission, Place},
+    meter::Meter,
+    sleep::Sleeper,
+};
 
 /// A version that answers.
 #[derive(Debug)]
@@ -27,9 +31,7 @@ pub(crate) struct Version {
     pub(super) decides: OnceLock<Option<&'static str>>,
     /// What the model's process runs in: held, not read.
     _environment: Option<PythonEnvironment>,
-    /// A permit for each request that may be in hand.
-    admission: Semaphore,
-    queue: usize,
+    pub(super) admission: Admission,
 }
 
 /// What a version is made of.
@@ -42,7 +44,7 @@ pub(crate) struct Parts {
     pub(crate) environment: Option<PythonEnvironment>,
     pub(crate) runtime: Arc<Runtime>,
     pub(crate) memory: Arc<Memory>,
-    /// How many requests it takes at once.
+    /// How many requests it may have in hand.
     pub(crate) queue: usize,
 }
 
@@ -53,7 +55,7 @@ impl Version {
     /// When its manifest is of a kind that is not served.
     pub(crate) fn new(parts: Parts, folder: PathBuf) -> Result<Self, LoadError> {
         let sleeper = Sleeper::new(&parts, folder);
-        let Parts { number, sha256, manifest, environment, queue, .. } = parts;
+        let Parts { number, sha256, manifest, environment, runtime, queue, .. } = parts;
         let classes = match manifest.task {
             Task::Classification => manifest.classes.iter().flatten().map(ToString::to_string).collect(),
             Task::Regression | Task::Transformation => Vec::new(),
@@ -68,8 +70,7 @@ impl Version {
             sleeper,
             decides: OnceLock::new(),
             _environment: environment,
-            admission: Semaphore::new(queue),
-            queue,
+            admission: Admission::new(queue, runtime.threads()),
         })
     }
 
@@ -90,13 +91,15 @@ impl Version {
 
     /// Lets a request in, once the model is awake; or turns it away at once: reading its body is work, too.
     pub(crate) async fn admit(self: &Arc<Self>) -> Result<Admitted<'_>, PredictError> {
-        let permit = self.admission.try_acquire().map_err(|_| PredictError::Overloaded)?;
-        Ok(Admitted { version: self, model: self.awake().await?, _permit: permit })
+        let mut place = self.admission.enter(|| self.is_awake()).ok_or(PredictError::Overloaded)?;
+        let model = self.awake().await?;
+        place.begin();
+        Ok(Admitted { version: self, model, place })
     }
 
     /// Whether a request is in hand.
     pub(super) fn is_asked(&self) -> bool {
-        self.admission.available_permits() < self.queue
+        !self.admission.is_empty()
     }
 
     /// The predictions for some rows, which are counted nowhere.
@@ -109,14 +112,15 @@ impl Version {
 pub(crate) struct Admitted<'v> {
     version: &'v Version,
     model: Arc<Model>,
-    _permit: SemaphorePermit<'v>,
+    place: Place<'v>,
 }
 
 impl Admitted<'_> {
     /// The predictions for its rows, and what is asked for besides.
-    pub(crate) async fn predict(&self, batch: Batch, extras: Extras) -> Result<Prediction, PredictError> {
+    pub(crate) async fn predict(&mut self, batch: Batch, extras: Extras) -> Result<Prediction, PredictError> {
         let rows = batch.rows();
         let prediction = self.model.predict(batch, extras).await?;
+        self.place.answered();
         self.version.meter.computed(rows, prediction.spent);
         Ok(prediction)
     }

@@ -147,17 +147,18 @@ impl Place {
     }
 
     /// Puts a packaged model into the store as a version of a model of another name.
-    pub async fn put_renamed(
-        &self,
-        packaged_name: &str,
-        (model, version): (&str, u64),
-        environment: Option<&str>,
-    ) -> VersionLocation {
+    pub async fn put_renamed(&self, packaged_name: &str, named: (&str, u64), environment: Option<&str>) -> VersionLocation {
+        let changes = environment.map_or_else(|| json!({}), |environment| json!({ "environment": environment }));
+        self.put_changed(packaged_name, named, &changes).await
+    }
+
+    /// The same, with other changes of its manifest.
+    pub async fn put_changed(&self, packaged_name: &str, (model, version): (&str, u64), changes: &Value) -> VersionLocation {
         let folder = tempfile::tempdir().unwrap();
         let mut manifest = manifest(packaged_name);
         manifest["model_name"] = json!(model);
-        if let Some(environment) = environment {
-            manifest["environment"] = json!(environment);
+        for (name, value) in changes.as_object().unwrap() {
+            manifest[name] = value.clone();
         }
         let mut names = vec!["metadata.json"];
         for name in manifest["files"].as_object().unwrap().keys() {

@@ -3,28 +3,51 @@
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::harness::{Place, outcome};
+use crate::{
+    harness::{Place, Server, outcome},
+    native::serve_trees,
+};
 
 /// A second's work for `moody`.
 const SLOW: &str = r#"{"inputs":[[-4,0]]}"#;
 const QUICK: &str = r#"{"inputs":[[1,2]]}"#;
 const EXPECTED: &str = "x-envoy-expected-rq-timeout-ms";
 
-#[tokio::test(flavor = "multi_thread")]
-async fn ten_times_what_a_model_may_have_in_hand_is_turned_away_and_then_all_is_as_before() {
-    let mut place = Place::new();
-    place.queue = 4;
-    let server = place.serve_one("moody").await;
-    for _ in 0..2 {
-        let asked = join_all((0..40).map(|_| server.predict("moody", SLOW))).await;
-        let statuses: Vec<_> = asked.iter().map(|response| response.status().as_u16()).collect();
-        let count = |wanted| statuses.iter().filter(|status| **status == wanted).count();
-        assert!((4..40).contains(&count(200)) && count(200) + count(429) == 40, "{statuses:?}");
-        let refused = asked.iter().filter(|response| response.status() == 429);
-        assert!(refused.clone().all(|response| response.headers()["retry-after"] == "1"));
-        let after = join_all((0..4).map(|_| server.predict("moody", QUICK))).await;
-        assert!(after.iter().all(|response| response.status() == 200), "{after:?}");
+/// How many were answered of so many at once; the others were turned away.
+async fn answered(server: &Server, count: usize, target: &str, body: &str) -> usize {
+    let asked = join_all((0..count).map(|_| server.predict(target, body.to_owned()))).await;
+    let (good, refused): (Vec<_>, Vec<_>) = asked.into_iter().partition(|response| response.status() == 200);
+    for response in refused {
+        assert_eq!(response.headers()["retry-after"], "1");
+        assert_eq!(outcome(response).await, (429, "overloaded".to_owned()));
     }
+    good.len()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_times_what_is_answered_soon_is_turned_away_and_then_all_is_as_before() {
+    let mut place = Place::new();
+    place.queue = 256;
+    let server = place.serve().await;
+    // It is known for slow: its example takes a second.
+    let example = json!({"input_example": {"inputs": [[-4, 0]]}, "expected_output": {"predictions": [-4]}});
+    let location = place.put_changed("moody", ("slow", 1), &example).await;
+    server.loads("slow", &location, 1, "dev").await;
+    let good = answered(&server, 80, "slow", SLOW).await;
+    assert!((4..24).contains(&good), "{good} of 80 that take a second each, by two processes");
+    assert_eq!(answered(&server, 4, "slow", QUICK).await, 4);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_long_requests_of_a_native_model_each_is_answered_or_turned_away() {
+    let place = Place::new();
+    let server = place.serve().await;
+    serve_trees(&place, &server, ("sums", true)).await;
+    let rows = json!({ "inputs": vec![[1.0, 1.0, 1.0]; 1_000] }).to_string();
+    let good = answered(&server, 60, "sums?explain=true", &rows).await;
+    assert!(good >= 4, "{good}");
+    assert_eq!(answered(&server, 4, "sums?explain=true", &rows).await, 4);
     server.stop().await;
 }
 

@@ -1,5 +1,6 @@
 //! What answers hold, as requests ask for it.
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::{
@@ -187,4 +188,36 @@ async fn decision_values_are_an_output_of_the_open_inference_protocol() {
     let response = server.post("/v2/models/plans/infer").json(&wrong).send().await.unwrap();
     assert_eq!(response.status(), 400);
     assert!(response.text().await.unwrap().contains("decision_function"));
+}
+
+#[tokio::test]
+async fn decision_values_of_a_model_in_its_own_process_are_its_estimators() {
+    let place = Place::new();
+    let server = place.serve_one("boosted").await;
+    let location = place.put("moody", "moody", 1).await;
+    server.loads("moody", &location, 1, "dev").await;
+    let rows = r#"[{"a":null,"b":7},{"a":1,"b":2},{"a":-1,"b":5}]"#;
+    let both = "boosted?outputs=decision,probabilities";
+    // Some of them at once: they are not asked together with others.
+    let asked = join_all([both, "boosted", "boosted", both].map(|target| server.answer(target, rows))).await;
+    let [first, plain, _, last] = asked.as_slice() else { panic!("four") };
+    assert_eq!((first, plain.get("decision")), (last, None));
+    assert_eq!(first["decision_of"], "decision_function");
+    let values: Vec<_> = first["decision"].as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect();
+    let probable: Vec<_> = values.iter().map(|value| 1.0 / (1.0 + (-value).exp())).map(|low| [1.0 - low, low]).collect();
+    assert_close(&json!(probable), &first["probabilities"], 1e-12);
+
+    let metadata: Value = server.get("/v2/models/boosted").await.json().await.unwrap();
+    assert_eq!(metadata["outputs"][2]["name"], "decision_function");
+    let inputs =
+        json!([tensor("a", "FP64", &[3], &json!([null, 1.0, -1.0])), tensor("b", "INT64", &[3], &json!([7, 2, 5])),]);
+    let outputs = json!([{ "name": "decision_function" }]);
+    let answer = inferred(&server, "boosted", &json!({ "inputs": inputs, "outputs": outputs })).await;
+    assert_eq!((&answer["outputs"][0]["shape"], &answer["outputs"][0]["data"]), (&json!([3, 1]), &first["decision"]));
+
+    let said = server.refusal("boosted?explain=true", rows).await;
+    assert!(said.contains("no explanations") && said.contains("its own Python library"), "{said}");
+    let said = server.refusal("moody?outputs=decision", r#"{"inputs":[[1,2]]}"#).await;
+    assert!(said.contains("neither decision_function nor score_samples"), "{said}");
+    server.stop().await;
 }

@@ -54,13 +54,29 @@ impl Engine {
 
     /// Computes the predictions for some rows, and what is asked for besides.
     pub(crate) async fn predict(&self, batch: Batch, extras: Extras) -> Result<Prediction, PredictError> {
+        if let Some(lacks) = self.lacks(extras) {
+            return Err(PredictError::BadInput(format!("this model gives no {lacks}")));
+        }
         match self {
             Self::Native(engine) => engine.predict(batch, extras).await,
-            Self::Onnx(_) | Self::Python(_) if extras.any() => Err(PredictError::BadInput(
-                "this model gives no decision values and no explanations; models that are computed natively do".to_owned(),
-            )),
             Self::Onnx(engine) => engine.predict(batch).await,
-            Self::Python(engine) => engine.predict(batch).await,
+            Self::Python(engine) => engine.predict(batch, extras.decision).await,
+        }
+    }
+
+    /// What is asked for and not there, and why, unless the engine says that itself.
+    fn lacks(&self, extras: Extras) -> Option<&'static str> {
+        match self {
+            Self::Onnx(_) if extras.any() => {
+                Some("decision values and no explanations: ONNX Runtime computes it; models that are computed natively do")
+            }
+            Self::Python(_) if extras.explanations => {
+                Some("explanations: its own Python library computes it, and has none; models that are computed natively do")
+            }
+            Self::Python(engine) if extras.decision && engine.decides().is_none() => {
+                Some("decision values: its estimator has neither decision_function nor score_samples")
+            }
+            _ => None,
         }
     }
 
@@ -68,7 +84,16 @@ impl Engine {
     pub(crate) fn decides(&self) -> Option<&'static str> {
         match self {
             Self::Native(engine) => engine.decides(),
-            Self::Onnx(_) | Self::Python(_) => None,
+            Self::Onnx(_) => None,
+            Self::Python(engine) => engine.decides(),
+        }
+    }
+
+    /// About how many small requests that wait are computed in the time of one.
+    pub(crate) fn joined(&self) -> usize {
+        match self {
+            Self::Native(_) | Self::Onnx(_) => 1,
+            Self::Python(engine) => engine.joined(),
         }
     }
 }

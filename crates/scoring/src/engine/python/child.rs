@@ -25,6 +25,8 @@ use super::{
 const FRAME_LIMIT: usize = 256 * 1024 * 1024;
 /// The files that a process is given.
 const FILES: [&str; 2] = ["metadata.json", "model.pkl"];
+/// The methods that give decision values.
+const DECIDE: [&str; 2] = ["decision_function", "score_samples"];
 /// How long one that broke off may take to end by itself, and one that is killed to be gone.
 const END: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
 
@@ -35,6 +37,7 @@ pub(super) struct Child {
     life: Life,
     memory: Option<Arc<Watch>>,
     joins: bool,
+    decides: Option<&'static str>,
     /// All that it can write to.
     home: TempDir,
 }
@@ -56,10 +59,11 @@ impl Child {
         let words = tokio::spawn(last_words(errors));
         let channel = UnixStream::from_std(ours).map_err(failed)?;
         let life = Arc::clone(&parent).fork(home.path(), &FILES, descriptors).map_err(failed)?;
-        let mut child = Self { channel, life, memory: None, joins: false, home };
+        let mut child = Self { channel, life, memory: None, joins: false, decides: None, home };
         let refused = match tokio::time::timeout(START_LIMIT, child.begin(&parent, launch)).await {
-            Ok(Ok(Greeting { ready: true, joins, .. })) => {
+            Ok(Ok(Greeting { ready: true, joins, decides, .. })) => {
                 child.joins = joins;
+                child.decides = DECIDE.into_iter().find(|method| decides.as_deref() == Some(*method));
                 return Ok(child);
             }
             Ok(Ok(Greeting { error, .. })) => error.unwrap_or_else(|| "the process is not ready".to_owned()),
@@ -106,6 +110,11 @@ impl Child {
     /// Whether rows of several requests may be asked about together.
     pub(super) fn joins(&self) -> bool {
         self.joins
+    }
+
+    /// The estimator's method that gives decision values, if it has one.
+    pub(super) fn decides(&self) -> Option<&'static str> {
+        self.decides
     }
 
     /// Sends a request and reads the answer.

@@ -21,6 +21,9 @@ const ALIGNMENT: usize = 8;
 #[derive(Debug, Default, Serialize)]
 struct Head<'a> {
     id: u64,
+    /// Whether decision values are wanted, too.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    decision: bool,
     rows: usize,
     /// One kind a column.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -42,9 +45,9 @@ struct Tensor<'a> {
     shape: Vec<usize>,
 }
 
-/// A request for the rows of some batches together, which are of the schema.
-pub(super) fn request(schema: &Schema, batches: &[&Batch], id: u64) -> Result<Vec<u8>, PredictError> {
-    let mut head = Head { id, rows: batches.iter().map(|batch| batch.rows()).sum(), ..Head::default() };
+/// A request for the rows of some batches together, which are of the schema; whether decision values are wanted, too.
+pub(super) fn request(schema: &Schema, batches: &[&Batch], (id, decision): (u64, bool)) -> Result<Vec<u8>, PredictError> {
+    let mut head = Head { id, decision, rows: batches.iter().map(|batch| batch.rows()).sum(), ..Head::default() };
     let mut buffers = Vec::new();
     let written = match schema {
         Schema::Table(schema) => (0..schema.columns.len()).try_for_each(|at| {
@@ -166,6 +169,8 @@ pub(super) struct Greeting {
     #[serde(default)]
     pub(super) joins: bool,
     #[serde(default)]
+    pub(super) decides: Option<String>,
+    #[serde(default)]
     pub(super) error: Option<String>,
 }
 
@@ -176,6 +181,8 @@ struct Reply<'a> {
     predictions: Option<Part<'a>>,
     #[serde(borrow, default)]
     probabilities: Option<Part<'a>>,
+    #[serde(borrow, default)]
+    decision: Option<Part<'a>>,
     #[serde(default)]
     error: Option<Fault>,
 }
@@ -200,8 +207,11 @@ struct Fault {
     column: Option<String>,
 }
 
-/// The answer in a frame; `None` when it is not the answer to request `id`.
-pub(super) fn answer(frame: &Frame, id: u64) -> Option<Result<Output, PredictError>> {
+/// Predictions, and decision values where they are asked for.
+pub(super) type Said = (Output, Option<Numbers>);
+
+/// The answer in a frame; `None` when it is not the answer to request `id`, with decision values if they are asked for.
+pub(super) fn answer(frame: &Frame, (id, decides): (u64, bool)) -> Option<Result<Said, PredictError>> {
     let reply: Reply<'_> = serde_json::from_slice(&frame.head).ok().filter(|reply: &Reply<'_>| reply.id == id)?;
     let mut buffers = frame.buffers.as_slice();
     let output = match (reply.predictions, reply.probabilities, reply.error) {
@@ -226,7 +236,14 @@ pub(super) fn answer(frame: &Frame, id: u64) -> Option<Result<Output, PredictErr
         }
         _ => return None,
     };
-    Some(Ok(output))
+    let decision = match (reply.decision, decides) {
+        (Some(Part::Floats(shape)), true) => Some(floats(&mut buffers, &shape)?),
+        (None, false) => None,
+        _ => return None,
+    };
+    // A list of one number is that number.
+    let decision = decision.map(|Numbers { values, width }| Numbers { values, width: width.filter(|width| *width != 1) });
+    Some(Ok((output, decision)))
 }
 
 fn floats(buffers: &mut &[u8], shape: &[usize]) -> Option<Numbers> {
@@ -268,9 +285,9 @@ mod tests {
     #[test]
     fn an_answer_to_another_request_is_none() {
         let said = frame(r#"{"id":7,"predictions":{"json":[1]}}  "#, &[]);
-        assert!(matches!(answer(&said, 7), Some(Ok(Output::Json { .. }))));
-        assert!(answer(&said, 8).is_none());
-        assert!(answer(&frame("print", &[]), 7).is_none());
+        assert!(matches!(answer(&said, (7, false)), Some(Ok((Output::Json { .. }, None)))));
+        assert!(answer(&said, (8, false)).is_none());
+        assert!(answer(&frame("print", &[]), (7, false)).is_none());
     }
 
     #[test]
@@ -278,19 +295,40 @@ mod tests {
         let numbers = [1.5_f64.to_le_bytes(), 2.5_f64.to_le_bytes()].concat();
         let said = |shape: &str| frame(&format!(r#"{{"id":1,"predictions":{{"floats":{shape}}}}}"#), &numbers);
         assert!(
-            matches!(answer(&said("[1,2]"), 1), Some(Ok(Output::Numbers(Numbers { values, width: Some(2) }))) if values == [1.5, 2.5])
+            matches!(answer(&said("[1,2]"), (1, false)), Some(Ok((Output::Numbers(Numbers { values, width: Some(2) }), None))) if values == [1.5, 2.5])
         );
         for shape in ["[3]", "[1,2,1]", "[18446744073709551615,2]", "[]"] {
-            assert!(answer(&said(shape), 1).is_none(), "{shape}");
+            assert!(answer(&said(shape), (1, false)).is_none(), "{shape}");
         }
         let labels = frame(r#"{"id":1,"predictions":{"labels":3},"probabilities":{"floats":[1]}}"#, &[0; 24]);
-        assert!(matches!(answer(&labels, 1), Some(Ok(Output::Classes { labels, .. })) if labels == [0, 0, 0]));
+        assert!(
+            matches!(answer(&labels, (1, false)), Some(Ok((Output::Classes { labels, .. }, None))) if labels == [0, 0, 0])
+        );
+    }
+
+    #[test]
+    fn decision_values_come_where_they_are_asked_for_and_nowhere_else() {
+        let numbers = [1.5_f64, -1.5].map(f64::to_le_bytes).concat();
+        let said = |shape: &str| {
+            frame(&format!(r#"{{"id":1,"predictions":{{"json":[1,2]}},"decision":{{"floats":{shape}}}}}"#), &numbers)
+        };
+        for shape in ["[2]", "[2,1]"] {
+            let read = answer(&said(shape), (1, true));
+            assert!(
+                matches!(read, Some(Ok((_, Some(Numbers { values, width: None })))) if values == [1.5, -1.5]),
+                "{shape}"
+            );
+        }
+        assert!(matches!(answer(&said("[1,2]"), (1, true)), Some(Ok((_, Some(Numbers { width: Some(2), .. }))))));
+        assert!(answer(&said("[3]"), (1, true)).is_none());
+        assert!(answer(&said("[2]"), (1, false)).is_none());
+        assert!(answer(&frame(r#"{"id":1,"predictions":{"json":[1]}}"#, &[]), (1, true)).is_none());
     }
 
     #[test]
     fn a_refusal_names_the_column() {
         let said = frame(r#"{"id":1,"error":{"kind":"bad_input","message":"it is wrong","column":"Age"}}"#, &[]);
-        let refused = answer(&said, 1).expect("an answer").expect_err("an error");
+        let refused = answer(&said, (1, true)).expect("an answer").expect_err("an error");
         assert!(matches!(refused, PredictError::BadInput(text) if text == "column \"Age\": it is wrong"));
     }
 }

@@ -64,12 +64,17 @@ struct Launch {
     watches: Arc<Mutex<Vec<Weak<Watch>>>>,
 }
 
+/// So many small requests that wait are asked about in about the time of one, where they may be asked together.
+const JOINED: usize = 16;
+
 /// A model in processes of its own, which are started again when they die.
 #[derive(Debug)]
 pub(crate) struct PythonEngine {
     asks: mpsc::Sender<Ask>,
     limit: Duration,
     watches: Arc<Mutex<Vec<Weak<Watch>>>>,
+    joins: bool,
+    decides: Option<&'static str>,
 }
 
 impl PythonEngine {
@@ -95,9 +100,10 @@ impl PythonEngine {
         };
         let watches = Arc::clone(&launch.watches);
         let child = Child::start(&launch).await.map_err(LoadError::NotStarted)?;
+        let (joins, decides) = (child.joins(), child.decides());
         let (asks, waiting) = mpsc::channel(config.queue.max(1));
         runtime.children.spawn(Pool::new(launch, child, waiting).serve());
-        Ok(Self { asks, limit: config.prediction_limit, watches })
+        Ok(Self { asks, limit: config.prediction_limit, watches, joins, decides })
     }
 
     /// How much memory its processes take. Blocks for some milliseconds.
@@ -107,13 +113,25 @@ impl PythonEngine {
         Memory { bytes: footprints.map(Footprint::bytes).sum(), measured: true }
     }
 
-    /// Computes the predictions for some rows.
-    pub(crate) async fn predict(&self, batch: Batch) -> Result<Prediction, PredictError> {
+    /// The estimator's method that gives decision values, if it has one.
+    pub(crate) fn decides(&self) -> Option<&'static str> {
+        self.decides
+    }
+
+    /// About how many small requests that wait are computed in the time of one.
+    pub(crate) fn joined(&self) -> usize {
+        if self.joins { JOINED } else { 1 }
+    }
+
+    /// Computes the predictions for some rows, and their decision values if they are asked for.
+    pub(crate) async fn predict(&self, batch: Batch, decision: bool) -> Result<Prediction, PredictError> {
         let (reply, answer) = oneshot::channel();
-        self.asks.try_send(Ask { batch, asked: Instant::now(), reply }).map_err(|refused| match refused {
-            mpsc::error::TrySendError::Full(_) => PredictError::Overloaded,
-            mpsc::error::TrySendError::Closed(_) => PredictError::Restarting("the model is being taken away".to_owned()),
-        })?;
+        self.asks
+            .try_send(Ask { batch, decision: self.decides.filter(|_| decision), asked: Instant::now(), reply })
+            .map_err(|refused| match refused {
+                mpsc::error::TrySendError::Full(_) => PredictError::Overloaded,
+                mpsc::error::TrySendError::Closed(_) => PredictError::Restarting("the model is being taken away".to_owned()),
+            })?;
         // Waiting in the queue counts: the pool's own limit is for a process alone.
         match tokio::time::timeout(self.limit, answer).await {
             Ok(Ok(answered)) => answered,

@@ -38,9 +38,18 @@ const APART: Duration = Duration::from_mins(1);
 /// A request that waits for a process.
 pub(super) struct Ask {
     pub(super) batch: Batch,
+    /// The estimator's method whose decision values are wanted, too.
+    pub(super) decision: Option<&'static str>,
     /// When it began to wait.
     pub(super) asked: Instant,
     pub(super) reply: oneshot::Sender<Result<Prediction, PredictError>>,
+}
+
+impl Ask {
+    /// Whether both may be asked about together. That decision values are the same then, nobody has looked at.
+    fn joins(&self, other: &Self) -> bool {
+        self.decision.or(other.decision).is_none() && self.batch.joins(&other.batch)
+    }
 }
 
 /// A model's processes.
@@ -162,7 +171,7 @@ impl Pool {
         let mut asks = vec![first];
         while joins && !apart && self.alone == 0 && rows < JOINED_ROWS {
             let Some(ask) = self.waiting.pop_front().or_else(|| self.asks.try_recv().ok()) else { break };
-            let fits = rows + ask.batch.rows() <= JOINED_ROWS && asks[0].batch.joins(&ask.batch);
+            let fits = rows + ask.batch.rows() <= JOINED_ROWS && asks[0].joins(&ask);
             if !fits {
                 self.waiting.push_front(ask);
                 break;

@@ -5,8 +5,12 @@ use std::{io, sync::Arc, time::Duration};
 use serde_json::value::{RawValue, to_raw_value};
 use tokio::time::{Instant, timeout};
 
-use super::{child::Child, frame, pool::Ask};
-use crate::{Batch, Numbers, Output, PredictError, Prediction, Schema, Spent};
+use super::{
+    child::Child,
+    frame::{self, Said},
+    pool::Ask,
+};
+use crate::{Batch, Decision, More, Numbers, Output, PredictError, Prediction, Schema, Spent};
 
 /// Requests that are asked together get this part of the time that one has: then there is time left to ask them one by one.
 const JOINED_PART: u32 = 4;
@@ -25,14 +29,16 @@ pub(super) struct Work {
 pub(super) async fn work(mut child: Child, schema: Arc<Schema>, asks: Vec<Ask>, limit: Duration) -> Work {
     let began = Instant::now();
     let batches: Vec<&Batch> = asks.iter().map(|ask| &ask.batch).collect();
-    let request = match frame::request(&schema, &batches, ID) {
+    // Who wants decision values is asked about alone.
+    let decision = asks.iter().any(|ask| ask.decision.is_some());
+    let request = match frame::request(&schema, &batches, (ID, decision)) {
         Ok(request) => request,
         Err(error) => return Work { child: Ok(child), again: settle(asks, Err(error), began), slow: false },
     };
     let joined = asks.len() > 1;
     let limit = if joined { limit / JOINED_PART } else { limit };
     match timeout(limit, child.ask(&request)).await {
-        Ok(Ok(said)) => match frame::answer(&said, ID) {
+        Ok(Ok(said)) => match frame::answer(&said, (ID, decision)) {
             Some(answer) => Work { child: Ok(child), again: settle(asks, answer, began), slow: false },
             None => end(child, asks, began, BABBLE.to_owned()).await,
         },
@@ -61,20 +67,25 @@ async fn end(child: Child, asks: Vec<Ask>, began: Instant, reason: String) -> Wo
 }
 
 /// Tells those who asked; gives back those who are to be asked one by one.
-fn settle(asks: Vec<Ask>, answer: Result<Output, PredictError>, began: Instant) -> Vec<Ask> {
+fn settle(asks: Vec<Ask>, answer: Result<Said, PredictError>, began: Instant) -> Vec<Ask> {
     let counts: Vec<usize> = asks.iter().map(|ask| ask.batch.rows()).collect();
     let answers = match (answer, asks.len()) {
         (answer, 1) => vec![answer],
-        (Ok(output), _) => match split(output, &counts) {
-            Some(outputs) => outputs.into_iter().map(Ok).collect(),
+        (Ok((output, _)), _) => match split(output, &counts) {
+            Some(outputs) => outputs.into_iter().map(|output| Ok((output, None))).collect(),
             None => return asks,
         },
         (Err(_), _) => return asks,
     };
     for (ask, answer) in asks.into_iter().zip(answers) {
         let spent = Spent { waiting: began - ask.asked, computing: began.elapsed() };
+        let said = answer.map(|(output, numbers)| {
+            let decision = ask.decision.zip(numbers).map(|(method, numbers)| Decision { method, numbers });
+            let more = decision.map(|decision| Box::new(More { decision: Some(decision), explanations: None }));
+            Prediction { output, more, spent }
+        });
         // Nobody may be waiting any more, and that is fine.
-        let _ = ask.reply.send(answer.map(|output| Prediction { output, more: None, spent }));
+        let _ = ask.reply.send(said);
     }
     Vec::new()
 }

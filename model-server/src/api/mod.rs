@@ -1,5 +1,6 @@
 //! The HTTP API.
 
+mod best;
 mod choice;
 mod deadline;
 pub(crate) mod decode;

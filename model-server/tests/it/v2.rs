@@ -250,8 +250,9 @@ async fn what_is_no_request_is_refused_without_repeating_it() {
         json!({"inputs": [good, good]}),
         json!({"inputs": [good], "outputs": [{"name": "hunter2"}]}),
         json!({"inputs": [good], "outputs": [{"name": "predict_proba"}]}),
-        json!({"inputs": [good], "outputs": [{"name": "predict"}, {"name": "predict"}, {"name": "predict"}, {"name": "predict"}]}),
+        json!({"inputs": [good], "outputs": vec![json!({"name": "predict"}); 6]}),
         json!({"inputs": [good], "outputs": [{"name": "predict", "parameters": {"classification": 2}}]}),
+        json!({"inputs": [good], "outputs": [{"name": "predict_proba", "parameters": {"classification": 2}}]}),
     ] {
         let said = refused(&server, "prices", &body).await;
         assert!(!said.contains("hunter2"), "{body}: {said}");

@@ -1,9 +1,13 @@
 //! What answers hold, as requests ask for it.
 
+use std::collections::HashMap;
+
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::{
+    grpc::row,
+    grpc_client::{Client, proto::model_infer_request::InferRequestedOutputTensor},
     harness::{Place, Server, assert_close, manifest, outcome},
     native::{Described, Graph, serve, serve_plans, serve_trees},
     v2::{inferred, tensor},
@@ -219,5 +223,48 @@ async fn decision_values_of_a_model_in_its_own_process_are_its_estimators() {
     assert!(said.contains("no explanations") && said.contains("its own Python library"), "{said}");
     let said = server.refusal("moody?outputs=decision", r#"{"inputs":[[1,2]]}"#).await;
     assert!(said.contains("neither decision_function nor score_samples"), "{said}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_most_probable_classes_and_explanations_are_outputs_of_the_open_inference_protocol() {
+    let place = Place::new();
+    let server = plans(&place).await;
+    let inputs = json!([
+        tensor("plan", "BYTES", &[3, 1], &json!(["basic", "pro", "none"])),
+        tensor("age", "FP64", &[3], &json!([2.0, -4.0, 40.0])),
+    ]);
+    let best = json!({ "name": "predict_proba", "parameters": { "classification": 2 } });
+    let outputs = json!([best, { "name": "explanations" }, { "name": "base_values" }]);
+    let answer = inferred(&server, "plans", &json!({ "inputs": inputs, "outputs": outputs })).await;
+    let [best, explained, base] = &answer["outputs"].as_array().unwrap()[..] else { panic!("{answer}") };
+    assert_eq!(
+        (&best["name"], &best["datatype"], &best["shape"]),
+        (&json!("predict_proba"), &json!("BYTES"), &json!([3, 2]))
+    );
+    let ours = server.answer("plans?top_k=2&explain=true", PEOPLE).await;
+    let places = |class: &Value| ours["classes"].as_array().unwrap().iter().position(|known| known == class).unwrap();
+    let text = |one: &Value| format!("{}:{}:{}", one["probability"], places(&one["class"]), one["class"].as_str().unwrap());
+    let texts: Vec<_> = ours["top_k"].as_array().unwrap().iter().flat_map(|row| row.as_array().unwrap()).map(text).collect();
+    assert_eq!(best["data"], json!(texts));
+    let flat = |values: &Value| -> Vec<Value> {
+        let rows = values.as_array().unwrap().iter().flat_map(|row| row.as_array().unwrap());
+        rows.flat_map(|column| column.as_array().unwrap()).cloned().collect()
+    };
+    assert_eq!((&explained["shape"], &explained["parameters"]["of"]), (&json!([3, 2, 3]), &json!("scores")));
+    assert_eq!(explained["data"], json!(flat(&ours["explanations"]["values"])));
+    assert_eq!((&base["shape"], &base["data"]), (&json!([1, 3]), &ours["explanations"]["base_value"]));
+
+    // The same over gRPC; of one output, without an axis of outputs.
+    serve_trees(&place, &server, ("sums", true)).await;
+    let mut asked = row("sums", &[1.0, 1.0, 1.0]);
+    let output = |name: &str| InferRequestedOutputTensor { name: name.to_owned(), parameters: HashMap::new() };
+    asked.outputs = vec![output("explanations"), output("base_values")];
+    let answer = Client::of(&server).await.infer(asked).await.unwrap().into_inner();
+    let shapes: Vec<_> = answer.outputs.iter().map(|output| output.shape.clone()).collect();
+    assert_eq!(shapes, [[1, 3], [1, 1]]);
+    let values: Vec<_> = answer.outputs.iter().map(|output| &output.contents.as_ref().unwrap().fp64_contents).collect();
+    assert_close(&json!(values), &json!([[0.375, 0.375, 1.0], [10.25]]), 1e-12);
+    assert!(answer.outputs[0].parameters.contains_key("of"));
     server.stop().await;
 }

@@ -12,7 +12,10 @@ use arrow_schema::{ArrowError, DataType, Field, Schema};
 use scoring::{Decision, Explanations, Numbers, Output, Prediction};
 use serde_json::Value;
 
-use super::{super::wants::Wants, more};
+use super::{
+    super::{best::best, wants::Wants},
+    more,
+};
 use crate::serve::Version;
 
 /// The answer for what a version said.
@@ -134,7 +137,7 @@ fn values(values: &[&Value]) -> ArrayRef {
 
 /// Of each row, a list of `{class, probability}`.
 fn top_k(version: &Version, output: &Output, count: usize) -> io::Result<ArrayRef> {
-    let rows = more::most_probable(version, output, count)?;
+    let rows = best(version, output, count)?;
     let length = rows.first().map_or(0, Vec::len);
     let (labels, probabilities): (Vec<_>, Vec<_>) = rows.into_iter().flatten().unzip();
     let (classes, probabilities) = (classes(version, &labels)?, Float64Array::from(probabilities));

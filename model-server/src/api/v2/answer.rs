@@ -1,25 +1,35 @@
 //! An output as tensors: in JSON, or behind it.
 
-use std::{io, time::Duration};
+use std::{io, num::NonZeroUsize, time::Duration};
 
-use scoring::{Extras, Numbers, Output, Prediction};
+use scoring::{Explanations, Extras, Numbers, Output, Prediction};
 use serde::Serialize;
 use serde_json::{Value, json, value::RawValue};
 
-use super::{super::exchange::Answer, datatype::Datatype};
+use super::{
+    super::{best::best, exchange::Answer},
+    datatype::Datatype,
+};
 use crate::serve::Version;
 
 /// The predictions' name, and the probabilities': as `MLServer` calls them.
 pub(super) const PREDICT: &str = "predict";
 pub(super) const PROBABILITIES: &str = "predict_proba";
+/// How much each column adds to what is said of a row, and what that is added to.
+const EXPLANATIONS: &str = "explanations";
+const BASE_VALUES: &str = "base_values";
 /// How many outputs there may be.
-pub(super) const OUTPUTS: usize = 3;
+pub(super) const OUTPUTS: usize = 5;
 
 /// What an output is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum What {
     Predictions,
     Probabilities,
+    /// Of each row, so many of the most probable classes.
+    Best(NonZeroUsize),
+    Explanations,
+    BaseValues,
     /// Its name is the estimator's method.
     Decision(&'static str),
 }
@@ -40,23 +50,35 @@ impl Wanted {
     pub(super) fn name(self) -> &'static str {
         match self.what {
             What::Predictions => PREDICT,
-            What::Probabilities => PROBABILITIES,
+            What::Probabilities | What::Best(_) => PROBABILITIES,
+            What::Explanations => EXPLANATIONS,
+            What::BaseValues => BASE_VALUES,
             What::Decision(method) => method,
         }
     }
 }
 
-/// The output of a name, if a version has it.
-pub(super) fn wanted(name: &str, is_binary: bool, version: &Version) -> Result<Wanted, String> {
+/// The output of a name, if a version has it; of its classes perhaps the most probable alone.
+pub(super) fn wanted(
+    (name, classes): (&str, Option<NonZeroUsize>),
+    is_binary: bool,
+    version: &Version,
+) -> Result<Wanted, String> {
     let has_probabilities = !version.manifest.expected_output["probabilities"].is_null();
-    let what = match (name, version.decides()) {
-        (PREDICT, _) => What::Predictions,
-        (PROBABILITIES, _) if has_probabilities => What::Probabilities,
-        (PROBABILITIES, _) => return Err(format!("the model gives no {PROBABILITIES:?}")),
-        (name, Some(method)) if name == method => What::Decision(method),
-        (_, method) => {
-            let decision = method.map(|method| format!(" and {method:?}")).unwrap_or_default();
-            return Err(format!("the outputs are {PREDICT:?} and, of classifiers, {PROBABILITIES:?}{decision}"));
+    let what = match (name, classes, version.decides()) {
+        (PROBABILITIES, ..) if !has_probabilities => return Err(format!("the model gives no {PROBABILITIES:?}")),
+        (PROBABILITIES, Some(count), _) if version.gives_probabilities() => What::Best(count),
+        (_, Some(_), _) => return Err(format!("\"classification\" is for the output {PROBABILITIES:?}")),
+        (PREDICT, ..) => What::Predictions,
+        (PROBABILITIES, ..) => What::Probabilities,
+        (EXPLANATIONS, ..) => What::Explanations,
+        (BASE_VALUES, ..) => What::BaseValues,
+        (name, _, Some(method)) if name == method => What::Decision(method),
+        (_, _, method) => {
+            let decision = method.map(|method| format!(" {method:?},")).unwrap_or_default();
+            return Err(format!(
+                "the outputs are {PREDICT:?},{decision} {EXPLANATIONS:?}, {BASE_VALUES:?} and, of classifiers, {PROBABILITIES:?}"
+            ));
         }
     };
     Ok(Wanted { what, is_binary })
@@ -73,8 +95,11 @@ pub(super) struct Kept {
 impl Kept {
     /// What the engine is to compute besides.
     pub(super) fn extras(&self) -> Extras {
-        let decision = self.outputs.iter().any(|wanted| matches!(wanted.what, What::Decision(_)));
-        Extras { decision, explanations: false }
+        let any = |is: fn(What) -> bool| self.outputs.iter().any(|wanted| is(wanted.what));
+        Extras {
+            decision: any(|what| matches!(what, What::Decision(_))),
+            explanations: any(|what| matches!(what, What::Explanations | What::BaseValues)),
+        }
     }
 }
 
@@ -90,18 +115,20 @@ struct Response<'a> {
 #[derive(Serialize)]
 struct Described<'a> {
     name: &'static str,
-    shape: [usize; 2],
+    shape: &'a [usize],
     datatype: Datatype,
     parameters: Value,
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<&'a Elements<'a>>,
 }
 
-/// A tensor of two axes.
+/// What an output holds.
 pub(super) struct Tensor<'a> {
     pub(super) datatype: Datatype,
-    pub(super) shape: [usize; 2],
+    pub(super) shape: Vec<usize>,
     pub(super) elements: Elements<'a>,
+    /// Of explanations, what is explained.
+    pub(super) of: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -119,15 +146,18 @@ pub(super) enum Elements<'a> {
 pub(super) fn write(version: &Version, prediction: &Prediction, Kept { id, outputs, .. }: Kept) -> io::Result<Answer> {
     let tensors: Vec<_> = outputs.iter().map(|wanted| tensor(version, prediction, *wanted)).collect::<Result<_, _>>()?;
     let (mut described, mut binary) = (Vec::with_capacity(2), Vec::new());
-    for (wanted, Tensor { datatype, shape, elements }) in outputs.iter().zip(&tensors) {
-        let (parameters, data) = if wanted.is_binary {
+    for (wanted, Tensor { datatype, shape, elements, of }) in outputs.iter().zip(&tensors) {
+        let (mut parameters, data) = if wanted.is_binary {
             let before = binary.len();
             elements.append(*datatype, &mut binary)?;
             (json!({ "binary_data_size": binary.len() - before }), None)
         } else {
             (json!({ "content_type": "np" }), Some(elements))
         };
-        described.push(Described { name: wanted.name(), shape: *shape, datatype: *datatype, parameters, data });
+        if let Some(of) = of {
+            parameters["of"] = (*of).into();
+        }
+        described.push(Described { name: wanted.name(), shape, datatype: *datatype, parameters, data });
     }
     let (model_name, model_version) = (version.manifest.model_name.as_str(), version.number.to_string());
     let mut body = serde_json::to_vec(&Response { model_name, model_version, id, outputs: described })?;
@@ -143,16 +173,28 @@ pub(super) fn write(version: &Version, prediction: &Prediction, Kept { id, outpu
 pub(super) fn tensor<'a>(version: &'a Version, prediction: &'a Prediction, wanted: Wanted) -> io::Result<Tensor<'a>> {
     let absent = || io::Error::other("the model did not give what it is to");
     let classes = version.manifest.classes.as_deref().unwrap_or_default();
+    let more = prediction.more.as_ref();
     match (&prediction.output, wanted.what) {
-        (_, What::Decision(_)) => {
-            let decision = prediction.more.as_ref().and_then(|more| more.decision.as_ref());
-            Ok(numbers(&decision.ok_or_else(absent)?.numbers))
+        (_, What::Decision(_)) => Ok(numbers(&more.and_then(|more| more.decision.as_ref()).ok_or_else(absent)?.numbers)),
+        (_, What::Explanations | What::BaseValues) => {
+            let said = more.and_then(|more| more.explanations.as_ref()).ok_or_else(absent)?;
+            Ok(explained(said, wanted.what == What::BaseValues))
+        }
+        (output, What::Best(count)) => {
+            let rows = best(version, output, count.get())?;
+            let shape = vec![rows.len(), rows.first().map_or(0, Vec::len)];
+            let text = |(place, probability): (usize, f64)| match &classes[place] {
+                Value::String(class) => format!("{probability:?}:{place}:{class}").into(),
+                class => format!("{probability:?}:{place}:{class}").into(),
+            };
+            let elements = Elements::Owned(rows.into_iter().flatten().map(text).collect());
+            Ok(Tensor { datatype: Datatype::Bytes, shape, elements, of: None })
         }
         (Output::Classes { labels, .. }, What::Predictions) => {
             let class = |label: &usize| classes.get(*label).ok_or_else(|| io::Error::other("a label that is not a class"));
             let values = labels.iter().map(class).collect::<Result<Vec<_>, _>>()?;
-            let (datatype, shape) = (Datatype::of_values(classes), [values.len(), 1]);
-            Ok(Tensor { datatype, shape, elements: Elements::Values(values) })
+            let (datatype, shape) = (Datatype::of_values(classes), vec![values.len(), 1]);
+            Ok(Tensor { datatype, shape, elements: Elements::Values(values), of: None })
         }
         (Output::Classes { probabilities, .. }, What::Probabilities) => {
             Ok(numbers(probabilities.as_ref().ok_or_else(absent)?))
@@ -169,9 +211,25 @@ pub(super) fn tensor<'a>(version: &'a Version, prediction: &'a Prediction, wante
     }
 }
 
+/// `[rows, columns]`, with a third axis where there are several outputs; what is added to is `[1, outputs]`.
+fn explained(Explanations { of, base, columns, values }: &Explanations, is_base: bool) -> Tensor<'_> {
+    let outputs = base.len().max(1);
+    let (values, mut shape) =
+        if is_base { (base, vec![1]) } else { (values, vec![values.len() / (columns * outputs).max(1), *columns]) };
+    if is_base || outputs > 1 {
+        shape.push(outputs);
+    }
+    Tensor { datatype: Datatype::Fp64, shape, elements: Elements::Floats(values), of: Some(of) }
+}
+
 fn numbers(Numbers { values, width }: &Numbers) -> Tensor<'_> {
     let width = width.unwrap_or(1).max(1);
-    Tensor { datatype: Datatype::Fp64, shape: [values.len() / width, width], elements: Elements::Floats(values) }
+    Tensor {
+        datatype: Datatype::Fp64,
+        shape: vec![values.len() / width, width],
+        elements: Elements::Floats(values),
+        of: None,
+    }
 }
 
 /// What another process wrote: a list of values, or of lists.
@@ -186,7 +244,7 @@ fn parsed<'a>(json: &RawValue, datatype: Option<Datatype>) -> io::Result<Tensor<
             .filter(|value| value.is_object() || value.is_array())
             .for_each(|value| *value = value.to_string().into());
     }
-    Ok(Tensor { datatype, shape: [count, width], elements: Elements::Owned(values) })
+    Ok(Tensor { datatype, shape: vec![count, width], elements: Elements::Owned(values), of: None })
 }
 
 /// How many rows there are, how many elements each has, and all of these. Lists of different lengths are one element each.

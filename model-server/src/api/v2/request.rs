@@ -1,6 +1,6 @@
 //! What is asked, before its tensors are read.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, num::NonZeroUsize};
 
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
@@ -34,9 +34,10 @@ pub(super) struct Parameters {
     pub(super) binary_data_output: Option<bool>,
     /// How long whoever asks waits, in microseconds, as of Triton's clients; 0 is no limit.
     pub(super) timeout: Option<u64>,
+    /// Of an output's classes, so many of the most probable, as Triton has it.
+    classification: Option<NonZeroUsize>,
     /// What is passed over would be missed.
     shared_memory_region: Option<IgnoredAny>,
-    classification: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -100,7 +101,8 @@ impl<'b> Request<'b> {
             let parameters = parameters.as_ref();
             refuse_unknown(parameters)?;
             let is_binary = parameters.and_then(|parameters| parameters.binary_data).unwrap_or(all_binary);
-            outputs.push(wanted(name, is_binary, version)?);
+            let best = parameters.and_then(|parameters| parameters.classification);
+            outputs.push(wanted((name, best), is_binary, version)?);
             if outputs.len() > OUTPUTS {
                 return Err("an output is asked for twice".to_owned());
             }
@@ -141,7 +143,6 @@ fn located<'b>(inputs: Vec<RawInput<'b>>, mut tensors: &'b [u8]) -> Result<Vec<I
 pub(super) fn refuse_unknown(parameters: Option<&Parameters>) -> Result<(), String> {
     match parameters {
         Some(Parameters { shared_memory_region: Some(_), .. }) => Err("shared memory is not served".to_owned()),
-        Some(Parameters { classification: Some(_), .. }) => Err("the classification extension is not served".to_owned()),
         _ => Ok(()),
     }
 }

@@ -16,14 +16,25 @@ pub(super) fn inputs<'b>(plan: &'b Plan, batch: &'b Batch) -> Result<Vec<Session
     match (&plan.inputs, batch) {
         (Inputs::Columns(inputs), Batch::Table { rows, columns }) => inputs
             .iter()
-            .map(|(at, column, element)| Part { column, cells: &columns[*at] }.tensor(plan, &[*rows, 1], *element))
+            .map(|(at, column, element)| {
+                let part = Part { column, cells: &columns[*at] };
+                part.check(column.nullable || !column.required)?;
+                part.tensor(plan, &[*rows, 1], *element)
+            })
             .collect(),
         (Inputs::Matrix(inputs, element), Batch::Table { rows, columns }) => {
             let parts: Vec<_> = inputs.iter().zip(columns).map(|(column, cells)| Part { column, cells }).collect();
+            parts.iter().try_for_each(|part| part.check(part.column.nullable || !part.column.required))?;
             Ok(vec![matrix(plan, &parts, *rows, *element)?])
         }
         (Inputs::Matrix(inputs, element), Batch::Array { shape, cells }) => {
-            inputs.iter().map(|column| Part { column, cells }.tensor(plan, shape, *element)).collect()
+            let part = |column| {
+                let part = Part { column, cells };
+                // Nobody said whether the estimator takes gaps.
+                part.check(true)?;
+                part.tensor(plan, shape, *element)
+            };
+            inputs.iter().map(part).collect()
         }
         (Inputs::Columns(_), Batch::Array { .. }) => Err(PredictError::Failed("an array for columns".to_owned())),
     }
@@ -64,6 +75,18 @@ impl<'b> Part<'b> {
             }
             Cells::Text(_) => return Err(self.misfit()),
         })
+    }
+
+    /// A graph computes with any float; the estimator refuses infinities, and gaps that it was not seen to take.
+    fn check(&self, gaps: bool) -> Result<(), PredictError> {
+        match self.cells {
+            Cells::Float(cells) if cells.iter().any(|cell| cell.is_infinite() || cell.is_nan() && !gaps) => {
+                let detail =
+                    format!("column {:?}: the model cannot take a missing or infinite number here", self.column.name);
+                Err(PredictError::BadInput(detail))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn wholes(&self) -> Result<Vec<i64>, PredictError> {

@@ -28,16 +28,18 @@ pub(super) fn message(
 ) -> io::Result<ModelInferResponse> {
     let (mut described, mut raw) = (Vec::with_capacity(outputs.len()), Vec::new());
     for wanted in outputs {
-        let Tensor { datatype, shape, elements } = tensor(version, prediction, wanted)?;
+        let Tensor { datatype, shape, elements, of } = tensor(version, prediction, wanted)?;
         let (mut parameters, mut typed) = (HashMap::new(), None);
         if wanted.is_binary {
             let mut binary = Vec::new();
             elements.append(datatype, &mut binary)?;
             raw.push(binary.into());
         } else {
-            let numpy = ParameterChoice::StringParam("np".to_owned());
-            parameters.insert("content_type".to_owned(), InferParameter { parameter_choice: Some(numpy) });
+            parameters.insert("content_type".to_owned(), text("np"));
             typed = Some(contents(&elements, datatype)?);
+        }
+        if let Some(of) = of {
+            parameters.insert("of".to_owned(), text(of));
         }
         let shape = shape.into_iter().map(|length| i64::try_from(length).unwrap_or(i64::MAX)).collect();
         let (name, datatype) = (wanted.name().to_owned(), datatype.name().to_owned());
@@ -51,6 +53,10 @@ pub(super) fn message(
         outputs: described,
         raw_output_contents: raw,
     })
+}
+
+fn text(value: &str) -> InferParameter {
+    InferParameter { parameter_choice: Some(ParameterChoice::StringParam(value.to_owned())) }
 }
 
 /// The elements in the list of their datatype.

@@ -42,7 +42,9 @@ fn input<'m>(at: usize, input: &'m InferInputTensor, raw: Option<&'m [u8]>) -> R
     let known = Datatype::of_name(&input.datatype);
     let datatype = known.ok_or_else(|| format!("input {at} (from 0) has a datatype that is not served"))?;
     let shape = input.shape.iter().map(|length| usize::try_from(*length)).collect::<Result<_, _>>();
-    let data = match (raw, &input.contents) {
+    // MLServer's client sends contents without elements beside raw ones.
+    let contents = input.contents.as_ref().filter(|contents| raw.is_none() || **contents != InferTensorContents::default());
+    let data = match (raw, contents) {
         (Some(raw), None) => Data::Binary(raw),
         (None, Some(contents)) => Data::Typed(contents),
         (None, None) => return Err(format!("input {at} (from 0) has no contents")),

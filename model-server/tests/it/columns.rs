@@ -129,10 +129,8 @@ impl Dice {
 #[test]
 fn changed_bodies_are_refused_or_read_and_neither_panic_nor_take_long() {
     let schemas: Vec<_> = ["string", "double", "long", "datetime", "boolean"].map(|kind| schema(kind, false)).into();
-    let originals: Vec<_> = WRITTEN
-        .iter()
-        .filter(|(name, body)| !["json", "said"].contains(&kind(name)) && body.len() < 100_000)
-        .collect();
+    let originals: Vec<_> =
+        WRITTEN.iter().filter(|(name, body)| !["json", "said"].contains(&kind(name)) && body.len() < 100_000).collect();
     let (mut dice, mut read_well) = (Dice(0x5eed_c0de), 0);
     for _ in 0..10_000 {
         let (name, body) = originals[dice.below(originals.len())];

@@ -56,4 +56,3 @@ pub(super) fn explained(json: &mut Vec<u8>, version: &Version, explanations: &Ex
         Schema::Array(_) => list(json, 0..*columns, |json, place| write!(json, "{place}")),
     }
 }
-

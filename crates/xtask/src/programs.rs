@@ -14,14 +14,16 @@ use serde::Deserialize;
 use crate::repository::Repository;
 
 /// What takes long, the longest first: a package with its tests, or a target of the Makefile.
-const LONG: [&str; 8] = [
+const LONG: [&str; 10] = [
     "mlsys cluster",
     "mlsys it",
     "kernel it",
-    "make test-dashboard",
-    "store plans",
-    "rollout it",
+    "model-server it",
     "make test-packager",
+    "make test-dashboard",
+    "worker it",
+    "backend it",
+    "store plans",
     "artifacts it",
 ];
 /// What cargo tells a program that it runs, this one too. Build scripts (ring's) ask for it, so that a cargo which is started

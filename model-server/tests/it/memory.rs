@@ -152,7 +152,7 @@ async fn a_model_with_a_request_in_hand_stays_awake_until_whoever_asked_has_gone
     }
     let taken = listed(&server, "moody").await["memory_bytes"].as_u64().unwrap();
     server.stop().await;
-    place.memory_budget = Some(taken * 5 / 4);
+    place.memory_budget = Some(taken * 3 / 2);
     let server = place.serve().await;
     server.until("/ready", 200).await;
     until_answered(&server, "moody", QUICK).await;

@@ -176,8 +176,12 @@ impl Loader {
         // The higher the environment, the sooner: where there is not enough memory for all, the others sleep.
         let mut places: Vec<_> = self.deployed.all().await.into_iter().collect();
         places.sort_by_key(|(place, _)| Reverse(place.1.rank()));
-        let mut models = JoinSet::new();
+        let (mut models, mut rank) = (JoinSet::new(), None);
         for (place, wanted) in places {
+            // A lower one is not to find the memory that a higher one has not yet taken.
+            if rank.replace(place.1.rank()).is_some_and(|higher| higher != place.1.rank()) {
+                while models.join_next().await.is_some() {}
+            }
             for wanted in wanted {
                 if models.len() == AT_ONCE {
                     models.join_next().await;

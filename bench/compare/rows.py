@@ -146,7 +146,7 @@ class Model:
         if rows.what == "a column is missing":
             del rows.columns[dice.choice(self.required)]
         elif rows.what == "a column too many":
-            rows.columns["ticket"], rows.types["ticket"] = ["extra"] * rows.count, "string"
+            rows.columns["extra"], rows.types["extra"] = ["extra"] * rows.count, "string"
         elif rows.what == "columns in another order":
             rows.columns = dict(reversed(rows.columns.items()))
         else:

@@ -8,7 +8,8 @@ A request is `{"id":1,"rows":2,"columns":["f8","i8","b1","json"]}`, a kind for e
 is `{"id":1,"tensor":{"dtype":"float64","shape":[2,3]},"kind":"f8"}`, with one buffer. With `"decision":true`, decision values are wanted,
 too.
 
-An answer is `{"id":1,"predictions":PART,"probabilities":PART,"decision":PART}`, as far as there are these, or `{"id":1,"error":{…}}`. A part is `{"floats":[rows]}` or
+An answer is `{"id":1,"predictions":PART,"probabilities":PART,"decision":PART}`, as far as there are these, or
+`{"id":1,"error":{…}}`. A part is `{"floats":[rows]}` or
 `{"floats":[rows,width]}`, with a buffer of `f8`; `{"labels":rows}`, with a buffer of 32-bit places among the manifest's classes; or
 `{"json":[…]}`.
 """

@@ -14,6 +14,7 @@ use testkit::run_python;
 
 use crate::{
     harness::{Place, TOKEN, outcome, problem},
+    mlflow_peer::Dice,
     native::serve_plans,
 };
 
@@ -94,17 +95,7 @@ fn what_would_become_too_much_or_is_not_taken_is_refused_with_the_reason() {
     }
 }
 
-/// Numbers that look random, and are the same each time.
-struct Dice(u64);
-
 impl Dice {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 >> 16).unwrap() % end
-    }
-
     /// Changes some of a body.
     fn change(&mut self, body: &mut Vec<u8>) {
         for _ in 0..=self.below(4) {

@@ -7,15 +7,11 @@ use std::{
     time::Duration,
 };
 
-use ort::environment::Environment as OnnxRuntime;
 use tokio_util::task::TaskTracker;
 
 use crate::{
     LoadError, RuntimeError,
-    engine::{
-        onnx::library,
-        python::{PROGRAMS, Parents},
-    },
+    engine::python::{PROGRAMS, Parents},
 };
 
 /// How long the models' processes may take to end.
@@ -46,7 +42,6 @@ pub struct RuntimeConfig {
 #[derive(Debug)]
 pub struct Runtime {
     pub(crate) config: RuntimeConfig,
-    pub(crate) onnxruntime: OnnxRuntime,
     /// What the models' processes are forked from.
     pub(crate) parents: Arc<Parents>,
     /// All of these processes.
@@ -54,18 +49,22 @@ pub struct Runtime {
 }
 
 impl Runtime {
-    /// Loads ONNX Runtime, once per process, and writes the programs of models' processes. Blocks.
+    /// Writes the programs of models' processes. ONNX Runtime is loaded by the first model that needs it, once per process. Blocks.
     ///
     /// # Errors
-    /// When either cannot be done.
+    /// When that cannot be done, or ONNX Runtime is not there.
     pub fn open(config: RuntimeConfig) -> Result<Self, RuntimeError> {
-        let onnxruntime = library::environment(&config.onnxruntime_library)?;
+        let library = &config.onnxruntime_library;
+        if !library.is_file() {
+            let reason = "there is no such file".to_owned();
+            return Err(RuntimeError::OnnxRuntime { path: library.clone(), reason });
+        }
         let failed = |source| RuntimeError::Program { path: config.programs.clone(), source };
         std::fs::create_dir_all(&config.programs).map_err(failed)?;
         for (name, program) in PROGRAMS {
             write(&config.programs.join(name), program.as_bytes()).map_err(failed)?;
         }
-        Ok(Self { config, onnxruntime, parents: Arc::default(), children: TaskTracker::new() })
+        Ok(Self { config, parents: Arc::default(), children: TaskTracker::new() })
     }
 
     /// The folder that holds the Python environments which models name.

@@ -26,7 +26,6 @@ pub(crate) use traces::exporting;
 #[must_use = "traces end when it is dropped"]
 pub struct Telemetry {
     _traces: Option<traces::Export>,
-    _upkeep: Option<metrics::Upkeep>,
 }
 
 /// Starts the telemetry of a process. Only the first call of a process has an effect.
@@ -57,7 +56,7 @@ pub fn init(process: &'static str, default_directive: &str, settings: &Settings)
     let layers = layers.with(logs::layer(logs::as_json(settings), filter, io::stderr));
     if tracing::subscriber::set_global_default(layers).is_err() {
         // Someone else's subscriber is there; it keeps its ways.
-        return Telemetry { _traces: None, _upkeep: metrics::Upkeep::start() };
+        return Telemetry::default();
     }
     if let Some(error) = ignored {
         tracing::warn!(%error, "RUST_LOG is not understood and was ignored");
@@ -65,5 +64,5 @@ pub fn init(process: &'static str, default_directive: &str, settings: &Settings)
     if let Some(error) = unusable {
         tracing::warn!(%error, "traces are not exported");
     }
-    Telemetry { _traces: traces, _upkeep: metrics::Upkeep::start() }
+    Telemetry { _traces: traces }
 }

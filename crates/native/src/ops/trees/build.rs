@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::node::{CATEGORIES, LEAVES, Narrow, Number, Sets, Wide};
+use super::node::{CATEGORIES, Key as _, LANES, Narrow, Number, Sets, Wide};
 use crate::{
     BadGraph,
     file::{Fields, bad},
@@ -17,22 +17,28 @@ pub(crate) struct Slots {
 }
 
 impl Slots {
-    #[expect(clippy::cast_possible_truncation, reason = "there are at most twice as many as nodes, which 32 bits count")]
+    /// The place of a slot's numbers.
     fn place(&mut self, column: u32, negated: bool) -> u32 {
         *self.places.entry((column, negated)).or_insert_with(|| {
             self.of.push((column, negated));
-            self.of.len() as u32 - 1
+            place(self.of.len() - 1)
         })
     }
+}
+
+/// Where, in a block, the numbers of a slot begin.
+#[expect(clippy::cast_possible_truncation, reason = "there are not more slots than nodes, of which there are less than `MOST`")]
+fn place(slot: usize) -> u32 {
+    (slot * LANES) as u32
 }
 
 /// The nodes, in the smallest size that they fit in.
 #[derive(Debug)]
 pub(crate) enum Nodes {
     Narrow(Vec<Narrow>),
-    Single(Vec<Wide<f32>>),
-    Double(Vec<Wide<f64>>),
-    Categories(Vec<Wide<f64>>, Sets),
+    Single(Vec<Wide<u32>>),
+    Double(Vec<Wide<u64>>),
+    Categories(Vec<Wide<u64>>, Sets),
 }
 
 /// Trees, laid out.
@@ -81,6 +87,9 @@ impl Built {
     }
 }
 
+/// There are fewer nodes than that, and not more slots, so that 31 bits count the numbers of a block.
+const MOST: u64 = (CATEGORIES as usize / LANES) as u64;
+
 /// Reads trees that look at `columns` columns.
 pub(crate) fn read(fields: &Fields<'_>, columns: usize) -> Result<Built, BadGraph> {
     fields.hold_instead(|| lay_out(fields, columns), Built::bytes)
@@ -102,7 +111,7 @@ fn lay_out(fields: &Fields<'_>, columns: usize) -> Result<Built, BadGraph> {
     let total = source.sizes.iter().map(|size| u64::from(*size)).sum::<u64>();
     let lengths =
         [source.feature.len(), source.threshold.len(), source.left.len(), source.right.len(), source.missing_left.len()];
-    if lengths.iter().any(|length| *length as u64 != total) || total >= u64::from(LEAVES) || source.sizes.contains(&0) {
+    if lengths.iter().any(|length| *length as u64 != total) || total >= MOST || source.sizes.contains(&0) {
         return fields.wrong("sizes", "the lengths of the trees");
     }
     if fields.has("set") {
@@ -134,21 +143,21 @@ fn read_sets(fields: &Fields<'_>, nodes: usize) -> Result<(Vec<i32>, Sets), BadG
 }
 
 impl Source {
-    fn build<T: Number>(&self) -> Result<(Vec<Wide<T>>, Built), BadGraph> {
+    fn build<T: Number>(&self) -> Result<(Vec<Wide<T::Key>>, Built), BadGraph> {
         let mut nodes = Vec::with_capacity(self.left.len());
         let (mut slots, mut roots, mut leaves) = (Slots::default(), Vec::new(), Vec::new());
         let (mut start, mut leaf) = (0, 0);
         for size in self.sizes.iter().map(|size| *size as usize) {
             roots.push(u32::try_from(nodes.len()).unwrap_or(u32::MAX));
-            let end = self.tree(start..start + size, leaf, &mut slots, &mut nodes)?;
+            let end = self.tree::<T>(start..start + size, leaf, &mut slots, &mut nodes)?;
             leaves.push(end - leaf);
             (start, leaf) = (start + size, end);
         }
         // What leaves look at: less than any threshold.
-        let least = slots.of.len();
+        let least = place(slots.of.len());
         for node in &mut nodes {
             if node.ahead == 0 {
-                node.slot = u32::try_from(least).unwrap_or(u32::MAX);
+                node.place = least;
             }
         }
         Ok((nodes, Built { nodes: Nodes::Narrow(Vec::new()), roots, slots: slots.of, leaves }))
@@ -160,7 +169,7 @@ impl Source {
         range: std::ops::Range<usize>,
         mut leaf: u32,
         slots: &mut Slots,
-        nodes: &mut Vec<Wide<T>>,
+        nodes: &mut Vec<Wide<T::Key>>,
     ) -> Result<u32, BadGraph> {
         let size = range.len();
         let leaf_of = |left: &i32| {
@@ -174,35 +183,35 @@ impl Source {
         while let Some(local) = queue.get(at).copied() {
             let place = range.start + local;
             if self.left[place] < 0 {
-                nodes.push(Wide { limit: T::of_leaf(leaf_of[local]), slot: 0, ahead: 0 });
+                nodes.push(Wide { limit: T::Key::of_leaf(leaf_of[local]), place: 0, ahead: 0 });
             } else {
                 let child = |child: i32| usize::try_from(child).ok().filter(|child| *child < size);
                 let (Some(left), Some(right)) = (child(self.left[place]), child(self.right[place])) else {
                     return bad("a node's child is outside of its tree");
                 };
-                let (limit, slot, swapped) = self.test(place, slots)?;
+                let (limit, place, swapped) = self.test::<T>(place, slots)?;
                 let ahead = u32::try_from(queue.len() - at).unwrap_or(u32::MAX);
                 queue.extend(if swapped { [right, left] } else { [left, right] });
                 if queue.len() > size {
                     return bad("a node is the child of several");
                 }
-                nodes.push(Wide { limit, slot, ahead });
+                nodes.push(Wide { limit, place, ahead });
             }
             at += 1;
         }
         Ok(leaf)
     }
 
-    /// What a node compares, and whether its children are swapped.
-    fn test<T: Number>(&self, place: usize, slots: &mut Slots) -> Result<(T, u32, bool), BadGraph> {
+    /// What a node compares, where it finds it, and whether its children are swapped.
+    fn test<T: Number>(&self, place: usize, slots: &mut Slots) -> Result<(T::Key, u32, bool), BadGraph> {
         let column = u32::try_from(self.feature[place]).ok().filter(|column| (*column as usize) < self.columns);
         let Some(column) = column else { return bad("a node looks at a column that is not there") };
         if let Some(set) = self.set.get(place).and_then(|set| u32::try_from(*set).ok()) {
-            return Ok((T::of_leaf(set), slots.place(column, false) | CATEGORIES, false));
+            return Ok((T::Key::of_leaf(set), slots.place(column, false) | CATEGORIES, false));
         }
         let limit = T::limit(self.threshold[place], self.strict);
         let missing_left = self.missing_left[place] != 0;
-        let slot = slots.place(column, missing_left);
-        Ok((if missing_left { limit.opposite() } else { limit }, slot, missing_left))
+        let limit = if missing_left { limit.opposite() } else { limit };
+        Ok((limit.limit_key(), slots.place(column, missing_left), missing_left))
     }
 }

@@ -14,7 +14,7 @@ use std::borrow::Cow;
 use self::{
     build::{Built, Nodes},
     linear::Linear,
-    node::{LANES, Node, Number},
+    node::{Key, LANES, Node, Number as _},
 };
 use crate::{
     BadGraph, Explanation, Matrix, Refused, Sparse, Value,
@@ -261,37 +261,34 @@ impl Trees {
     }
 
     /// `LANES` rows walk down one tree in step; where fewer are left, one row walks down `LANES` trees.
-    fn walk_all<T: Number>(
+    fn walk_all<K: Key>(
         &self,
         x: &Rows<'_>,
-        walk: impl Fn(&[T], &mut [u32; LANES]),
+        walk: impl Fn(&[K], [usize; LANES]) -> [usize; LANES],
         leaf: impl Fn(usize) -> usize,
         mut f: impl FnMut(usize, usize, usize),
     ) {
-        let slots = self.built.slots.len() + 1;
+        // The last slot is what leaves look at: it stays 0.
+        let length = node::length(self.built.slots.len() + 1);
         let blocks = x.matrix.rows / LANES;
-        let mut values = vec![T::LEAST; slots * LANES * blocks.max(1)];
+        let mut values = vec![K::default(); length * blocks.max(1)];
         for row in 0..blocks * LANES {
-            let block = &mut values[row / LANES * slots * LANES..];
-            self.fill(x, row, |slot, value| block[slot * LANES + row % LANES] = T::cast(value));
+            let block = &mut values[row / LANES * length..];
+            self.fill(x, row, |slot, value| block[slot * LANES + row % LANES] = K::of(value));
         }
         for (tree, root) in self.built.roots.iter().enumerate() {
-            for (block, values) in values.chunks_exact(slots * LANES).take(blocks).enumerate() {
-                let mut at = [*root; LANES];
-                walk(values, &mut at);
-                at.iter().enumerate().for_each(|(lane, at)| f(tree, block * LANES + lane, leaf(*at as usize)));
+            for (block, values) in values.chunks_exact(length).take(blocks).enumerate() {
+                let at = walk(values, [*root as usize; LANES]);
+                at.iter().enumerate().for_each(|(lane, at)| f(tree, block * LANES + lane, leaf(*at)));
             }
         }
         for row in blocks * LANES..x.matrix.rows {
-            self.fill(x, row, |slot, value| values[slot * LANES..(slot + 1) * LANES].fill(T::cast(value)));
+            self.fill(x, row, |slot, value| values[slot * LANES..(slot + 1) * LANES].fill(K::of(value)));
             for (chunk, roots) in self.built.roots.chunks(LANES).enumerate() {
-                let mut at = [roots[0]; LANES];
-                at[..roots.len()].copy_from_slice(roots);
-                walk(&values[..slots * LANES], &mut at);
-                at.iter()
-                    .take(roots.len())
-                    .enumerate()
-                    .for_each(|(lane, at)| f(chunk * LANES + lane, row, leaf(*at as usize)));
+                let mut at = [roots[0] as usize; LANES];
+                at.iter_mut().zip(roots).for_each(|(at, root)| *at = *root as usize);
+                let at = walk(&values[..length], at);
+                at.iter().zip(roots).enumerate().for_each(|(lane, (at, _))| f(chunk * LANES + lane, row, leaf(*at)));
             }
         }
     }

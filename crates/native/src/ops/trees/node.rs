@@ -8,9 +8,10 @@
 pub(crate) const LANES: usize = 8;
 
 /// A number as a library compares it.
-pub(crate) trait Number: Copy + PartialOrd + Send + Sync + std::fmt::Debug {
-    /// `<=` every limit but NaN.
-    const LEAST: Self;
+pub(crate) trait Number: Copy + PartialOrd {
+    /// A whole number in its place: of all numbers the order is the same, both zeros have one, and a NaN's is above all others.
+    /// Whole numbers are compared with what is in memory, and 0 is `<=` every limit, which the key of no number is.
+    type Key: Key;
 
     /// The nearest one.
     fn cast(value: f64) -> Self;
@@ -21,7 +22,19 @@ pub(crate) trait Number: Copy + PartialOrd + Send + Sync + std::fmt::Debug {
     /// For a limit, the one that the negated numbers keep if and only if the numbers themselves are above it.
     fn opposite(self) -> Self;
 
-    /// The number that stands for a leaf: never NaN.
+    /// The key of the number.
+    fn key(self) -> Self::Key;
+
+    /// The key of the number as a limit: no number is `<=` NaN.
+    fn limit_key(self) -> Self::Key;
+}
+
+/// What stands for a number, or for a leaf.
+pub(crate) trait Key: Copy + Ord + Default + Send + Sync + std::fmt::Debug {
+    /// The key of the nearest number of those that it stands for.
+    fn of(value: f64) -> Self;
+
+    /// What stands for a leaf.
     fn of_leaf(leaf: u32) -> Self;
 
     /// The leaf that it stands for.
@@ -29,9 +42,9 @@ pub(crate) trait Number: Copy + PartialOrd + Send + Sync + std::fmt::Debug {
 }
 
 macro_rules! numbers {
-    ($($of:ident, $cast:expr, $of_bits:expr, $bits:expr;)*) => {$(
+    ($($of:ident, $key:ident, $cast:expr, $of_leaf:expr, $leaf:expr;)*) => {$(
         impl Number for $of {
-            const LEAST: Self = Self::NEG_INFINITY;
+            type Key = $key;
 
             fn cast(value: f64) -> Self {
                 $cast(value)
@@ -42,7 +55,7 @@ macro_rules! numbers {
                 let floor = if f64::from(rounded) > threshold { rounded.next_down() } else { rounded };
                 if !strict || f64::from(floor) < threshold {
                     floor
-                } else if floor <= Self::LEAST {
+                } else if floor <= Self::NEG_INFINITY {
                     Self::NAN
                 } else {
                     floor.next_down()
@@ -59,12 +72,34 @@ macro_rules! numbers {
                 }
             }
 
+            fn key(self) -> $key {
+                // Both zeros become the positive one.
+                let bits = (self + 0.0).to_bits();
+                if self.is_nan() {
+                    $key::MAX
+                } else if bits > $key::MAX / 2 {
+                    !bits
+                } else {
+                    bits | !($key::MAX / 2)
+                }
+            }
+
+            fn limit_key(self) -> $key {
+                if self.is_nan() { 0 } else { self.key() }
+            }
+        }
+
+        impl Key for $key {
+            fn of(value: f64) -> Self {
+                $of::cast(value).key()
+            }
+
             fn of_leaf(leaf: u32) -> Self {
-                Self::from_bits($of_bits(leaf))
+                $of_leaf(leaf)
             }
 
             fn leaf(self) -> u32 {
-                $bits(self.to_bits())
+                $leaf(self)
             }
         }
     )*};
@@ -76,109 +111,151 @@ fn single(value: f64) -> f32 {
 }
 
 numbers! {
-    f32, single, std::convert::identity, std::convert::identity;
-    f64, std::convert::identity, u64::from, |bits| u32::try_from(bits).unwrap_or(0);
+    f32, u32, single, std::convert::identity, std::convert::identity;
+    f64, u64, std::convert::identity, u64::from, |key| u32::try_from(key).unwrap_or(0);
 }
 
-/// Leaves are below this, so that none stands for a NaN.
-pub(crate) const LEAVES: u32 = 0x7f80_0000;
+/// The number that a key stands for.
+fn number(key: u64) -> f64 {
+    f64::from_bits(if key > u64::MAX / 2 { key & (u64::MAX / 2) } else { !key })
+}
 
 /// A node, of any size.
 pub(crate) trait Node: Copy + Send + Sync + std::fmt::Debug {
-    type Number: Number;
+    type Key: Key;
 
-    /// The place of the number that it looks at.
-    fn slot(self) -> usize;
+    /// Where, in a block of numbers, those of its slot begin.
+    fn place(&self) -> usize;
 
     /// What goes left is not above it.
-    fn limit(self) -> Self::Number;
+    fn limit(&self) -> Self::Key;
 
     /// How far ahead the left child is; 0 for a leaf.
-    fn ahead(self) -> u32;
+    fn ahead(&self) -> usize;
+
+    /// The slot whose number it looks at.
+    fn slot(&self) -> usize {
+        self.place() / LANES
+    }
 
     /// The leaf that it is.
-    fn leaf(self) -> usize {
+    fn leaf(&self) -> usize {
         self.limit().leaf() as usize
     }
 }
 
 /// A node of a large forest: of 12 or 16 bytes.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Wide<T> {
-    pub(crate) limit: T,
-    pub(crate) slot: u32,
+pub(crate) struct Wide<K> {
+    pub(crate) limit: K,
+    /// And [`CATEGORIES`].
+    pub(crate) place: u32,
     pub(crate) ahead: u32,
 }
 
-impl<T: Number> Node for Wide<T> {
-    type Number = T;
+impl<K: Key> Node for Wide<K> {
+    type Key = K;
 
-    fn slot(self) -> usize {
-        self.slot as usize
+    fn place(&self) -> usize {
+        (self.place & !CATEGORIES) as usize
     }
 
-    fn limit(self) -> T {
+    fn limit(&self) -> K {
         self.limit
     }
 
-    fn ahead(self) -> u32 {
-        self.ahead
+    fn ahead(&self) -> usize {
+        self.ahead as usize
     }
 }
 
 /// A node of eight bytes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Narrow {
-    limit: f32,
-    slot: u16,
+    limit: u32,
+    place: u16,
     ahead: u16,
 }
 
 impl Narrow {
     /// The same node, if it fits.
-    pub(crate) fn of(node: &Wide<f32>) -> Option<Self> {
-        Some(Self { limit: node.limit, slot: node.slot.try_into().ok()?, ahead: node.ahead.try_into().ok()? })
+    pub(crate) fn of(node: &Wide<u32>) -> Option<Self> {
+        Some(Self { limit: node.limit, place: node.place.try_into().ok()?, ahead: node.ahead.try_into().ok()? })
     }
 }
 
 impl Node for Narrow {
-    type Number = f32;
+    type Key = u32;
 
-    fn slot(self) -> usize {
-        usize::from(self.slot)
+    fn place(&self) -> usize {
+        usize::from(self.place)
     }
 
-    fn limit(self) -> f32 {
+    fn limit(&self) -> u32 {
         self.limit
     }
 
-    fn ahead(self) -> u32 {
-        u32::from(self.ahead)
+    fn ahead(&self) -> usize {
+        usize::from(self.ahead)
     }
 }
 
-/// Walks from `at` down to the leaves. Lane `n` looks at every `LANES`-th number of `values` from the `n`-th.
-pub(crate) fn walk<N: Node>(nodes: &[N], values: &[N::Number], at: &mut [u32; LANES]) {
+/// Numbers of so many slots, or fewer, lie in a block of that length, so that none has to be asked whether it is inside.
+const FEW: usize = 16 * LANES;
+const SOME: usize = 64 * LANES;
+const MANY: usize = 256 * LANES;
+
+/// How long a block of so many slots is: of each slot, a number for each lane.
+pub(crate) fn length(slots: usize) -> usize {
+    let wanted = slots * LANES;
+    [FEW, SOME, MANY].into_iter().find(|length| wanted <= *length).unwrap_or(wanted)
+}
+
+/// Walks from `at` down to the leaves, past a block of numbers.
+pub(crate) fn walk<N: Node>(nodes: &[N], block: &[N::Key], at: [usize; LANES]) -> [usize; LANES] {
+    walk_by(nodes, block, at, |node, value| value <= node.limit())
+}
+
+/// The same, past nodes of categories, too.
+pub(crate) fn walk_sets(nodes: &[Wide<u64>], sets: &Sets, block: &[u64], at: [usize; LANES]) -> [usize; LANES] {
+    walk_by(nodes, block, at, |node, value| sets.send_left(node, value))
+}
+
+fn walk_by<N: Node>(
+    nodes: &[N],
+    block: &[N::Key],
+    at: [usize; LANES],
+    goes_left: impl Fn(&N, N::Key) -> bool,
+) -> [usize; LANES] {
+    if let Ok(block) = <&[_; FEW]>::try_from(block) {
+        step(nodes, at, |node, lane| goes_left(node, block[(node.place() & (FEW - LANES)) + lane]))
+    } else if let Ok(block) = <&[_; SOME]>::try_from(block) {
+        step(nodes, at, |node, lane| goes_left(node, block[(node.place() & (SOME - LANES)) + lane]))
+    } else if let Ok(block) = <&[_; MANY]>::try_from(block) {
+        step(nodes, at, |node, lane| goes_left(node, block[(node.place() & (MANY - LANES)) + lane]))
+    } else {
+        step(nodes, at, |node, lane| goes_left(node, block[node.place() + lane]))
+    }
+}
+
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "each use is a loop of its own")]
+fn step<N: Node>(nodes: &[N], mut at: [usize; LANES], goes_left: impl Fn(&N, usize) -> bool) -> [usize; LANES] {
     loop {
         let mut moving = 0;
         for (lane, at) in at.iter_mut().enumerate() {
-            let node = nodes[*at as usize];
-            let value = values[node.slot() * LANES + lane];
-            *at += node.ahead() + u32::from(!at_most(value, node.limit()));
-            moving |= node.ahead();
+            let node = &nodes[*at];
+            let ahead = node.ahead();
+            *at += ahead + usize::from(!goes_left(node, lane));
+            moving |= ahead;
         }
         if moving == 0 {
-            return;
+            return at;
         }
     }
 }
 
-/// False for a NaN.
-fn at_most<T: PartialOrd + Copy>(value: T, limit: T) -> bool {
-    value <= limit
-}
-
-/// The bit of a slot that marks a node of categories: its limit stands for the place of a set, and who is in it goes left.
+/// The bit of a place that marks a node of categories: its limit stands for the place of a set, and who is in it goes left.
 pub(crate) const CATEGORIES: u32 = 1 << 31;
 
 /// Sets of categories.
@@ -193,8 +270,8 @@ pub(crate) struct Sets {
 
 impl Sets {
     /// Whether a node, of categories or not, sends a number left.
-    pub(crate) fn send_left(&self, node: Wide<f64>, value: f64) -> bool {
-        if node.slot & CATEGORIES == 0 { at_most(value, node.limit) } else { self.has(node.limit.leaf(), value) }
+    pub(crate) fn send_left(&self, node: &Wide<u64>, value: u64) -> bool {
+        if node.place & CATEGORIES == 0 { value <= node.limit } else { self.has(node.limit.leaf(), number(value)) }
     }
 
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "of a number from 0, which saturates")]
@@ -213,25 +290,14 @@ impl Sets {
     }
 }
 
-/// The same as [`walk`], past nodes of categories, too.
-pub(crate) fn walk_sets(nodes: &[Wide<f64>], sets: &Sets, values: &[f64], at: &mut [u32; LANES]) {
-    loop {
-        let mut moving = 0;
-        for (lane, at) in at.iter_mut().enumerate() {
-            let node = nodes[*at as usize];
-            let value = values[(node.slot & !CATEGORIES) as usize * LANES + lane];
-            *at += node.ahead + u32::from(!sets.send_left(node, value));
-            moving |= node.ahead;
-        }
-        if moving == 0 {
-            return;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn keeps<T: Number>(limit: T, value: T) -> bool {
+        assert_eq!(value <= limit, value.key() <= limit.limit_key());
+        value <= limit
+    }
 
     #[test]
     fn a_limit_keeps_what_its_threshold_keeps() {
@@ -240,25 +306,29 @@ mod tests {
         for threshold in thresholds {
             let near = f32::cast(threshold);
             let around =
-                [near, near.next_down(), near.next_up(), -near, 0.0, f32::MAX, f32::MIN, f32::INFINITY, -f32::INFINITY];
+                [near, near.next_down(), near.next_up(), -near, 0.0, -0.0, f32::MAX, f32::MIN, f32::INFINITY, -f32::INFINITY];
             for value in around {
                 let wide = f64::from(value);
                 for (strict, kept) in [(false, wide <= threshold), (true, wide < threshold)] {
                     let (limit, wide_limit) = (f32::limit(threshold, strict), f64::limit(threshold, strict));
-                    assert_eq!(at_most(value, limit), kept, "{value} and {threshold}");
-                    assert_eq!(at_most(wide, wide_limit), kept, "{value} and {threshold}");
-                    assert_eq!(at_most(-value, limit.opposite()), !kept, "-{value} and {threshold}");
-                    assert_eq!(at_most(-wide, wide_limit.opposite()), !kept, "-{value} and {threshold}");
+                    assert_eq!(keeps(limit, value), kept, "{value} and {threshold}");
+                    assert_eq!(keeps(wide_limit, wide), kept, "{value} and {threshold}");
+                    assert_eq!(keeps(limit.opposite(), -value), !kept, "-{value} and {threshold}");
+                    assert_eq!(keeps(wide_limit.opposite(), -wide), !kept, "-{value} and {threshold}");
                 }
+                assert!(!keeps(f32::limit(threshold, false), f32::NAN) && !keeps(f64::limit(threshold, true).opposite(), -f64::NAN));
+                let same = number(wide.key());
+                assert!(same == wide, "{wide} became {same}");
             }
         }
+        assert!(number(f64::NAN.key()).is_nan() && number((-f64::NAN).key()).is_nan());
     }
 
     #[test]
     fn a_leaf_keeps_who_has_arrived() {
-        for leaf in [0, 1, 1 << 20, LEAVES - 1] {
-            assert_eq!((f32::of_leaf(leaf).leaf(), f64::of_leaf(leaf).leaf()), (leaf, leaf));
-            assert!(at_most(f32::LEAST, f32::of_leaf(leaf)) && at_most(f64::LEAST, f64::of_leaf(leaf)));
+        for leaf in [0, 1, 1 << 20, u32::MAX] {
+            assert_eq!((<u32 as Key>::of_leaf(leaf).leaf(), <u64 as Key>::of_leaf(leaf).leaf()), (leaf, leaf));
         }
+        assert!(f32::NEG_INFINITY.key() > 0 && f64::NEG_INFINITY.key() > 0, "0 is free to be at most any leaf");
     }
 }

@@ -16,7 +16,7 @@
 use super::{
     Trees,
     build::Nodes,
-    node::{CATEGORIES, Node, Number},
+    node::{Key as _, Node},
 };
 use crate::{
     BadGraph, Explained, Explanation, Refused,
@@ -75,7 +75,7 @@ impl Trees {
         columns: usize,
         nodes: &[N],
         covers: &[f64],
-        left: impl Fn(N, N::Number) -> bool,
+        left: impl Fn(&N, N::Key) -> bool,
     ) -> Result<Explanation, Refused> {
         let depth = depth(nodes);
         let points = rule(depth.min(self.used.len()).div_ceil(2).max(1));
@@ -95,7 +95,7 @@ impl Trees {
             each,
             features: &self.used_by_slots,
             left,
-            numbers: vec![N::Number::LEAST; self.built.slots.len() + 1],
+            numbers: vec![N::Key::default(); self.built.slots.len() + 1],
             turns: vec![Turns { taken: 1.0, share: 1.0 }; self.used.len()],
             products: vec![1.0; (depth + 1) * points.len()],
             sums: vec![0.0; (depth + 1) * width],
@@ -103,7 +103,7 @@ impl Trees {
             points: &points,
         };
         for row in 0..x.value.rows() {
-            self.fill(&rows, row, |slot, value| walk.numbers[slot] = N::Number::cast(value));
+            self.fill(&rows, row, |slot, value| walk.numbers[slot] = N::Key::of(value));
             for (tree, root) in self.built.roots.iter().enumerate() {
                 walk.added.fill(0.0);
                 walk.descend(*root as usize, 0);
@@ -127,7 +127,7 @@ impl Trees {
         for root in self.built.roots.iter().rev().map(|root| *root as usize) {
             for alike in [false, true] {
                 for at in (root..end).rev() {
-                    let ahead = nodes[at].ahead() as usize;
+                    let ahead = nodes[at].ahead();
                     covers[at] = match ahead {
                         0 if alike => 1.0,
                         0 => of_leaves[nodes[at].leaf()],
@@ -172,7 +172,7 @@ struct Walk<'t, N: Node, L> {
     features: &'t [u32],
     left: L,
     /// The row's, by slot.
-    numbers: Vec<N::Number>,
+    numbers: Vec<N::Key>,
     /// Of each column that nodes look at, its turns on the way to where we are.
     turns: Vec<Turns>,
     points: &'t [Point],
@@ -199,7 +199,7 @@ impl Turns {
     }
 }
 
-impl<N: Node, L: Fn(N, N::Number) -> bool> Walk<'_, N, L> {
+impl<N: Node, L: Fn(&N, N::Key) -> bool> Walk<'_, N, L> {
     /// Leaves what the leaves below say in `sums`, and adds what columns get at the nodes below.
     fn descend(&mut self, at: usize, depth: usize) {
         let (points, each) = (self.points.len(), self.each);
@@ -214,11 +214,11 @@ impl<N: Node, L: Fn(N, N::Number) -> bool> Walk<'_, N, L> {
             return;
         }
         self.sums[sums..sums + points * each].fill(0.0);
-        let slot = node.slot() & !(CATEGORIES as usize);
+        let slot = node.slot();
         let feature = self.features[slot] as usize;
         let before = self.turns[feature];
-        let left = at + node.ahead() as usize;
-        let goes_left = (self.left)(node, self.numbers[slot]);
+        let left = at + node.ahead();
+        let goes_left = (self.left)(&node, self.numbers[slot]);
         for (child, is_taken) in [(left, goes_left), (left + 1, !goes_left)] {
             // Where no row was before, none tells which way others go.
             let share = if self.covers[at] > 0.0 { self.covers[child] / self.covers[at] } else { 0.5 };
@@ -259,7 +259,7 @@ impl<N: Node, L: Fn(N, N::Number) -> bool> Walk<'_, N, L> {
 fn depth<N: Node>(nodes: &[N]) -> usize {
     let mut depths = vec![0_usize; nodes.len()];
     for (at, node) in nodes.iter().enumerate() {
-        let ahead = node.ahead() as usize;
+        let ahead = node.ahead();
         if ahead > 0 {
             depths[at + ahead] = depths[at] + 1;
             depths[at + ahead + 1] = depths[at] + 1;

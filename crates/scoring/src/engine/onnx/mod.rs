@@ -47,10 +47,11 @@ impl OnnxEngine {
         example: Batch,
         runtime: &Runtime,
     ) -> Result<(Self, Batch), LoadError> {
-        let (onnxruntime, graph) = (runtime.onnxruntime.clone(), folder.join(ONNX_FILE));
+        let (library, graph) = (runtime.config.onnxruntime_library.clone(), folder.join(ONNX_FILE));
         let (manifest, schema) = (manifest.clone(), Arc::clone(schema));
         let (sessions, limit) = (runtime.config.threads, runtime.config.prediction_limit);
         let start = move || {
+            let onnxruntime = library::environment(&library).map_err(|error| LoadError::NotStarted(error.to_string()))?;
             let sessions = open(&onnxruntime, &graph, sessions).map_err(|error| LoadError::NotStarted(error.to_string()))?;
             let plan = Plan::new(&manifest, &schema, &sessions[0]).map_err(LoadError::BadManifest)?;
             let (sessions, fastest) = warm_up(sessions, &plan, &example)?;

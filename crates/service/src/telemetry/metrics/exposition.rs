@@ -7,7 +7,7 @@ use axum::{
     routing::get,
 };
 
-use super::{process, recorder};
+use super::{histograms, process, recorder};
 use crate::ApiError;
 
 const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
@@ -22,6 +22,7 @@ async fn metrics() -> Result<Response, ApiError> {
     // Long lists and files under /proc: not for the threads that answer requests.
     let text = tokio::task::spawn_blocking(|| {
         let mut text = recorder().render();
+        histograms::write(&mut text);
         process::write(&mut text);
         text
     });

@@ -57,7 +57,7 @@ const LONG: &[f64] = &[0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 3
 const SIZES: &[f64] = &[1.0, 16.0, 256.0, 4096.0];
 
 /// The upper bounds of each histogram's buckets.
-pub(super) const BUCKETS: &[(&str, &[f64])] = &[
+const BUCKETS: &[(&str, &[f64])] = &[
     (HTTP_DURATION, SHORT),
     (RUN_QUEUE_DURATION, LONG),
     (PHASE_DURATION, LONG),
@@ -68,6 +68,11 @@ pub(super) const BUCKETS: &[(&str, &[f64])] = &[
     (MODEL_BATCH_SIZE, SIZES),
     (MODEL_SHADOW_DURATION, PREDICTION),
 ];
+
+/// The upper bounds of a histogram's buckets.
+pub(super) fn bounds(name: &str) -> &'static [f64] {
+    BUCKETS.iter().find(|(known, _)| *known == name).map_or(SHORT, |(_, bounds)| bounds)
+}
 
 /// Says what each name means.
 pub(super) fn describe() {

@@ -22,7 +22,7 @@ pub use env::{
 };
 pub use network::{NETWORK_SETTINGS, Network};
 pub use problem::ApiError;
-pub use request::{REQUEST_ID, layers, surround};
+pub use request::{REQUEST_ID, briefly, in_request, layers};
 pub use serve::{Connection, IDLE_LIMIT, serve, serve_with};
 pub use shutdown::Shutdown;
 pub use start::when_up;

@@ -2,6 +2,7 @@
 
 use std::{
     any::Any,
+    borrow::Cow,
     cell::Cell,
     panic::AssertUnwindSafe,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -10,7 +11,7 @@ use std::{
 use axum::{
     Router,
     extract::{MatchedPath, Request},
-    http::{HeaderName, HeaderValue, StatusCode},
+    http::{HeaderName, HeaderValue, Method, StatusCode, Uri},
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
@@ -36,12 +37,26 @@ const PROBES: [&str; 3] = ["/health", "/ready", "/metrics"];
 const UNMATCHED: &str = "unmatched";
 
 tokio::task_local! {
-    static CURRENT: HeaderValue;
+    static CURRENT: Current;
+}
+
+/// The request being handled: what its span says.
+struct Current {
+    id: HeaderValue,
+    method: Method,
+    uri: Uri,
+    route: Cow<'static, str>,
 }
 
 /// The id of the request being handled; empty outside of one.
 pub(crate) fn current_id() -> String {
-    CURRENT.try_with(|id| id.to_str().unwrap_or_default().to_owned()).unwrap_or_default()
+    CURRENT.try_with(|current| current.id.to_str().unwrap_or_default().to_owned()).unwrap_or_default()
+}
+
+/// Says something in the span of the request being handled, also where that was not made yet.
+pub fn in_request(say: impl FnOnce()) {
+    let span = if Span::current().is_none() { CURRENT.try_with(Current::span).ok() } else { None };
+    span.unwrap_or_else(Span::none).in_scope(say);
 }
 
 /// Gives a router what all ours have: a request id (kept or new, and answered), a span per request, in the trace that a
@@ -54,17 +69,30 @@ pub fn layers(router: Router) -> Router {
 
 async fn around(request: Request, next: Next) -> Response {
     let matched = request.extensions().get::<MatchedPath>().cloned();
-    surround(request, matched.as_ref().map_or(UNMATCHED, MatchedPath::as_str), |request| next.run(request)).await
+    let route = matched.as_ref().map_or(UNMATCHED, MatchedPath::as_str);
+    let current = Current::of(&request, Cow::Owned(route.to_owned()));
+    let span = current.span();
+    surround(request, (current, span), |request| next.run(request)).await
 }
 
-/// What [`layers`] gives a router, for one request of a route that is answered past it.
-pub async fn surround<F>(request: Request, route: &str, answer: impl FnOnce(Request) -> F) -> Response
+/// What [`layers`] gives a router, for one request of a route that is answered past it. Its span is made when there is something
+/// to say in it, by [`in_request`], unless its trace goes on elsewhere.
+pub async fn briefly<F>(request: Request, route: &'static str, answer: impl FnOnce(Request) -> F) -> Response
+where
+    F: Future<Output = Response>,
+{
+    let current = Current::of(&request, Cow::Borrowed(route));
+    let is_traced = telemetry::exporting() || telemetry::names_trace(request.headers());
+    let span = if is_traced { current.span() } else { Span::none() };
+    surround(request, (current, span), answer).await
+}
+
+async fn surround<F>(request: Request, (current, span): (Current, Span), answer: impl FnOnce(Request) -> F) -> Response
 where
     F: Future<Output = Response>,
 {
     let started = Instant::now();
-    let (id, method) = (request_id(&request), request.method().clone());
-    let span = span(&request, route, &id);
+    let (id, method, route) = (current.id.clone(), current.method.clone(), current.route.clone());
     telemetry::receive_trace(&span, request.headers());
     let handled = async {
         let answered = AssertUnwindSafe(async { answer(request).await }).catch_unwind();
@@ -76,31 +104,38 @@ where
         log(&response, started.elapsed());
         response
     };
-    let mut response = CURRENT.scope(id.clone(), handled.instrument(span.clone())).await;
+    let mut response = CURRENT.scope(current, handled.instrument(span.clone())).await;
     if telemetry::exporting() {
         telemetry::mark_answered(&span, response.status().as_u16());
     }
-    metrics::http_request(route, &method, response.status().as_u16(), started.elapsed());
+    metrics::http_request(&route, &method, response.status().as_u16(), started.elapsed());
     response.headers_mut().insert(REQUEST_ID, id);
     response
 }
 
-fn span(request: &Request, route: &str, id: &HeaderValue) -> Span {
-    let (method, id) = (request.method(), id.to_str().unwrap_or_default());
-    if PROBES.contains(&route) {
-        return tracing::debug_span!("probe", url.path = route, request.id = id);
+impl Current {
+    fn of(request: &Request, route: Cow<'static, str>) -> Self {
+        Self { id: request_id(request), method: request.method().clone(), uri: request.uri().clone(), route }
     }
-    let exported = telemetry::exporting();
-    tracing::info_span!(
-        "request",
-        otel.kind = exported.then_some("server"),
-        otel.name = exported.then(|| format!("{method} {route}")),
-        http.request.method = %method,
-        http.route = exported.then_some(route),
-        url.path = request.uri().path(),
-        request.id = id,
-        trace_id = tracing::field::Empty,
-    )
+
+    fn span(&self) -> Span {
+        let Self { method, route, .. } = self;
+        let id = self.id.to_str().unwrap_or_default();
+        if PROBES.contains(&&**route) {
+            return tracing::debug_span!("probe", url.path = &**route, request.id = id);
+        }
+        let exported = telemetry::exporting();
+        tracing::info_span!(
+            "request",
+            otel.kind = exported.then_some("server"),
+            otel.name = exported.then(|| format!("{method} {route}")),
+            http.request.method = %method,
+            http.route = exported.then_some(&**route),
+            url.path = self.uri.path(),
+            request.id = id,
+            trace_id = tracing::field::Empty,
+        )
+    }
 }
 
 /// The client's id when it is short and visible ASCII (it goes into logs), else a new one.
@@ -137,14 +172,14 @@ fn log(response: &Response, took: Duration) {
     let (status, duration_ms) = (response.status().as_u16(), took.as_secs_f64() * 1000.0);
     // 503 is what a server says on purpose, to probes above all.
     if response.status().is_server_error() && response.status() != StatusCode::SERVICE_UNAVAILABLE {
-        tracing::warn!(http.status = status, duration_ms, "answered");
-    } else {
-        tracing::debug!(http.status = status, duration_ms, "answered");
+        in_request(|| tracing::warn!(http.status = status, duration_ms, "answered"));
+    } else if tracing::enabled!(tracing::Level::DEBUG) {
+        in_request(|| tracing::debug!(http.status = status, duration_ms, "answered"));
     }
 }
 
 fn answer_panic(panic: &(dyn Any + Send)) -> Response {
     let message = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    tracing::error!(parent: Span::current(), panic.message = message.unwrap_or("?"), "a handler panicked");
+    in_request(|| tracing::error!(panic.message = message.unwrap_or("?"), "a handler panicked"));
     ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the server failed; its log has the reason").into_response()
 }

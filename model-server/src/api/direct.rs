@@ -40,7 +40,7 @@ impl Direct {
             };
         };
         let predict = |request| async { self.predict((name, choice), asked, request).await };
-        service::surround(request, PREDICT, |request| self.doors.pass(request, predict)).await
+        service::briefly(request, PREDICT, |request| self.doors.pass(request, predict)).await
     }
 
     async fn predict(&self, (name, choice): (ModelName, Choice), asked: (Wants, Forms), request: Request) -> Response {

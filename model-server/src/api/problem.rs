@@ -31,7 +31,7 @@ pub(super) fn predict(error: PredictError) -> ApiError {
         PredictError::Asleep(_) => retry(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "model_asleep", detail)),
         PredictError::TimedOut => ApiError::new(StatusCode::GATEWAY_TIMEOUT, "prediction_timeout", detail),
         PredictError::Failed(reason) => {
-            tracing::error!(reason, "a prediction failed");
+            service::in_request(|| tracing::error!(reason, "a prediction failed"));
             // It names what went wrong and quotes no value.
             let detail = format!("the rows were not predicted: {reason}");
             ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "prediction_failed", detail)

@@ -55,6 +55,11 @@ pub fn trace_headers() -> HeaderMap {
     value.map(|value| (HeaderName::from_static(TRACEPARENT), value)).into_iter().collect()
 }
 
+/// Whether a caller names a trace.
+pub(crate) fn names_trace(headers: &HeaderMap) -> bool {
+    headers.contains_key(TRACEPARENT)
+}
+
 /// Makes a request's span part of its caller's trace or, where traces are exported, the start of one.
 pub(crate) fn receive_trace(span: &Span, headers: &HeaderMap) {
     match headers.get(TRACEPARENT).and_then(|value| value.to_str().ok()) {

@@ -17,7 +17,7 @@ use crate::Settings;
 
 pub use blot::blot_out;
 pub use context::{continue_trace, current_traceparent, trace_headers};
-pub(crate) use context::{mark_answered, receive_trace};
+pub(crate) use context::{mark_answered, names_trace, receive_trace};
 pub(crate) use traces::exporting;
 
 /// The telemetry of a process. Keep it until the process ends: dropping it sends what is left of the traces, for at most

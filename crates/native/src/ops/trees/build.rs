@@ -27,7 +27,10 @@ impl Slots {
 }
 
 /// Where, in a block, the numbers of a slot begin.
-#[expect(clippy::cast_possible_truncation, reason = "there are not more slots than nodes, of which there are less than `MOST`")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "there are not more slots than nodes, of which there are less than `MOST`"
+)]
 fn place(slot: usize) -> u32 {
     (slot * LANES) as u32
 }

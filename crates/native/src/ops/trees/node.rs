@@ -305,8 +305,18 @@ mod tests {
         thresholds.extend([f64::from(f32::MAX), f64::from(f32::MIN), f64::from(f32::from_bits(1)), 16_777_217.0]);
         for threshold in thresholds {
             let near = f32::cast(threshold);
-            let around =
-                [near, near.next_down(), near.next_up(), -near, 0.0, -0.0, f32::MAX, f32::MIN, f32::INFINITY, -f32::INFINITY];
+            let around = [
+                near,
+                near.next_down(),
+                near.next_up(),
+                -near,
+                0.0,
+                -0.0,
+                f32::MAX,
+                f32::MIN,
+                f32::INFINITY,
+                -f32::INFINITY,
+            ];
             for value in around {
                 let wide = f64::from(value);
                 for (strict, kept) in [(false, wide <= threshold), (true, wide < threshold)] {
@@ -316,7 +326,10 @@ mod tests {
                     assert_eq!(keeps(limit.opposite(), -value), !kept, "-{value} and {threshold}");
                     assert_eq!(keeps(wide_limit.opposite(), -wide), !kept, "-{value} and {threshold}");
                 }
-                assert!(!keeps(f32::limit(threshold, false), f32::NAN) && !keeps(f64::limit(threshold, true).opposite(), -f64::NAN));
+                assert!(
+                    !keeps(f32::limit(threshold, false), f32::NAN)
+                        && !keeps(f64::limit(threshold, true).opposite(), -f64::NAN)
+                );
                 let same = number(wide.key());
                 assert!(same == wide, "{wide} became {same}");
             }

@@ -9,7 +9,7 @@ use std::{
 };
 
 /// Who would wait longer is turned away: in nanoseconds,
-const SOON: u64 = 75_000_000;
+const SOON: u64 = 60_000_000;
 /// or, if that is more, in times what a request takes that finds nobody else.
 const PATIENCE: u64 = 4;
 /// So many for each thread may always be in hand: one that is computed, and one for when it ends.
@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn as_many_are_in_hand_as_are_answered_soon_and_two_for_each_thread() {
-        for (takes, wanted) in [(1, 120..=180), (10, 12..=18), (1_000, 6..=10)] {
+        for (takes, wanted) in [(1, 96..=144), (10, 9..=15), (1_000, 6..=10)] {
             for expected in [1, 50] {
                 let admission = admission(expected, THREADS);
                 for _ in 0..100 {
@@ -220,8 +220,8 @@ mod tests {
     fn where_nothing_moves_few_are_let_in_though_all_was_quick_before() {
         let admission = admission(1, THREADS);
         let moved = admission.moved.load(Relaxed);
-        assert_eq!(admission.limit(moved + MILLISECOND), 150);
-        assert_eq!(admission.limit(moved + 50 * MILLISECOND), 3);
+        assert_eq!(admission.limit(moved + MILLISECOND), 120);
+        assert_eq!(admission.limit(moved + 50 * MILLISECOND), 2);
         assert_eq!(admission.limit(u64::MAX), 0);
     }
 

@@ -21,7 +21,7 @@ class Known:
     def fits(self, model, what, form, difference):
         """Whether that is this difference."""
         named = (not self.what or what in self.what) and (not self.of or model in self.of)
-        return named and difference in self.differences and self.form in form
+        return named and difference in self.differences and self.form in f"{what}; {form}"
 
     def ours(self):
         """What the model-server does."""
@@ -110,6 +110,12 @@ MLFLOW = [
         "A row that lost a value may have lost any.",
     ),
     Known(
+        ("a moment with a time zone",),
+        "refuses moments of which some name a time zone and some do not",
+        "Each is read as what it says; one that names none is in UTC.",
+        (REFUSED,),
+    ),
+    Known(
         ("a key of a split that means nothing",),
         "refuses the body",
         "Keys that mean nothing are passed over everywhere.",
@@ -133,7 +139,7 @@ MLSERVER = [
         ANY,
         "scikit-learn's runtime takes tensors of columns only where they say `pd`",
         "The model's signature says that it takes columns.",
-        (REFUSED,),
+        (REFUSED, "200, not 500"),
         "no content types; sklearn",
     ),
     Known(
@@ -181,6 +187,7 @@ MLSERVER = [
     Known(
         (
             "a shape of other numbers than data",
+            "text for data",
             "a shape with a negative length",
             "a column of two values a row",
             "columns of different lengths",
@@ -195,6 +202,21 @@ MLSERVER = [
         "refuses it, or hands the request itself to the model",
         "The signature says what the tensors are.",
         ("200, not 500", REFUSED),
+    ),
+    Known(
+        ("a moment with a time zone",),
+        "scikit-learn's runtime hands moments over as text where some name a time zone and some do not",
+        "Each is read as what it says; one that names none is in UTC.",
+        ("200, not 500",),
+        "sklearn",
+    ),
+    Known(
+        ANY,
+        "scikit-learn's runtime answers probabilities of 32 bits where the estimator was fitted on 32-bit numbers",
+        "Probabilities have 64 bits, whatever computes them.",
+        ("another datatype",),
+        "sklearn",
+        ("truths",),
     ),
     Known(
         ("another content type",),

@@ -145,8 +145,11 @@ fn read_sets(fields: &Fields<'_>, nodes: usize) -> Result<(Vec<i32>, Sets), BadG
     Ok((set, Sets { starts, bits, missing_left }))
 }
 
+/// Nodes of their full size, and all else.
+type LaidOut<K> = (Vec<Wide<K>>, Built);
+
 impl Source {
-    fn build<T: Number>(&self) -> Result<(Vec<Wide<T::Key>>, Built), BadGraph> {
+    fn build<T: Number>(&self) -> Result<LaidOut<T::Key>, BadGraph> {
         let mut nodes = Vec::with_capacity(self.left.len());
         let (mut slots, mut roots, mut leaves) = (Slots::default(), Vec::new(), Vec::new());
         let (mut start, mut leaf) = (0, 0);

@@ -40,6 +40,13 @@ pub struct Answer {
 pub enum Prediction {
     /// Of each row, the place of its label among the estimator's classes.
     Labels(Vec<u32>),
+    /// Of each row, several labels: row-major, their places among [`Graph::labels`](crate::Graph::labels).
+    Several {
+        /// All of them.
+        labels: Vec<u32>,
+        /// How many a row has.
+        width: usize,
+    },
     /// Of each row, its numbers.
     Values(Matrix),
 }
@@ -75,19 +82,21 @@ impl Answer {
     }
 }
 
-/// Of each row, the place of its first largest number; as numpy has it, a NaN is the largest.
+/// Of each row, the place of its first largest number.
 pub(crate) fn argmax(scores: &Matrix) -> Vec<u32> {
-    let first_largest = |row: &[f64]| {
-        let mut best = 0;
-        for (at, score) in row.iter().enumerate().skip(1) {
-            if row[best].is_nan() {
-                break;
-            }
-            if *score > row[best] || score.is_nan() {
-                best = at;
-            }
+    scores.each_row().map(|row| u32::try_from(first_largest(row)).unwrap_or(0)).collect()
+}
+
+/// The place of the first largest number; as numpy has it, a NaN is the largest.
+pub(crate) fn first_largest(row: &[f64]) -> usize {
+    let mut best = 0;
+    for (at, score) in row.iter().enumerate().skip(1) {
+        if row[best].is_nan() {
+            break;
         }
-        u32::try_from(best).unwrap_or(0)
-    };
-    scores.each_row().map(first_largest).collect()
+        if *score > row[best] || score.is_nan() {
+            best = at;
+        }
+    }
+    best
 }

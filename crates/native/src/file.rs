@@ -184,6 +184,16 @@ impl<'f> Fields<'f> {
         Ok(texts)
     }
 
+    /// A list of texts, numbers and truths.
+    pub(crate) fn scalars(&self, field: &str) -> Result<Vec<Value>, BadGraph> {
+        let scalars = self.list(field)?;
+        if scalars.iter().any(|value| value.is_null() || value.is_array() || value.is_object()) {
+            return self.wrong(field, "a list of texts, numbers and truths");
+        }
+        self.hold(scalars.iter().map(|value| size_of_val(value) + value.as_str().map_or(0, str::len)).sum());
+        Ok(scalars.to_vec())
+    }
+
     /// A short list of whole numbers from 0.
     pub(crate) fn counts(&self, field: &str) -> Result<Vec<usize>, BadGraph> {
         let count = |value: &Value| value.as_u64().and_then(|count| u32::try_from(count).ok()).map(|count| count as usize);

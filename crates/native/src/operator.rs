@@ -1,7 +1,7 @@
 //! The list of operators, and the graph that they make.
 
 use crate::{
-    Answer, BadGraph, Explanation, Value, Wanted,
+    Answer, BadGraph, Explanation, Prediction, Value, Wanted,
     explain::Traced,
     file::{Fields, File, bad},
     ops,
@@ -132,6 +132,7 @@ operators! {
     "chain" => Chain(ops::chain::Chain),
     "check" => Check(ops::check::Check),
     "chi2_map" => Chi2Map(ops::chi2_map::Chi2Map),
+    "classifier_chain" => ClassifierChain(ops::classifier_chain::ClassifierChain),
     "constant" => Constant(ops::constant::Constant),
     "fill" => Fill(ops::fill::Fill),
     "gather" => Gather(ops::gather::Gather),
@@ -142,6 +143,7 @@ operators! {
     "isolation" => Isolation(ops::isolation::Isolation),
     "iterate" => Iterate(ops::iterate::Iterate),
     "join" => Join(ops::join::Join),
+    "labels" => Labels(ops::labels::Labels),
     "likeness" => Likeness(ops::likeness::Likeness),
     "linear" => Linear(ops::linear::Linear),
     "lookup" => Lookup(ops::lookup::Lookup),
@@ -204,6 +206,7 @@ pub struct Graph {
     transforms: bool,
     bytes: usize,
     decision: Option<Decides>,
+    labels: Vec<serde_json::Value>,
 }
 
 /// What a decision is the answer of.
@@ -264,8 +267,9 @@ impl Graph {
             "score_samples" => Some(Decides::ScoreSamples),
             _ => return fields.wrong("decision", "a method's name"),
         };
+        let labels = if fields.has("labels") { fields.scalars("labels")? } else { Vec::new() };
         let (root, transforms) = (fields.operator("root")?, fields.flag("transforms")?);
-        Ok(Self { root, inputs, transforms, decision, bytes: file.held() })
+        Ok(Self { root, inputs, transforms, decision, labels, bytes: file.held() })
     }
 
     /// How much memory it takes, in bytes: its operators with their arrays and texts, without what the allocator adds.
@@ -279,6 +283,11 @@ impl Graph {
         self.decision
     }
 
+    /// Texts, numbers and truths that the places of [`Prediction::Several`] stand for; none where a row has one label, or numbers.
+    pub fn labels(&self) -> &[serde_json::Value] {
+        &self.labels
+    }
+
     /// The types of a table's columns; none for an array.
     pub fn inputs(&self) -> &[Input] {
         &self.inputs
@@ -290,7 +299,13 @@ impl Graph {
     /// When the estimator refuses the rows, or they are not of the graph's inputs.
     pub fn answer(&self, rows: Value<'_>, wanted: Wanted) -> Result<Answer, Refused> {
         if !self.transforms {
-            return self.root.answer(&rows, wanted);
+            let answer = self.root.answer(&rows, wanted)?;
+            if let Some(Prediction::Several { labels, .. }) = &answer.prediction
+                && labels.iter().any(|label| *label as usize >= self.labels.len())
+            {
+                return Err(Refused::misfit("a label that is not one of the graph's"));
+            }
+            return Ok(answer);
         }
         let transformed = self.root.transform(rows)?;
         let width = transformed.width();

@@ -2,6 +2,7 @@
 
 use std::{
     borrow::Cow,
+    ops::Range,
     time::{Duration, Instant},
 };
 
@@ -16,6 +17,7 @@ pub const TOLERANCE: f64 = 1e-12;
 pub const MARGIN: f64 = TOLERANCE / 4.0;
 /// So many rows at once.
 const BLOCK: usize = 64;
+const OTHER_KIND: &str = "it predicts something of another kind";
 
 /// What came of comparing.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -40,10 +42,17 @@ struct Proof {
     rows: usize,
     columns: Vec<Owned>,
     array: Option<Matrix>,
-    labels: Option<Vec<u32>>,
+    labels: Option<Labels>,
     values: Option<Matrix>,
     probabilities: Option<Matrix>,
     decision: Option<Matrix>,
+}
+
+/// Of each row, the places of its labels.
+struct Labels {
+    places: Vec<u32>,
+    /// How many a row has; none where it is one label, and no list.
+    width: Option<usize>,
 }
 
 enum Owned {
@@ -74,15 +83,12 @@ pub fn verify(graph: &[u8], proof: &[u8], tolerance: f64, limit: Duration) -> Re
             misfit @ Refused::Misfit(_) => misfit.to_string(),
         })?;
         let values = match (answer.prediction, &proof.labels) {
-            (Some(Prediction::Labels(labels)), Some(expected)) => {
-                let wrong = labels.iter().zip(&expected[range.clone()]).filter(|(one, other)| one != other).count();
-                if wrong > 0 || labels.len() != range.len() {
-                    return Err(format!("{wrong} of {} labels differ", labels.len()));
-                }
-                None
+            (Some(Prediction::Labels(labels)), Some(expected)) => expected.check(&labels, None, &range).map(|()| None)?,
+            (Some(Prediction::Several { labels, width }), Some(expected)) => {
+                expected.check(&labels, Some(width), &range).map(|()| None)?
             }
             (Some(Prediction::Values(values)), None) => Some(values),
-            _ => return Err("it predicts something of another kind".to_owned()),
+            _ => return Err(OTHER_KIND.to_owned()),
         };
         let pairs = [
             ("values", values, &proof.values, scales[0]),
@@ -109,7 +115,7 @@ fn compare(
     what: &str,
     given: &Matrix,
     expected: &Matrix,
-    (range, scale, tolerance): (std::ops::Range<usize>, f64, f64),
+    (range, scale, tolerance): (Range<usize>, f64, f64),
 ) -> Result<f64, String> {
     if given.width != expected.width || given.rows != range.len() {
         return Err(format!("it gives {} {what} a row instead of {}", given.width, expected.width));
@@ -127,6 +133,22 @@ fn compare(
         largest = largest.max(difference);
     }
     Ok(largest)
+}
+
+impl Labels {
+    /// Whether these are the labels of some rows.
+    fn check(&self, given: &[u32], width: Option<usize>, range: &Range<usize>) -> Result<(), String> {
+        if width != self.width {
+            return Err(OTHER_KIND.to_owned());
+        }
+        let each = width.unwrap_or(1);
+        let expected = &self.places[range.start * each..range.end * each];
+        let wrong = given.iter().zip(expected).filter(|(one, other)| one != other).count();
+        if wrong > 0 || given.len() != expected.len() {
+            return Err(format!("{wrong} of {} labels differ", given.len()));
+        }
+        Ok(())
+    }
 }
 
 impl Proof {
@@ -148,8 +170,14 @@ impl Proof {
             let values = inner.f64s_of("values", rows.saturating_mul(width))?;
             Ok(Some(Matrix { rows, width, values, single }))
         };
-        let labels = if fields.has("labels") { Some(fields.u32s("labels")?) } else { None };
-        if labels.as_ref().is_some_and(|labels| labels.len() != rows) {
+        let labels = if fields.has("labels") {
+            let width = if fields.has("outputs") { Some(fields.count("outputs")?) } else { None };
+            Some(Labels { places: fields.u32s("labels")?, width })
+        } else {
+            None
+        };
+        let wanted = |labels: &Labels| rows.checked_mul(labels.width.unwrap_or(1));
+        if labels.as_ref().is_some_and(|labels| wanted(labels) != Some(labels.places.len())) {
             return bad("the proof has another number of labels than rows");
         }
         Ok(Self {
@@ -163,7 +191,7 @@ impl Proof {
         })
     }
 
-    fn block(&self, range: std::ops::Range<usize>) -> Value<'static> {
+    fn block(&self, range: Range<usize>) -> Value<'static> {
         if let Some(array) = &self.array {
             let values = array.values[range.start * array.width..range.end * array.width].to_vec();
             return Value::Dense(Matrix { rows: range.len(), width: array.width, values, single: array.single });

@@ -97,6 +97,21 @@ impl Value<'_> {
         })
     }
 
+    /// With one more column of numbers behind its own, as doubles.
+    pub(crate) fn with_column(&self, column: &[f64]) -> Result<Value<'static>, Refused> {
+        let width = self.width();
+        if let Value::Sparse(sparse) = self {
+            return sparse.with_column(column).map(Value::Sparse);
+        }
+        let before = self.dense(width)?;
+        let mut wider = Matrix::zeros(before.rows, width + 1);
+        for ((row, value), into) in column.iter().enumerate().zip(wider.each_row_mut()) {
+            into[..width].copy_from_slice(&before.values[row * width..(row + 1) * width]);
+            into[width] = *value;
+        }
+        Ok(Value::Dense(wider))
+    }
+
     /// The same, of an owned value: nothing is copied that need not be.
     pub(crate) fn into_dense(self, width: usize) -> Result<Matrix, Refused> {
         match self {
@@ -184,6 +199,23 @@ impl Sparse {
     pub fn row(&self, row: usize) -> (&[u32], &[f64]) {
         let range = self.starts[row]..self.starts[row + 1];
         (&self.columns[range.clone()], &self.values[range])
+    }
+
+    /// With one more column behind its own.
+    fn with_column(&self, column: &[f64]) -> Result<Self, Refused> {
+        let place = u32::try_from(self.width).map_err(|_| Refused::misfit("too many columns"))?;
+        let mut wider = Self { width: self.width + 1, starts: vec![0], ..Self::default() };
+        for (row, value) in column.iter().enumerate().take(self.rows()) {
+            let (columns, values) = self.row(row);
+            wider.columns.extend_from_slice(columns);
+            wider.values.extend_from_slice(values);
+            if value.abs() > 0.0 || value.is_nan() {
+                wider.columns.push(place);
+                wider.values.push(*value);
+            }
+            wider.starts.push(wider.columns.len());
+        }
+        Ok(wider)
     }
 
     fn dense(&self) -> Result<Matrix, Refused> {

@@ -92,7 +92,7 @@ pub enum Output {
     },
     /// A regression's.
     Numbers(Numbers),
-    /// JSON lists, as another process wrote them: read again only by who needs that.
+    /// JSON lists, as another process wrote them, or of several labels a row: read again only by who needs that.
     Json {
         /// One item for each row.
         predictions: Box<RawValue>,

@@ -44,6 +44,11 @@ impl Member {
         Ok(Self { then: fields.operator("then")?, takes })
     }
 
+    /// How many answers are taken.
+    pub(crate) fn count(&self) -> usize {
+        self.takes.len()
+    }
+
     /// What is taken, for some rows: one matrix for each, of as many rows.
     pub(crate) fn say(&self, x: &Value<'_>) -> Result<Vec<Matrix>, Refused> {
         let said = if matches!(self.takes[..], [Take::Transform]) {
@@ -83,6 +88,7 @@ fn numbers(said: &Prediction, labels: Option<&[f64]>) -> Option<Matrix> {
             let values = places.iter().map(number).collect::<Option<Vec<_>>>()?;
             Some(Matrix { rows: values.len(), width: 1, values, single: false })
         }
+        Prediction::Several { .. } => None,
     }
 }
 

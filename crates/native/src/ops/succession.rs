@@ -27,23 +27,15 @@ impl Operate for Succession {
 
     fn answer(&self, x: &Value<'_>, _: Wanted) -> Result<Answer, Refused> {
         let x = x.dense(self.features)?;
-        let mut seen = Matrix { single: false, ..x.into_owned() };
-        let mut outputs = Matrix::zeros(seen.rows, self.members.len());
+        let (rows, mut seen) = (x.rows, Value::Dense(Matrix { single: false, ..x.into_owned() }));
+        let mut outputs = Matrix::zeros(rows, self.members.len());
         for (member, place) in self.members.iter().zip(&self.order) {
-            let given = Value::Dense(seen);
-            let answer = member.answer(&given, Wanted::PREDICTION)?;
-            let Value::Dense(before) = given else { return Err(Refused::misfit("no matrix")) };
-            let Some(Prediction::Values(values)) = answer.prediction.filter(|said| said.is_one_number_for(before.rows))
-            else {
+            let answer = member.answer(&seen, Wanted::PREDICTION)?;
+            let Some(Prediction::Values(said)) = answer.prediction.filter(|said| said.is_one_number_for(rows)) else {
                 return Err(Refused::misfit("a member predicts no number"));
             };
-            let mut wider = Vec::with_capacity(before.rows * (before.width + 1));
-            for (at, value) in values.values.iter().enumerate() {
-                wider.extend_from_slice(&before.values[at * before.width..(at + 1) * before.width]);
-                wider.push(*value);
-                outputs.values[at * self.members.len() + place] = *value;
-            }
-            seen = Matrix { rows: before.rows, width: before.width + 1, values: wider, single: false };
+            outputs.each_row_mut().zip(&said.values).for_each(|(row, value)| row[*place] = *value);
+            seen = seen.with_column(&said.values)?;
         }
         Ok(Answer::values(outputs))
     }

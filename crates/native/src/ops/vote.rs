@@ -45,6 +45,6 @@ impl Vote {
 
 /// A label's place, where a number is one.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole and in range")]
-fn as_place(number: f64) -> Option<u32> {
+pub(crate) fn as_place(number: f64) -> Option<u32> {
     (number.fract().abs() <= 0.0 && (0.0..=f64::from(u32::MAX)).contains(&number)).then_some(number as u32)
 }

@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 
 /// A header, and arrays of any kind.
 #[derive(Default)]
-struct Writer {
+pub struct Writer {
     listed: Vec<Json>,
     bytes: Vec<u8>,
 }
@@ -18,11 +18,11 @@ impl Writer {
         json!({ "array": self.listed.len() - 1 })
     }
 
-    fn doubles(&mut self, values: &[f64]) -> Json {
+    pub fn doubles(&mut self, values: &[f64]) -> Json {
         self.add("f64", values.len(), values.iter().flat_map(|value| value.to_le_bytes()))
     }
 
-    fn whole(&mut self, kind: &str, values: &[i32]) -> Json {
+    pub fn whole(&mut self, kind: &str, values: &[i32]) -> Json {
         self.add(kind, values.len(), values.iter().flat_map(|value| value.to_le_bytes()))
     }
 
@@ -31,14 +31,19 @@ impl Writer {
     }
 
     fn graph(self, root: &Json, inputs: Option<&[&str]>) -> Result<Graph, String> {
-        let mut header = json!({ "transforms": false, "root": root, "arrays": self.listed });
+        let mut header = json!({ "transforms": false, "root": root });
         if let Some(inputs) = inputs {
             header["inputs"] = json!(inputs);
         }
+        Graph::read(&self.file(header)).map_err(|error| error.to_string())
+    }
+
+    pub fn file(self, mut header: Json) -> Vec<u8> {
+        header["arrays"] = json!(self.listed);
         let mut text = header.to_string().into_bytes();
         text.resize(text.len().next_multiple_of(8), b' ');
         let length = (text.len() as u64).to_le_bytes();
-        Graph::read(&[b"MLSYSNV1".as_slice(), &length, &text, &self.bytes].concat()).map_err(|error| error.to_string())
+        [b"MLSYSNV1".as_slice(), &length, &text, &self.bytes].concat()
     }
 }
 

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::float_cmp, clippy::cast_precision_loss, reason = "tests")]
 
 mod explain;
+mod labels;
 
 use std::time::Duration;
 

@@ -15,6 +15,8 @@ use contract::{ColumnType, ModelManifest, NATIVE_FILE};
 use native::{
     Answer, Column, Decides, Explained, Explanation, Graph, Matrix, Prediction as Predicted, Refused, Table, Value, Wanted,
 };
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
 use tokio::sync::Semaphore;
 
 use crate::{
@@ -219,11 +221,15 @@ impl Loaded {
 
     /// What is said of blocks in their order, as one.
     fn output(&self, said: Vec<Said>) -> Result<(Output, Option<Box<More>>), PredictError> {
-        let (mut labels, mut values, mut probabilities) = (Vec::new(), None, None);
+        let (mut labels, mut several, mut values, mut probabilities) = (Vec::new(), None, None, None);
         let (mut decision, mut explanation) = (None, None);
         for (answer, explained) in said {
             match answer.prediction {
                 Some(Predicted::Labels(more)) => labels.extend(more.into_iter().map(|label| label as usize)),
+                Some(Predicted::Several { labels: more, width }) => {
+                    labels.extend(more.into_iter().map(|label| label as usize));
+                    several = Some(width);
+                }
                 Some(Predicted::Values(more)) => append(&mut values, more),
                 None => return Err(PredictError::Failed("the graph predicts nothing".to_owned())),
             }
@@ -241,6 +247,14 @@ impl Loaded {
             }
         }
         let more = self.more(decision, explanation);
+        if let Some(width) = several {
+            let label = |place: &usize| self.graph.labels().get(*place);
+            let predictions = json(labels.chunks(width.max(1)).map(|row| row.iter().map(label).collect::<Vec<_>>()))?;
+            return Ok((Output::Json { predictions, probabilities: probabilities.as_ref().map(lists).transpose()? }, more));
+        }
+        if let (Some(values), Some(probabilities)) = (&values, &probabilities) {
+            return Ok((Output::Json { predictions: lists(values)?, probabilities: Some(lists(probabilities)?) }, more));
+        }
         if let Some(Matrix { width, values, .. }) = values {
             return Ok((Output::Numbers(Numbers { values, width: self.nested.then_some(width) }), more));
         }
@@ -264,6 +278,16 @@ impl Loaded {
         let more = More { decision, explanations };
         (more.decision.is_some() || more.explanations.is_some()).then(|| Box::new(more))
     }
+}
+
+/// Rows as JSON.
+fn json<T: Serialize>(rows: impl Iterator<Item = T>) -> Result<Box<RawValue>, PredictError> {
+    to_raw_value(&rows.collect::<Vec<_>>()).map_err(|error| PredictError::Failed(error.to_string()))
+}
+
+/// Of each row, its list of numbers as JSON. What is no number in JSON is null.
+fn lists(matrix: &Matrix) -> Result<Box<RawValue>, PredictError> {
+    json(matrix.each_row())
 }
 
 fn append(all: &mut Option<Matrix>, more: Matrix) {

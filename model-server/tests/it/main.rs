@@ -25,6 +25,7 @@ mod protocols;
 mod provenance;
 mod python_flavour;
 mod routes;
+mod several;
 mod shadows;
 mod sharing;
 mod swapping;

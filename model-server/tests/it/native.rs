@@ -45,7 +45,7 @@ impl Graph {
 /// What a version is, besides its graph.
 pub struct Described {
     pub name: &'static str,
-    /// A classifier's, else it predicts numbers.
+    pub task: &'static str,
     pub classes: Option<Vec<Value>>,
     pub signature: Value,
     pub example: Value,
@@ -54,11 +54,11 @@ pub struct Described {
 
 /// Puts a version with a graph into a place's store, and serves it in dev.
 pub async fn serve(place: &Place, server: &Server, graph: (Graph, Value), described: Described) {
-    let Described { name, classes, signature, example, expected } = described;
+    let Described { name, task, classes, signature, example, expected } = described;
     let file = graph.0.file(&graph.1);
     let manifest = json!({
         "format": 1, "model_name": name, "declared_version": "1.0",
-        "task": if classes.is_some() { "classification" } else { "regression" }, "classes": classes,
+        "task": task, "classes": classes,
         "signature": signature, "flavour": "native", "native": { "rows_verified": 1 }, "onnx": null,
         "input_example": example, "expected_output": expected,
         "files": { "model.native": { "sha256": hex::encode(Sha256::digest(&file)), "size": file.len() } },
@@ -95,6 +95,7 @@ pub async fn serve_plans(place: &Place, server: &Server) {
     let sum: f64 = parts.iter().sum();
     let described = Described {
         name: "plans",
+        task: "classification",
         classes: Some(vec![json!("stays"), json!("moves"), json!("goes")]),
         signature: json!({ "kind": "columns", "columns": [column("plan", "string"), column("age", "double")] }),
         example: json!({ "columns": ["plan", "age"], "data": [["basic", 2.0]] }),
@@ -122,6 +123,7 @@ pub async fn serve_trees(place: &Place, server: &Server, (name, covers): (&'stat
     });
     let described = Described {
         name,
+        task: "regression",
         classes: None,
         signature: json!({ "kind": "tensor", "tensor": { "dtype": "float64", "shape": [-1, 3] } }),
         example: json!({ "inputs": [[1.0, 1.0, 1.0]] }),

@@ -90,6 +90,7 @@ async fn a_hundred_classes_that_are_alike_keep_their_order() {
     });
     let described = Described {
         name: "alike",
+        task: "classification",
         classes: Some((0..100).map(|class| json!(class)).collect()),
         signature: json!({ "kind": "tensor", "tensor": { "dtype": "float64", "shape": [-1, 1] } }),
         example: json!({ "inputs": [[1.0]] }),

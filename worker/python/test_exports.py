@@ -22,6 +22,8 @@ from sklearn.cluster import DBSCAN, KMeans
 from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest, RandomForestClassifier
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfVectorizer
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
 from sklearn.neighbors import KernelDensity, LocalOutlierFactor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
@@ -244,11 +246,22 @@ class Exports(unittest.TestCase):
             np.testing.assert_allclose(self.served(manifest, FRAME)["predictions"], FRAME["a"] * 2)
 
     def test_more_than_one_label_a_row_is_a_list(self):
-        model = RandomForestClassifier(5).fit(FRAME, np.c_[LABELS, 1 - LABELS])
-        manifest, _ = self.package(model, {"X_train": FRAME})
-        said = self.served(manifest, FRAME)
-        self.assertEqual((said["predictions"], "probabilities" in said), (model.predict(FRAME).tolist(), False))
-        self.assertEqual((manifest["task"], manifest["classes"]), ("classification", None))
+        for model, probabilities, classes in (
+            (RandomForestClassifier(5), False, None),
+            (MultiOutputClassifier(logistic()), False, None),
+            (ClassifierChain(logistic()), True, None),
+            (OneVsRestClassifier(logistic()), True, [0, 1]),
+        ):
+            model.fit(FRAME, np.c_[LABELS, 1 - LABELS])
+            manifest, log = self.package(model, {"X_train": FRAME})
+            self.assertEqual((manifest["task"], manifest["classes"]), ("classification", classes))
+            self.assertEqual(manifest["flavour"], "native", log)
+            by_python, _ = self.package(model, {"X_train": FRAME}, native_refused="not now")
+            self.assertEqual(by_python["flavour"], "python")
+            for name in ("task", "classes", "columns", "signature", "expected_output"):
+                self.assertEqual(manifest[name], by_python[name], name)
+            said = self.served(by_python, FRAME)
+            self.assertEqual((said["predictions"], "probabilities" in said), (model.predict(FRAME).tolist(), probabilities))
 
     def test_what_takes_too_long_or_too_much_memory_is_given_up_for_the_next_way(self):
         model = make_pipeline(StandardScaler(), logistic()).fit(FRAME, LABELS)

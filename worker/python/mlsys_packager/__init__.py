@@ -190,7 +190,8 @@ class Exported:
     graph: bytes
     proof: bytes
     rows: int
-    classes: object  # what a label's place in the graph's answer stands for; `None` where it answers numbers
+    # What a label's place in the graph's answer stands for: a list of them where a row has several; `None` where it answers numbers.
+    classes: object
 
 
 @dataclass
@@ -296,7 +297,7 @@ def _split(example, signature):
 
 def _task(model, method, predictions, exported):
     """What kind of answers these are: labels of a closed set, numbers, or rows made into others."""
-    if exported and exported.classes is not None:
+    if exported and exported.classes is not None and not isinstance(exported.classes, list):
         return {"task": "classification", "classes": schema.plain(exported.classes)}
     kinds = {type(leaf) for leaf in _leaves(predictions)}
     labels = getattr(model, "classes_", None)

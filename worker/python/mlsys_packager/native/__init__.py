@@ -5,6 +5,7 @@
 | `writer` | the file: a header and arrays |
 | `kinds` | what flows between operators, as far as the exporter must know it |
 | `registry` | which module exports which class |
+| `labels` | several labels a row |
 | the others | one family of estimators each; the operators they name are in `crates/native/src/ops/`, one a file |
 
 An exporter is `export(estimator, x, writer)`: `x` is a `kinds.Table` or `kinds.Matrix`; it answers the operator, a dict, and what
@@ -12,7 +13,8 @@ comes out of it: a `Table`, a `Matrix` or a `kinds.Says`. What it does not know 
 would be found out by its proof, but only on rows that show it.
 """
 
-from . import kinds, registry, rows
+from ..schema import plain
+from . import kinds, labels, registry, rows
 from .kinds import Unsupported
 from .rows import answers, proof
 from .writer import Writer
@@ -33,4 +35,6 @@ def export(model, found, signature, own):
         node = {"op": "chain", "steps": [first, node]}
     says = out if isinstance(out, kinds.Says) else None
     fields = {"transforms": says is None, "root": node, "decision": rows.decision(model, says)}
+    if says is not None and labels.are_several(says.classes):
+        fields["labels"] = [plain(label) for _, label in labels.union(says.classes)]
     return writer.file({**fields, "inputs": inputs} if inputs is not None else fields), says

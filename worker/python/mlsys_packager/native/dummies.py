@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from . import kinds
+from . import kinds, labels
 from .kinds import Says, Unsupported
 
 
@@ -12,10 +12,13 @@ def export(model, x, writer):
     if not hasattr(model, "classes_"):
         values = np.ravel(model.constant_)
         return {"op": "constant", "values": writer.array(values)}, Says(width=len(values))
-    classes = kinds.plain_labels(model.classes_)
     strategy = model._strategy
     if strategy in ("uniform", "stratified") or model.sparse_output_:
         raise Unsupported(f"DummyClassifier that is {strategy}")
+    if labels.are_several(model.classes_):
+        (said,) = model.predict(np.zeros((1, 1)))
+        return labels.of_each([({"op": "constant", "label": 0}, Says(said[[at]])) for at in range(len(said))], writer)
+    classes = kinds.plain_labels(model.classes_)
     if strategy == "constant":
         place = int(np.flatnonzero(classes == np.ravel(model.constant)[0])[0])
     else:

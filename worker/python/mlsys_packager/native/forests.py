@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from . import kinds, trees
+from . import kinds, labels, trees
 from .kinds import Matrix, Says, Unsupported
 
 
@@ -15,6 +15,8 @@ def export(model, x, writer):
     if hasattr(model, "one_hot_encoder_"):
         return _embedding(model, steps, width, made, writer)
     classes = getattr(model, "classes_", None)
+    if labels.are_several(classes):
+        return labels.largest([*steps, _shares(writer, width, found, made, classes)], classes, writer)
     if classes is not None:
         kinds.plain_labels(classes)
     node = mean(writer, width, found, made, classes, one=found[0] is getattr(model, "tree_", None))
@@ -30,6 +32,16 @@ def mean(writer, width, found, made, classes, one=False):
     if classes is None:
         return trees.scores(node)
     return trees.scores(node, labels="most_probable", probabilities=True, pair=False)
+
+
+def _shares(writer, width, found, made, classes):
+    """Of several outputs, the shares of their classes side by side."""
+    values = []
+    for tree in found:
+        leaves = tree.value[tree.children_left < 0]
+        values.append(np.concatenate([leaves[:, at, : len(one)] for at, one in enumerate(classes)], axis=1))
+    start = [0.0] * values[0].shape[1]
+    return trees.node(writer, width, made, values, start=start, single=True, divide=len(found))
 
 
 def takes_missing(model, x):

@@ -58,7 +58,8 @@ class Matrix:
 
 @dataclass(frozen=True)
 class Says:
-    """What an estimator says. `classes`: those whose places it predicts; `None` for numbers, `width` of them a row.
+    """What an estimator says. `classes`: those whose places it predicts, a list of them where a row has several labels; `None` for
+    numbers, `width` of them a row.
 
     `transformed`: what comes out of it where it is a step among others, if it transforms, too.
     `single`: its numbers, and its probabilities, are of 32 bits.

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from . import kinds, registry
+from . import kinds, labels, registry
 from .kinds import Says, Unsupported
 
 LINKS = {"IdentityLink": "values", "LogLink": "exp", "LogitLink": "logit"}
@@ -15,6 +15,10 @@ def export(model, x, writer):
         return registry.export(model.estimator_, x, writer)
     intercept = -model.offset_ if type(model).__name__ == "SGDOneClassSVM" else model.intercept_
     steps, matrix = kinds.doubled(x, model.coef_)
+    binarizer = getattr(model, "_label_binarizer", None)
+    if binarizer is not None and binarizer.y_type_ == "multilabel-indicator" and not binarizer.sparse_input_:
+        node = scores(kinds.width_of(model, matrix), model.coef_, intercept, "values", writer)
+        return labels.above([*steps, node], 0.0, range(len(model.coef_)), decides=True)
     classes, says = _says(model)
     node = scores(kinds.width_of(model, matrix), model.coef_, intercept, says, writer)
     return kinds.chain(steps, node), _said(model, classes, np.atleast_2d(model.coef_))

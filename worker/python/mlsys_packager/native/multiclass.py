@@ -1,6 +1,6 @@
 """`OneVsRestClassifier`, `OneVsOneClassifier` and `OutputCodeClassifier`."""
 
-from . import kinds, members
+from . import kinds, labels, members
 from .kinds import Says, Unsupported
 
 
@@ -13,7 +13,9 @@ def export(model, x, writer):
 
 
 def _one_vs_rest(model, x, writer):
-    if model.label_binarizer_.y_type_ not in ("binary", "multiclass"):
+    binarizer = model.label_binarizer_
+    several = binarizer.y_type_ == "multilabel-indicator"
+    if binarizer.y_type_ not in ("binary", "multiclass") and not (several and not binarizer.sparse_input_):
         raise Unsupported("it predicts more than one label a row")
     classes = kinds.plain_labels(model.classes_)
     if len(classes) < 2:
@@ -32,12 +34,15 @@ def _one_vs_rest(model, x, writer):
         width += len(takes)
         parts.append((node, takes))
         said.append(says)
+    threshold = _threshold(model.estimators_[0])
+    if several:
+        return labels.above([members.gather(parts)], threshold, scores, width, positives, decides)
     node = {
         "op": "one_vs_rest",
         "width": width,
         "scores": scores,
         "positives": positives,
-        "threshold": _threshold(model.estimators_[0]),
+        "threshold": threshold,
         "decides": decides,
     }
     says = Says(classes, probable, decides, single=probable and members.single(said))

@@ -8,7 +8,7 @@ only are refused here.
 import numpy as np
 import pandas as pd
 
-from . import kinds
+from . import kinds, labels, members
 from .kinds import Says, Unsupported
 from .linear import INLIERS
 
@@ -19,13 +19,27 @@ CHUNK = 256
 
 
 def export(model, x, writer):
-    """A `neighbours`."""
+    """A `neighbours`; for several outputs one of all, or one for each."""
+    classes = getattr(model, "classes_", None)
+    if not labels.are_several(classes):
+        return _among(model, x, writer, *SAYS[type(model).__name__](model, writer))
+    if model.weights != "uniform" or type(model).__name__.startswith("Radius"):
+        said = [_among(model, x, writer, *_classes(model, writer, at)) for at in range(len(classes))]
+        return labels.of_each(said, writer)
+    # Neighbours that count alike are a mean of 0 and 1 for each class, in the order of their number.
+    targets = np.concatenate([np.eye(len(one))[model._y[:, at]] for at, one in enumerate(classes)], axis=1)
+    node, _ = _among(model, x, writer, Says(width=targets.shape[1]), _means(targets, writer))
+    return labels.largest([members.gather([(node, [{"of": "prediction"}])])], classes, writer)
+
+
+def _among(model, x, writer, says, node):
+    """The operator of which `node` is a part, and what it says."""
     radius = getattr(model, "radius", None) if type(model).__name__.startswith("Radius") else None
     weights = getattr(model, "weights", None)
     if weights not in (None, "uniform", "distance"):
         raise Unsupported("weights by a function")
-    says, node = SAYS[type(model).__name__](model, writer)
-    search = _search(model, writer, weights == "distance", says.classes is not None)
+    one_label = isinstance(getattr(model, "classes_", None), np.ndarray)
+    search = _search(model, writer, weights == "distance", one_label)
     single = search["bounds"] == "nowhere" or type(model).__name__ == "LocalOutlierFactor"
     steps, matrix = kinds.doubled(x, *[np.zeros(0, "f4")] if single else [])
     kinds.width_of(model, matrix)
@@ -87,14 +101,13 @@ def _refuse_ties(model, points, metric, by_distance, classifies):
         raise Unsupported("neighbours without a tree, some of which are equal but for their target")
 
 
-def _classes(model, writer):
-    if model.outputs_2d_:
-        raise Unsupported("it predicts more than one label a row")
-    classes = kinds.plain_labels(model.classes_)
-    node = {"says": "classes", "labels": writer.array(model._y, "u4"), "classes": len(classes)}
+def _classes(model, writer, at=None):
+    """Of one output, or that of several which is `at`."""
+    classes, own = (model.classes_, model._y) if at is None else (model.classes_[at], model._y[:, at])
+    node = {"says": "classes", "labels": writer.array(own, "u4"), "classes": len(classes)}
     lonely = getattr(model, "outlier_label_", None)
     if lonely is not None:
-        places = np.flatnonzero(classes == lonely[0])
+        places = np.flatnonzero(classes == lonely[at or 0])
         if len(places) != 1:
             raise Unsupported("a label for outliers that is none of the classes")
         node["lonely"] = int(places[0])
@@ -107,8 +120,11 @@ def _values(model, writer):
         raise Unsupported(f"means of {targets.dtype}")
     if type(model).__name__.startswith("Radius") and targets.dtype != np.float64:
         raise Unsupported("a radius about rows with whole targets")  # for lack of neighbours, the least whole number
-    width = targets.shape[1]
-    return Says(width=width), {"says": "values", "targets": writer.array(targets), "width": width}
+    return Says(width=targets.shape[1]), _means(targets, writer)
+
+
+def _means(targets, writer):
+    return {"says": "values", "targets": writer.array(targets), "width": targets.shape[1]}
 
 
 def _density(model, writer):

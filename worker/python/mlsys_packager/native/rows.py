@@ -4,6 +4,7 @@ import numpy as np
 
 from ..client import Client
 from ..schema import plain
+from . import labels
 from .kinds import Kind, Matrix, Table, Unsupported
 from .writer import Writer
 
@@ -67,9 +68,10 @@ def _restored(kind, writer):
 def decision(model, says):
     """The method whose answers the graph's decision is: `decision_function`, else `score_samples`; `None` where there is none.
 
-    `says`: what the graph says. Beside probabilities, it may not say what the method does.
+    `says`: what the graph says. Beside probabilities, it may not say what the method does, and beside several numbers, there may be
+    no decision of them.
     """
-    if says is None or (hasattr(model, "predict_proba") and not says.decision):
+    if says is None or (not says.decision and (hasattr(model, "predict_proba") or says.width > 1)):
         return None
     return next((method for method in ("decision_function", "score_samples") if hasattr(model, method)), None)
 
@@ -81,7 +83,9 @@ def answers(model, rows, says=None):
         return {"predictions": np.asarray(transformed.todense() if hasattr(transformed, "todense") else transformed)}
     said = {"predictions": np.asarray(model.predict(rows))}
     if hasattr(model, "predict_proba"):
-        said["probabilities"] = model.predict_proba(rows)
+        probabilities = model.predict_proba(rows)
+        if not isinstance(probabilities, list):  # one array an output, which is not served
+            said["probabilities"] = probabilities
     method = decision(model, says)
     return {**said, "decision": getattr(model, method)(rows)} if method else said
 
@@ -97,7 +101,12 @@ def proof(rows, signature, said, classes=None):
     else:
         single = rows.dtype.name == "float32"
         fields["array"] = {"width": rows.shape[1], "single": single, "values": writer.array(rows)}
-    if classes is not None:
+    if labels.are_several(classes):
+        places = labels.union(classes)
+        given = said["predictions"]
+        fields["outputs"] = given.shape[1]
+        fields["labels"] = writer.array([places[labels.key(label)] for label in given.ravel().tolist()], "u4")
+    elif classes is not None:
         places = {label: place for place, label in enumerate(np.asarray(classes).tolist())}
         fields["labels"] = writer.array([places[label] for label in said["predictions"].tolist()], "u4")
     else:

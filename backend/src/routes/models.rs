@@ -8,7 +8,7 @@ use axum::{
     extract::{Path, Query, RawQuery, State},
     http::{
         HeaderMap, HeaderName, StatusCode,
-        header::{ACCEPT, CONTENT_TYPE},
+        header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER},
     },
     response::{IntoResponse, Response},
 };
@@ -284,9 +284,10 @@ pub(crate) async fn predict(
         ApiError::new(StatusCode::BAD_GATEWAY, "model_server_unavailable", detail)
     })?;
     let status = answer.status();
-    let told = [CONTENT_TYPE, HeaderName::from_static(MODEL_VERSION)];
+    let told = [CONTENT_TYPE, RETRY_AFTER, HeaderName::from_static(MODEL_VERSION)];
     let told = told.map(|name| answer.headers().get(&name).cloned().map(|value| (name, value)));
-    let mut response = (status, Body::from_stream(answer.bytes_stream())).into_response();
+    // Its length stays known.
+    let mut response = (status, Body::new(reqwest::Body::from(answer))).into_response();
     response.headers_mut().extend(told.into_iter().flatten());
     Ok(response)
 }

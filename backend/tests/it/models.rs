@@ -144,7 +144,8 @@ async fn server(status: StatusCode, metrics: &'static str) -> String {
             "uri": uri.to_string(), "body": String::from_utf8_lossy(&body), "type": header("content-type"),
             "id": header("x-request-id"), "cookie": header("cookie"), "authorization": header("authorization"),
         });
-        (status, [("content-type", "application/json; x=1"), ("set-cookie", "a=b")], said.to_string())
+        let told = [("content-type", "application/json; x=1"), ("set-cookie", "a=b"), ("retry-after", "7")];
+        (status, told, said.to_string())
     };
     let router = Router::new().route("/predict/{name}", post(says)).route("/metrics", get(async move || metrics));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -187,6 +188,8 @@ async fn a_prediction_is_passed_on_body_for_body_and_nothing_else_is() {
             assert_eq!(said["cookie"], Value::Null, "what is mlsys's own stays");
             assert_eq!(said["authorization"], crate::world::INTERNAL, "the backend answers for who asks");
             assert_eq!((answer.header("content-type"), answer.header("set-cookie")), ("application/json; x=1", ""));
+            assert_eq!(answer.header("retry-after"), "7");
+            assert_eq!(answer.header("transfer-encoding"), "", "its length is known");
         }
         assert_eq!(predict(world, "/models/No%20Name/predict").await.code(), because(400, "bad_identifier"));
     }

@@ -2,7 +2,6 @@
 
 use std::{
     any::Any,
-    borrow::Cow,
     cell::Cell,
     panic::AssertUnwindSafe,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -45,7 +44,23 @@ struct Current {
     id: HeaderValue,
     method: Method,
     uri: Uri,
-    route: Cow<'static, str>,
+    route: Route,
+}
+
+/// A route as the router has it.
+#[derive(Clone)]
+enum Route {
+    Fixed(&'static str),
+    Matched(MatchedPath),
+}
+
+impl Route {
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Fixed(route) => route,
+            Self::Matched(path) => path.as_str(),
+        }
+    }
 }
 
 /// The id of the request being handled; empty outside of one.
@@ -69,8 +84,7 @@ pub fn layers(router: Router) -> Router {
 
 async fn around(request: Request, next: Next) -> Response {
     let matched = request.extensions().get::<MatchedPath>().cloned();
-    let route = matched.as_ref().map_or(UNMATCHED, MatchedPath::as_str);
-    let current = Current::of(&request, Cow::Owned(route.to_owned()));
+    let current = Current::of(&request, matched.map_or(Route::Fixed(UNMATCHED), Route::Matched));
     let span = current.span();
     surround(request, (current, span), |request| next.run(request)).await
 }
@@ -81,7 +95,7 @@ pub async fn briefly<F>(request: Request, route: &'static str, answer: impl FnOn
 where
     F: Future<Output = Response>,
 {
-    let current = Current::of(&request, Cow::Borrowed(route));
+    let current = Current::of(&request, Route::Fixed(route));
     let is_traced = telemetry::exporting() || telemetry::names_trace(request.headers());
     let span = if is_traced { current.span() } else { Span::none() };
     surround(request, (current, span), answer).await
@@ -108,21 +122,21 @@ where
     if telemetry::exporting() {
         telemetry::mark_answered(&span, response.status().as_u16());
     }
-    metrics::http_request(&route, &method, response.status().as_u16(), started.elapsed());
+    metrics::http_request(route.as_str(), &method, response.status().as_u16(), started.elapsed());
     response.headers_mut().insert(REQUEST_ID, id);
     response
 }
 
 impl Current {
-    fn of(request: &Request, route: Cow<'static, str>) -> Self {
+    fn of(request: &Request, route: Route) -> Self {
         Self { id: request_id(request), method: request.method().clone(), uri: request.uri().clone(), route }
     }
 
     fn span(&self) -> Span {
-        let Self { method, route, .. } = self;
+        let (method, route) = (&self.method, self.route.as_str());
         let id = self.id.to_str().unwrap_or_default();
-        if PROBES.contains(&&**route) {
-            return tracing::debug_span!("probe", url.path = &**route, request.id = id);
+        if PROBES.contains(&route) {
+            return tracing::debug_span!("probe", url.path = route, request.id = id);
         }
         let exported = telemetry::exporting();
         tracing::info_span!(
@@ -130,7 +144,7 @@ impl Current {
             otel.kind = exported.then_some("server"),
             otel.name = exported.then(|| format!("{method} {route}")),
             http.request.method = %method,
-            http.route = exported.then_some(&**route),
+            http.route = exported.then_some(route),
             url.path = self.uri.path(),
             request.id = id,
             trace_id = tracing::field::Empty,
@@ -182,4 +196,49 @@ fn answer_panic(panic: &(dyn Any + Send)) -> Response {
     let message = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     in_request(|| tracing::error!(panic.message = message.unwrap_or("?"), "a handler panicked"));
     ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the server failed; its log has the reason").into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io,
+        sync::{Arc, Mutex},
+    };
+
+    use axum::body::Body;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("not poisoned").write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_said_of_a_brief_request_names_it_though_it_had_no_span() {
+        let (lines, request) = (Lines::default(), Request::post("/predict/iris").header(REQUEST_ID, "the-clients"));
+        let writer = lines.clone();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+        let _default = tracing::subscriber::set_default(subscriber);
+        let fail = |_| async {
+            assert!(Span::current().is_none());
+            in_request(|| tracing::error!("it failed"));
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        };
+        let answer = briefly(request.body(Body::empty()).expect("a request"), "/predict/{name}", fail).await;
+        assert_eq!(answer.headers()[REQUEST_ID], "the-clients");
+        let text = String::from_utf8(lines.0.lock().expect("not poisoned").clone()).expect("text");
+        for said in ["it failed", "answered"] {
+            let line = text.lines().find(|line| line.contains(said)).expect(&text);
+            assert!(line.contains("request.id=\"the-clients\"") && line.contains("url.path=\"/predict/iris\""), "{line}");
+        }
+    }
 }

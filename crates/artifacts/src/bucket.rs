@@ -9,12 +9,11 @@ use bytes::Bytes;
 use contract::ModelFile;
 use futures_util::{Stream, StreamExt, TryStreamExt, pin_mut, stream};
 use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt, PutMode, PutPayload, path::Path};
+use objects::{Access, Scheme, failed};
 use tokio::task::JoinSet;
 
 use crate::{
     Error,
-    access::{Access, failed},
-    address::Scheme,
     local::{self, blocking},
     manifest::Measure,
 };
@@ -38,7 +37,7 @@ pub(crate) struct Bucket {
 }
 
 impl Bucket {
-    /// Opens the one at an address, as [`crate::address::Address::of`] gives it. Nothing is asked of it yet.
+    /// Opens the one at an address, as [`objects::Address::of`] gives it. Nothing is asked of it yet.
     pub fn open(scheme: Scheme, url: String, access: &Access) -> Result<Self, Error> {
         let place = url.split_once("://").map_or("", |(_, place)| place);
         let (name, prefix) = match scheme {
@@ -265,7 +264,7 @@ impl Bucket {
 
     fn failed(&self, key: &str, error: object_store::Error) -> Error {
         let uri = self.uri(key);
-        let error = failed(self.scheme, &uri)(error);
+        let error = Error::from(failed(self.scheme, &uri)(error));
         let root = FilePath::new(self.url.trim_start_matches("file://"));
         match error {
             // A volume that is not mounted has lost nothing.

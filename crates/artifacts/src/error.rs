@@ -62,14 +62,8 @@ pub enum Error {
 impl Error {
     /// Turns a system error about a path into ours.
     pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
-        move |source| {
-            let path = path.display().to_string();
-            if source.kind() == io::ErrorKind::NotFound {
-                Self::Missing { path }
-            } else {
-                Self::Unavailable { path, source: source.into() }
-            }
-        }
+        let failed = objects::Error::io(path);
+        move |source| failed(source).into()
     }
 
     pub(crate) fn bad_manifest(reason: impl Into<String>) -> Self {
@@ -78,5 +72,16 @@ impl Error {
 
     pub(crate) fn mismatch(file: &str) -> Self {
         Self::DigestMismatch { file: file.to_owned() }
+    }
+}
+
+impl From<objects::Error> for Error {
+    fn from(error: objects::Error) -> Self {
+        match error {
+            objects::Error::Missing { path } => Self::Missing { path },
+            objects::Error::Refused { uri, reason } => Self::Refused { uri, reason },
+            objects::Error::Denied { path, settings, reason } => Self::Denied { path, settings, reason },
+            objects::Error::Unavailable { path, source } => Self::Unavailable { path, source },
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Every name below a store's address: `mlsys-models-{env}/{model}/v{N}/{file}`, without its first part where each environment
 //! has an address of its own, and `packages/{pipeline}/{run}/{file}` for what is not registered yet.
 
-use contract::{Environment, ModelName, PipelineId};
+use contract::{Environment, ModelName, Names, PipelineId};
 
 /// The file of a version that is written first: the digest of the `metadata.json` that it will have. Whoever puts it decides
 /// what the version is, and from then on everybody can only write the same.
@@ -43,7 +43,7 @@ impl Layout {
     pub fn key(self, place: &Place) -> String {
         match place {
             Place::Version(environment, model, version) => match self {
-                Self::Shared => format!("mlsys-models-{environment}/{model}/v{version}"),
+                Self::Shared => format!("{}/{model}/v{version}", Names::of(environment).bucket),
                 Self::Apart => format!("{model}/v{version}"),
             },
             Place::Package(pipeline, run) => format!("{}/{run}", self.packages(*pipeline)),
@@ -65,7 +65,7 @@ impl Layout {
         let (last, middle, first) = (parts.next()?, parts.next()?, parts.next());
         let version = || {
             let environment = match first {
-                Some(bucket) => bucket.strip_prefix("mlsys-models-")?.parse().ok()?,
+                Some(bucket) => Environment::all().find(|environment| Names::of(environment).bucket == bucket)?,
                 None => environment.clone(),
             };
             Some(Place::Version(environment, middle.parse().ok()?, last.strip_prefix('v')?.parse().ok()?))

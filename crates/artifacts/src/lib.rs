@@ -6,15 +6,11 @@
 //!
 //! | module | knows |
 //! |---|---|
-//! | `address` | where the store is, and which addresses lie within it |
 //! | `keys` | every name below that |
-//! | `access` | how each kind of store is spoken to: credentials, time-outs, retries |
 //! | `bucket` | objects: read, written, copied and removed, a piece at a time |
 //! | `version` | a version's files together: there whole or not at all, never changed |
 //! | `local` | files on this machine |
 
-mod access;
-mod address;
 mod bucket;
 mod error;
 mod keys;

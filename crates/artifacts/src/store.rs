@@ -3,12 +3,11 @@
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use contract::{Environment, ModelManifest, ModelName, PipelineId};
+use objects::{Access, Address};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Error,
-    access::Access,
-    address::Address,
     bucket::Bucket,
     keys::{self, Layout, Place},
     local::{blocking, read_manifest},
@@ -42,15 +41,16 @@ impl Store {
         let (mut buckets, mut by_address) = (BTreeMap::new(), BTreeMap::<String, Bucket>::new());
         for name in Environment::ALL {
             let Ok(environment) = name.parse::<Environment>() else { continue };
-            let url = address.of(&environment);
+            let url = address.of(environment.as_str());
             let bucket = match by_address.get(&url) {
                 Some(bucket) => bucket.clone(),
-                None => Bucket::open(address.scheme, url.clone(), &access)?,
+                None => Bucket::open(address.scheme(), url.clone(), &access)?,
             };
             by_address.insert(url, bucket.clone());
             buckets.insert(environment, bucket);
         }
-        Ok(Self { layout: address.layout(), buckets: buckets.into() })
+        let layout = if address.is_by_environment() { Layout::Apart } else { Layout::Shared };
+        Ok(Self { layout, buckets: buckets.into() })
     }
 
     /// Puts a version's files, read from the folder `from`, into the environment's bucket. `files` names all of them, as

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use service::{ArtifactSettings, Check, Secret, Setting, Settings};
+use service::{Check, Secret, Setting, Settings, StoreSettings};
 
 use crate::keys::SecretsKey;
 
@@ -57,7 +57,7 @@ pub struct Connections {
     /// Where the keys are that secrets in the database are sealed with; none: there are no secrets for runs.
     pub secrets_key: Option<SecretsKey>,
     /// Where all model versions' files are.
-    pub artifacts: ArtifactSettings,
+    pub artifacts: StoreSettings,
 }
 
 impl Connections {
@@ -75,7 +75,7 @@ impl Connections {
             github_token: settings.secret("GITHUB_TOKEN"),
             internal_token: check.take(settings.require_secret("INTERNAL_TOKEN")).unwrap_or_else(|| Secret::new("")),
             secrets_key: SecretsKey::read(settings),
-            artifacts: ArtifactSettings::read(settings, &home),
+            artifacts: StoreSettings::artifacts(settings, &home),
             home,
         };
         let schemes = |url: &Secret, known: &[&str]| known.iter().any(|scheme| url.expose().starts_with(scheme));

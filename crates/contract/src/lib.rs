@@ -11,6 +11,7 @@ mod id;
 mod job;
 mod log;
 mod manifest;
+mod names;
 mod parameter;
 mod pipeline;
 mod problem;
@@ -31,6 +32,7 @@ pub use manifest::{
     ModelFile, ModelManifest, NATIVE_FILE, NativeModel, ONNX_FILE, OnnxLayout, PROVENANCE_FILE, Signature, Task, TensorSpec,
     is_sha256,
 };
+pub use names::Names;
 pub use parameter::{Parameter, ParameterType};
 pub use pipeline::{Phase, PhaseRecord, PhaseStatus, PipelineRecord, PipelineStatus};
 pub use problem::Problem;

@@ -209,6 +209,9 @@ pub struct ConvertedModel {
     /// What stands for a missing text value in the graph.
     #[serde(default)]
     pub missing_string: Option<String>,
+    /// Whether an array's numbers may be missing. Of a table, its columns say so; earlier versions said nothing, and took them.
+    #[serde(default)]
+    pub missing_numbers: Option<bool>,
     /// How many rows it was verified on. Earlier versions wrote `rows_proven`.
     #[serde(alias = "rows_proven")]
     pub rows_verified: u64,

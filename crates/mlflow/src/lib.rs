@@ -1,7 +1,8 @@
 //! MLflow's REST API, typed, and an MLflow server of our own where there is none.
 //!
 //! Only what a pipeline needs: experiments, runs, artifacts through the server's proxy, logged models, the
-//! registry. Nothing is retried here; [`MlflowError::Unavailable`] says what may be.
+//! registry. Nothing is retried here that may fail for long;
+//! [`MlflowError::Unavailable`] says what may be.
 //!
 //! The shapes are those of MLflow 3.17; unknown fields are ignored.
 

@@ -124,6 +124,11 @@ impl Client {
     /// Sets a tag of an experiment, or sets it anew.
     pub async fn tag_experiment(&self, experiment_id: &str, key: &str, value: &str) -> Result<(), MlflowError> {
         let body = json!({ "experiment_id": experiment_id, "key": key, "value": value });
-        self.post::<IgnoredAny>("experiments/set-experiment-tag", &body).await.map(drop)
+        let set = || self.post::<IgnoredAny>("experiments/set-experiment-tag", &body);
+        match set().await {
+            // Of several that set it for the first time at once, MLflow refuses all but one: it is there now, and can be set anew.
+            Err(MlflowError::Rejected { .. }) => set().await.map(drop),
+            set => set.map(drop),
+        }
     }
 }

@@ -15,10 +15,10 @@ mod start;
 pub mod telemetry;
 
 pub use bearer::{check_bearer, protect, shown_bearer};
-pub use doors::{ALLOWED_HOSTS, Doors, Hosts, PublicUrl, doors, read_body};
+pub use doors::{ALLOWED_HOSTS, Doors, Hosts, PublicUrl, doors, read_body, unread};
 pub use env::{
-    ARTIFACT_SETTINGS, ArtifactSettings, Check, EffectiveSetting, EnvFileError, METRICS_OPEN, Open, PREDICT_OPEN,
-    SIGNING_KEY, Secret, Setting, SettingError, Settings, SettingsError,
+    ARTIFACT_SETTINGS, Check, EffectiveSetting, EnvFileError, METRICS_OPEN, Open, PREDICT_OPEN, SIGNING_KEY, Secret,
+    Setting, SettingError, Settings, SettingsError, StoreSettings, WAREHOUSE_SETTINGS,
 };
 pub use network::{NETWORK_SETTINGS, Network};
 pub use problem::ApiError;

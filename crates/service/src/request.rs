@@ -109,7 +109,9 @@ where
     let (id, method, route) = (current.id.clone(), current.method.clone(), current.route.clone());
     telemetry::receive_trace(&span, request.headers());
     let handled = async {
-        let answered = AssertUnwindSafe(async { answer(request).await }).catch_unwind();
+        // Here, all that a handler holds is put into memory of the request before, which is still in the processor's caches; else
+        // it would be moved about, into memory that each connection keeps.
+        let answered = Box::pin(AssertUnwindSafe(async { answer(request).await }).catch_unwind());
         let response = match tokio::time::timeout(HANDLER_LIMIT, answered).await {
             Ok(Ok(response)) => problem::normalize(response).await,
             Ok(Err(panic)) => answer_panic(&*panic),

@@ -20,6 +20,19 @@ async fn many_who_need_an_experiment_at_once_get_the_same() {
 }
 
 #[tokio::test]
+async fn many_who_tag_an_experiment_at_once_all_do() {
+    let client = client();
+    let experiment = client.experiment_id("tagged-by-many").await.unwrap();
+    for round in 0..8 {
+        let (key, value) = (format!("round-{round}"), "local/churn");
+        let tags = (0..8).map(|_| client.tag_experiment(&experiment, &key, value));
+        for tagged in join_all(tags).await {
+            tagged.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_deleted_experiment_is_restored() {
     let client = client();
     let run = run(&client, "deleted one", &[]).await;

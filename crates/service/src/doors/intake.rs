@@ -172,6 +172,17 @@ impl HttpBody for Metered {
     }
 }
 
+/// For a body that was not read to its end, and may have so many bytes.
+pub fn unread(status: StatusCode, most: usize) -> ApiError {
+    match status {
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            let detail = format!("the body is longer than {} MB; send it in several requests", most >> 20);
+            ApiError::new(status, "body_too_large", detail)
+        }
+        _ => ApiError::new(status, "bad_request", "the body did not come whole"),
+    }
+}
+
 /// Reads a body of at most so many bytes. One that is announced longer is refused before it is read; one that came in one
 /// piece, as nearly all do, is not copied; of a longer one there is never a second copy as a whole.
 pub async fn read_body(mut body: Body, most: usize) -> Result<Bytes, StatusCode> {

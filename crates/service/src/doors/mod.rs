@@ -19,7 +19,7 @@ use axum::{
 };
 
 pub use hosts::{ALLOWED_HOSTS, Hosts, PublicUrl};
-pub use intake::read_body;
+pub use intake::{read_body, unread};
 
 use crate::{ApiError, serve::Connection};
 

@@ -2,11 +2,11 @@
 //!
 //! The process's own environment is read once and never changed.
 
-mod artifacts;
 mod effective;
 mod file;
 mod open;
 mod secret;
+mod stores;
 mod unknown;
 
 use std::{
@@ -18,10 +18,10 @@ use std::{
 
 use crate::telemetry::blot_out;
 
-pub use artifacts::{ARTIFACT_SETTINGS, ArtifactSettings};
 pub use effective::EffectiveSetting;
 pub use open::{METRICS_OPEN, Open, PREDICT_OPEN};
 pub use secret::Secret;
+pub use stores::{ARTIFACT_SETTINGS, StoreSettings, WAREHOUSE_SETTINGS};
 
 /// One setting's row in the generated documentation.
 #[derive(Debug, Clone, Copy)]

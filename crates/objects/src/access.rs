@@ -10,7 +10,7 @@ use object_store::{
 };
 use serde_json::json;
 
-use crate::{Error, address::Scheme};
+use crate::{Error, Scheme};
 
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -22,7 +22,7 @@ const RETRY_FOR: Duration = Duration::from_mins(1);
 
 /// Settings by name. Shown without their values.
 #[derive(Clone, Default)]
-pub(crate) struct Access(Vec<(String, String)>);
+pub struct Access(Vec<(String, String)>);
 
 impl fmt::Debug for Access {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -96,7 +96,7 @@ fn retry() -> RetryConfig {
 }
 
 /// Turns a store's error about something into ours.
-pub(crate) fn failed(scheme: Scheme, path: &str) -> impl FnOnce(object_store::Error) -> Error {
+pub fn failed(scheme: Scheme, path: &str) -> impl FnOnce(object_store::Error) -> Error {
     use object_store::Error as Failure;
     let path = path.to_owned();
     move |error| match (&error, scheme) {

@@ -2,16 +2,14 @@
 
 use std::{fs, path::Path};
 
-use contract::Environment;
-
-use crate::{Error, keys::Layout};
+use crate::Error;
 
 /// What stands for the environment in an address whose environments are apart.
 const ENVIRONMENT: &str = "{env}";
 
 /// Which kind of store it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Scheme {
+pub enum Scheme {
     /// A folder on this machine, or mounted by it.
     File,
     /// Amazon S3, or what speaks like it.
@@ -22,8 +20,8 @@ pub(crate) enum Scheme {
 
 /// A store's address, in its one spelling: with a scheme, without a slash at its end.
 #[derive(Debug, Clone)]
-pub(crate) struct Address {
-    pub scheme: Scheme,
+pub struct Address {
+    scheme: Scheme,
     text: String,
 }
 
@@ -62,14 +60,22 @@ impl Address {
         Ok(Self { scheme, text: format!("file://{}", folder(rest)?) })
     }
 
-    /// Whether all environments share it.
-    pub fn layout(&self) -> Layout {
-        if self.text.contains(ENVIRONMENT) { Layout::Apart } else { Layout::Shared }
+    /// Which kind of store it is.
+    #[must_use]
+    pub fn scheme(&self) -> Scheme {
+        self.scheme
     }
 
-    /// The address of what holds an environment's versions.
-    pub fn of(&self, environment: &Environment) -> String {
-        self.text.replace(ENVIRONMENT, environment.as_str())
+    /// Whether each environment has a store of its own.
+    #[must_use]
+    pub fn is_by_environment(&self) -> bool {
+        self.text.contains(ENVIRONMENT)
+    }
+
+    /// The address of an environment's store.
+    #[must_use]
+    pub fn of(&self, environment: &str) -> String {
+        self.text.replace(ENVIRONMENT, environment)
     }
 }
 

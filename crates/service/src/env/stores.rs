@@ -1,4 +1,4 @@
-//! Where the models' files are, and how a process gets at them.
+//! Where the models' files and the tables are, and how a process gets at them.
 
 use std::path::Path;
 
@@ -38,27 +38,40 @@ pub const ARTIFACT_SETTINGS: &[Setting] = &[
     setting("STORAGE_EMULATOR_HOST", "gs://: another server than Google's, for tests; nothing proves to it who asks"),
 ];
 
-/// The store of the models' files. Shown without its secrets.
+/// Where the tables are.
+pub const WAREHOUSE_SETTINGS: &[Setting] = &[setting(
+    "MLSYS_WAREHOUSE",
+    "All tables: a folder, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX, with the credentials of MLSYS_ARTIFACTS; unset: \
+     warehouse under MLSYS_HOME",
+)];
+
+/// A store of files, and how a process gets at it. Shown without its secrets.
 #[derive(Debug, Clone)]
-pub struct ArtifactSettings {
+pub struct StoreSettings {
     /// A path, or an address.
     pub address: String,
     access: Vec<(&'static str, Secret)>,
 }
 
-impl ArtifactSettings {
-    /// Reads them; a folder in `home` where no other is set.
-    pub fn read(settings: &Settings, home: &Path) -> Self {
-        let address = settings.get("MLSYS_ARTIFACTS").map(str::to_owned);
+impl StoreSettings {
+    /// Those of the models' files; a folder in `home` where no other is set.
+    pub fn artifacts(settings: &Settings, home: &Path) -> Self {
+        Self::read(settings, "MLSYS_ARTIFACTS", &home.join("artifacts"))
+    }
+
+    /// Those of the tables; a folder in `home` where no other is set.
+    pub fn warehouse(settings: &Settings, home: &Path) -> Self {
+        Self::read(settings, "MLSYS_WAREHOUSE", &home.join("warehouse"))
+    }
+
+    fn read(settings: &Settings, name: &str, default: &Path) -> Self {
+        let address = settings.get(name).map(str::to_owned);
         let value = |one: &Setting| {
             let plain = || settings.get(one.name).map(Secret::new);
             if one.secret { settings.secret(one.name) } else { plain() }
         };
         let given = ARTIFACT_SETTINGS.iter().skip(1).filter_map(|one| Some((one.name, value(one)?)));
-        Self {
-            address: address.unwrap_or_else(|| home.join("artifacts").to_string_lossy().into_owned()),
-            access: given.collect(),
-        }
+        Self { address: address.unwrap_or_else(|| default.to_string_lossy().into_owned()), access: given.collect() }
     }
 
     /// The folder, where it is one.

@@ -43,7 +43,7 @@ pub use ports::free_port;
 pub use program::{Program, http_status, tail};
 pub use project::Project;
 pub use proxy::Proxy;
-pub use servers::{Mlflow, Moto, Postgres, Redis, shared_mlflow};
+pub use servers::{Mlflow, Moto, Postgres, Redis, python_with, shared_mlflow};
 pub use timeline::Timeline;
 pub use up::{Mlsys, Options};
 

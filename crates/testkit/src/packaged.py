@@ -184,7 +184,7 @@ def truths():
         signature,
         rows[:5].astype("float32"),
         graph=graph,
-        converted=converted("matrix", "label", "probabilities"),
+        converted=converted("matrix", "label", "probabilities") | {"missing_numbers": False},
     )
 
 

@@ -6,6 +6,7 @@ use crate::repository::{Dependency, Metadata};
 const CONTRACT: &[&str] = &["contract"];
 /// Levels 0 to 2.
 const BELOW_PROCESSES: &[&str] = &[
+    "allocator",
     "contract",
     "pipeline",
     "service",
@@ -16,7 +17,9 @@ const BELOW_PROCESSES: &[&str] = &[
     "kernel",
     "python",
     "mlflow",
+    "objects",
     "artifacts",
+    "warehouse",
     "fleet",
     "provenance",
     "native",
@@ -27,6 +30,7 @@ const BELOW_PROCESSES: &[&str] = &[
 
 /// What each package may depend on, level by level. A package that is not here is not on the map.
 const MAP: &[(&str, &[&[&str]])] = &[
+    ("allocator", &[]),
     ("contract", &[]),
     ("pipeline", &[CONTRACT]),
     ("service", &[CONTRACT]),
@@ -37,16 +41,21 @@ const MAP: &[(&str, &[&[&str]])] = &[
     ("kernel", &[CONTRACT, &["pipeline", "sandbox"]]),
     ("python", &[CONTRACT, &["sandbox"]]),
     ("mlflow", &[CONTRACT, &["sandbox"]]),
-    ("artifacts", &[CONTRACT, &["sandbox"]]),
+    ("objects", &[]),
+    ("artifacts", &[CONTRACT, &["objects", "sandbox"]]),
+    ("warehouse", &[&["objects"]]),
     ("fleet", &[CONTRACT]),
     ("provenance", &[CONTRACT]),
     ("rollout", &[CONTRACT, &["pipeline", "service", "store", "mlflow", "artifacts", "fleet"]]),
     ("assembly", &[CONTRACT, &["service", "store", "bus", "forge", "mlflow", "artifacts"]]),
-    ("native", &[]),
+    ("native", &[&["allocator"]]),
     ("scoring", &[CONTRACT, &["native", "sandbox"]]),
     ("backend", &[BELOW_PROCESSES]),
     ("worker", &[BELOW_PROCESSES]),
-    ("model-server", &[CONTRACT, &["pipeline", "service", "artifacts", "provenance", "sandbox", "scoring", "python"]]),
+    (
+        "model-server",
+        &[CONTRACT, &["allocator", "pipeline", "service", "artifacts", "provenance", "sandbox", "scoring", "python"]],
+    ),
     ("mlsys", &[BELOW_PROCESSES, &["backend", "worker", "model-server"]]),
     ("testkit", &[CONTRACT]),
     ("load", &[]),

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use crate::repository::Repository;
 
 /// What takes long, the longest first: a package with its tests, or a target of the Makefile.
-const LONG: [&str; 10] = [
+const LONG: [&str; 12] = [
     "mlsys cluster",
     "mlsys it",
     "kernel it",
@@ -23,6 +23,8 @@ const LONG: [&str; 10] = [
     "make test-dashboard",
     "worker it",
     "backend it",
+    "make test-python",
+    "warehouse it",
     "store plans",
     "artifacts it",
 ];
@@ -30,7 +32,7 @@ const LONG: [&str; 10] = [
 /// with it builds half of the tree anew.
 const TOLD: [&str; 2] = ["CARGO_PKG_", "CARGO_MANIFEST_"];
 /// Tests that are in no package.
-const TARGETS: [&str; 2] = ["test-dashboard", "test-packager"];
+const TARGETS: [&str; 3] = ["test-dashboard", "test-packager", "test-python"];
 
 /// A program that tests something.
 struct Job {

@@ -81,14 +81,36 @@ fn span(range: &str, size: usize) -> Option<(usize, usize)> {
     (start < end).then_some((start, end))
 }
 
+/// What a bucket's list has: an object, or the beginning that several have in common.
+pub(super) enum Listed<'a> {
+    Object(&'a str, &'a Object),
+    Folder(&'a str),
+}
+
+impl Listed<'_> {
+    pub(super) fn name(&self) -> &str {
+        match self {
+            Self::Object(key, _) => key,
+            Self::Folder(prefix) => prefix,
+        }
+    }
+}
+
 /// A page of a bucket's list.
-pub(super) fn page(objects: &[(&String, &Object)], next: Option<&str>) -> Answer {
+pub(super) fn page(listed: &[Listed<'_>], next: Option<&str>) -> Answer {
     let mut body = String::from("<?xml version='1.0' encoding='UTF-8'?><ListBucketResult>");
     let _ = write!(body, "<IsTruncated>{}</IsTruncated>", next.is_some());
     if let Some(next) = next {
         let _ = write!(body, "<NextContinuationToken>{}</NextContinuationToken>", escaped(next));
     }
-    for (key, object) in objects {
+    for one in listed {
+        let (key, object) = match one {
+            Listed::Object(key, object) => (*key, *object),
+            Listed::Folder(prefix) => {
+                let _ = write!(body, "<CommonPrefixes><Prefix>{}</Prefix></CommonPrefixes>", escaped(prefix));
+                continue;
+            }
+        };
         let _ = write!(
             body,
             "<Contents><Key>{}</Key><Generation>{}</Generation><LastModified>{:.3}</LastModified><ETag>{}</ETag><Size>{}</Size></Contents>",

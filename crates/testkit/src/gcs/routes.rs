@@ -13,7 +13,7 @@ use axum::{
 use percent_encoding::percent_decode_str;
 
 use super::{
-    answers::{self, Answer},
+    answers::{self, Answer, Listed},
     objects::{Objects, Upload},
 };
 
@@ -75,11 +75,25 @@ fn list(objects: &Objects, bucket: &str, query: &Parameters) -> Answer {
     let text = |name: &str| query.get(name).map(String::as_str).unwrap_or_default();
     let after = text("continuation-token").max(text("start-after"));
     let limit = text("max-keys").parse().unwrap_or(PAGE).min(PAGE);
-    let found = objects.buckets[bucket].iter().filter(|(key, _)| key.starts_with(text("prefix")) && key.as_str() > after);
-    let mut page: Vec<_> = found.take(limit + 1).collect();
+    let (prefix, delimiter) = (text("prefix"), text("delimiter"));
+    let mut page: Vec<Listed<'_>> = Vec::new();
+    for (key, object) in objects.buckets[bucket].iter().filter(|(key, _)| key.starts_with(prefix) && key.as_str() > after) {
+        let folder = key[prefix.len()..].find(delimiter).filter(|_| !delimiter.is_empty());
+        let listed = match folder {
+            Some(at) => Listed::Folder(&key[..prefix.len() + at + delimiter.len()]),
+            None => Listed::Object(key, object),
+        };
+        // All that begins alike is listed once, also across pages.
+        if listed.name() != after && page.last().is_none_or(|last| last.name() != listed.name()) {
+            page.push(listed);
+        }
+        if page.len() > limit {
+            break;
+        }
+    }
     let more = page.len() > limit;
     page.truncate(limit);
-    let next = page.last().filter(|_| more).map(|(key, _)| key.as_str());
+    let next = page.last().filter(|_| more).map(Listed::name);
     answers::page(&page, next)
 }
 

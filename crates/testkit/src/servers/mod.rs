@@ -11,7 +11,10 @@ pub use moto::Moto;
 pub use postgres::Postgres;
 pub use redis::Redis;
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 /// What is made once under `target/testkit`, by one of the processes that want it while the others wait: its folder.
 pub(crate) fn once(name: &str, make: impl FnOnce(&Path)) -> PathBuf {
@@ -27,6 +30,22 @@ pub(crate) fn once(name: &str, make: impl FnOnce(&Path)) -> PathBuf {
         std::fs::write(done, "").expect("written");
     }
     folder
+}
+
+/// A Python that has some packages from `PyPI`, made once under `target/testkit`. Other packages want another name.
+pub fn python_with(name: &str, packages: &[&str]) -> PathBuf {
+    let folder = once(name, |folder| {
+        run(Path::new("python3"), &["-m", "venv", &folder.to_string_lossy()]);
+        let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+        run(&folder.join("bin/python"), &[&install[..], packages].concat());
+    });
+    folder.join("bin/python")
+}
+
+fn run(program: &Path, arguments: &[&str]) {
+    let answer =
+        Command::new(program).args(arguments).output().unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+    assert!(answer.status.success(), "{} {arguments:?}:\n{}", program.display(), String::from_utf8_lossy(&answer.stderr));
 }
 
 /// A program on the path, or the name of the package that has it.

@@ -1,12 +1,6 @@
 //! A server that speaks S3: moto's, installed once under `target/`.
 
-use std::{
-    ops::Deref,
-    path::{Path, PathBuf},
-    process::Command,
-    sync::OnceLock,
-    time::Duration,
-};
+use std::{ops::Deref, sync::OnceLock, time::Duration};
 
 use tempfile::TempDir;
 
@@ -15,6 +9,22 @@ use crate::{Program, free_port, http_status};
 /// What is installed; another version gets a folder of its own.
 const PACKAGES: [&str; 3] = ["moto[s3]==5.2.5", "flask==3.1.3", "flask-cors==6.0.5"];
 const VERSION: &str = "5.2.5";
+/// Its server, started so that of several conditional writes at once one wins, as S3 says: moto looks whether an object is
+/// there and puts it in two steps, and serves each request in a thread.
+const SERVER: &str = "
+import threading
+from moto import server
+from moto.s3.responses import S3Response
+
+lock, put_object = threading.Lock(), S3Response.put_object
+
+def one_at_a_time(self):
+    with lock:
+        return put_object(self)
+
+S3Response.put_object = one_at_a_time
+server.main()
+";
 
 /// An S3 server that keeps everything in memory. Start, kill, pause: see [`Program`].
 pub struct Moto {
@@ -42,8 +52,8 @@ impl Moto {
 
     fn with(environment: &[(&str, &str)]) -> Self {
         let (folder, port) = (crate::folder("mlsys-moto-"), free_port());
-        let server = installed().join("bin/moto_server").display().to_string();
-        let command = [server, "-H".to_owned(), "127.0.0.1".to_owned(), "-p".to_owned(), port.to_string()];
+        let python = super::python_with(&format!("moto-{VERSION}"), &PACKAGES).display().to_string();
+        let command = [&*python, "-c", SERVER, "-H", "127.0.0.1", "-p", &port.to_string()].map(str::to_owned);
         let program = Program::new("moto", folder.path(), command).with(environment.iter().copied());
         let program =
             program.ready_when(Duration::from_mins(1), move || http_status(port, "/moto-api/data.json") == Some(200));
@@ -67,19 +77,4 @@ impl Deref for Moto {
     fn deref(&self) -> &Program {
         &self.program
     }
-}
-
-/// The Python environment with moto.
-fn installed() -> PathBuf {
-    super::once(&format!("moto-{VERSION}"), |folder| {
-        run(Path::new("python3"), &["-m", "venv", &folder.to_string_lossy()]);
-        let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-        run(&folder.join("bin/python"), &[&install[..], &PACKAGES].concat());
-    })
-}
-
-fn run(program: &Path, arguments: &[&str]) {
-    let answer =
-        Command::new(program).args(arguments).output().unwrap_or_else(|error| panic!("{}: {error}", program.display()));
-    assert!(answer.status.success(), "{} {arguments:?}:\n{}", program.display(), String::from_utf8_lossy(&answer.stderr));
 }

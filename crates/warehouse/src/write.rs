@@ -1,0 +1,94 @@
+//! Rows into Parquet files.
+
+use arrow_array::RecordBatch;
+use arrow_schema::{ArrowError, SchemaRef};
+use jiff::Timestamp;
+use object_store::{ObjectStoreExt, buffered::BufWriter, path::Path};
+use parquet::{arrow::AsyncArrowWriter, basic::Compression, file::properties::WriterProperties};
+use uuid::Uuid;
+
+use crate::{DataFile, Error, TableName, Warehouse, read::conform};
+
+/// Rows that readers take at once, and how many bytes of them; what is not written yet is kept in memory.
+const GROUP_ROWS: usize = 128 * 1024;
+const GROUP_BYTES: usize = 64 << 20;
+
+/// A file of rows that is being written. It is part of no table until a [`crate::Change`] says so. Dropped, it never was in a folder;
+/// in a bucket, parts of it may stay until the bucket's own rule removes them.
+pub struct FileWriter {
+    warehouse: Warehouse,
+    table: TableName,
+    schema: SchemaRef,
+    path: Path,
+    name: String,
+    writer: AsyncArrowWriter<BufWriter>,
+    rows: u64,
+}
+
+impl Warehouse {
+    /// Begins a file of rows for a table. `schema` is what [`Warehouse::plan`] said of them.
+    pub fn file_writer(&self, table: &TableName, schema: &SchemaRef) -> Result<FileWriter, Error> {
+        let name = format!("part-{}.snappy.parquet", Uuid::now_v7());
+        let path = table.folder().join(&*name);
+        let sink = BufWriter::new(self.objects.clone(), path.clone());
+        let writer = AsyncArrowWriter::try_new(sink, schema.clone(), Some(properties()))
+            .map_err(|error| Error::Unsupported { table: table.clone(), what: error.to_string() })?;
+        Ok(FileWriter { warehouse: self.clone(), table: table.clone(), schema: schema.clone(), path, name, writer, rows: 0 })
+    }
+
+    /// Removes a file that no change names.
+    pub async fn remove_file(&self, table: &TableName, file: &DataFile) -> Result<(), Error> {
+        let path = table.folder().join(&*file.path);
+        self.stay_within(&path).await?;
+        match self.objects.delete(&path).await {
+            Err(error) if !matches!(error, object_store::Error::NotFound { .. }) => Err(self.failed(&path, error)),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl FileWriter {
+    /// Bytes so far, and those that wait in memory.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.writer.bytes_written() + self.writer.in_progress_size()
+    }
+
+    /// Adds rows.
+    pub async fn write(&mut self, rows: &RecordBatch) -> Result<(), Error> {
+        let unfit = |(column, error): (String, ArrowError)| Error::Unfit {
+            table: self.table.clone(),
+            column,
+            reason: error.to_string(),
+        };
+        let rows = conform(rows, &self.schema).map_err(unfit)?;
+        self.writer.write(&rows).await.map_err(|error| self.warehouse.file_failed(&self.path, error))?;
+        self.rows += rows.num_rows() as u64;
+        Ok(())
+    }
+
+    /// Gives up: nothing is left of it.
+    pub async fn abandon(self) {
+        let mut sink = self.writer.into_inner();
+        if let Err(error) = sink.abort().await {
+            tracing::debug!(%error, file = %self.path, "an upload could not be abandoned");
+        }
+    }
+
+    /// Ends the file.
+    pub async fn finish(mut self) -> Result<DataFile, Error> {
+        self.writer.finish().await.map_err(|error| self.warehouse.file_failed(&self.path, error))?;
+        let size = self.writer.bytes_written() as u64;
+        Ok(DataFile { path: self.name, size, rows: Some(self.rows), written_at: Timestamp::now().as_millisecond() })
+    }
+}
+
+/// How rows are laid out in a file.
+pub(crate) fn properties() -> WriterProperties {
+    WriterProperties::builder()
+        .set_compression(Compression::SNAPPY)
+        .set_max_row_group_row_count(Some(GROUP_ROWS))
+        .set_max_row_group_bytes(Some(GROUP_BYTES))
+        .set_created_by("mlsys".to_owned())
+        .build()
+}

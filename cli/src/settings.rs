@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use anyhow::Context;
 use service::{
-    ArtifactSettings, Check, EffectiveSetting, Secret, Setting, SettingError, SettingsError,
+    Check, EffectiveSetting, Secret, Setting, SettingError, SettingsError, StoreSettings,
     telemetry::{self, Telemetry},
 };
 use worker::Tuning;
@@ -63,6 +63,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Setting> {
         worker::SETTINGS,
         worker::tasks::retention::SETTINGS,
         service::ARTIFACT_SETTINGS,
+        service::WAREHOUSE_SETTINGS,
         worker::runner::SETTINGS,
         model_server::SETTINGS,
         OWN,
@@ -169,8 +170,13 @@ impl Settings {
     }
 
     /// Where all models' files are.
-    pub fn artifacts(&self) -> ArtifactSettings {
-        ArtifactSettings::read(&self.given, &self.home)
+    pub fn artifacts(&self) -> StoreSettings {
+        StoreSettings::artifacts(&self.given, &self.home)
+    }
+
+    /// Where the tables are.
+    pub fn warehouse(&self) -> StoreSettings {
+        StoreSettings::warehouse(&self.given, &self.home)
     }
 
     /// How notebooks are run.

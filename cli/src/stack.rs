@@ -3,16 +3,17 @@
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::Path,
+    sync::Arc,
     time::Duration,
 };
 
 use anyhow::{Context, bail};
 use assembly::Adapters;
-use backend::Backend;
+use backend::{Backend, ModelServerHere};
 use futures_util::TryFutureExt;
 use model_server::ModelServer;
 use service::Shutdown;
-use tokio::{net::TcpListener, task::JoinSet};
+use tokio::{net::TcpListener, task::JoinSet, try_join};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
@@ -240,14 +241,22 @@ impl Ground {
         sandbox::begin(processes.worker.sandbox)?;
         let model_server = ModelServer::start(processes.model_server).await?;
         let public = processes.backend.backend.public_url.clone();
-        let backend = Backend::new(processes.backend.backend, adapters.clone(), token)?;
+        let is_own = processes.backend.backend.model_server_url.as_ref() == Some(&known.addresses.model_server);
+        let here = is_own.then(|| Arc::new(model_server.answer_here()) as ModelServerHere);
+        let backend = Backend::new(processes.backend.backend, adapters.clone(), here, token)?;
         let base = public.as_ref().map_or(known.addresses.api.as_str(), |url| url.as_str());
         let sign_in = backend.owners_address(base, SIGN_IN).await?;
         let worker = worker::process::Process::start(&processes.worker, adapters, &shutdown).await?;
 
         let mut parts = JoinSet::new();
-        parts.spawn(backend::serve(backend, sockets.api, shutdown.clone()));
-        parts.spawn(model_server.serve(sockets.model_server, shutdown.clone()).map_err(Into::into));
+        // The backend calls the model-server, which therefore closes after both.
+        let api = backend::serve(backend, sockets.api, shutdown.clone());
+        let models = model_server.answer(sockets.model_server, shutdown.clone()).map_err(Into::into);
+        parts.spawn(async move {
+            let ended = try_join!(api, models);
+            model_server.shutdown().await;
+            ended.map(drop)
+        });
         home.write_addresses(&known.addresses)?;
         send_kept_pushes(&home, &known).await;
         if let Some(tracking) = &mut mlflow {

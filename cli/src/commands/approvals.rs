@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::{
     client::{Client, Page},
     settings::Settings,
+    table,
 };
 
 #[derive(clap::Subcommand)]
@@ -82,18 +83,10 @@ async fn list(client: &Client, model: Option<ModelName>, all: bool, json: bool) 
         println!("Nothing waits.");
         return Ok(());
     }
-    println!("{:36}  {:9}  {:24}  {:>7}  {:24}  UNTIL", "ID", "STATE", "MODEL", "VERSION", "ASKED BY");
-    for one in &page.items {
-        let text = |field: &str| one[field].as_str().unwrap_or_default();
-        println!(
-            "{:36}  {:9}  {:24}  {:>7}  {:24}  {}",
-            text("id"),
-            text("state"),
-            text("model_name"),
-            one["version"],
-            text("asker"),
-            text("expires_at")
-        );
-    }
+    let row = |one: &Value| {
+        let text = |field: &str| one[field].as_str().unwrap_or_default().to_owned();
+        [text("id"), text("state"), text("model_name"), one["version"].to_string(), text("asker"), text("expires_at")]
+    };
+    table::print(["ID", "STATE", "MODEL", ">VERSION", "ASKED BY", "UNTIL"], page.items.iter().map(row));
     Ok(())
 }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::{
     client::{Client, Page},
     settings::Settings,
+    table,
 };
 
 #[derive(clap::Subcommand)]
@@ -104,12 +105,12 @@ async fn list(client: &Client, json: bool) -> anyhow::Result<()> {
         println!("No keys yet. `mlsys keys create NAME --role predictor` makes one.");
         return Ok(());
     }
-    println!("{:36}  {:14}  {:24}  {:8}  MAY", "ID", "KEY", "NAME", "STATE");
-    for key in &page.items {
-        let text = |field: &str| key[field].as_str().unwrap_or_default();
+    let row = |key: &Value| {
+        let text = |field: &str| key[field].as_str().unwrap_or_default().to_owned();
         let state = if key["revoked_at"].is_null() { "" } else { "revoked" };
-        println!("{:36}  {:14}  {:24}  {state:8}  {}", text("id"), text("prefix"), text("name"), in_words(&key["grants"]));
-    }
+        [text("id"), text("prefix"), text("name"), state.to_owned(), in_words(&key["grants"])]
+    };
+    table::print(["ID", "KEY", "NAME", "STATE", "MAY"], page.items.iter().map(row));
     Ok(())
 }
 

@@ -9,6 +9,7 @@ mod keys;
 mod login;
 mod logs;
 mod models;
+mod names;
 mod numbers;
 mod people;
 mod pipelines;
@@ -19,6 +20,7 @@ mod retention;
 mod run;
 mod secrets;
 mod settings;
+mod tables;
 mod traffic;
 mod up;
 mod validate;
@@ -26,7 +28,7 @@ mod verify;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::settings::Settings;
 
@@ -79,6 +81,11 @@ enum Command {
     Approvals(approvals::Command),
     /// Ask a deployed model for predictions
     Predict(predict::Args),
+    /// List, show, import and export tables
+    #[command(subcommand)]
+    Tables(tables::Command),
+    /// Print what things are called in an environment: service, bucket, dataset, …
+    Names(names::Args),
     /// Check that a version was made from what is said of it, and is what was made
     Verify(verify::Args),
     /// Check what mlsys needs on this machine
@@ -90,6 +97,11 @@ enum Command {
     Artifacts(artifacts::Command),
     /// Prepare the Python environment that `up` and `run` use
     Prepare,
+    /// Print a shell's completions: `mlsys completions bash > ~/.local/share/bash-completion/completions/mlsys`
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
     /// Print every setting with its default
     Settings(settings::Args),
     /// Print the API's description
@@ -121,12 +133,18 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Traffic(command) => traffic::run(command, &settings).await,
         Command::Approvals(command) => approvals::run(command, &settings).await,
         Command::Predict(args) => predict::run(args, &settings).await,
+        Command::Tables(command) => tables::run(command, &settings).await,
+        Command::Names(args) => names::run(&args),
         Command::Verify(args) => verify::run(args, &settings).await,
         Command::Doctor(args) => doctor::run(&args, &settings).await,
         Command::Artifacts(command) => artifacts::run(command, &settings).await,
         Command::Retention(args) => retention::run(&args, &settings).await,
         Command::Prepare => {
             settings.platform()?.prepare(&|text| eprintln!("{text}")).await?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "mlsys", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)
         }
         Command::Settings(args) => Ok(settings::run(&args)),

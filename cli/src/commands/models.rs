@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::{
     client::{Client, Page},
     settings::Settings,
+    table,
 };
 
 #[derive(clap::Args)]
@@ -39,22 +40,16 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<ExitC
         println!("No models. `mlsys push` in a repository with a tagged notebook makes one.");
         return Ok(ExitCode::SUCCESS);
     }
-    println!("{:28}  {:>8}  {:>6}  {:>7}  {:>7}  {:>7}  OWNER", "MODEL", "VERSIONS", "NEWEST", "DEV", "STAGING", "PROD");
-    for model in &page.items {
+    let row = |model: &Value| {
+        let text = |field: &str| model[field].as_str().unwrap_or_default().to_owned();
         let serves = |environment: &str| match model["environments"][environment].as_u64() {
             Some(version) => format!("v{version}"),
             None => "-".to_owned(),
         };
-        println!(
-            "{:28}  {:>8}  {:>6}  {:>7}  {:>7}  {:>7}  {}",
-            model["name"].as_str().unwrap_or_default(),
-            model["versions"],
-            format!("v{}", model["latest_version"]),
-            serves("dev"),
-            serves("staging"),
-            serves("prod"),
-            model["owner"].as_str().unwrap_or_default()
-        );
-    }
+        let (versions, newest) = (model["versions"].to_string(), format!("v{}", model["latest_version"]));
+        [text("name"), versions, newest, serves("dev"), serves("staging"), serves("prod"), text("owner")]
+    };
+    let heads = ["MODEL", ">VERSIONS", ">NEWEST", ">DEV", ">STAGING", ">PROD", "OWNER"];
+    table::print(heads, page.items.iter().map(row));
     Ok(ExitCode::SUCCESS)
 }

@@ -8,6 +8,7 @@ use crate::{
     client::{Client, Page},
     commands::keys::{GrantArgs, in_words},
     settings::Settings,
+    table,
 };
 
 #[derive(clap::Subcommand)]
@@ -46,12 +47,12 @@ pub(crate) async fn run(command: Command, settings: &Settings) -> anyhow::Result
                 return Ok(ExitCode::SUCCESS);
             }
             let page: Page<Value> = client.get("/api/people", &query).await?;
-            println!("{:24}  {:24}  {:8}  MAY", "LOGIN", "NAME", "STATE");
-            for person in &page.items {
-                let text = |field: &str| person[field].as_str().unwrap_or_default();
+            let row = |person: &Value| {
+                let text = |field: &str| person[field].as_str().unwrap_or_default().to_owned();
                 let state = if person["disabled"] == true { "disabled" } else { "" };
-                println!("{:24}  {:24}  {state:8}  {}", text("login"), text("name"), in_words(&person["grants"]));
-            }
+                [text("login"), text("name"), state.to_owned(), in_words(&person["grants"])]
+            };
+            table::print(["LOGIN", "NAME", "STATE", "MAY"], page.items.iter().map(row));
         }
     }
     Ok(ExitCode::SUCCESS)

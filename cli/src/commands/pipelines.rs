@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use crate::{
     client::{Client, Page},
     settings::Settings,
+    table,
 };
 
 #[derive(clap::Args)]
@@ -47,14 +48,11 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<ExitC
         println!("No pipelines yet. `mlsys push` in a repository with a tagged notebook starts one.");
         return Ok(ExitCode::SUCCESS);
     }
-    println!("{:36}  {:9}  {:8}  {:28}  {:24}  {:>7}  AGE", "ID", "STATUS", "DEPLOYED", "NOTEBOOK", "MODEL", "COMMIT");
-    for pipeline in &page.items {
-        println!("{}", row(pipeline));
-    }
+    table::print(["ID", "STATUS", "DEPLOYED", "NOTEBOOK", "MODEL", "COMMIT", "AGE"], page.items.iter().map(row));
     Ok(ExitCode::SUCCESS)
 }
 
-fn row(pipeline: &PipelineRecord) -> String {
+fn row(pipeline: &PipelineRecord) -> [String; 7] {
     let model = pipeline.model_name.as_ref().map_or(String::new(), |name| match pipeline.registry_version {
         Some(version) => format!("{name} v{version}"),
         None => name.to_string(),
@@ -64,14 +62,15 @@ fn row(pipeline: &PipelineRecord) -> String {
         (PipelineStatus::Succeeded, false) => "no",
         _ => "",
     };
-    let notebook = format!("{}:{}", pipeline.repo.name(), pipeline.notebook_path);
-    format!(
-        "{}  {:9}  {deployed:8}  {notebook:28}  {model:24}  {:>7}  {}",
-        pipeline.id,
-        pipeline.status,
-        pipeline.commit_sha.short(),
-        age(pipeline.created_at)
-    )
+    [
+        pipeline.id.to_string(),
+        pipeline.status.to_string(),
+        deployed.to_owned(),
+        format!("{}:{}", pipeline.repo.name(), pipeline.notebook_path),
+        model,
+        pipeline.commit_sha.short().to_string(),
+        age(pipeline.created_at),
+    ]
 }
 
 fn age(at: Timestamp) -> String {

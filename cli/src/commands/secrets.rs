@@ -13,6 +13,7 @@ use crate::{
     client::{Client, Page},
     commands::login::hidden_line,
     settings::Settings,
+    table,
 };
 
 #[derive(clap::Subcommand)]
@@ -60,11 +61,10 @@ pub(crate) async fn run(command: Command, settings: &Settings) -> anyhow::Result
                 println!("{all:#}");
                 return Ok(ExitCode::SUCCESS);
             }
-            println!("{:40}  {:24}  SET BY", "NAME", "SET AT");
-            for secret in all["items"].as_array().into_iter().flatten() {
-                let text = |field: &str| secret[field].as_str().unwrap_or_default();
-                println!("{:40}  {:24}  {}", text("name"), text("set_at"), text("set_by"));
-            }
+            let row = |secret: &Value| {
+                ["name", "set_at", "set_by"].map(|field| secret[field].as_str().unwrap_or_default().to_owned())
+            };
+            table::print(["NAME", "SET AT", "SET BY"], all["items"].as_array().into_iter().flatten().map(row));
         }
         Command::Remove { name, repo } => {
             client.delete(&format!("{}/{name}", secrets_of(&client, &repo).await?)).await?;

@@ -7,7 +7,7 @@ use contract::{Environment, ModelName};
 use serde_json::{Map, Value, json};
 
 use super::numbers::Numbers;
-use crate::{client::Client, settings::Settings};
+use crate::{client::Client, settings::Settings, table};
 
 /// How often the table is shown anew.
 const PERIOD: Duration = Duration::from_secs(2);
@@ -201,29 +201,31 @@ fn print(traffic: &Value, before: Option<&Value>) -> anyhow::Result<()> {
     if places.is_empty() {
         println!("It is deployed nowhere.");
     }
-    println!(
-        "{:8}  {:>7}  {:9}  {:>6}  {:>6}  {:>9}  {:>7}  {:>9}  {:>9}  {:>8}  VERDICT",
-        "WHERE", "VERSION", "IS", "SHARE", "SHADOW", "REQUESTS", "ERRORS", "P50", "P99", "AGREE"
-    );
+    let mut rows = Vec::new();
     for place in places {
         let environment = place["environment"].as_str().unwrap_or_default();
         for (role, one) in [("current", &place["current"]), ("candidate", &place["candidate"])] {
             let Some(version) = one["version"].as_u64() else { continue };
             let numbers = Numbers::of(traffic, version).since(before.map(|before| Numbers::of(before, version)));
             let percent = |field: &str| one[field].as_u64().map_or_else(String::new, |share| format!("{share} %"));
-            println!(
-                "{environment:8}  {version:>7}  {role:9}  {:>6}  {:>6}  {:>9}  {:>7}  {:>9}  {:>9}  {:>8}  {}",
+            rows.push([
+                environment.to_owned(),
+                version.to_string(),
+                role.to_owned(),
                 percent("weight"),
                 percent("shadow"),
-                numbers.requests,
+                numbers.requests.to_string(),
                 numbers.error_share(),
                 numbers.quantile(0.5),
                 numbers.quantile(0.99),
                 numbers.agreement(),
-                verdict(&one["verdict"])
-            );
+                verdict(&one["verdict"]),
+            ]);
         }
     }
+    let heads =
+        ["WHERE", ">VERSION", "IS", ">SHARE", ">SHADOW", ">REQUESTS", ">ERRORS", ">P50", ">P99", ">AGREE", "VERDICT"];
+    table::print(heads, rows);
     Ok(())
 }
 

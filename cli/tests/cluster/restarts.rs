@@ -40,7 +40,8 @@ async fn a_rolling_restart_under_load_loses_nothing_and_fails_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_phase_that_outlasts_the_grace_is_handed_to_another_worker() {
     let settings = vec![("SHUTDOWN_GRACE_SECONDS", "1".to_owned())];
-    let stage = stage(&Size { lease: 30, settings, ..Size::default() }).await;
+    // Half of it is long enough for a kernel's start on a busy machine.
+    let stage = stage(&Size { lease: 60, settings, ..Size::default() }).await;
     let busy = busy(&stage, "handed-over", 8).await;
     let code = tokio::task::block_in_place(|| stage.workers[busy.worker].stop());
     let since = Instant::now();

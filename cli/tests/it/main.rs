@@ -19,6 +19,7 @@ mod provenance;
 mod secrets;
 mod settings;
 mod strangers;
+mod tables;
 mod traffic;
 
 use std::sync::OnceLock;

@@ -2,7 +2,7 @@
 
 use contract::Flavour;
 use serde_json::Value;
-use testkit::{Notebook, Project};
+use testkit::{Mlsys, Notebook, Project};
 
 use crate::mlsys;
 
@@ -230,9 +230,39 @@ async fn every_example_is_deployed_and_answers_its_own_input_example() {
         let example = serde_json::json!({ "dataframe_split": manifest["input_example"] });
         let (status, answer) = mlsys.post(&mlsys.api(&format!("/models/{model}/predict")), &example).await;
         assert_eq!(status, 200, "{answer}");
+        both_ways_answer_alike(mlsys, &model.to_string(), &example).await;
         assert_eq!(
             answer["predictions"].as_array().map(Vec::len),
             manifest["expected_output"]["predictions"].as_array().map(Vec::len)
         );
+    }
+}
+
+/// Asks a model by the model-server's own port, and through the backend by both of its paths, in usual ways and others.
+async fn both_ways_answer_alike(mlsys: &Mlsys, model: &str, example: &Value) {
+    let nothing = serde_json::json!({});
+    let asked = [
+        (model.to_owned(), "", example),
+        (model.to_owned(), "?", example),
+        (model.to_owned(), "?env=dev", example),
+        (model.to_owned(), "?env=prod", example),
+        (model.to_owned(), "?env=no%20environment", example),
+        (model.to_owned(), "?version=1&outputs=predictions", example),
+        (model.to_owned(), "?version=99", example),
+        (model.to_owned(), "?version=first", example),
+        (model.to_owned(), "?outputs=nothing", example),
+        (model.to_owned(), "?explain=true&env=dev", example),
+        (model.to_owned(), "", &nothing),
+        ("nobody".to_owned(), "", example),
+    ];
+    for (name, query, body) in asked {
+        let (status, mut said) = mlsys.post(&mlsys.model_server(&format!("/predict/{name}{query}")), body).await;
+        for path in ["/models", "/api/models"] {
+            let (through, mut answer) = mlsys.post(&mlsys.api(&format!("{path}/{name}/predict{query}")), body).await;
+            for answer in [&mut said, &mut answer] {
+                answer.as_object_mut().expect("an object").remove("request_id");
+            }
+            assert_eq!((through, answer), (status, said.clone()), "{path}/{name}{query}");
+        }
     }
 }

@@ -18,7 +18,7 @@ DASHBOARD := frontend/dist/index.html
 # What needs nothing but a folder; the store on SQLite.
 FAST := --package contract --package pipeline --package service --package backend --package store --package xtask
 
-.PHONY: demo test test-build test-files test-environment test-dashboard test-packager test-fast chaos build build-all lint lint-python \
+.PHONY: demo test test-build test-files test-environment test-dashboard test-packager test-python test-fast chaos build build-all lint lint-python \
 	format-python deny audit sbom bench bench-serving screenshots need-cargo need-lints need-kubectl need-npm need-servers
 
 demo: build
@@ -72,6 +72,19 @@ test-dashboard:
 test-packager:
 	$(CARGO) build --workspace --example verify --example explain
 	OMP_NUM_THREADS=1 $${MLSYS_PYTHON:-.mlsys/python/bin/python} -m unittest discover --start-directory worker/python
+
+# The notebooks' package, in an environment of its own, with emulators of Google Cloud in another.
+test-python: target/python-package/env/made-from target/python-package/emulators/made-from
+	cd python && MLSYS_TEST_EMULATORS=require MLSYS_TEST_EMULATORS_VENV=../target/python-package/emulators \
+		../target/python-package/env/bin/python -m unittest discover --start-directory tests --top-level-directory .
+
+target/python-package/%/made-from:
+	python3 -m venv --clear $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	cp $< $@
+
+target/python-package/env/made-from: python/tests/requirements.txt
+target/python-package/emulators/made-from: python/tests/emulators.txt
 
 # Without Redis, PostgreSQL, MLflow, a kernel or a browser.
 test-fast: need-cargo $(EXAMPLES) $(ISSUER) $(DASHBOARD)

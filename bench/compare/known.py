@@ -38,6 +38,13 @@ CONVERTED = (
     "a truth for text",
     "a number for a moment",
 )
+# Met with both.
+NONE_FOR_A_GAP = Known(
+    ("null for text, where training had gaps",),
+    "hands `None` to the model, which was trained on NaN and takes `None` for another category",
+    "The gap is of the kind that training had.",
+    ("other values",),
+)
 MLFLOW = [
     Known(
         CONVERTED,
@@ -60,19 +67,7 @@ MLFLOW = [
         "The estimator takes the gap.",
         (REFUSED,),
     ),
-    Known(
-        ("null for text, where training had gaps",),
-        "hands `None` to the model, which was trained on NaN and takes `None` for another category",
-        "The gap is of the kind that training had.",
-        ("other values",),
-    ),
-    Known(
-        ("null for a fraction",),
-        "hands NaN to the estimator, which refuses it",
-        "Of a model over an array that is computed by ONNX Runtime, nothing says whether the estimator takes gaps.",
-        (REFUSED,),
-        of=("truths",),
-    ),
+    NONE_FOR_A_GAP,
     Known(
         ("a list for a value", "an object for a value"),
         "hands it to models that do not look at it, or make text or a truth of it",
@@ -113,6 +108,12 @@ MLFLOW = [
         ("a moment with a time zone",),
         "refuses moments of which some name a time zone and some do not",
         "Each is read as what it says; one that names none is in UTC.",
+        (REFUSED,),
+    ),
+    Known(
+        ("a moment in another form",),
+        "reads all moments of a column in the form of its first, and refuses the others",
+        "Each is read as what it says.",
         (REFUSED,),
     ),
     Known(
@@ -162,9 +163,23 @@ MLSERVER = [
         "The answer would be for other rows than were sent. The 400 names the column.",
     ),
     Known(
-        ("a number beyond 32 bits", "a number beyond 64 bits", "null for text", "null for a truth", "null for a moment"),
+        (
+            "a number beyond 32 bits",
+            "a number beyond 64 bits",
+            "a number beyond a float of 32 bits",
+            "null for text",
+            "null for a truth",
+            "null for a moment",
+        ),
         "hands the value to the model",
         "Training had none such.",
+    ),
+    NONE_FOR_A_GAP,
+    Known(
+        ("null for a whole number, where training had gaps",),
+        "makes a column of objects of it, which the model fails on",
+        "The estimator takes the gap.",
+        ("200, not 500",),
     ),
     Known(
         ("a list for a value", "an object for a value"),
@@ -176,13 +191,6 @@ MLSERVER = [
         "refuses lists of different depths in one tensor",
         "Elements are read in their order, however nested; as many as the shape says.",
         ("200, not 500",),
-    ),
-    Known(
-        ("null for a fraction",),
-        "hands NaN to the estimator, which refuses it",
-        "Of a model over an array that is computed by ONNX Runtime, nothing says whether the estimator takes gaps.",
-        ("200, not 500",),
-        of=("truths",),
     ),
     Known(
         (
@@ -199,15 +207,15 @@ MLSERVER = [
     ),
     Known(
         ("an unknown content type of the request", "an unknown content type of a tensor"),
-        "refuses it, or hands the request itself to the model",
+        "refuses it, or hands the request itself to the model, or text as bytes, which are other categories",
         "The signature says what the tensors are.",
-        ("200, not 500", REFUSED),
+        ("200, not 500", REFUSED, "other values"),
     ),
     Known(
         ("a moment with a time zone",),
-        "scikit-learn's runtime hands moments over as text where some name a time zone and some do not",
-        "Each is read as what it says; one that names none is in UTC.",
-        ("200, not 500",),
+        "scikit-learn's runtime hands moments over in their own time zone, and as text where some name none",
+        "The model was trained on moments without a zone, which are in UTC; so each is handed over in UTC.",
+        ("200, not 500", "other values"),
         "sklearn",
     ),
     Known(

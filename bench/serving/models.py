@@ -122,7 +122,10 @@ SERVED = {
     "regression": (CUSTOMERS, lambda: behind_columns(LogisticRegression(max_iter=1_000))),
     "histogram": (CUSTOMERS, histogram),
     "texts": (MESSAGES, words),
+    "python": (CUSTOMERS, histogram),
 }
+# What is served by its own library, as if nothing else could compute it: no ONNX graph is made of it.
+IN_PYTHON = "python"
 ALONE = {
     "forest-array": (MEASUREMENTS, lambda: RandomForestClassifier(100, random_state=0)),
     "histogram-array": (MEASUREMENTS, lambda: HistGradientBoostingClassifier(random_state=0)),
@@ -131,10 +134,9 @@ ALONE = {
 }
 
 
-def package(name, model, table, folder, refused=None):
-    """The folder and the flavour of a model, packaged as in a notebook's kernel."""
-    path = folder / f"{name}.joblib"
-    made = folder / (name if refused is None else f"{name}-converted")
+def package(name, model, table, made, refused=None):
+    """The flavour of a model, packaged into a folder as in a notebook's kernel."""
+    path = made.parent / f"{name}.joblib"
     config = {"model_path": path, "output_dir": made, "model_name": name, "declared_version": "1", "run_id": None}
     # As long as it takes: the benchmark is about what comes of it.
     config |= {"tree_root": None, "environment": None, "native_refused": refused, "seconds": 600}
@@ -143,14 +145,14 @@ def package(name, model, table, folder, refused=None):
     if "error" in answer:
         sys.exit(f"{name}: {answer['error']}")
     print(f"{name}: {answer['manifest']['flavour']}; {' '.join(answer['log'])}", file=sys.stderr)
-    return made, answer["manifest"]["flavour"]
+    return answer["manifest"]["flavour"]
 
 
 def convert(name, make, table, y, folder):
     """The graph of a model whose texts have pandas' own type, if it answers as the model does."""
     typed = table.astype({column: "str" for column in table.columns if table[column].dtype == object})
-    made, flavour = package(name, make().fit(typed, y), typed, folder, "an ONNX graph is wanted")
-    if flavour == "onnx":
+    made = folder / f"{name}-converted"
+    if package(name, make().fit(typed, y), typed, made, "an ONNX graph is wanted") == "onnx":
         (made / "model.onnx").rename(folder / f"{name}.onnx")
 
 
@@ -169,10 +171,12 @@ def main(folder):
         draw = np.random.default_rng(0)
         table, unseen = rows(draw, ROWS), rows(draw, ROWS)
         y = target(table, draw)
-        if name in SERVED:
+        if name in SERVED and name != IN_PYTHON:
             convert(name, make, table, y, folder)
         model = make().fit(table, y)
-        package(name, model, table, folder)
+        flavour = package(name, model, table, folder / name, "its own library is wanted" if name == IN_PYTHON else None)
+        if name == IN_PYTHON and flavour != "python":
+            sys.exit(f"{name}: it was converted")
         joblib.dump(unseen, folder / f"{name}.rows")
         if name in SERVED:
             for_mlflow(model, table, folder / f"{name}.mlflow")

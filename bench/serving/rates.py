@@ -13,7 +13,7 @@ from sides import SIDES, WORKERS
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import servers
 
-MODELS = ("forest", "regression", "histogram", "texts")
+MODELS = ("forest", "regression", "histogram", "texts", "python")
 # Rows a request, connections: what quick servers are asked, and others.
 LOADS = ((1, 1), (1, 16), (1, 64), (1_000, 4))
 FEW = ((1, 1), (1, 64), (1_000, 4))
@@ -123,7 +123,8 @@ def main():
     print(f"""Fitted on 1,000 rows: `forest`, `regression` and `histogram` on eight mixed columns, texts of dtype `object` with NaN among them. The
 first two are a random forest of 100 trees and logistic regression behind imputers, one-hot encoder and scaler; the third is
 HistGradientBoosting, which takes the gaps itself. `texts` is TF-IDF and logistic regression on texts of 10 to 60 words. mlsys serves them
-as a notebook's export cell left them, with everything on. All answer labels and probabilities, MLflow labels alone.
+as a notebook's export cell left them, with everything on; `python` is `histogram` again, by its own library in processes of mlsys's, as
+what neither of its engines can compute. All answer labels and probabilities, MLflow labels alone.
 
 - `axum + ort` and FastAPI + onnxruntime have the models of which mlsys's packager makes a verified ONNX graph, by skl2onnx, when texts have
   pandas' own type; there is none of: {without}. `axum, a constant answer` reads the same JSON and computes nothing.

@@ -7,6 +7,7 @@ import datetime
 import decimal
 import importlib.util
 import json
+import os
 import sys
 import tempfile
 import threading
@@ -314,19 +315,27 @@ class Exports(unittest.TestCase):
         manifest, _ = self.package(Called(), {"X_train": FRAME})
         self.assertEqual(manifest["flavour"], "python")
 
+        class Formula:
+            """Looks for names where it is loaded, as statsmodels does: up to four frames above."""
+
+            def predict(self, X):
+                return [0.0] * len(X)
+
+            def __getstate__(self):
+                return {"formula": "y ~ x"}
+
+            def __setstate__(self, state):
+                self.names = [sorted(sys._getframe(depth).f_locals) for depth in range(5)]
+
+        self.package(Formula(), {"X_train": FRAME})
+
         class Unlike:
             def predict(self, X):
-                import os
-
                 return [float("MLSYS_TEST_ONLY" in os.environ)] * len(X)
 
         class Broken:
             def predict(self, X):
-                import os
-
                 return [os.environ["MLSYS_TEST_ONLY"]] * len(X)
-
-        import os
 
         os.environ["MLSYS_TEST_ONLY"] = "1"
         self.addCleanup(os.environ.pop, "MLSYS_TEST_ONLY")

@@ -21,13 +21,19 @@ SERVER = HERE.parents[1] / "crates" / "scoring" / "python" / "serve_model.py"
 UNSEEN = 1_000
 
 
+def server_program():
+    """The program of the model-server that asks a model."""
+    spec = importlib.util.spec_from_file_location("serve_model", SERVER)
+    server = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(server)
+    return server
+
+
 def load_in_fresh_process(root):
     """What the second process does: predictions by MLflow and by the server's child program, for each packaged model."""
     import mlflow
 
-    spec = importlib.util.spec_from_file_location("serve_model", SERVER)
-    server = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(server)
+    server = server_program()
     answers = {}
     for directory in sorted(path for path in Path(root).iterdir() if (path / "request.pkl").exists()):
         rows, request = pickle.loads((directory / "request.pkl").read_bytes())
@@ -193,6 +199,27 @@ class EveryModel(unittest.TestCase):
                 if len(outputs) > 1:
                     self.same(outputs[1], model.predict_proba(unseen), 1e-5)
 
+    def test_converted_models_of_arrays_take_gaps_where_scikit_learn_does(self):
+        seen = set()
+        for name, (model, unseen, _, result, _) in self.models.items():
+            manifest = result["manifest"]
+            if manifest["flavour"] != "onnx" or "float" not in manifest["signature"].get("tensor", {}).get("dtype", ""):
+                continue
+            with self.subTest(name):
+                rows, takes = unseen.copy(), True
+                rows[::3, 0] = rows[1::5, -1] = np.nan
+                try:
+                    expected = np.asarray(model.predict(rows))
+                except ValueError:
+                    takes = False
+                said = manifest["onnx"]["missing_numbers"]
+                seen.add(said)
+                self.assertLessEqual(said, takes)
+                if said:
+                    outputs = by_converted(self.root / name, manifest, as_request(manifest["signature"], rows))
+                    self.same(outputs[0].reshape(expected.shape), expected, 1e-5)
+        self.assertEqual(seen, {True, False})
+
     def test_values_a_hair_beside_a_split_go_where_scikit_learn_sends_them(self):
         X, y = data("array", "value", 1, 500)
         middles = (np.sort(X, axis=0)[1:] + np.sort(X, axis=0)[:-1]) / 2  # splits are made there
@@ -215,9 +242,7 @@ class EveryModel(unittest.TestCase):
                     self.assertEqual((self.root / name / file).stat().st_size, entry["size"])
 
     def test_the_server_says_what_is_wrong_with_rows_by_column_and_without_their_values(self):
-        spec = importlib.util.spec_from_file_location("serve_model", SERVER)
-        server = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(server)
+        server = server_program()
         _, _, request, _, _ = self.models["forest-columns"]
         loaded = server.load(str(self.root / "forest-columns"))
         self.assertEqual(server.answer(*loaded, request)["predictions"], self.answers["forest-columns"][1]["predictions"])
@@ -283,6 +308,15 @@ class Packaging(unittest.TestCase):
         model = make_pipeline(make_column_transformer((SimpleImputer(), ["a"]), remainder="passthrough"), logistic())
         manifest = package(self.root / "m", model.fit(self.X, self.y), {"X": self.X})["manifest"]
         self.assertEqual([c["name"] for c in manifest["signature"]["columns"] if c["nullable"]], ["a"])
+
+    def test_an_array_with_gaps_is_converted_only_if_each_of_its_numbers_may_be_missing(self):
+        X, y = data("array", "binary", 1, 300)
+        X[3, 0] = np.nan
+        some = make_column_transformer((SimpleImputer(), [0]), remainder="passthrough")
+        for imputer, missing in ((some, None), (SimpleImputer(), True)):
+            manifest = package(self.root / str(missing), make_pipeline(imputer, logistic()).fit(X, y), {"X": X})["manifest"]
+            self.assertEqual((manifest["onnx"] or {}).get("missing_numbers"), missing, manifest["onnx_reason"])
+        self.assertEqual(manifest["flavour"], "onnx")
 
     def test_without_rows_there_is_a_signature_and_no_converted_model(self):
         X, y = data("mixed", "binary", 1, 300)

@@ -20,6 +20,7 @@ fn best(times: usize, mut f: impl FnMut()) -> Duration {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
+    allocator::give_back_soon();
     for folder in env::args().skip(1) {
         let folder = Path::new(&folder);
         let (graph, proof) = (fs::read(folder.join("model.native"))?, fs::read(folder.join("proof.native"))?);

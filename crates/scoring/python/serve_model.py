@@ -13,9 +13,11 @@ import decimal
 import json
 import math
 import os
+import sys
 
 # So much of an error is told.
 MESSAGE = 300
+ANSWERS = {"predict", "predict_proba", "decision_function", "score_samples"}
 NUMPY_TYPES = {"boolean": "bool", "integer": "int32", "long": "int64", "float": "float32", "double": "float64"}
 
 
@@ -70,16 +72,18 @@ def answer(model, columns, example, request, form=None):
             }
         }
     given = request["columns"] if columns else request["tensor"]["data"]
+    wanted = len(rows)
     try:
-        result = {"predictions": form(model.predict(rows))}
-        if isinstance(result["predictions"], (str, dict)) or count(result["predictions"]) != len(rows):
+        model, rows = prepared(model, rows)
+        result = {"predictions": form(model.predict(own(rows)))}
+        if isinstance(result["predictions"], (str, dict)) or count(result["predictions"]) != wanted:
             return {"error": {"kind": "internal", "message": "the model does not answer once a row", "column": None}}
         if hasattr(model, "classes_") and hasattr(model, "predict_proba"):
-            probabilities = model.predict_proba(rows)
+            probabilities = model.predict_proba(own(rows))
             if not isinstance(probabilities, list):
                 result["probabilities"] = form(probabilities)
         if request.get("decision"):
-            result["decision"] = decision(model, rows)
+            result["decision"] = decision(model, rows, wanted)
         return result
     except ValueError as error:
         # An estimator's ValueError is about its input, and its text may quote a value of it.
@@ -95,6 +99,27 @@ def answer(model, columns, example, request, form=None):
         return {"error": {"kind": "internal", "message": message, "column": None}}
 
 
+def prepared(model, rows):
+    """Who answers, and the rows as it takes them: what comes before a pipeline's last step is done once, not for each kind of answer.
+
+    The steps are asked as `Pipeline.predict` asks them: its `transform` asks also whether they look fitted.
+    """
+    known = sys.modules.get("sklearn.pipeline")
+    while known is not None and type(model) is known.Pipeline and hasattr(model.steps[-1][1], "predict"):
+        if ANSWERS & vars(model).keys():
+            break  # the notebook gave this very pipeline an answer of its own
+        for _, step in model.steps[:-1]:
+            if step is not None and not isinstance(step, str):  # "passthrough"
+                rows = step.transform(rows)
+        model = model.steps[-1][1]
+    return model, rows
+
+
+def own(rows):
+    """The same rows, for a model that may change them."""
+    return rows.copy() if hasattr(rows, "copy") else rows
+
+
 def decides(model):
     """The method that gives decision values, if there is one."""
     for method in ("decision_function", "score_samples"):
@@ -105,12 +130,12 @@ def decides(model):
     return None
 
 
-def decision(model, rows):
+def decision(model, rows, wanted):
     """Decision values: a number for each row, or a list."""
     import numpy as np
 
     values = np.asarray(getattr(model, decides(model))(rows))
-    if values.dtype.kind not in "biuf" or values.ndim not in (1, 2) or len(values) != len(rows):
+    if values.dtype.kind not in "biuf" or values.ndim not in (1, 2) or len(values) != wanted:
         raise NoJson("decision values are to be a number or a list of numbers for each row")
     return values
 

@@ -115,9 +115,22 @@ pub struct Texts {
 impl Texts {
     /// Appends a text.
     pub fn push(&mut self, text: &str) {
-        let start = self.buffer.len();
-        self.buffer.push_str(text);
-        self.spans.push(Some((start, self.buffer.len())));
+        self.put(Some(text));
+    }
+
+    /// Appends a text; none is a missing one.
+    pub fn put(&mut self, text: Option<&str>) {
+        let span = text.map(|text| {
+            let start = self.buffer.len();
+            self.buffer.push_str(text);
+            (start, self.buffer.len())
+        });
+        self.spans.push(span);
+    }
+
+    /// Makes room for so many more.
+    pub fn reserve(&mut self, texts: usize) {
+        self.spans.reserve(texts);
     }
 
     /// The texts in order; `None` for a missing one.

@@ -21,7 +21,10 @@ mod self_test;
 
 pub use batch::{Batch, Cells, Texts};
 pub use cell::{BadCell, Cell};
-pub use engine::onnx::library::find_onnxruntime;
+pub use engine::{
+    native::{Computing, Turn},
+    onnx::library::find_onnxruntime,
+};
 pub use error::{LoadError, PredictError, RuntimeError};
 pub use model::Model;
 pub use output::{Decision, Explanations, Extras, Memory, More, Numbers, Output, Prediction, Spent};

@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 use contract::ModelManifest;
 
 use crate::{
-    Batch, Extras, LoadError, Memory, PredictError, Prediction, Runtime, Schema, engine::Engine, example, self_test,
+    Batch, Extras, LoadError, Memory, PredictError, Prediction, Runtime, Schema, Turn, engine::Engine, example, self_test,
 };
 
 /// A loaded model. What it holds, child processes included, ends with it.
@@ -60,10 +60,17 @@ impl Model {
     /// # Errors
     /// When the model does not take the rows, has not what is asked for, is busy, took too long, or failed.
     pub async fn predict(&self, batch: Batch, extras: Extras) -> Result<Prediction, PredictError> {
-        if !self.schema.fits(&batch) {
-            return Err(PredictError::Failed("the rows are not of the model's schema".to_owned()));
-        }
+        self.schema.check(&batch)?;
         self.engine.predict(batch, extras).await
+    }
+
+    /// A turn to compute on a thread of this process, once one is free; none where the model is computed elsewhere. Whoever has
+    /// it may read rows and write answers there, too, and changes threads but once.
+    ///
+    /// # Errors
+    /// When none is free for long.
+    pub async fn turn(&self) -> Result<Option<Turn>, PredictError> {
+        self.engine.turn().await
     }
 
     /// The estimator's method that gives decision values, if it gives any here.

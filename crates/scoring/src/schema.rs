@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use contract::{Column, ColumnType, ModelManifest, Signature, TensorSpec};
 
-use crate::{BadCell, Batch, Cells, LoadError, Texts};
+use crate::{BadCell, Batch, Cells, LoadError, PredictError, Texts};
 
 /// What a model's rows must look like.
 #[derive(Debug)]
@@ -50,9 +50,9 @@ impl Schema {
         prepared.map_err(LoadError::BadManifest)
     }
 
-    /// Whether rows have this schema's columns or axes. What values are is checked where they are appended.
-    pub(crate) fn fits(&self, batch: &Batch) -> bool {
-        match (self, batch) {
+    /// Refuses rows that have not this schema's columns or axes. What values are is checked where they are appended.
+    pub(crate) fn check(&self, batch: &Batch) -> Result<(), PredictError> {
+        let fits = match (self, batch) {
             (Self::Table(schema), Batch::Table { rows, columns }) => {
                 columns.len() == schema.columns.len() && columns.iter().all(|cells| cells.len() == *rows)
             }
@@ -60,7 +60,9 @@ impl Schema {
                 shape.len() == schema.axes.len() && shape.iter().product::<usize>() == cells.len()
             }
             _ => false,
-        }
+        };
+        let misfit = || PredictError::Failed("the rows are not of the model's schema".to_owned());
+        fits.then_some(()).ok_or_else(misfit)
     }
 }
 

@@ -251,20 +251,33 @@ def _convert(model, found, described, log):
     sent = asked.sent(found.rows)
     columns = signature.get("columns", [])
     soft = _soft(model, found, asked, sent)
-    numbers = [c["name"] for c in columns if c["name"] in soft and c["type"] in ("double", "float")]
-    reason = missing
+    reason = missing or "its array has missing numbers, and was not seen to take them in every column"
     try:
-        for gaps in _different([soft, numbers, []]) if missing is None else ():
-            _set_nullable(columns, found, gaps)
-            rows = asked.seen(edges.beyond(model, sent, asked))
-            graph, entry, reason = verify.best(model, signature, rows, log)
+        for rows, gaps in _attempts(model, found, asked, sent, soft) if missing is None else ():
+            graph, entry, reason = verify.best(model, signature, asked.seen(rows), log)
             if entry:
-                return Converted(graph, entry), None
+                return Converted(graph, entry | {"missing_numbers": gaps}), None
     except BaseException:
         _set_nullable(columns, found, soft)
         raise
     _set_nullable(columns, found, soft)
     return None, reason
+
+
+def _attempts(model, found, asked, sent, soft):
+    """What to verify conversions on, the most first: rows, and whether an array's may have missing numbers (`None` of a table,
+    whose columns say it)."""
+    if not found.is_table:
+        gapped = edges.gapped(model, sent, asked)
+        if gapped is not None:
+            yield gapped, True
+        if not edges.has_gaps(sent):
+            yield sent, False
+        return
+    numbers = [c["name"] for c in asked.columns if c["name"] in soft and c["type"] in ("double", "float")]
+    for gaps in _different([soft, numbers, []]):
+        _set_nullable(asked.columns, found, gaps)
+        yield edges.beyond(model, sent, asked), None
 
 
 def _different(lists):

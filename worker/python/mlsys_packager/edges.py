@@ -12,6 +12,8 @@ from .schema import TEXT
 BETWEEN = 100
 # Beyond this many columns, they are tried for missing values all at once only.
 COLUMNS_ONE_BY_ONE = 30
+# An array is tried for missing numbers up to so many in all.
+CELLS = 1 << 23
 GAPPED = ("double", "float", "integer", "long", TEXT)
 
 
@@ -26,6 +28,28 @@ def accepts_missing(model, rows, client, known=()):
     return [name for name in candidates if _takes(model, _with_missing(rows, [name]), client)]
 
 
+def has_gaps(rows):
+    """Whether numbers of an array are missing."""
+    return rows.dtype.kind == "f" and bool(np.isnan(rows).any())
+
+
+def gapped(model, rows, client):
+    """An array's rows, and more of them with one number missing, by turns each, and with all; `None` if the estimator takes none
+    such, or it can't be tried."""
+    width = int(np.prod(rows.shape[1:]))
+    count = max(BETWEEN, width)
+    if rows.dtype.kind != "f" or not rows.size or count * width > CELLS:
+        return None
+    at = np.arange(count)
+    more = rows.reshape(len(rows), width)[at % len(rows)]
+    more[at, at % width] = np.nan
+    parts = [rows, more.reshape(count, *rows.shape[1:])]
+    if not _takes(model, parts[1], client):
+        return None
+    nothing = np.full_like(rows[:1], np.nan)
+    return np.concatenate([*parts, nothing] if _takes(model, nothing, client) else parts)
+
+
 def beyond(model, rows, client, extremes=False):
     """`rows`, and more that the estimator accepts though the data has none such. `extremes`: values on the very edges, too."""
     import pandas as pd
@@ -35,7 +59,7 @@ def beyond(model, rows, client, extremes=False):
     texts = [c["name"] for c in client.columns if c["type"] == TEXT]
     real = [c["name"] for c in client.columns if c["type"] in ("double", "float")]
     nullable = [c["name"] for c in client.columns if c["nullable"]]
-    parts = [_with_value(rows, texts, UNKNOWN), _with_missing(rows, nullable), _between(rows, real)]
+    parts = [_with_value(rows, texts, UNKNOWN), _with_missing(rows, nullable, BETWEEN), _between(rows, real)]
     if extremes:
         whole = [c["name"] for c in client.columns if c["type"] in ("integer", "long")]
         parts += [*_extremes(rows, real, float), *_extremes(rows, whole, int)]
@@ -54,17 +78,18 @@ def _accepted(model, rows, client):
     return [row for row in singly if _takes(model, row, client)]
 
 
-def _with_missing(rows, names):
-    """One row for each name, in which that column alone holds nothing. Whole numbers become floats there, as in a frame of JSON."""
+def _with_missing(rows, names, least=0):
+    """A row for each name, in which that column alone holds nothing, and more of them by turns until there are `least`. Whole
+    numbers become floats there, as in a frame of JSON."""
     names = list(names)
-    frame = _some(rows, len(names))
+    frame = _some(rows, max(len(names), least if names else 0))
     for i, name in enumerate(names):
         column = frame[name]
         if column.dtype.kind in "iu":
             frame[name] = column.astype("float64")
         elif column.dtype.kind == "b" and isinstance(column.dtype, np.dtype):
             frame[name] = column.astype("boolean")
-        frame.loc[i, name] = None if frame[name].dtype.kind != "f" else np.nan
+        frame.loc[i :: len(names), name] = None if frame[name].dtype.kind != "f" else np.nan
     return frame
 
 

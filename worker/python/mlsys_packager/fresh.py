@@ -15,21 +15,28 @@ from .schema import plain
 
 # What a served model's process knows of its surroundings: `ENVIRONMENT` in `crates/scoring/src/engine/python/child.rs`.
 ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH")
+# Within functions, as where it is served: some pickles look for the frames of those who load them.
 PROGRAM = """
 import pickle, sys
 import cloudpickle
-model, rows, answers = sys.argv[1:]
-try:
-    with open(model, "rb") as file:
-        model = cloudpickle.load(file)
-    with open(rows, "rb") as file:
-        rows = pickle.load(file)
-    said = {"said": model.predict(rows)}
-except Exception as error:
-    lines = str(error).strip().splitlines() or [""]
-    said = {"error": f"{type(error).__name__}: {lines[0]}"[:240]}
-with open(answers, "wb") as file:
-    cloudpickle.dump(said, file)
+
+def load(path, module):
+    with open(path, "rb") as file:
+        return module.load(file)
+
+def answer(model, rows):
+    try:
+        return {"said": load(model, cloudpickle).predict(load(rows, pickle))}
+    except Exception as error:
+        lines = str(error).strip().splitlines() or [""]
+        return {"error": f"{type(error).__name__}: {lines[0]}"[:240]}
+
+def main(model, rows, answers):
+    said = answer(model, rows)
+    with open(answers, "wb") as file:
+        cloudpickle.dump(said, file)
+
+main(*sys.argv[1:])
 """
 # Numbers of another process may differ in their last digits, as those of another run may.
 TOLERANCE = 1e-6

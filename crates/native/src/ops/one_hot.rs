@@ -1,6 +1,6 @@
 //! `one_hot`: for each column, a row of zeros with a one at its category. `OneHotEncoder`.
 
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt};
 
 use crate::{BadGraph, Column, Matrix, Refused, Sparse, Value, file::Fields, operator::Operate};
 

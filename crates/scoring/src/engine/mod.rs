@@ -8,7 +8,11 @@ use std::{path::Path, sync::Arc};
 
 use contract::{Flavour, ModelManifest};
 
-use self::{native::NativeEngine, onnx::OnnxEngine, python::PythonEngine};
+use self::{
+    native::{NativeEngine, Turn},
+    onnx::OnnxEngine,
+    python::PythonEngine,
+};
 use crate::{Batch, Extras, LoadError, Memory, PredictError, Prediction, Runtime, Schema};
 
 /// A running model.
@@ -59,8 +63,17 @@ impl Engine {
         }
         match self {
             Self::Native(engine) => engine.predict(batch, extras).await,
-            Self::Onnx(engine) => engine.predict(batch).await,
-            Self::Python(engine) => engine.predict(batch, extras.decision).await,
+            // What native requests hold stays small, for it is moved about.
+            Self::Onnx(engine) => Box::pin(engine.predict(batch)).await,
+            Self::Python(engine) => Box::pin(engine.predict(batch, extras.decision)).await,
+        }
+    }
+
+    /// A turn to compute in this process, once a thread is free; none where another computes.
+    pub(crate) async fn turn(&self) -> Result<Option<Turn>, PredictError> {
+        match self {
+            Self::Native(engine) => engine.turn().await.map(Some),
+            Self::Onnx(_) | Self::Python(_) => Ok(None),
         }
     }
 

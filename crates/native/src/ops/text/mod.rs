@@ -4,7 +4,7 @@
 mod clean;
 mod tokens;
 
-use std::collections::{HashMap, HashSet};
+use foldhash::{HashMap, HashSet};
 
 use self::{clean::Clean, tokens::Tokens};
 use crate::{BadGraph, Column, Refused, Sparse, Value, file::Fields, operator::Operate};

@@ -30,8 +30,7 @@ pub(super) fn inputs<'b>(plan: &'b Plan, batch: &'b Batch) -> Result<Vec<Session
         (Inputs::Matrix(inputs, element), Batch::Array { shape, cells }) => {
             let part = |column| {
                 let part = Part { column, cells };
-                // Nobody said whether the estimator takes gaps.
-                part.check(true)?;
+                part.check(column.nullable)?;
                 part.tensor(plan, shape, *element)
             };
             inputs.iter().map(part).collect()

@@ -68,7 +68,7 @@ impl Plan {
                 Target::Numbers { nested: manifest.expected_output["predictions"][0].is_array() }
             }
         };
-        let inputs = inputs(converted.layout, schema, session.inputs())?;
+        let inputs = inputs(converted, schema, session.inputs())?;
         let ConvertedModel { output, probabilities, missing_string, .. } = converted.clone();
         for name in [Some(&output), probabilities.as_ref()].into_iter().flatten() {
             let outlet = session.outputs().iter().find(|outlet| outlet.name() == name);
@@ -87,8 +87,8 @@ impl Plan {
     }
 }
 
-fn inputs(layout: OnnxLayout, schema: &Schema, outlets: &[Outlet]) -> Result<Inputs, String> {
-    match (layout, schema) {
+fn inputs(converted: &ConvertedModel, schema: &Schema, outlets: &[Outlet]) -> Result<Inputs, String> {
+    match (converted.layout, schema) {
         (OnnxLayout::Columns, Schema::Table(schema)) => {
             let planned = outlets.iter().map(|outlet| {
                 let at =
@@ -102,7 +102,9 @@ fn inputs(layout: OnnxLayout, schema: &Schema, outlets: &[Outlet]) -> Result<Inp
             let [outlet] = outlets else { return Err("a matrix needs a graph with one input".to_owned()) };
             let columns = match schema {
                 Schema::Table(schema) => schema.columns.clone(),
-                Schema::Array(schema) => vec![schema.element.clone()],
+                Schema::Array(schema) => {
+                    vec![Column { nullable: converted.missing_numbers.unwrap_or(true), ..schema.element.clone() }]
+                }
             };
             Ok(Inputs::Matrix(columns, Element::of(outlet)?))
         }

@@ -1,13 +1,15 @@
 //! The estimator's own arithmetic, in this process, by the graph that the packager exported.
 
+mod turn;
+
 use std::{
     ops::Range,
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
-    thread,
+    thread::scope,
     time::{Duration, Instant},
 };
 
@@ -19,6 +21,8 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use tokio::sync::Semaphore;
 
+use self::turn::Patience;
+pub use self::turn::{Computing, Turn};
 use crate::{
     Batch, Cells, Decision, Explanations, Extras, LoadError, Memory, More, Numbers, Output, PredictError, Prediction,
     Runtime, Schema, Spent,
@@ -39,9 +43,11 @@ pub(crate) struct NativeEngine {
     model: Arc<Loaded>,
     /// How long one row takes, when few are asked.
     pace: Duration,
-    /// A permit for each thread that may compute.
+    /// Two permits for each thread that may compute: so none is idle while a request reads, writes, or makes way for the next.
     threads: Arc<Semaphore>,
     count: usize,
+    /// How many requests want one of them.
+    in_hand: Arc<AtomicUsize>,
     limit: Duration,
 }
 
@@ -72,13 +78,14 @@ impl NativeEngine {
             for _ in 0..WARM_UPS {
                 let began = Instant::now();
                 model
-                    .compute(&example, Extras::default(), 1, &AtomicBool::new(false))
+                    .compute(&example, Extras::default(), 1, &Patience::default())
                     .map_err(|error| LoadError::NotStarted(error.to_string()))?;
                 fastest = fastest.min(began.elapsed());
             }
             let pace = fastest / u32::try_from(example.rows().max(1)).unwrap_or(u32::MAX);
-            let threads = Arc::new(Semaphore::new(count));
-            Ok((Self { model: Arc::new(model), pace, threads, count, limit }, example))
+            let threads = Arc::new(Semaphore::new(2 * count));
+            let in_hand = Arc::default();
+            Ok((Self { model: Arc::new(model), pace, threads, count, in_hand, limit }, example))
         };
         tokio::task::spawn_blocking(start).await.map_err(|lost| LoadError::NotStarted(lost.to_string()))?
     }
@@ -95,53 +102,16 @@ impl NativeEngine {
 
     /// Computes the predictions for some rows, and what is asked for besides.
     pub(crate) async fn predict(&self, batch: Batch, extras: Extras) -> Result<Prediction, PredictError> {
-        let asked = Instant::now();
-        if extras.any() {
-            self.model.has(extras, batch.rows())?;
-        }
         let expected = self.pace.saturating_mul(u32::try_from(batch.rows()).unwrap_or(u32::MAX));
         // How long explanations take, the pace does not say.
         if expected <= INLINE && !extras.explanations {
-            let (output, more) = self.model.compute(&batch, extras, 1, &AtomicBool::new(false))?;
-            return Ok(Prediction { output, more, spent: Spent { waiting: Duration::ZERO, computing: asked.elapsed() } });
-        }
-        // As many threads as are idle, and at least one.
-        let wanted = self.count.min(batch.rows().div_ceil(BLOCK)).max(1);
-        let first = tokio::time::timeout(self.limit, Arc::clone(&self.threads).acquire_owned()).await;
-        let Ok(Ok(mut permit)) = first else { return Err(PredictError::TimedOut) };
-        let mut threads = 1;
-        while threads < wanted
-            && let Ok(more) = Arc::clone(&self.threads).try_acquire_owned()
-        {
-            permit.merge(more);
-            threads += 1;
-        }
-        let (model, caller) = (Arc::clone(&self.model), Caller::default());
-        let gone = Arc::clone(&caller.gone);
-        let work = tokio::task::spawn_blocking(move || {
             let began = Instant::now();
-            let computed = model.compute(&batch, extras, threads, &gone);
-            drop(permit);
-            let spent = Spent { waiting: began - asked, computing: began.elapsed() };
-            computed.map(|(output, more)| Prediction { output, more, spent })
-        });
-        match tokio::time::timeout(self.limit, work).await {
-            Ok(Ok(done)) => done,
-            Ok(Err(lost)) => Err(PredictError::Failed(lost.to_string())),
-            Err(_) => Err(PredictError::TimedOut),
+            self.model.has(extras, batch.rows())?;
+            let (output, more) = self.model.compute(&batch, extras, 1, &Patience::default())?;
+            return Ok(Prediction { output, more, spent: Spent { waiting: Duration::ZERO, computing: began.elapsed() } });
         }
-    }
-}
-
-/// Whoever waits for rows that another thread computes. Once it has gone, no further block is begun.
-#[derive(Default)]
-struct Caller {
-    gone: Arc<AtomicBool>,
-}
-
-impl Drop for Caller {
-    fn drop(&mut self) {
-        self.gone.store(true, Ordering::Relaxed);
+        // What quick requests hold stays small, for it is moved about.
+        Box::pin(async { self.turn().await?.run(move |here| here.compute(&batch, extras, None)).await }).await
     }
 }
 
@@ -151,6 +121,9 @@ type Said = (Answer, Option<Explanation>);
 impl Loaded {
     /// Whether there is what is asked for besides, and for so many rows.
     fn has(&self, extras: Extras, rows: usize) -> Result<(), PredictError> {
+        if !extras.any() {
+            return Ok(());
+        }
         let refuse = |reason: String| Err(PredictError::BadInput(reason));
         if extras.decision && self.graph.decides().is_none() {
             return refuse(
@@ -170,11 +143,9 @@ impl Loaded {
         batch: &Batch,
         extras: Extras,
         threads: usize,
-        gone: &AtomicBool,
+        patience: &Patience<'_>,
     ) -> Result<(Output, Option<Box<More>>), PredictError> {
-        if gone.load(Ordering::Relaxed) {
-            return Err(PredictError::TimedOut);
-        }
+        patience.check()?;
         let rows = batch.rows();
         let blocks = rows.div_ceil(BLOCK);
         if blocks <= 1 {
@@ -188,13 +159,11 @@ impl Loaded {
                 if block >= blocks {
                     return Ok::<_, PredictError>(done);
                 }
-                if gone.load(Ordering::Relaxed) {
-                    return Err(PredictError::TimedOut);
-                }
+                patience.check()?;
                 done.push((block, self.block(batch, extras, block * BLOCK..((block + 1) * BLOCK).min(rows))?));
             }
         };
-        let mut done = thread::scope(|scope| {
+        let mut done = scope(|scope| {
             let others: Vec<_> = (1..threads.min(blocks)).map(|_| scope.spawn(some)).collect();
             let mut done = some()?;
             for other in others {
@@ -314,7 +283,7 @@ fn rows<'b>(schema: &Schema, batch: &'b Batch, range: Range<usize>) -> Value<'b>
             };
             array(part(cells, column_type, all), (range.len(), width), column_type == ColumnType::Float)
         }
-        // `Schema::fits` lets no such batch pass.
+        // `Schema::check` lets no such batch pass.
         (Schema::Array(_), Batch::Table { rows, .. }) => Value::Table(Table { rows: *rows, columns: Vec::new() }),
     }
 }
@@ -350,38 +319,4 @@ fn array(cells: Column<'_>, (rows, width): (usize, usize), single: bool) -> Valu
 }
 
 #[cfg(test)]
-mod tests {
-    use contract::Column;
-
-    use super::*;
-
-    /// A transformer that doubles a column.
-    fn doubling() -> Loaded {
-        let header = r#"{"arrays":[["f64",1]],"transforms":true,
-            "root":{"op":"scale","width":1,"steps":[{"do":"multiply","by":{"array":0}}]}}"#;
-        let length = (header.len() + 16).next_multiple_of(8) - 16;
-        let mut file = b"MLSYSNV1".to_vec();
-        file.extend((length as u64).to_le_bytes());
-        file.extend(format!("{header:length$}").bytes());
-        file.extend(2_f64.to_le_bytes());
-        let element = Column { name: "inputs".to_owned(), column_type: ColumnType::Double, required: true, nullable: false };
-        let axes = vec![None, Some(1)];
-        let schema = Arc::new(Schema::Array(crate::ArraySchema { dtype: "float64".to_owned(), axes, element }));
-        Loaded { graph: Graph::read(&file).expect("a graph"), schema, nested: false }
-    }
-
-    #[test]
-    fn blocks_are_computed_in_order_until_the_caller_has_gone() {
-        let (model, rows) = (doubling(), 5 * BLOCK + 3);
-        let values: Vec<_> = (0_u16..).map(f64::from).take(rows).collect();
-        let batch = Batch::Array { shape: vec![rows, 1], cells: Cells::Float(values.clone()) };
-        let caller = Caller::default();
-        let gone = Arc::clone(&caller.gone);
-        let Ok((Output::Numbers(doubled), None)) = model.compute(&batch, Extras::default(), 3, &gone) else {
-            panic!("numbers")
-        };
-        assert_eq!(doubled.values, values.iter().map(|value| value * 2.0).collect::<Vec<_>>());
-        drop(caller);
-        assert!(matches!(model.compute(&batch, Extras::default(), 3, &gone), Err(PredictError::TimedOut)));
-    }
-}
+mod tests;

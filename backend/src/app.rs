@@ -5,7 +5,6 @@ use std::{sync::Arc, time::Duration};
 use assembly::Adapters;
 use axum::{
     Extension, Router,
-    extract::DefaultBodyLimit,
     routing::{get, post},
 };
 use bus::{LogHub, Queue};
@@ -15,6 +14,7 @@ use forge::{Host, Hosts};
 use jiff::Timestamp;
 use pipeline::access::Action;
 use rollout::Rollout;
+use service::Doors;
 use store::Store;
 use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -26,22 +26,24 @@ use utoipa_axum::{
 use crate::{
     Config,
     auth::{Auth, Of, Routes, Rule},
-    changes, dashboard, dispatch,
+    changes, dashboard,
+    direct::Direct,
+    dispatch,
     failures::Failures,
     hooks::KnownHooks,
     links::MlflowPages,
     openapi,
     repos::KnownRepos,
     routes,
-    servers::Servers,
+    servers::{ModelServerHere, Servers},
 };
 
 /// Where deliveries arrive.
 pub(crate) const WEBHOOK: &str = "/webhook/github";
+/// Deliveries are signed, and may come through a tunnel of any name; model-servers may know us by any.
+const BY_ANY_NAME: &[&str] = &[WEBHOOK, "/internal/"];
 /// The largest webhook delivery that GitHub sends, in bytes.
 pub const WEBHOOK_BODY_MAX: usize = 25 << 20;
-/// The largest body of a prediction that is passed on, in bytes; the model-server's own limit.
-const PREDICT_BODY_MAX: usize = 64 << 20;
 
 /// The backend. Cheap to clone.
 #[derive(Clone)]
@@ -108,11 +110,16 @@ impl Parts {
 }
 
 impl Backend {
-    /// A backend over its adapters.
+    /// A backend over its adapters, which passes predictions on to the model-server in this process, if there is one.
     ///
     /// # Errors
     /// When no HTTP client can be built.
-    pub fn new(config: Config, adapters: Adapters, shutdown: CancellationToken) -> Result<Self, reqwest::Error> {
+    pub fn new(
+        config: Config,
+        adapters: Adapters,
+        here: Option<ModelServerHere>,
+        shutdown: CancellationToken,
+    ) -> Result<Self, reqwest::Error> {
         let Adapters { store, queue, hub, hosts, mlflow, artifacts } = adapters;
         let http = reqwest::Client::builder()
             .no_proxy()
@@ -121,7 +128,7 @@ impl Backend {
             .build()?;
         let fleet = Fleet::new(config.internal_token.expose())?;
         let models = Models {
-            servers: Servers::new(config.model_server_url.clone()),
+            servers: Servers::new((here, config.model_server_url.clone()), http.clone(), config.internal_token.clone()),
             http,
             rollout: Rollout::new(store.serving.clone(), artifacts.clone(), fleet.clone(), mlflow),
             fleet,
@@ -151,15 +158,20 @@ impl Backend {
         tokio::join!(dispatch::run(self), changes::run(self));
     }
 
+    /// What answers requests.
+    pub fn answers(&self) -> Arc<Direct> {
+        let doors = Doors::new(self.config.hosts.clone(), BY_ANY_NAME);
+        Arc::new(Direct { backend: self.clone(), doors, router: self.router().with_state(()) })
+    }
+
     /// All routes; what none of them has, the dashboard may.
-    pub fn router(&self) -> Router {
+    fn router(&self) -> Router {
         use routes::{internal, issuer, logs, models, webhook};
         let (described, document) = described().split_for_parts();
-        let predict = || post(models::predict).layer(DefaultBodyLimit::max(PREDICT_BODY_MAX));
         let (undescribed, _) = Routes::new(openapi::base())
             .add_unnamed(Rule::known(), "/openapi.json", openapi::route(document))
             .add_unnamed(Rule::see(Of::Pipeline), "/ws/pipelines/{id}/logs", get(logs::follow))
-            .add_unnamed(Rule::predict(), "/models/{name}/predict", predict())
+            .add_unnamed(Rule::predict(), "/models/{name}/predict", post(models::predict))
             .add_unnamed(Rule::anybody(), "/health", get(service::health::alive))
             // Browsers go there: what the issuer says is looked at.
             .add_unnamed(Rule::anybody(), "/api/sign-in/issuer", get(issuer::begin))
@@ -175,9 +187,7 @@ impl Backend {
         let internal = Router::new().route("/internal/model-servers", post(internal::report));
         let routes = routes.merge(service::protect(internal, self.config.internal_token.clone()));
         let known = routes.layer(Extension(self.clone())).fallback(dashboard::serve);
-        // Deliveries are signed, and may come through a tunnel of any name; model-servers may know us by any.
-        let by_any_name = &[WEBHOOK, "/internal/"];
-        let guarded = service::doors(known, self.config.hosts.clone(), by_any_name);
+        let guarded = service::doors(known, self.config.hosts.clone(), BY_ANY_NAME);
         service::layers(guarded.with_state(self.clone()))
     }
 }
@@ -229,7 +239,7 @@ fn models(routes: Routes) -> Routes {
         .add(Rule::may(Traffic, Of::Model), routes!(traffic::set))
         .add(Rule::may(Traffic, Of::Model), routes!(traffic::promote))
         .add(Rule::may(Traffic, Of::Model), routes!(traffic::withdraw))
-        .add(Rule::predict(), routes!(models::predict).layer(DefaultBodyLimit::max(PREDICT_BODY_MAX)))
+        .add(Rule::predict(), routes!(models::predict))
         .add(Rule::see(Of::Later), routes!(repos::list))
         .add(Rule::may(Repositories, Of::Later), routes!(repos::add))
         .add(Rule::may(Repositories, Of::Later).only_looks(), routes!(repo_check::check))

@@ -1,6 +1,6 @@
 //! The backend as a process of its own.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::{Context, Result};
 use assembly::Adapters;
@@ -25,7 +25,7 @@ pub async fn run(settings: &Settings) -> Result<()> {
         .with_context(|| format!("can't listen on {}: choose another MLSYS_PORT", config.listen))?;
     let adapters = Adapters::open(&config.connections, &shutdown).await?;
     let base = base(&config, listener.local_addr()?);
-    let backend = Backend::new(config.backend, adapters, shutdown.token())?;
+    let backend = Backend::new(config.backend, adapters, None, shutdown.token())?;
     invite(&backend, &base).await.with_context(|| {
         format!("nobody could sign in, so {} is not served: people are kept in the database", config.listen)
     })?;
@@ -73,7 +73,9 @@ pub async fn serve(backend: Backend, listener: TcpListener, shutdown: Shutdown) 
     let worker = backend.clone();
     let working = tokio::spawn(async move { worker.work().await });
     let network = backend.config.network.clone();
-    let served = service::serve(listener, backend.router(), network, shutdown.clone()).await;
+    let direct = backend.answers();
+    let answer = move |request| Arc::clone(&direct).answer(request);
+    let served = service::serve_with(listener, answer, network, shutdown.clone()).await;
     shutdown.begin();
     working.await?;
     Ok(served?)

@@ -8,8 +8,8 @@ use std::{
 
 use provenance::{PublicKey, SigningKey};
 use service::{
-    ALLOWED_HOSTS, ArtifactSettings, Check, Hosts, METRICS_OPEN, Network, Open, PREDICT_OPEN, SIGNING_KEY, Secret, Setting,
-    Settings, SettingsError,
+    ALLOWED_HOSTS, Check, Hosts, METRICS_OPEN, Network, Open, PREDICT_OPEN, SIGNING_KEY, Secret, Setting, Settings,
+    SettingsError, StoreSettings,
 };
 
 /// What the server is told at start.
@@ -20,7 +20,7 @@ pub struct Config {
     /// What the server keeps: copies of the models' files, and what is deployed.
     pub state_directory: PathBuf,
     /// Where all models' files are.
-    pub artifacts: ArtifactSettings,
+    pub artifacts: StoreSettings,
     /// ONNX Runtime's shared library; none: the one of `python`.
     pub onnxruntime_library: Option<PathBuf>,
     /// The platform's Python interpreter, for models that name no environment.
@@ -117,7 +117,7 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "MODEL_SERVER_THREADS",
         "",
-        "requests one model computes at the same time, in Python in as many processes; as many as processors when unset",
+        "requests one model computes at the same time, in Python in as many processes, natively twice as many when they are long; as many as processors when unset",
     ),
     setting(
         "MODEL_SERVER_QUEUE",
@@ -175,7 +175,7 @@ impl Config {
                 &mut check,
             ),
             state_directory: path("MODEL_SERVER_STATE", "model-server"),
-            artifacts: ArtifactSettings::read(settings, &home),
+            artifacts: StoreSettings::artifacts(settings, &home),
             onnxruntime_library: settings.get("ONNXRUNTIME_LIBRARY").map(PathBuf::from),
             python,
             environments_directory: path("MLSYS_ENVIRONMENTS", "environments"),

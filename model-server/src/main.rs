@@ -5,8 +5,13 @@ use model_server::{Config, ModelServer};
 use service::{Settings, Shutdown, telemetry};
 use tokio::net::TcpListener;
 
+fn main() -> Result<()> {
+    allocator::give_back_soon();
+    run()
+}
+
 #[tokio::main]
-async fn main() -> Result<()> {
+async fn run() -> Result<()> {
     let settings = Settings::load(".env")?;
     let _telemetry = telemetry::init("model-server", "info,ort=warn", &settings);
     let config = Config::from_settings(&settings)?;

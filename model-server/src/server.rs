@@ -3,9 +3,11 @@
 use std::{
     io,
     path::absolute,
+    pin::Pin,
     sync::{Arc, atomic::AtomicBool},
 };
 
+use axum::{extract::Request, response::Response};
 use scoring::{Runtime, RuntimeConfig, find_onnxruntime};
 use service::{Doors, Hosts, Network, Secret, Shutdown};
 use tokio::{fs, net::TcpListener};
@@ -22,6 +24,9 @@ use crate::{
 
 /// What may be asked under any name: it shows a token.
 const BY_ANY_NAME: &[&str] = &["/internal/"];
+
+/// An answer on its way.
+pub type Pending = Pin<Box<dyn Future<Output = Response> + Send>>;
 
 /// A running model-server.
 #[derive(Debug)]
@@ -80,7 +85,7 @@ impl ModelServer {
             let reconciler = Reconciler::new((Arc::clone(&loader), Arc::clone(&access)), backend, Arc::clone(&caught_up));
             AbortOnDropHandle::new(tokio::spawn(reconciler.run()))
         });
-        let serving = Serving { loader, access, caught_up };
+        let serving = Serving { loader, access, caught_up, ours: false };
         Ok(Self { serving, token, hosts, network, _restoring: restoring, _following: following, _watching: watching })
     }
 
@@ -92,13 +97,18 @@ impl ModelServer {
         let (serving, hosts) = (self.serving.clone(), self.hosts.clone());
         let routes = api::router(serving.clone(), self.token.clone());
         let routes = service::layers(service::doors(routes, hosts.clone(), BY_ANY_NAME));
-        let direct = Direct { serving, doors: Doors::new(hosts, BY_ANY_NAME), router: routes.with_state(()) };
+        let direct = Direct { serving, doors: Some(Doors::new(hosts, BY_ANY_NAME)), router: routes.with_state(()) };
         let direct = Arc::new(direct);
-        let answer = move |request| {
-            let direct = Arc::clone(&direct);
-            async move { direct.answer(request).await }
-        };
+        let answer = move |request| Arc::clone(&direct).answer(request);
         service::serve_with(listener, answer, self.network.clone(), shutdown)
+    }
+
+    /// Answers predictions of this process, which has looked at who asks and how much they send, as those of the network.
+    pub fn answer_here(&self) -> impl Fn(Request) -> Pending + Send + Sync + use<> {
+        let serving = Serving { ours: true, ..self.serving.clone() };
+        let router = api::predictions(&serving).with_state(serving.clone());
+        let direct = Arc::new(Direct { serving, doors: None, router });
+        move |request| Box::pin(Arc::clone(&direct).answer(request))
     }
 
     /// Answers requests until told to stop, and shuts down.

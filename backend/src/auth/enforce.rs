@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use axum::{
     extract::Request,
-    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
+    http::{HeaderMap, HeaderValue, StatusCode, Uri, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Redirect, Response},
 };
-use contract::ModelName;
+use contract::{Environment, ModelName};
 use pipeline::access::{Action, Object};
 use service::{ApiError, Connection};
 use store::NewAuditEntry;
@@ -81,7 +81,14 @@ async fn admit(backend: &Backend, rule: &Rule, parts: &mut Parts) -> Result<Opti
     let caller = find(backend, parts).await?;
     let refused = |error| Refused { error, caller: caller.clone() };
     match (&rule.whom, &caller) {
-        (Whom::Predicts, caller) => may_predict(backend, caller.as_deref(), parts).await?,
+        (Whom::Predicts, caller) => {
+            // A name that can't be one is about no model.
+            let model = parameter(parts, "name").await.and_then(|name| name.parse().ok());
+            let environment = may_predict(backend, caller.as_deref(), model.as_ref(), &parts.uri).await?;
+            if let Some(environment) = environment {
+                parts.extensions.insert(Answering(environment));
+            }
+        }
         (_, None) if open => {}
         (_, None) => return Err(unknown().into()),
         (Whom::Known, Some(_)) | (Whom::Anybody, _) => {}
@@ -100,31 +107,41 @@ async fn admit(backend: &Backend, rule: &Rule, parts: &mut Parts) -> Result<Opti
     Ok(caller)
 }
 
-/// A prediction: by who may, or where anybody may.
-async fn may_predict(backend: &Backend, caller: Option<&Caller>, parts: &mut Parts) -> Result<(), ApiError> {
-    // A name that can't be one is about no model.
-    let model: Option<ModelName> = parameter(parts, "name").await.and_then(|name| name.parse().ok());
-    let object = Object { repo: None, model: model.clone() };
+/// Lets a prediction through, in the environment that is given back; none: in any.
+pub(crate) async fn admit_prediction(
+    backend: &Backend,
+    model: &ModelName,
+    parts: &Parts,
+) -> Result<Option<Environment>, ApiError> {
+    let caller = find(backend, parts).await?;
+    may_predict(backend, caller.as_deref(), Some(model), &parts.uri).await
+}
+
+/// A prediction: by who may, or where anybody may. Gives back the environment that they were let in for; none: any.
+async fn may_predict(
+    backend: &Backend,
+    caller: Option<&Caller>,
+    model: Option<&ModelName>,
+    uri: &Uri,
+) -> Result<Option<Environment>, ApiError> {
+    let object = Object { repo: None, model: model.cloned() };
     if caller.is_some_and(|caller| caller.may(&Action::Predict(None), &object)) {
-        return Ok(());
+        return Ok(None);
     }
-    let environment = match &model {
-        Some(model) => answering(backend, model, &parts.uri).await?,
+    let environment = match model {
+        Some(model) => answering(backend, model, uri).await?,
         None => None,
     };
     let is_open = environment.as_ref().is_some_and(|environment| backend.config.open.predictions.contains(environment));
     if !is_open {
         let Some(caller) = caller else { return Err(unknown()) };
-        let object = match &model {
+        let object = match model {
             Some(model) => object_of_model(backend, caller, model).await?,
             None => object,
         };
         caller.require(&Action::Predict(environment.clone()), &object)?;
     }
-    if let Some(environment) = environment {
-        parts.extensions.insert(Answering(environment));
-    }
-    Ok(())
+    Ok(environment)
 }
 
 /// Who calls. Nobody, if they show nothing or a session that is over; a key that is none of ours is a 401.

@@ -34,7 +34,7 @@ use store::{Access, NewPerson, Person, StoreError};
 
 pub(crate) use caller::{Caller, Kind};
 pub(crate) use credentials::{COOKIE, cookie, digest, new_key, new_secret};
-pub(crate) use enforce::{address, client, limited};
+pub(crate) use enforce::{address, admit_prediction, client, limited};
 pub(crate) use first::{FIRST, invitation_address, sign_in_address};
 pub(crate) use objects::{Answering, object_of_model, owned};
 pub(crate) use rules::{Of, Routes, Rule};

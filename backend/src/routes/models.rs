@@ -1,16 +1,11 @@
 //! `/api/models`: what is registered and deployed; predictions are passed on to the model-server.
 
-use std::time::Duration;
-
 use axum::{
     Extension, Json,
-    body::{Body, Bytes},
-    extract::{Path, Query, RawQuery, State},
-    http::{
-        HeaderMap, HeaderName, StatusCode,
-        header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER},
-    },
-    response::{IntoResponse, Response},
+    body::Body,
+    extract::{Path, Query, Request, State},
+    http::request::Parts,
+    response::Response,
 };
 use contract::{Environment, ModelName, RepoName};
 use jiff::Timestamp;
@@ -31,11 +26,6 @@ use crate::{
         search,
     },
 };
-
-/// How long a prediction may take.
-const PREDICT_TIMEOUT: Duration = Duration::from_mins(1);
-/// Names the version that is asked, or answered.
-const MODEL_VERSION: &str = "x-model-version";
 
 /// A model, and where it is deployed.
 #[derive(Serialize, ToSchema)]
@@ -240,63 +230,43 @@ pub(crate) struct Explanations {
 /// The model-server's answer, body for body.
 #[utoipa::path(
     post, path = "/api/models/{name}/predict", operation_id = "predict", tag = "models",
-    params(("name" = String, Path), PredictQuery), request_body = Value,
-    responses((status = OK, body = Prediction)),
+    params(("name" = String, Path), PredictQuery),
+    request_body(content(
+        (Value = "application/json"),
+        (Value = "application/vnd.apache.arrow.stream"), (Value = "application/vnd.apache.arrow.file"),
+    )),
+    responses((status = OK, content((Prediction = "application/json"), (Value = "application/vnd.apache.arrow.stream")))),
 )]
 pub(crate) async fn predict(
     State(backend): State<Backend>,
     Path(name): Path<String>,
-    RawQuery(query): RawQuery,
     answering: Option<Extension<Answering>>,
-    headers: HeaderMap,
-    body: Bytes,
+    request: Request,
 ) -> Result<Response, ApiError> {
-    let name: ModelName = parse(&name)?;
-    let query = asked_for(query, answering.map(|Extension(Answering(environment))| environment));
-    // Who may ask was looked at here; the model-servers know us by the token.
-    let token = backend.config.internal_token.expose();
-    let servers = backend.models.servers.in_turn(&backend.store).await.map_err(from_store)?;
-    let mut answer = None;
-    for base in servers {
-        let mut call =
-            backend.models.http.post(format!("{base}/predict/{name}{query}")).timeout(PREDICT_TIMEOUT).body(body.clone());
-        call = call.bearer_auth(token).headers(service::telemetry::trace_headers());
-        for name in [CONTENT_TYPE.as_str(), ACCEPT.as_str(), "x-request-id", MODEL_VERSION, "x-routing-key"] {
-            if let Some(value) = headers.get(name) {
-                call = call.header(name, value);
-            }
-        }
-        match call.send().await {
-            Ok(found) => {
-                answer = Some(found);
-                break;
-            }
-            // It did not get the request, so another server may have it.
-            Err(error) if error.is_connect() => tracing::warn!(%error, server = base, "a model-server can't be reached"),
-            Err(error) => {
-                tracing::warn!(%error, server = base, "a model-server did not answer");
-                break;
-            }
-        }
-    }
-    let answer = answer.ok_or_else(|| {
-        let detail = "no model-server can be reached; try again shortly";
-        ApiError::new(StatusCode::BAD_GATEWAY, "model_server_unavailable", detail)
-    })?;
-    let status = answer.status();
-    let told = [CONTENT_TYPE, RETRY_AFTER, HeaderName::from_static(MODEL_VERSION)];
-    let told = told.map(|name| answer.headers().get(&name).cloned().map(|value| (name, value)));
-    // Its length stays known.
-    let mut response = (status, Body::new(reqwest::Body::from(answer))).into_response();
-    response.headers_mut().extend(told.into_iter().flatten());
-    Ok(response)
+    let environment = answering.map(|Extension(Answering(environment))| environment);
+    pass_on(&backend, &parse(&name)?, environment, request.into_parts()).await
+}
+
+/// A model-server's answer to who was let in: to an environment, or to any.
+pub(crate) async fn pass_on(
+    backend: &Backend,
+    name: &ModelName,
+    environment: Option<Environment>,
+    (head, body): (Parts, Body),
+) -> Result<Response, ApiError> {
+    let path = format!("/predict/{name}{}", asked_for(head.uri.query(), environment));
+    backend.models.servers.answer(&path, (head, body), &backend.store).await
 }
 
 /// What a model-server is asked for: what the client asked for, in the environment that it was let in for.
-fn asked_for(query: Option<String>, answering: Option<Environment>) -> String {
-    let names = |query: &String| query.split('&').any(|pair| pair.starts_with("env="));
-    let environment = answering.filter(|_| !query.as_ref().is_some_and(names));
-    let environment = environment.map(|environment| format!("env={environment}"));
-    let parts: Vec<_> = query.into_iter().filter(|query| !query.is_empty()).chain(environment).collect();
-    if parts.is_empty() { String::new() } else { format!("?{}", parts.join("&")) }
+fn asked_for(query: Option<&str>, answering: Option<Environment>) -> String {
+    let query = query.filter(|query| !query.is_empty());
+    let names = |query: &str| query.split('&').any(|pair| pair.starts_with("env="));
+    let environment = answering.filter(|_| !query.is_some_and(names)).map(|environment| format!("env={environment}"));
+    match (query, environment) {
+        (None, None) => String::new(),
+        (Some(query), None) => format!("?{query}"),
+        (None, Some(environment)) => format!("?{environment}"),
+        (Some(query), Some(environment)) => format!("?{query}&{environment}"),
+    }
 }

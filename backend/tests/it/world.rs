@@ -1,6 +1,6 @@
 //! A backend in this process, and what it is asked.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use assembly::Adapters;
 use axum::{
@@ -84,8 +84,9 @@ impl World {
         };
         let mut config = config();
         change(&mut config);
-        let backend = Backend::new(config, adapters, shutdown.clone()).unwrap();
-        let router = backend.router();
+        let backend = Backend::new(config, adapters, None, shutdown.clone()).unwrap();
+        let answers = backend.answers();
+        let router = Router::new().fallback(move |request| Arc::clone(&answers).answer(request));
         Self { store, hub, artifacts, backend, router, shutdown, folder }
     }
 

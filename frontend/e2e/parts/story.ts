@@ -166,4 +166,43 @@ export function story(): void {
     // Two versions in three environments, and the way back; above them the heads of the columns.
     expect(await history.count()).toBe(1 + 7)
   })
+
+  it('tries a version beside the one that serves, with the slider, and promotes it', async () => {
+    const page = await open(`/models/${MODEL}?tab=traffic`)
+    const place = page.getByRole('region', { name: 'Traffic in dev' })
+    await place.getByRole('button', { name: 'Try a version here…' }).click()
+    const dialog = page.getByRole('dialog', { name: 'Try a version in dev' })
+    await dialog.getByRole('spinbutton', { name: 'Share of the requests' }).fill('0')
+    await dialog.getByRole('spinbutton', { name: 'Shadow' }).fill('100')
+    expect(await violations(page)).toEqual([])
+    await dialog.getByRole('button', { name: 'Try it' }).click()
+    await dialog.waitFor({ state: 'hidden', timeout: 90_000 })
+    const shares = place.getByRole('list', { name: 'Shares in dev' }).getByRole('listitem')
+    await shares.filter({ hasText: 'Version 2' }).getByText('100 %').waitFor()
+    await shares.filter({ hasText: 'Version 1' }).getByText('tried').waitFor()
+
+    await predict('Version 2 answered')
+    await place.getByText(/% of \d+ rows/).waitFor()
+
+    const slider = place.getByRole('slider', { name: 'Share of version 1, slider' })
+    await slider.press('End')
+    await place.getByRole('button', { name: 'Apply' }).click()
+    await shares.filter({ hasText: 'Version 1' }).getByText('100 %').waitFor()
+    await predict('Version 1 answered')
+    await place.getByRole('table', { name: 'Comparison in dev' }).getByRole('row', { name: /^p50/ }).getByText(/ms|µs/).first().waitFor()
+
+    await place.getByRole('button', { name: 'Promote' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Promote' }).click()
+    await page.getByRole('dialog').waitFor({ state: 'hidden' })
+    await shares.filter({ hasText: 'Version 2' }).getByText('stands by').waitFor()
+    expect(await shares.first().textContent()).toMatch(/Version 1\s*100 %/)
+  })
+}
+
+/** Has the example answered in dev, from a page of its own. */
+async function predict(says: string): Promise<void> {
+  const page = await open(`/models/${MODEL}?tab=try`)
+  await page.getByRole('combobox', { name: 'Ask' }).selectOption('env dev')
+  await page.getByRole('button', { name: 'Predict' }).click()
+  await page.getByText(says).waitFor()
 }

@@ -16,7 +16,7 @@ const failures: Middleware = {
   },
 }
 
-export const api = createClient<paths>({
+export const api = createClient<paths, 'application/json'>({
   baseUrl: location.origin,
   fetch: (request) => transport().fetch(request),
 })

@@ -1145,6 +1145,8 @@ export interface components {
             probabilities?: string | null;
             /** @description What stands for a missing text value in the graph. */
             missing_string?: string | null;
+            /** @description Whether an array's numbers may be missing. Of a table, its columns say so; earlier versions said nothing, and took them. */
+            missing_numbers?: boolean | null;
             /**
              * Format: int64
              * @description How many rows it was verified on. Earlier versions wrote `rows_proven`.
@@ -2942,6 +2944,8 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": unknown;
+                "application/vnd.apache.arrow.file": unknown;
+                "application/vnd.apache.arrow.stream": unknown;
             };
         };
         responses: {
@@ -2952,6 +2956,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Prediction"];
+                    "application/vnd.apache.arrow.stream": unknown;
                 };
             };
             /** @description What went wrong */

@@ -1,6 +1,9 @@
 //! When whoever asks stops waiting. What would be answered later is not computed.
 
-use std::time::{Duration, Instant};
+use std::{
+    pin::pin,
+    time::{Duration, Instant},
+};
 
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use scoring::PredictError;
@@ -37,6 +40,8 @@ pub(super) async fn within<T>(
     deadline: Option<Instant>,
     work: impl Future<Output = Result<T, PredictError>>,
 ) -> Result<T, PredictError> {
+    // In one place, whether or not there is a deadline: what requests hold is moved about.
+    let work = pin!(work);
     match deadline {
         None => work.await,
         Some(deadline) if deadline <= Instant::now() => Err(PredictError::TimedOut),

@@ -4,6 +4,8 @@
 //! answer as every route, without the copies and boxes of looking a route up. Whatever is unusual about a request, a name that
 //! can't be one above all, is left to the router.
 
+use std::sync::Arc;
+
 use axum::{
     Router,
     extract::Request,
@@ -26,13 +28,14 @@ use super::{
 /// All routes of a server, and the short way to one of them.
 pub(crate) struct Direct {
     pub(crate) serving: Serving,
-    pub(crate) doors: Doors,
+    /// What stands before it; none: whoever asks stands behind such doors already.
+    pub(crate) doors: Option<Doors>,
     pub(crate) router: Router,
 }
 
 impl Direct {
     /// The answer to a request.
-    pub(crate) async fn answer(&self, request: Request) -> Response {
+    pub(crate) async fn answer(self: Arc<Self>, request: Request) -> Response {
         let Some((name, choice, asked)) = usual(&request) else {
             return match self.router.clone().call(request).await {
                 Ok(response) => response,
@@ -40,7 +43,10 @@ impl Direct {
             };
         };
         let predict = |request| async { self.predict((name, choice), asked, request).await };
-        service::briefly(request, PREDICT, |request| self.doors.pass(request, predict)).await
+        match &self.doors {
+            Some(doors) => service::briefly(request, PREDICT, |request| doors.pass(request, predict)).await,
+            None => predict(request).await,
+        }
     }
 
     async fn predict(&self, (name, choice): (ModelName, Choice), asked: (Wants, Forms), request: Request) -> Response {

@@ -13,7 +13,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use contract::ModelName;
-use scoring::{Batch, Extras, PredictError, Prediction};
+use scoring::{Batch, Computing, Extras, Output, PredictError, Prediction};
 use service::ApiError;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -165,6 +165,22 @@ async fn predict<E: Exchange>(
     let length = body.len();
     let long = exchange.is_long(length);
     let model = Arc::clone(version);
+    if long && let Some(turn) = Box::pin(within(deadline, admitted.turn())).await? {
+        let work = move |here: &Computing| {
+            let (batch, kept) = exchange.read(&model, &body).map_err(PredictError::BadInput)?;
+            // What is read is given up at once, unless another version reads it, too.
+            let asked = again.then_some((exchange, body));
+            let (patience, rows) = (E::patience(&kept).and_then(after), batch.rows());
+            let prediction = here.predict(&batch, E::extras(&kept), sooner(deadline, patience))?;
+            drop(batch);
+            let answer = E::write(&model, &prediction, kept).map_err(|error| PredictError::Failed(error.to_string()))?;
+            Ok((answer, rows, prediction, asked))
+        };
+        let (answer, rows, prediction, asked) = Box::pin(within(deadline, turn.run(work))).await?;
+        admitted.answered(rows, prediction.spent);
+        let answered = asked.map(|asked| again_by(version, asked, prediction.output, length + answer.body.len()));
+        return Ok((answer, answered));
+    }
     let read = move || {
         let read = exchange.read(&model, &body);
         // What is read is given up at once, unless another version reads it, too.
@@ -179,11 +195,14 @@ async fn predict<E: Exchange>(
     // Explanations may be long where the body was not.
     let (written, output) = offload(long || extras.explanations, write).await?;
     let answer = written.map_err(|error| PredictError::Failed(error.to_string()))?;
-    let answered = asked.zip(output).map(|((exchange, body), output)| {
-        let read = move |version: &Version| Ok(exchange.read(version, &body)?.0);
-        Answered::new(version, output, length + answer.body.len(), Box::new(read))
-    });
+    let answered = asked.zip(output).map(|(asked, output)| again_by(version, asked, output, length + answer.body.len()));
     Ok((answer, answered))
+}
+
+/// What it takes to have another version answer what this one did.
+fn again_by<E: Exchange>(version: &Arc<Version>, (exchange, body): (E, Bytes), output: Output, bytes: usize) -> Answered {
+    let read = move |version: &Version| Ok(exchange.read(version, &body)?.0);
+    Answered::new(version, output, bytes, Box::new(read))
 }
 
 /// Does work here, or on a thread that may be busy for long. There, it does not begin when whoever asked has gone.
@@ -199,9 +218,5 @@ async fn offload<T: Send + 'static>(long: bool, work: impl FnOnce() -> T + Send 
 
 /// For a body that was not read to its end.
 pub(super) fn unread(status: StatusCode) -> ApiError {
-    let (code, detail) = match status {
-        StatusCode::PAYLOAD_TOO_LARGE => ("body_too_large", "the body is longer than 64 MB; send it in several requests"),
-        _ => ("bad_request", "the body did not come whole"),
-    };
-    ApiError::new(status, code, detail)
+    service::unread(status, BODY_LIMIT)
 }

@@ -69,7 +69,7 @@ async fn guard(State((serving, rule)): State<(Serving, Rule)>, request: Request,
 
 /// Who asks, if they may.
 async fn admit(serving: &Serving, rule: Rule, parts: &mut Parts) -> Result<Admitted, ApiError> {
-    let caller = serving.access.caller(&parts.headers)?;
+    let caller = caller(serving, &parts.headers)?;
     let deadline = if matches!(rule, Rule::Predict) { deadline::of(&parts.headers)? } else { None };
     // A name that can't be one is about no model: who may ask about everything is told that there is none.
     let (model, choice) = match rule {
@@ -104,6 +104,11 @@ pub(super) fn let_in(
     Ok(Admitted { caller, environment, deadline: None })
 }
 
+/// Who asks.
+fn caller(serving: &Serving, headers: &HeaderMap) -> Result<Caller, ApiError> {
+    if serving.ours { Ok(Caller::Ours) } else { serving.access.caller(headers) }
+}
+
 /// Who asks a model for predictions, if they may.
 pub(super) fn admit_prediction(
     serving: &Serving,
@@ -111,7 +116,7 @@ pub(super) fn admit_prediction(
     name: &ModelName,
     choice: &Choice,
 ) -> Result<Admitted, ApiError> {
-    let caller = serving.access.caller(headers)?;
+    let caller = caller(serving, headers)?;
     let environment = may_predict(serving, &caller, (Some(name), choice))?;
     Ok(Admitted { caller, environment, deadline: deadline::of(headers)? })
 }

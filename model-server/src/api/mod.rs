@@ -10,12 +10,12 @@ mod exchange;
 mod guard;
 mod health;
 mod internal;
-mod mlflow;
+pub(crate) mod mlflow;
 mod models;
 mod openapi;
 mod problem;
 mod rest;
-mod v2;
+pub(crate) mod v2;
 mod wants;
 
 use std::sync::{Arc, atomic::AtomicBool};
@@ -48,6 +48,9 @@ const PREDICT_VERSION: &str = "/predict/{name}/versions/{version}";
 pub(crate) struct Serving {
     pub(crate) loader: Arc<Loader>,
     pub(crate) access: Arc<Access>,
+    /// Whether all requests are our own, which have shown elsewhere who asks.
+    #[from_ref(skip)]
+    pub(crate) ours: bool,
     /// Whether what the backend says was followed once, or there is none.
     pub(crate) caught_up: Arc<AtomicBool>,
 }
@@ -66,8 +69,7 @@ pub(crate) fn router(serving: Serving, token: Secret) -> Router {
         .route("/models", behind(Rule::Look, get(models::list)))
         .route("/models/{name}", behind(Rule::Look, get(models::show)))
         .route("/models/{name}/openapi.json", behind(Rule::Know, get(openapi::openapi)))
-        .route(PREDICT, behind(Rule::Predict, post(rest::predict)))
-        .route(PREDICT_VERSION, behind(Rule::Predict, post(rest::predict)))
+        .merge(predictions(&serving))
         .merge(Dialect::Mlflow.spoken_by(mlflow_routes(&serving)))
         .merge(Dialect::V2.spoken_by(v2_routes(&serving)))
         .merge(Dialect::Grpc.spoken_by(grpc_routes(&serving)))
@@ -76,6 +78,12 @@ pub(crate) fn router(serving: Serving, token: Secret) -> Router {
         .merge(Rule::Numbers.before_all(&serving, telemetry::metrics::routes()))
         .merge(protect(internal, token))
         .with_state(serving)
+}
+
+/// mlsys's own predictions.
+pub(crate) fn predictions(serving: &Serving) -> Router<Serving> {
+    let behind = |method| Rule::Predict.before(serving, method);
+    Router::new().route(PREDICT, behind(post(rest::predict))).route(PREDICT_VERSION, behind(post(rest::predict)))
 }
 
 /// MLflow's scoring protocol.

@@ -95,12 +95,11 @@ impl Version {
     /// # Errors
     /// When that takes too long, or cannot be.
     pub(super) async fn awake(self: &Arc<Self>) -> Result<Arc<Model>, PredictError> {
-        match self.sleeper.model.load_full() {
-            Some(model) => Ok(model),
-            None => timeout(WAIT.min(self.sleeper.runtime.prediction_limit()), self.wake())
-                .await
-                .unwrap_or(Err(PredictError::Waking)),
+        if let Some(model) = self.sleeper.model.load_full() {
+            return Ok(model);
         }
+        let limit = WAIT.min(self.sleeper.runtime.prediction_limit());
+        Box::pin(timeout(limit, self.wake())).await.unwrap_or(Err(PredictError::Waking))
     }
 
     /// Wakes the model, or waits for whoever does.

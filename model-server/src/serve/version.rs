@@ -5,9 +5,10 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
+use arrow_array::ArrayRef;
 use contract::{ModelManifest, Task};
 use python::PythonEnvironment;
-use scoring::{Batch, Extras, LoadError, Model, PredictError, Prediction, Runtime, Schema};
+use scoring::{Batch, Extras, LoadError, Model, PredictError, Prediction, Runtime, Schema, Spent, Turn};
 
 use super::{
     Memory,
@@ -25,6 +26,8 @@ pub(crate) struct Version {
     pub(crate) manifest: ModelManifest,
     /// A classifier's classes, each as JSON: they are written into every answer.
     pub(crate) classes: Vec<String>,
+    /// The classes as a column of Arrow's, once somebody wanted one.
+    pub(crate) class_column: OnceLock<ArrayRef>,
     pub(crate) meter: Meter,
     schema: Schema,
     pub(super) sleeper: Sleeper,
@@ -69,6 +72,7 @@ impl Version {
             classes,
             sleeper,
             decides: OnceLock::new(),
+            class_column: OnceLock::new(),
             _environment: environment,
             admission: Admission::new(queue, runtime.threads()),
         })
@@ -120,9 +124,19 @@ impl Admitted<'_> {
     pub(crate) async fn predict(&mut self, batch: Batch, extras: Extras) -> Result<Prediction, PredictError> {
         let rows = batch.rows();
         let prediction = self.model.predict(batch, extras).await?;
-        self.place.answered();
-        self.version.meter.computed(rows, prediction.spent);
+        self.answered(rows, prediction.spent);
         Ok(prediction)
+    }
+
+    /// A turn to read its rows, compute and write the answer on one thread; none where the model is computed elsewhere.
+    pub(crate) async fn turn(&self) -> Result<Option<Turn>, PredictError> {
+        self.model.turn().await
+    }
+
+    /// So many rows were computed, in that time.
+    pub(crate) fn answered(&mut self, rows: usize, spent: Spent) {
+        self.place.answered();
+        self.version.meter.computed(rows, spent);
     }
 }
 

@@ -33,7 +33,7 @@ fn request(model: &str, inputs: Vec<InferInputTensor>) -> ModelInferRequest {
 }
 
 /// The same, with all elements raw.
-fn raw(model: &str, inputs: Vec<InferInputTensor>, elements: &[&[u8]]) -> ModelInferRequest {
+pub fn raw(model: &str, inputs: Vec<InferInputTensor>, elements: &[&[u8]]) -> ModelInferRequest {
     let inputs = inputs.into_iter().map(|input| InferInputTensor { contents: None, ..input }).collect();
     let raw_input_contents = elements.iter().map(|elements| elements.to_vec().into()).collect();
     ModelInferRequest { raw_input_contents, ..request(model, inputs) }
@@ -64,7 +64,7 @@ fn as_json(answer: &ModelInferResponse, at: usize) -> Value {
 }
 
 /// The example of titanic as `MLServer`'s client for gRPC sends a `DataFrame`.
-fn passengers() -> ModelInferRequest {
+pub fn passengers() -> ModelInferRequest {
     let column = |column: &Value| {
         let values = || column["data"].as_array().unwrap().iter();
         let mut contents = InferTensorContents::default();

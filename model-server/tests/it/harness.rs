@@ -15,7 +15,7 @@ use reqwest::{
     header::{self, HeaderValue},
 };
 use serde_json::{Value, json};
-use service::{ArtifactSettings, Open, Secret, Shutdown};
+use service::{Open, Secret, Shutdown, StoreSettings};
 use tempfile::TempDir;
 use testkit::packaged;
 pub use testkit::python;
@@ -196,7 +196,7 @@ impl Place {
             backend_url: self.backend_url.clone(),
             advertise: format!("http://{listen}"),
             state_directory: self.state(),
-            artifacts: ArtifactSettings::read(&home, self.folder.path()),
+            artifacts: StoreSettings::artifacts(&home, self.folder.path()),
             // Found here: a gated interpreter would not answer.
             onnxruntime_library: Some(scoring::find_onnxruntime(&python()).await.unwrap()),
             python: if self.gated { self.gatekeeper() } else { python() },

@@ -4,6 +4,7 @@
 mod access;
 mod backend_double;
 mod bodies;
+mod changed;
 mod columns;
 mod deploying;
 mod fencing;

@@ -56,6 +56,18 @@ async fn every_shape_of_body_gets_the_same_answer() {
 }
 
 #[tokio::test]
+async fn a_converted_models_array_has_gaps_only_where_the_estimator_takes_them() {
+    let place = Place::new();
+    let server = place.serve_one("truths").await;
+    let detail = server.predict("truths", r#"{"inputs":[[1,2],[null,2]]}"#).await;
+    assert_eq!(outcome(detail).await, (400, "bad_input".to_owned()));
+    // Its manifest is an earlier one, which says nothing.
+    let location = place.put("prices", "prices", 1).await;
+    server.loads("prices", &location, 1, "dev").await;
+    assert_eq!(server.answer("prices", r#"{"inputs":[[null,0,0]]}"#).await["predictions"], json!([null]));
+}
+
+#[tokio::test]
 async fn classes_are_text_or_truths_as_the_estimator_has_them() {
     let place = Place::new();
     for name in ["flowers", "truths"] {

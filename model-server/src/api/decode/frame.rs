@@ -12,6 +12,8 @@ const VALUES: (usize, usize) = (1 << 17, 32);
 /// How many bytes a body of any length may become, and how many more for each of its bytes.
 const BYTES: (usize, usize) = (1 << 20, 32);
 
+const TOO_LONG: &str = "the texts are too long together; send the rows in several requests";
+
 /// How many bytes a body may become when it is taken apart, so that little that is sent never takes much memory.
 pub(in crate::api) fn room(length: usize) -> usize {
     length.saturating_mul(BYTES.1).saturating_add(BYTES.0).min(BODY_LIMIT)
@@ -145,10 +147,22 @@ impl Appended<'_> {
     pub(super) fn put(&mut self, value: Value<'_>) -> Result<(), String> {
         if let Value::Text(text) = value {
             let rest = self.room.checked_sub(text.len());
-            *self.room = rest.ok_or("the texts are too long together; send the rows in several requests")?;
+            *self.room = rest.ok_or(TOO_LONG)?;
         }
         let row = self.cells.len();
         value.put(Cell { column: self.rules, cells: &mut *self.cells, row }).map_err(|error| error.to_string())
+    }
+
+    /// Appends texts, which the column takes as they are; none is missing, unless the column takes that.
+    pub(super) fn put_texts<'t>(&mut self, mut texts: impl Iterator<Item = Option<&'t str>>) -> Result<(), String> {
+        let Cells::Text(cells) = &mut *self.cells else { return Ok(()) };
+        cells.reserve(texts.size_hint().0);
+        texts.try_for_each(|text| {
+            let rest = self.room.checked_sub(text.map_or(0, str::len));
+            *self.room = rest.ok_or(TOO_LONG)?;
+            cells.put(text);
+            Ok(())
+        })
     }
 }
 

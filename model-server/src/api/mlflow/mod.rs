@@ -15,7 +15,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use scoring::{Batch, Prediction};
+use scoring::{Batch, Prediction, Schema};
 use service::ApiError;
 
 use super::{
@@ -73,7 +73,7 @@ pub(super) async fn invocations(
 
 /// The form of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
+pub(crate) enum Form {
     Json,
     Csv,
     Parquet,
@@ -100,17 +100,22 @@ fn form(headers: &HeaderMap) -> Result<Form, ApiError> {
     Ok(form)
 }
 
+impl Form {
+    pub(crate) fn rows(self, schema: &Schema, body: &[u8]) -> Result<Batch, String> {
+        match self {
+            Self::Json => decode::decode(schema, Shapes::Mlflow, &decode::without_nan(body)),
+            Self::Csv => table::read(schema, body),
+            Self::Parquet => decode::parquet::decode(schema, body),
+        }
+    }
+}
+
 impl Exchange for Form {
     const PROTOCOL: Protocol = Protocol::Mlflow;
     type Kept = ();
 
     fn read(&self, version: &Version, body: &Bytes) -> Result<(Batch, ()), String> {
-        let batch = match self {
-            Self::Json => decode::decode(version.schema(), Shapes::Mlflow, &decode::without_nan(body))?,
-            Self::Csv => table::read(version.schema(), body)?,
-            Self::Parquet => decode::parquet::decode(version.schema(), body)?,
-        };
-        Ok((batch, ()))
+        Ok((self.rows(version.schema(), body)?, ()))
     }
 
     fn is_long(&self, length: usize) -> bool {

@@ -9,6 +9,7 @@ use arrow_array::{
 };
 use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{ArrowError, DataType, Field, Schema};
+use arrow_select::take::take;
 use scoring::{Decision, Explanations, Numbers, Output, Prediction};
 use serde_json::Value;
 
@@ -85,9 +86,13 @@ fn probabilities(output: &Output) -> io::Result<Option<ArrayRef>> {
 
 /// Classes by their places.
 fn classes(version: &Version, labels: &[usize]) -> io::Result<ArrayRef> {
-    let classes = version.manifest.classes.as_deref().unwrap_or_default();
-    let class = |label: &usize| classes.get(*label).ok_or_else(|| io::Error::other("a label that is not a class"));
-    Ok(values(&labels.iter().map(class).collect::<Result<Vec<_>, _>>()?))
+    let column = || values(&version.manifest.classes.iter().flatten().collect::<Vec<_>>());
+    let classes = version.class_column.get_or_init(column);
+    if labels.iter().any(|label| *label >= classes.len()) {
+        return Err(io::Error::other("a label that is not a class"));
+    }
+    let places = UInt64Array::from_iter_values(labels.iter().map(|label| *label as u64));
+    take(classes, &places, None).map_err(io::Error::other)
 }
 
 fn numbers(Numbers { values, width }: &Numbers) -> io::Result<ArrayRef> {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use contract::Column;
+use contract::{Column, ColumnType};
 use scoring::{BadCell, Cell, Cells};
 use serde::de::{DeserializeSeed, Deserializer, Error, SeqAccess, Visitor};
 
@@ -59,18 +59,51 @@ impl<'a> Fill<'a> {
             if Some(bytes.len()) != size.checked_mul(self.count) {
                 return Err(self.misfit());
             }
+            if self.at_once(bytes) {
+                return Ok(());
+            }
             for element in bytes.chunks_exact(size) {
                 self.put(Element::of_bytes(self.datatype, element)).map_err(|error| error.to_string())?;
             }
             return Ok(());
         }
+        let is_plain =
+            self.texts == Texts::Plain && self.columns.iter().all(|column| column.column_type == ColumnType::String);
         while let Some((length, rest)) = bytes.split_first_chunk::<4>() {
             let length = usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX);
             let (text, rest) = rest.split_at_checked(length).ok_or_else(|| self.misfit())?;
-            self.next(std::str::from_utf8(text).map(Element::Text).map_err(|_| "bytes that are not UTF-8"))?;
+            let text = std::str::from_utf8(text).map_err(|_| "bytes that are not UTF-8");
+            match (text, &mut *self.cells) {
+                (Ok(text), [Cells::Text(cells)]) if is_plain && self.at < self.count => {
+                    cells.push(text);
+                    self.at += 1;
+                }
+                (text, _) => self.next(text.map(Element::Text))?,
+            }
             bytes = rest;
         }
         if bytes.is_empty() { Ok(()) } else { Err(self.misfit()) }
+    }
+
+    /// Appends all elements, whose number is right, to a column that has them as they are; says whether it does.
+    fn at_once(&mut self, bytes: &[u8]) -> bool {
+        let ([column], [cells]) = (self.columns, &mut *self.cells) else { return false };
+        let (elements, _) = bytes.as_chunks::<8>();
+        match (self.datatype, column.column_type, cells) {
+            (Datatype::Fp64, ColumnType::Double, Cells::Float(cells)) => {
+                cells.extend(elements.iter().map(|bytes| f64::from_le_bytes(*bytes)));
+            }
+            (Datatype::Int64, ColumnType::Long, Cells::Int(cells)) => {
+                cells.extend(elements.iter().map(|bytes| Some(i64::from_le_bytes(*bytes))));
+            }
+            #[expect(clippy::cast_precision_loss, reason = "a whole number given for a double is rounded, as everywhere")]
+            (Datatype::Int64, ColumnType::Double, Cells::Float(cells)) => {
+                cells.extend(elements.iter().map(|bytes| i64::from_le_bytes(*bytes) as f64));
+            }
+            _ => return false,
+        }
+        self.at = self.count;
+        true
     }
 
     /// Appends the next element, if there is to be one; or says what it is instead of one.

@@ -9,7 +9,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::Response,
 };
-use scoring::{Batch, Extras, Prediction};
+use scoring::{Batch, Extras, Prediction, Schema};
 use service::ApiError;
 
 use super::{
@@ -22,7 +22,7 @@ use super::{
     },
     answer::{self, Kept},
     inflate::Encoding,
-    request, rows,
+    request,
 };
 use crate::{
     api::guard::Admitted,
@@ -61,6 +61,29 @@ struct Infer {
     json_length: Option<usize>,
 }
 
+/// The rows in a body of which so much is JSON, if tensors follow, and which may be compressed by gzip.
+pub(crate) fn rows(schema: &Schema, json_length: Option<usize>, zipped: bool, body: &[u8]) -> Result<Batch, String> {
+    let encoding = if zipped { Encoding::Gzip } else { Encoding::Identity };
+    Infer { encoding, json_length }.asked(body, |request, inputs| request.rows(schema, inputs))
+}
+
+impl Infer {
+    /// What is made of what a body asks.
+    fn asked<T>(
+        &self,
+        body: &[u8],
+        make: impl FnOnce(request::Request<'_>, &[request::Input<'_>]) -> Result<T, String>,
+    ) -> Result<T, String> {
+        let body = self.encoding.inflate(body)?;
+        let Some((json, tensors)) = body.split_at_checked(self.json_length.unwrap_or(body.len())) else {
+            return Err("the body is shorter than Inference-Header-Content-Length says".to_owned());
+        };
+        let json = decode::without_nan(json);
+        let (request, inputs) = request::Request::read(&json, tensors)?;
+        make(request, &inputs)
+    }
+}
+
 /// The rows of a request, however it came, and what its answer needs.
 pub(super) fn read(
     version: &Version,
@@ -69,9 +92,8 @@ pub(super) fn read(
 ) -> Result<(Batch, Kept), String> {
     let outputs = request.outputs(version)?;
     let parameters = request.parameters.as_ref();
-    let whole = parameters.and_then(|parameters| parameters.content_type.as_deref());
     let timeout = parameters.and_then(|parameters| parameters.timeout).map(Duration::from_micros);
-    let batch = rows::rows(version.schema(), whole, inputs)?;
+    let batch = request.rows(version.schema(), inputs)?;
     Ok((batch, Kept { id: request.id, outputs, timeout }))
 }
 
@@ -80,13 +102,7 @@ impl Exchange for Infer {
     type Kept = Kept;
 
     fn read(&self, version: &Version, body: &Bytes) -> Result<(Batch, Kept), String> {
-        let body = self.encoding.inflate(body)?;
-        let Some((json, tensors)) = body.split_at_checked(self.json_length.unwrap_or(body.len())) else {
-            return Err("the body is shorter than Inference-Header-Content-Length says".to_owned());
-        };
-        let json = decode::without_nan(json);
-        let (request, inputs) = request::Request::read(&json, tensors)?;
-        read(version, request, &inputs)
+        self.asked(body, |request, inputs| read(version, request, inputs))
     }
 
     fn patience(kept: &Kept) -> Option<Duration> {

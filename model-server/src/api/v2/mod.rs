@@ -9,7 +9,7 @@ mod answer;
 mod datatype;
 mod element;
 mod fill;
-pub(super) mod grpc;
+pub(crate) mod grpc;
 mod half;
 pub(super) mod health;
 pub(super) mod infer;
@@ -18,6 +18,8 @@ pub(super) mod metadata;
 pub(super) mod repository;
 mod request;
 mod rows;
+
+pub(crate) use infer::rows;
 
 use axum::http::request::Parts;
 use contract::ModelName;

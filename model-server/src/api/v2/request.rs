@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, num::NonZeroUsize};
 
+use scoring::{Batch, Schema};
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 
@@ -9,6 +10,7 @@ use super::{
     answer::{OUTPUTS, Wanted, wanted},
     datatype::Datatype,
     grpc::InferTensorContents,
+    rows,
 };
 use crate::{api::decode, serve::Version};
 
@@ -91,6 +93,12 @@ impl<'b> Request<'b> {
             return Err("\"inputs\" is empty".to_owned());
         }
         Ok((request, located(inputs, tensors)?))
+    }
+
+    /// The rows that its tensors hold.
+    pub(super) fn rows(&self, schema: &Schema, inputs: &[Input<'_>]) -> Result<Batch, String> {
+        let whole = self.parameters.as_ref().and_then(|parameters| parameters.content_type.as_deref());
+        rows::rows(schema, whole, inputs)
     }
 
     /// The outputs that are asked for, of those that a version has.

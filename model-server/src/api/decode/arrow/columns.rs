@@ -27,11 +27,7 @@ type Get<'a> = Box<dyn Fn(usize) -> Value<'a> + 'a>;
 
 /// Appends all values of a column.
 pub(super) fn append(column: &ArrayRef, to: &mut Appended<'_>) -> Result<(), String> {
-    // Numbers that are as the model takes them.
-    if let (DataType::Float64, ColumnType::Double, Cells::Float(cells), 0) =
-        (column.data_type(), to.rules.column_type, &mut *to.cells, column.null_count())
-    {
-        cells.extend_from_slice(column.as_primitive::<Float64Type>().values());
+    if append_at_once(column, to)? {
         return Ok(());
     }
     let get = values(column);
@@ -44,6 +40,40 @@ pub(super) fn append(column: &ArrayRef, to: &mut Appended<'_>) -> Result<(), Str
         }
     }
     Ok(())
+}
+
+/// Appends a column that is as the model has it, whose values need no look at each; says whether it is.
+fn append_at_once(column: &ArrayRef, to: &mut Appended<'_>) -> Result<bool, String> {
+    let takes_missing = column.null_count() == 0 || to.rules.nullable || !to.rules.required;
+    match (column.data_type(), to.rules.column_type, &mut *to.cells) {
+        (DataType::Float64, ColumnType::Double, Cells::Float(cells)) => {
+            let (numbers, before) = (column.as_primitive::<Float64Type>(), cells.len());
+            cells.extend_from_slice(numbers.values());
+            if let Some(nulls) = numbers.nulls().filter(|nulls| nulls.null_count() > 0) {
+                let missing = cells[before..].iter_mut().zip(nulls).filter(|(_, is_there)| !is_there);
+                missing.for_each(|(cell, _)| *cell = f64::NAN);
+            }
+        }
+        (DataType::Int64, ColumnType::Long, Cells::Int(cells)) if takes_missing => {
+            cells.extend(column.as_primitive::<Int64Type>());
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a whole number given for a double is rounded, as everywhere")]
+        (DataType::Int64, ColumnType::Double, Cells::Float(cells)) => {
+            let numbers = column.as_primitive::<Int64Type>().iter();
+            cells.extend(numbers.map(|number| number.map_or(f64::NAN, |number| number as f64)));
+        }
+        (DataType::Utf8, ColumnType::String, Cells::Text(_)) if takes_missing => {
+            return to.put_texts(column.as_string::<i32>().iter()).map(|()| true);
+        }
+        (DataType::LargeUtf8, ColumnType::String, Cells::Text(_)) if takes_missing => {
+            return to.put_texts(column.as_string::<i64>().iter()).map(|()| true);
+        }
+        (DataType::Utf8View, ColumnType::String, Cells::Text(_)) if takes_missing => {
+            return to.put_texts(column.as_string_view().iter()).map(|()| true);
+        }
+        _ => return Ok(false),
+    }
+    Ok(true)
 }
 
 fn values(column: &ArrayRef) -> Get<'_> {

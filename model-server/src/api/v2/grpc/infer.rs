@@ -9,11 +9,11 @@ use axum::{
     response::Response,
 };
 use prost::Message;
-use scoring::{Batch, Extras, Prediction};
+use scoring::{Batch, Extras, Prediction, Schema};
 use service::ApiError;
 
 use super::{
-    super::{answer::Kept, infer::read, named},
+    super::{super::v2, answer::Kept, infer::read, named},
     answer,
     proto::ModelInferRequest,
     request, wire,
@@ -53,14 +53,27 @@ pub(in super::super::super) async fn infer(
 
 struct Infer;
 
+/// The rows in a message.
+pub(crate) fn rows(schema: &Schema, message: &Bytes) -> Result<Batch, String> {
+    asked(message, |request, inputs| request.rows(schema, inputs))
+}
+
+/// What is made of what a message asks.
+fn asked<T>(
+    message: &Bytes,
+    make: impl FnOnce(v2::request::Request<'_>, &[v2::request::Input<'_>]) -> Result<T, String>,
+) -> Result<T, String> {
+    let message = ModelInferRequest::decode(message.clone()).map_err(|_| "the message is no ModelInferRequest")?;
+    let (request, inputs) = request::read(&message)?;
+    make(request, &inputs)
+}
+
 impl Exchange for Infer {
     const PROTOCOL: Protocol = Protocol::Grpc;
     type Kept = Kept;
 
     fn read(&self, version: &Version, body: &Bytes) -> Result<(Batch, Kept), String> {
-        let message = ModelInferRequest::decode(body.clone()).map_err(|_| "the message is no ModelInferRequest")?;
-        let (request, inputs) = request::read(&message)?;
-        read(version, request, &inputs)
+        asked(body, |request, inputs| read(version, request, inputs))
     }
 
     fn patience(kept: &Kept) -> Option<Duration> {

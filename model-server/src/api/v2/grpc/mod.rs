@@ -10,6 +10,7 @@ mod models;
 mod request;
 mod wire;
 
+pub(crate) use infer::rows;
 pub(super) use request::each;
 pub(in super::super) use {
     health::{check, live, ready},

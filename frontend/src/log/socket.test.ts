@@ -164,6 +164,23 @@ describe('an active pipeline', () => {
     expect(bench.seqs).toEqual(upTo(5))
   })
 
+  it('goes on connecting, rather than poll, while nothing at all is answered', async () => {
+    await live()
+    bench.broken = true
+    bench.socket.handlers.close(1006)
+    for (let attempt = 0; attempt < 8; attempt += 1) {
+      await vi.advanceTimersByTimeAsync(LONGEST_MS)
+      bench.refuse()
+      await settle()
+      expect(bench.state).toBe('reconnecting')
+    }
+    bench.broken = false
+    await vi.advanceTimersByTimeAsync(LONGEST_MS)
+    bench.socket.handlers.open()
+    expect(bench.state).toBe('live')
+    expect(bench.states.map((state) => state.kind)).not.toContain('polling')
+  })
+
   it('connects at once when the network is back', async () => {
     await live()
     bench.socket.handlers.close(1006)

@@ -231,13 +231,19 @@ export class LogSocket {
   /** Without a socket: asks for new lines, and tries the socket now and then. */
   private readonly poll = (): void => {
     this.clear()
-    this.set({ kind: 'polling' })
-    if (Date.now() - this.socketTriedAt >= SOCKET_AGAIN_MS) return this.open()
-    const again = () => {
-      if (!this.stopped && this.state === 'polling' && !this.socket) this.later(POLL_MS, this.poll)
-    }
-    if (document.hidden) again()
-    else void this.pull().then(again)
+    const polling = this.state === 'polling'
+    if (polling && Date.now() - this.socketTriedAt >= SOCKET_AGAIN_MS) return this.open()
+    if (polling && document.hidden) return this.later(POLL_MS, this.poll)
+    void this.pull().then((complete) => {
+      if (this.stopped || !this.active || this.socket || this.timer !== null) return
+      if (!complete) {
+        // Nothing at all is answered, so that it says nothing of sockets.
+        this.refusals = 0
+        return this.retry()
+      }
+      this.set({ kind: 'polling' })
+      this.later(POLL_MS, this.poll)
+    })
   }
 
   private readonly finish = (): void => {

@@ -22,6 +22,7 @@ use utoipa_axum::{
     router::{OpenApiRouter, UtoipaMethodRouterExt},
     routes,
 };
+use warehouse::Warehouse;
 
 use crate::{
     Config,
@@ -58,6 +59,7 @@ pub struct Parts {
     pub(crate) repos: Repositories,
     pub(crate) models: Models,
     pub(crate) auth: Auth,
+    pub(crate) warehouse: Warehouse,
 }
 
 /// This process.
@@ -120,7 +122,7 @@ impl Backend {
         here: Option<ModelServerHere>,
         shutdown: CancellationToken,
     ) -> Result<Self, reqwest::Error> {
-        let Adapters { store, queue, hub, hosts, mlflow, artifacts } = adapters;
+        let Adapters { store, queue, hub, hosts, mlflow, artifacts, warehouse } = adapters;
         let http = reqwest::Client::builder()
             .no_proxy()
             .connect_timeout(Duration::from_secs(3))
@@ -149,6 +151,7 @@ impl Backend {
             config,
             store,
             models,
+            warehouse,
         })))
     }
 
@@ -194,7 +197,7 @@ impl Backend {
 
 /// The routes that the API's description names, each with whom it lets in.
 pub(crate) fn described() -> OpenApiRouter<Backend> {
-    let routes = people(models(pipelines(Routes::new(openapi::base()))));
+    let routes = people(tables(models(pipelines(Routes::new(openapi::base())))));
     routes.done()
 }
 
@@ -254,6 +257,21 @@ fn models(routes: Routes) -> Routes {
         .add(Rule::may(Repositories, Of::Repo), routes!(secrets::remove))
         .add(Rule::see(Of::Later), routes!(overview::overview).layer(Extension(overview::Recent::default())))
         .add(Rule::see(Of::Later), routes!(statistics::by_day))
+}
+
+fn tables(routes: Routes) -> Routes {
+    use Action::BatchPredictions;
+    use routes::{batches, tables};
+    routes
+        .add(Rule::see(Of::Everything), routes!(tables::list))
+        .add(Rule::see(Of::Everything), routes!(tables::one))
+        .add(Rule::see(Of::Everything), routes!(tables::sample))
+        .add(Rule::see(Of::Later), routes!(batches::list))
+        .add(Rule::may(BatchPredictions, Of::Later), routes!(batches::create))
+        .add(Rule::see(Of::Later), routes!(batches::one))
+        .add(Rule::may(BatchPredictions, Of::Later), routes!(batches::cancel))
+        .add(Rule::may(BatchPredictions, Of::Later), routes!(batches::resume))
+        .add(Rule::may(BatchPredictions, Of::Later), routes!(batches::predict))
 }
 
 fn people(routes: Routes) -> Routes {

@@ -6,7 +6,7 @@ use assembly::{CONNECTION_SETTINGS, Connections};
 use serde::Serialize;
 use service::{
     ALLOWED_HOSTS, ARTIFACT_SETTINGS, Check, EffectiveSetting, Hosts, METRICS_OPEN, NETWORK_SETTINGS, Network, Open,
-    PREDICT_OPEN, PublicUrl, Secret, Setting, SettingError, Settings, SettingsError,
+    PREDICT_OPEN, PublicUrl, Secret, Setting, SettingError, Settings, SettingsError, WAREHOUSE_SETTINGS,
 };
 use utoipa::ToSchema;
 
@@ -137,7 +137,7 @@ impl ProcessConfig {
                 network: Network::read(settings, &mut check),
                 oidc: OidcConfig::read(settings, &mut check),
                 settings: settings.effective(
-                    [CONNECTION_SETTINGS, ARTIFACT_SETTINGS, SETTINGS, NETWORK_SETTINGS, OIDC_SETTINGS]
+                    [CONNECTION_SETTINGS, ARTIFACT_SETTINGS, WAREHOUSE_SETTINGS, SETTINGS, NETWORK_SETTINGS, OIDC_SETTINGS]
                         .into_iter()
                         .flatten(),
                 ),

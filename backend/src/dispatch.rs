@@ -8,6 +8,7 @@ use std::time::Duration;
 use bus::JobKind;
 use contract::Job;
 use service::telemetry;
+use store::TaskJob;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::Backend;
@@ -79,7 +80,8 @@ async fn send_tasks(backend: &Backend) -> anyhow::Result<bool> {
     if unsent.is_empty() {
         return Ok(false);
     }
-    let jobs: Vec<Job> = unsent.iter().map(|task| Job::Task(task.id)).collect();
+    let job = |task: &TaskJob| if task.batch { Job::Batch(task.id) } else { Job::Task(task.id) };
+    let jobs: Vec<Job> = unsent.iter().map(job).collect();
     backend.bus.queue.send_all(&jobs).await?;
     backend.store.tasks.mark_sent(&unsent).await?;
     Ok(true)
@@ -90,6 +92,7 @@ async fn send_tasks(backend: &Backend) -> anyhow::Result<bool> {
 struct Watch {
     pipelines: Waiting,
     tasks: Waiting,
+    batches: Waiting,
 }
 
 /// Since when something waits beside an empty queue.
@@ -108,12 +111,16 @@ impl Watch {
             tracing::info!(takeable, "pipelines wait and the queue is empty: their jobs are sent again");
             pipelines.resend_all().await?;
         }
-        let due = if backend.bus.queue.waiting(JobKind::Tasks).await? == 0 { tasks.due().await? } else { 0 };
-        if self.tasks.too_long(due) {
-            tracing::info!(due, "tasks wait and the queue is empty: their jobs are sent again");
-            tasks.resend_all().await?;
+        let mut some_due = false;
+        for (kind, batch, line) in [(JobKind::Tasks, false, &mut self.tasks), (JobKind::Batches, true, &mut self.batches)] {
+            let due = if backend.bus.queue.waiting(kind).await? == 0 { tasks.due(batch).await? } else { 0 };
+            some_due |= due > 0;
+            if line.too_long(due) {
+                tracing::info!(due, "tasks wait and the queue is empty: their jobs are sent again");
+                tasks.resend_all().await?;
+            }
         }
-        Ok(waiting > 0 || takeable > 0 || due > 0)
+        Ok(waiting > 0 || takeable > 0 || some_due)
     }
 }
 

@@ -80,6 +80,43 @@ pub(crate) fn from_artifact(error: artifacts::Error) -> ApiError {
     ApiError::new(status, code, detail)
 }
 
+/// What a client is told when a batch prediction can't be made.
+pub(crate) fn from_tables(error: tables::Error) -> ApiError {
+    use tables::Error;
+    let detail = error.to_string();
+    let code = match error {
+        Error::Warehouse(error) => return from_warehouse(error),
+        Error::Missing(_) => "columns_missing",
+        Error::WrongType(_) => "column_type",
+        Error::Empty { .. } => "input_empty",
+        Error::Refused(_) => "bad_request",
+        Error::Rejected { .. } | Error::Model(_) | Error::Kept(_) | Error::Stopped => return internal(detail),
+    };
+    bad_request(code, detail)
+}
+
+/// What a client is told when a table can't be read or written.
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+pub(crate) fn from_warehouse(error: warehouse::Error) -> ApiError {
+    use warehouse::Error;
+    let (status, code) = match &error {
+        Error::BadName { .. } => (StatusCode::BAD_REQUEST, "bad_table_name"),
+        Error::NoTable { .. } => (StatusCode::NOT_FOUND, "no_such_table"),
+        Error::NoVersion { .. } => (StatusCode::NOT_FOUND, "no_such_version"),
+        Error::NotEmpty { .. } => (StatusCode::CONFLICT, "table_not_empty"),
+        Error::Unfit { .. } => (StatusCode::CONFLICT, "columns_do_not_fit"),
+        Error::Unsupported { .. } => (StatusCode::CONFLICT, "table_unsupported"),
+        Error::Damaged { .. } => (StatusCode::CONFLICT, "table_damaged"),
+        Error::Busy { .. } | Error::Unsure { .. } => (StatusCode::SERVICE_UNAVAILABLE, "table_busy"),
+        Error::Objects(_) => {
+            tracing::error!(%error, "the tables can't be reached");
+            let detail = "the tables can't be read or written; the log says why";
+            return ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "tables_unavailable", detail);
+        }
+    };
+    ApiError::new(status, code, error.to_string())
+}
+
 /// 404.
 pub(crate) fn not_found(detail: impl Into<String>) -> ApiError {
     ApiError::new(StatusCode::NOT_FOUND, "not_found", detail)

@@ -14,6 +14,7 @@ mod commands;
 mod credentials;
 mod home;
 mod outbox;
+mod progress;
 mod settings;
 mod stack;
 mod table;

@@ -162,7 +162,8 @@ struct Role {
 /// Makes sure that no notebook can read what others left here.
 fn keep_closed(connections: &Connections) -> Result<(), OpenFolder> {
     sandbox::keep_closed("MLSYS_HOME", &connections.home)?;
-    sandbox::keep_closed("MLSYS_ARTIFACTS", connections.artifacts.folder())
+    sandbox::keep_closed("MLSYS_ARTIFACTS", connections.artifacts.folder())?;
+    sandbox::keep_closed("MLSYS_WAREHOUSE", connections.warehouse.folder())
 }
 
 fn assemble(config: &ProcessConfig, adapters: Adapters, role: Role, shutdown: &Shutdown) -> Result<(Worker, Kernels)> {

@@ -48,6 +48,8 @@ pub struct Parts {
     pub(crate) mlflow: mlflow::Client,
     pub(crate) mlflow_proxy: Proxy,
     pub(crate) artifacts: artifacts::Store,
+    pub(crate) warehouse: warehouse::Warehouse,
+    pub(crate) models: tasks::batch::Models,
     pub(crate) kernels: Arc<kernel::Pool>,
     pub(crate) environments: Environments,
     pub(crate) rollout: rollout::Rollout,
@@ -81,7 +83,7 @@ impl Worker {
     /// # Errors
     /// When no HTTP client can be built, or the working folder can't be used.
     pub fn new(config: Config, adapters: Adapters, notebooks: Notebooks) -> anyhow::Result<Self> {
-        let Adapters { store, queue, hub, hosts, mlflow, artifacts } = adapters;
+        let Adapters { store, queue, hub, hosts, mlflow, artifacts, warehouse } = adapters;
         let Notebooks { kernels, environments, mlflow_proxy, pods } = notebooks;
         let fleet = fleet::Fleet::new(config.internal_token.expose())?;
         let rollout = rollout::Rollout::new(store.serving.clone(), artifacts.clone(), fleet.clone(), mlflow.clone());
@@ -95,6 +97,8 @@ impl Worker {
             mlflow,
             mlflow_proxy,
             artifacts,
+            warehouse,
+            models: tasks::batch::Models::default(),
             kernels,
             environments,
             rollout,
@@ -118,7 +122,7 @@ impl Worker {
             Box::pin(async move {
                 match job {
                     Job::Pipeline(_) => work_off(&worker, &token).await,
-                    Job::Task(id) => tasks::work(&worker, id, &token).await,
+                    Job::Task(id) | Job::Batch(id) => tasks::work(&worker, id, &token).await,
                 }
             })
         };
@@ -128,7 +132,8 @@ impl Worker {
             |kind, concurrency| self.queue.work(kind, &self.config.name, concurrency, shutdown.clone(), handler.clone());
         let working = async {
             let pipelines = work(JobKind::Pipelines, self.config.tuning.concurrency);
-            tokio::try_join!(pipelines, work(JobKind::Tasks, tasks::CONCURRENCY)).map(drop)
+            let (tasks, batches) = (work(JobKind::Tasks, tasks::CONCURRENCY), work(JobKind::Batches, tasks::BATCHES));
+            tokio::try_join!(pipelines, tasks, batches).map(drop)
         };
         match &self.pods {
             Some(pods) => {

@@ -2,6 +2,7 @@
 
 pub(crate) mod approvals;
 pub(crate) mod audit;
+pub(crate) mod batches;
 pub(crate) mod changes;
 pub(crate) mod health;
 pub(crate) mod internal;
@@ -19,6 +20,7 @@ pub(crate) mod secrets;
 pub(crate) mod sessions;
 pub(crate) mod settings;
 pub(crate) mod statistics;
+pub(crate) mod tables;
 pub(crate) mod traffic;
 pub(crate) mod versions;
 pub(crate) mod webhook;

@@ -81,6 +81,7 @@ impl World {
             hosts: Hosts::new(LocalGit { root: folder.path().join("git") }, GitHub::new(github, Some("a-token")).unwrap()),
             mlflow: mlflow::Client::new(NOWHERE, None).unwrap(),
             artifacts: artifacts::Store::open(&file("artifacts"), []).unwrap(),
+            warehouse: warehouse::Warehouse::open(&file("warehouse"), []).unwrap(),
         };
         let mut config = config();
         change(&mut config);

@@ -2,6 +2,7 @@
 
 mod approvals;
 mod artifacts;
+mod batch;
 mod demo;
 mod doctor;
 mod hook;
@@ -79,7 +80,10 @@ enum Command {
     /// List, approve, refuse and take back promotions that wait for a second person
     #[command(subcommand)]
     Approvals(approvals::Command),
-    /// Ask a deployed model for predictions
+    /// Send tables through models into tables
+    #[command(subcommand)]
+    Batch(batch::Command),
+    /// Ask a deployed model for predictions, of rows or of a whole table
     Predict(predict::Args),
     /// List, show, import and export tables
     #[command(subcommand)]
@@ -116,8 +120,8 @@ enum Command {
 pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let settings = Settings::load()?;
     match cli.command {
-        Command::Up(args) => up::run(args, settings).await,
-        Command::Demo(args) => demo::run(args, settings).await,
+        Command::Up(args) => Box::pin(up::run(args, settings)).await,
+        Command::Demo(args) => Box::pin(demo::run(args, settings)).await,
         Command::Push(args) => push::run(args, &settings).await,
         Command::Remote(args) => push::remote(args, &settings).await,
         Command::Logs(args) => logs::run(args, &settings).await,
@@ -132,6 +136,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Promote(args) => promote::run(args, &settings).await,
         Command::Traffic(command) => traffic::run(command, &settings).await,
         Command::Approvals(command) => approvals::run(command, &settings).await,
+        Command::Batch(command) => batch::run(command, &settings).await,
         Command::Predict(args) => predict::run(args, &settings).await,
         Command::Tables(command) => tables::run(command, &settings).await,
         Command::Names(args) => names::run(&args),

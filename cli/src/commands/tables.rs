@@ -1,10 +1,8 @@
 //! `mlsys tables`: the warehouse's tables, and files that they come from and go to.
 
 use std::{
-    io::IsTerminal,
     path::{Path, PathBuf},
     process::ExitCode,
-    time::{Duration, Instant},
 };
 
 use anyhow::{Context, anyhow, bail};
@@ -13,7 +11,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use warehouse::{Committed, Disposition, Export, FileError, Format, Import, Snapshot, TableName, Warehouse, type_name};
 
-use crate::{settings::Settings, table};
+use crate::{progress::Progress, settings::Settings, table};
 
 /// How many tables are looked at, and how many batches wait to be written, at the same time.
 const AT_ONCE: usize = 8;
@@ -238,7 +236,7 @@ async fn fill(writer: &mut warehouse::TableWriter, mut import: Import, file: &Pa
     while let Some(batch) = batches.recv().await {
         let (batch, percent) = batch.with_context(|| file.display().to_string())?;
         writer.write(&batch).await?;
-        progress.show(writer.rows(), Some(percent));
+        progress.show(|| rows_and(writer.rows(), Some(percent)));
     }
     reading.await?;
     progress.end();
@@ -260,7 +258,7 @@ async fn export(args: &ExportArgs, warehouse: &Warehouse) -> anyhow::Result<()> 
     while let Some(batch) = batches.try_next().await? {
         rows += batch.num_rows() as u64;
         export = tokio::task::spawn_blocking(move || export.write(&batch).map(|()| export)).await?.with_context(named)?;
-        progress.show(rows, snapshot.rows().and_then(|all| (rows * 100).checked_div(all)));
+        progress.show(|| rows_and(rows, snapshot.rows().and_then(|all| (rows * 100).checked_div(all))));
     }
     progress.end();
     let (path, force) = (file.clone(), args.force);
@@ -325,6 +323,11 @@ fn cell(value: &Value) -> String {
     shown(&text)
 }
 
+/// So many rows, and so many percent.
+fn rows_and(rows: u64, percent: Option<u64>) -> String {
+    percent.map_or_else(|| format!("rows: {rows}"), |percent| format!("rows: {rows}, {percent} %"))
+}
+
 /// A text in one short line that does nothing to a terminal.
 fn shown(text: &str) -> String {
     let text = text.escape_debug().to_string();
@@ -332,34 +335,4 @@ fn shown(text: &str) -> String {
         return text;
     }
     text.chars().take(CELL - 1).chain(['…']).collect()
-}
-
-/// Says on standard error how far it is: five times a second on a terminal, every ten seconds elsewhere.
-struct Progress {
-    said: Instant,
-    every: Duration,
-    is_begun: bool,
-}
-
-impl Progress {
-    fn new() -> Self {
-        let every = if std::io::stderr().is_terminal() { Duration::from_millis(200) } else { Duration::from_secs(10) };
-        Self { said: Instant::now(), every, is_begun: false }
-    }
-
-    fn show(&mut self, rows: u64, percent: Option<u64>) {
-        if self.said.elapsed() < self.every {
-            return;
-        }
-        (self.said, self.is_begun) = (Instant::now(), true);
-        let percent = percent.map(|percent| format!(", {percent} %")).unwrap_or_default();
-        let end = if std::io::stderr().is_terminal() { "\r" } else { "\n" };
-        eprint!("rows: {rows}{percent}{end}");
-    }
-
-    fn end(&self) {
-        if self.is_begun && std::io::stderr().is_terminal() {
-            eprintln!();
-        }
-    }
 }

@@ -4,6 +4,7 @@
 
 mod apart;
 mod artifacts;
+mod batch;
 mod changes;
 mod commands;
 mod contract;

@@ -5,6 +5,7 @@ use bus::{BusError, LogHub, Queue};
 use forge::{GitHub, Hosts, LocalGit};
 use service::{Secret, Shutdown, when_up};
 use store::{Store, StoreError};
+use warehouse::Warehouse;
 
 use crate::Connections;
 
@@ -23,6 +24,8 @@ pub struct Adapters {
     pub mlflow: mlflow::Client,
     /// The model versions' files.
     pub artifacts: artifacts::Store,
+    /// The tables.
+    pub warehouse: Warehouse,
 }
 
 impl Adapters {
@@ -34,7 +37,7 @@ impl Adapters {
         let home = &connections.home;
         tokio::fs::create_dir_all(home).await.with_context(|| format!("MLSYS_HOME {} can't be made", home.display()))?;
         let token = connections.github_token.as_ref().map(Secret::expose);
-        let files = &connections.artifacts;
+        let (files, tables) = (&connections.artifacts, &connections.warehouse);
         let keys = match &connections.secrets_key {
             Some(keys) => Some(keys.load().await?),
             None => None,
@@ -49,6 +52,7 @@ impl Adapters {
             hosts: Hosts::new(LocalGit { root: home.join("git") }, GitHub::new(&connections.github_api_url, token)?),
             mlflow: mlflow::Client::new(&connections.mlflow_url, None)?,
             artifacts: artifacts::Store::open(&files.address, files.access()).context("MLSYS_ARTIFACTS")?,
+            warehouse: Warehouse::open(&tables.address, tables.access()).context("MLSYS_WAREHOUSE")?,
         })
     }
 }

@@ -58,6 +58,8 @@ pub struct Connections {
     pub secrets_key: Option<SecretsKey>,
     /// Where all model versions' files are.
     pub artifacts: StoreSettings,
+    /// Where all tables are.
+    pub warehouse: StoreSettings,
 }
 
 impl Connections {
@@ -76,6 +78,7 @@ impl Connections {
             internal_token: check.take(settings.require_secret("INTERNAL_TOKEN")).unwrap_or_else(|| Secret::new("")),
             secrets_key: SecretsKey::read(settings),
             artifacts: StoreSettings::artifacts(settings, &home),
+            warehouse: StoreSettings::warehouse(settings, &home),
             home,
         };
         let schemes = |url: &Secret, known: &[&str]| known.iter().any(|scheme| url.expose().starts_with(scheme));

@@ -186,6 +186,12 @@ uuid_id!(
 );
 
 uuid_id!(
+    /// A batch prediction. Ordered by creation time (UUID version 7).
+    BatchId,
+    "batch prediction's id"
+);
+
+uuid_id!(
     /// A promotion that waits for a second person. Ordered by creation time (UUID version 7).
     ApprovalId,
     "approval id"

@@ -16,6 +16,9 @@ pub enum Job {
     /// A task is due.
     #[serde(rename = "task_id")]
     Task(TaskId),
+    /// A task is due that scores rows, or writes them: what takes long has a line of its own.
+    #[serde(rename = "batch_task_id")]
+    Batch(TaskId),
 }
 
 #[cfg(test)]

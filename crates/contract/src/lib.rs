@@ -4,6 +4,7 @@
 //! stored or sent is the adapters' business.
 
 mod access;
+mod batch;
 mod canary;
 mod changes;
 mod gates;
@@ -21,10 +22,11 @@ mod serving;
 mod task;
 
 pub use access::{AccessList, Grant, ListedKey, Role, Scope};
+pub use batch::{BatchShard, BatchStatus};
 pub use canary::{CanaryOutcome, CanaryRules, CanaryVerdict, OnPass};
 pub use changes::FileChanges;
 pub use gates::{Champion, GateReport, GateResult};
-pub use id::{ApprovalId, CommitSha, IdError, KeyId, ModelName, PersonId, PipelineId, RepoName, SessionId, TaskId};
+pub use id::{ApprovalId, BatchId, CommitSha, IdError, KeyId, ModelName, PersonId, PipelineId, RepoName, SessionId, TaskId};
 pub use job::Job;
 pub use log::{LogEnd, LogFrame, LogLine, NewLine, Stream};
 pub use manifest::{

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Environment, ModelName, PipelineId};
+use crate::{BatchId, BatchShard, Environment, ModelName, PipelineId};
 
 /// What a task is to do: one variant a kind, with all that its handler needs to know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +16,10 @@ pub enum TaskPayload {
     RemoveFiles(Leftovers),
     /// Look whether a candidate keeps to its rules, again and again until it is over.
     Canary(CanaryWatch),
+    /// Score a shard of a batch prediction.
+    BatchShard(BatchShard),
+    /// Make what a batch prediction's shards wrote part of its output.
+    BatchCommit(BatchId),
 }
 
 /// A candidate whose rules are to be looked at.
@@ -45,7 +49,10 @@ pub struct Leftovers {
 
 impl TaskPayload {
     /// Every kind there is, by the name it is kept under: workers take tasks of these.
-    pub const KINDS: [&str; 3] = ["retention", "remove_files", "canary"];
+    pub const KINDS: [&str; 5] = ["retention", "remove_files", "canary", "batch_shard", "batch_commit"];
+
+    /// Of these, those which score rows, or write them. They take long, and no other waits for them.
+    pub const BATCH_KINDS: [&str; 2] = ["batch_shard", "batch_commit"];
 
     /// The name of its kind.
     pub fn kind(&self) -> &'static str {
@@ -54,6 +61,8 @@ impl TaskPayload {
             Self::Retention => 0,
             Self::RemoveFiles(_) => 1,
             Self::Canary(_) => 2,
+            Self::BatchShard(_) => 3,
+            Self::BatchCommit(_) => 4,
         };
         Self::KINDS[place]
     }
@@ -108,7 +117,14 @@ mod tests {
     fn every_kind_is_listed_under_the_name_that_its_json_has() {
         let watch =
             CanaryWatch { model_name: "titanic".parse().expect("a name"), environment: Environment::dev(), ruled: 1 };
-        let all = [TaskPayload::Retention, TaskPayload::RemoveFiles(Leftovers::default()), TaskPayload::Canary(watch)];
+        let batch = BatchId::generate();
+        let all = [
+            TaskPayload::Retention,
+            TaskPayload::RemoveFiles(Leftovers::default()),
+            TaskPayload::Canary(watch),
+            TaskPayload::BatchShard(BatchShard { batch, shard: 3 }),
+            TaskPayload::BatchCommit(batch),
+        ];
         let kinds = all.map(|payload| {
             let json = serde_json::to_value(&payload).expect("writable");
             assert_eq!(json["kind"], payload.kind());

@@ -137,6 +137,11 @@ impl Environments {
         Self { memory_limit: limit, ..self }
     }
 
+    /// The folder that they are in.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// What builds environments.
     pub fn uv(&self) -> &Path {
         &self.uv

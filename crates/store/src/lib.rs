@@ -15,10 +15,12 @@
 //! | `pipelines` | pipelines and all that belongs to one: phases, leases, jobs, log, notebook |
 //! | `serving` | versions, deployments, the locks of those who change them, model-servers |
 //! | `tasks` | background work that is no pipeline: tasks, their leases and jobs |
+//! | `batches` | batch predictions and their shards |
 //! | `access` | people, their grants and sessions, keys, and who did what |
 //! | `retention` | what is old enough to go, and its removal |
 
 mod access;
+mod batches;
 mod db;
 mod error;
 mod intake;
@@ -32,6 +34,7 @@ pub use access::{
     Access, AuditEntry, AuditFilter, Caller, FromIssuer, Key, NewAuditEntry, NewKey, NewPerson, NewSession, Person,
     PersonChange, Purpose, Session, Subject,
 };
+pub use batches::{Batch, BatchFilter, Batches, Created, NewBatch, ShardDone, ShardWork};
 pub use db::sealing::{BadKeys, SealingKeys};
 pub use error::{Outage, StoreError};
 pub use intake::{Accepted, Intake, NewDelivery, NewPipeline, PipelineRef, Repo, RepoChange, RunSecret, WebhookSecret};

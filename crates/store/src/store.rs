@@ -1,6 +1,8 @@
 //! The store, as a process holds it.
 
-use crate::{Access, Intake, Pipelines, Retention, SealingKeys, Serving, StoreError, Tasks, db::database::Database};
+use crate::{
+    Access, Batches, Intake, Pipelines, Retention, SealingKeys, Serving, StoreError, Tasks, db::database::Database,
+};
 
 /// The store, by subject. Clones share their connections. It belongs to the runtime that it was opened on.
 #[derive(Debug, Clone)]
@@ -13,6 +15,8 @@ pub struct Store {
     pub serving: Serving,
     /// Background work that is no pipeline.
     pub tasks: Tasks,
+    /// Batch predictions and their shards.
+    pub batches: Batches,
     /// Who may do what, and who did.
     pub access: Access,
     /// What is old enough to go.
@@ -30,6 +34,7 @@ impl Store {
             pipelines: Pipelines { database: database.clone() },
             serving: Serving { database: database.clone() },
             tasks: Tasks { database: database.clone() },
+            batches: Batches { database: database.clone() },
             access: Access { database: database.clone() },
             retention: Retention { database: database.clone() },
             database,

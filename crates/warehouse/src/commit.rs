@@ -5,6 +5,7 @@ use std::{fmt, str::FromStr, time::Duration};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use jiff::Timestamp;
 use object_store::PutMode;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -24,14 +25,17 @@ const WRITER_FEATURES: &[&str] = &["timestampNtz", "appendOnly", "invariants"];
 const DONE: i64 = 1;
 
 /// What becomes of the rows that a table has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Disposition {
     /// They stay: `WRITE_APPEND`.
     #[default]
+    #[serde(rename = "WRITE_APPEND")]
     Append,
     /// They go, and so do its columns: `WRITE_TRUNCATE`.
+    #[serde(rename = "WRITE_TRUNCATE")]
     Truncate,
     /// There must be none: `WRITE_EMPTY`.
+    #[serde(rename = "WRITE_EMPTY")]
     Empty,
 }
 

@@ -17,7 +17,9 @@
 //! | `snapshot` | a table as it was after a change |
 //! | `types` | the types that columns have, in the log and in Arrow |
 //! | `file`, `read`, `write` | rows from and into Parquet files |
+//! | `part` | pieces of a table, which are read apart |
 //! | `commit` | changes |
+//! | `history` | what changed when |
 //! | `writer` | rows on their way into a table |
 //! | `exchange` | CSV and Parquet files that tables come from and go to |
 
@@ -26,8 +28,10 @@ mod commit;
 mod error;
 mod exchange;
 mod file;
+mod history;
 mod log;
 mod name;
+mod part;
 mod read;
 mod snapshot;
 mod store;
@@ -35,12 +39,15 @@ mod types;
 mod write;
 mod writer;
 
+pub use arrow_schema::{Field, Schema};
 pub use commit::{Change, Committed, Disposition};
 pub use error::Error;
 pub use exchange::{Export, FileError, Format, Import};
+pub use history::Version;
 pub use name::TableName;
+pub use part::Part;
 pub use snapshot::{DataFile, Snapshot};
 pub use store::Warehouse;
-pub use types::name_of as type_name;
+pub use types::{from_schema_string as schema_of, name_of as type_name, to_schema_string as schema_text};
 pub use write::FileWriter;
 pub use writer::TableWriter;

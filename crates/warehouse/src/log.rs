@@ -170,6 +170,18 @@ pub(crate) fn write(actions: &[Action]) -> Result<Vec<u8>, serde_json::Error> {
     Ok(bytes)
 }
 
+/// What is said of a file's rows.
+#[derive(Deserialize)]
+struct Stats {
+    #[serde(rename = "numRecords")]
+    rows: Option<u64>,
+}
+
+/// How many rows a file holds, if the log says so.
+pub(crate) fn rows(add: &Add) -> Option<u64> {
+    serde_json::from_str::<Stats>(add.stats.as_ref()?).ok()?.rows
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,7 +11,7 @@ use object_store::path::Path;
 use parquet::arrow::ProjectionMask;
 use serde_json::Value;
 
-use crate::{DataFile, Error, Snapshot};
+use crate::{Error, Snapshot};
 
 /// How many rows are read at once.
 const BATCH: usize = 8192;
@@ -28,7 +28,7 @@ impl Snapshot {
         let (snapshot, of) = (self.clone(), schema.clone());
         let opened = stream::iter(files).then(move |file| {
             let (snapshot, schema) = (snapshot.clone(), of.clone());
-            async move { snapshot.file(&file, schema).await }
+            async move { snapshot.file(&file.path, file.size, None, schema).await }
         });
         Ok(opened.try_flatten())
     }
@@ -65,13 +65,19 @@ impl Snapshot {
         Ok(Arc::new(Schema::new(columns.iter().map(field).collect::<Result<Vec<_>, _>>()?)))
     }
 
-    async fn file(
+    /// The rows of a file, or of some of its row groups.
+    pub(crate) async fn file(
         &self,
-        file: &DataFile,
+        path: &str,
+        size: u64,
+        groups: Option<Range<usize>>,
         schema: SchemaRef,
     ) -> Result<impl Stream<Item = Result<RecordBatch, Error>> + Send + use<>, Error> {
-        let (path, warehouse) = (self.path(file)?, self.warehouse.clone());
-        let builder = warehouse.file(&path, file.size).await?;
+        let (path, warehouse) = (self.path(path)?, self.warehouse.clone());
+        let mut builder = warehouse.file(&path, size).await?;
+        if let Some(groups) = groups {
+            builder = builder.with_row_groups(groups.collect());
+        }
         // Other columns than the wanted ones aren't fetched; what a file does not have is a gap.
         let wanted = builder.schema().fields().iter().enumerate();
         let wanted = wanted.filter(|(_, field)| schema.field_with_name(field.name()).is_ok()).map(|(at, _)| at);
@@ -86,14 +92,13 @@ impl Snapshot {
     }
 
     /// Where a file is. The log could say anything.
-    fn path(&self, file: &DataFile) -> Result<Path, Error> {
+    pub(crate) fn path(&self, file: &str) -> Result<Path, Error> {
         let folder = self.name().folder();
-        let refused =
-            |reason: String| self.warehouse.damaged(&folder, format!("its log names the file {:?}: {reason}", file.path));
-        if file.path.contains("://") || file.path.starts_with('/') {
+        let refused = |reason: String| self.warehouse.damaged(&folder, format!("its log names the file {file:?}: {reason}"));
+        if file.contains("://") || file.starts_with('/') {
             return Err(refused("it lies outside of the table's folder".to_owned()));
         }
-        let within = Path::from_url_path(&file.path).map_err(|error| refused(error.to_string()))?;
+        let within = Path::from_url_path(file).map_err(|error| refused(error.to_string()))?;
         Ok(folder.parts().chain(within.parts()).collect())
     }
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use arrow_schema::SchemaRef;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     Error, TableName, Warehouse,
@@ -22,7 +22,7 @@ pub(crate) const LONGEST_CHANGE: u64 = 64 << 20;
 const READER_FEATURES: &[&str] = &["timestampNtz"];
 
 /// A file of a table's rows.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DataFile {
     /// From the table's folder, as the log says it.
     pub path: String,
@@ -231,22 +231,9 @@ fn readable(protocol: &Protocol, metadata: &Metadata) -> Result<(), String> {
     Ok(())
 }
 
-/// What is said of a file's rows.
-#[derive(Deserialize)]
-struct Stats {
-    #[serde(rename = "numRecords")]
-    rows: Option<u64>,
-}
-
 fn data_file(add: &Add) -> Result<DataFile, String> {
     if add.deletion_vector.as_ref().is_some_and(|vector| !vector.is_null()) {
         return Err("some of its rows are deleted by vectors".to_owned());
     }
-    let stats = add.stats.as_ref().and_then(|text| serde_json::from_str::<Stats>(text).ok());
-    Ok(DataFile {
-        path: add.path.clone(),
-        size: add.size,
-        rows: stats.and_then(|stats| stats.rows),
-        written_at: add.modification_time,
-    })
+    Ok(DataFile { path: add.path.clone(), size: add.size, rows: log::rows(add), written_at: add.modification_time })
 }

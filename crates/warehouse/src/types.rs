@@ -96,8 +96,9 @@ fn is_decimal(precision: u8, scale: i8) -> bool {
     (1..=38).contains(&precision) && u8::try_from(scale).is_ok_and(|scale| scale <= precision)
 }
 
-/// The schema as the log says it. Nothing for types that are not kept.
-pub(crate) fn to_schema_string(schema: &Schema) -> Option<String> {
+/// The schema as the log says it, as JSON. Nothing for types that are not kept.
+#[must_use]
+pub fn to_schema_string(schema: &Schema) -> Option<String> {
     let fields = schema.fields().iter().map(|field| field_to_log(field, DEEPEST)).collect::<Option<Vec<_>>>()?;
     Some(json!({ "type": "struct", "fields": fields }).to_string())
 }
@@ -135,8 +136,11 @@ fn to_log(kind: &DataType, deep: usize) -> Option<Value> {
     })
 }
 
-/// The schema that the log says. What is wrong with it, or not supported, otherwise.
-pub(crate) fn from_schema_string(text: &str) -> Result<SchemaRef, String> {
+/// The schema that the log says.
+///
+/// # Errors
+/// What is wrong with it, or not supported.
+pub fn from_schema_string(text: &str) -> Result<SchemaRef, String> {
     let parsed: Value = serde_json::from_str(text).map_err(|error| format!("its schema: {error}"))?;
     let fields = struct_fields(&parsed, DEEPEST)?;
     Ok(Arc::new(Schema::new(fields)))

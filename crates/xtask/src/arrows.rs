@@ -25,6 +25,7 @@ const BELOW_PROCESSES: &[&str] = &[
     "native",
     "scoring",
     "rollout",
+    "tables",
     "assembly",
 ];
 
@@ -47,7 +48,8 @@ const MAP: &[(&str, &[&[&str]])] = &[
     ("fleet", &[CONTRACT]),
     ("provenance", &[CONTRACT]),
     ("rollout", &[CONTRACT, &["pipeline", "service", "store", "mlflow", "artifacts", "fleet"]]),
-    ("assembly", &[CONTRACT, &["service", "store", "bus", "forge", "mlflow", "artifacts"]]),
+    ("tables", &[CONTRACT, &["objects", "warehouse", "scoring"]]),
+    ("assembly", &[CONTRACT, &["service", "store", "bus", "forge", "mlflow", "artifacts", "warehouse"]]),
     ("native", &[&["allocator"]]),
     ("scoring", &[CONTRACT, &["native", "sandbox"]]),
     ("backend", &[BELOW_PROCESSES]),

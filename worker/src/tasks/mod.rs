@@ -5,6 +5,7 @@
 //! it; this process stops, and gives it back; its lease was lost, and its handler is dropped. So a handler may end at any
 //! `await`, and run again from its beginning: what it has done must not be done twice.
 
+pub(crate) mod batch;
 mod canary;
 mod remove_files;
 pub mod retention;
@@ -25,6 +26,8 @@ use crate::Worker;
 
 /// How many tasks a worker has in hand at a time, beside its pipelines.
 pub(crate) const CONCURRENCY: usize = 2;
+/// How many shards of batch predictions: one uses all processors.
+pub(crate) const BATCHES: usize = 1;
 /// Tasks that run once in each period, whoever runs.
 const PERIODIC: [(TaskPayload, Duration); 1] = [(TaskPayload::Retention, Duration::from_hours(1))];
 /// How often it is made sure that they are planned.
@@ -73,11 +76,13 @@ enum Stop {
 }
 
 /// Does what the task asks for.
-async fn run(worker: &Worker, payload: &TaskPayload, progress: &Progress) -> Result<Next, TaskError> {
-    match payload {
+async fn run(worker: &Worker, lease: &TaskLease, progress: &Progress) -> Result<Next, TaskError> {
+    match &lease.payload {
         TaskPayload::Retention => retention::run(worker, progress).await.map(Next::Done),
         TaskPayload::RemoveFiles(files) => remove_files::run(worker, files).await.map(Next::Done),
         TaskPayload::Canary(watch) => canary::run(worker, watch).await,
+        TaskPayload::BatchShard(shard) => batch::shard(worker, lease, *shard, progress).await,
+        TaskPayload::BatchCommit(id) => batch::commit(worker, *id).await,
     }
 }
 
@@ -109,7 +114,7 @@ async fn carry(worker: &Worker, lease: TaskLease, shutdown: &CancellationToken) 
     // In a task of its own: a handler that keeps this one busy must not cost the lease.
     let mut heart = AbortOnDropHandle::new(tokio::spawn(heartbeat(worker.clone(), lease.clone(), told)));
     let ended = tokio::select! {
-        ended = run(worker, &lease.payload, &progress) => Ok(ended),
+        ended = run(worker, &lease, &progress) => Ok(ended),
         stop = &mut heart => Err(stop.unwrap_or(Stop::Lost)),
         () = shutdown.cancelled() => Err(Stop::Shutdown),
     };
@@ -183,6 +188,7 @@ pub(crate) async fn plan(worker: Worker) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
+        worker.models.release().await;
         for (payload, period) in PERIODIC {
             let key = payload.kind();
             if let Err(error) = worker.store.tasks.plan(payload, key, period).await {

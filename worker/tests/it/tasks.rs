@@ -100,6 +100,7 @@ impl Stage {
             hosts: forge::Hosts::new(git, forge::GitHub::new("https://api.github.com", None).expect("a client")),
             mlflow: mlflow::Client::new(&self.url, None).expect("a client"),
             artifacts: artifacts::Store::open(&folder("artifacts").to_string_lossy(), []).expect("a store"),
+            warehouse: warehouse::Warehouse::open(&folder("warehouse").to_string_lossy(), []).expect("a warehouse"),
         };
         let notebooks = Notebooks {
             kernels: kernel::Pool::start(spec, 0, stop.clone()),

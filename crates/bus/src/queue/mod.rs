@@ -30,15 +30,18 @@ pub enum JobKind {
     Pipelines,
     /// Those of tasks.
     Tasks,
+    /// Those of tasks that score rows, or write them.
+    Batches,
 }
 
 impl JobKind {
-    const ALL: [Self; 2] = [Self::Pipelines, Self::Tasks];
+    const ALL: [Self; 3] = [Self::Pipelines, Self::Tasks, Self::Batches];
 
     fn of(job: &Job) -> Self {
         match job {
             Job::Pipeline(_) => Self::Pipelines,
             Job::Task(_) => Self::Tasks,
+            Job::Batch(_) => Self::Batches,
         }
     }
 }

@@ -157,6 +157,7 @@ fn name(kind: JobKind) -> &'static str {
     match kind {
         JobKind::Pipelines => "mlsys:jobs",
         JobKind::Tasks => "mlsys:tasks",
+        JobKind::Batches => "mlsys:batches",
     }
 }
 

@@ -140,5 +140,6 @@ fn name(kind: JobKind) -> &'static str {
     match kind {
         JobKind::Pipelines => "pipelines",
         JobKind::Tasks => "tasks",
+        JobKind::Batches => "batches",
     }
 }

@@ -1,6 +1,6 @@
 //! Which tasks are due and wait for a worker, and whether the queue was told.
 
-use contract::TaskId;
+use contract::{TaskId, TaskPayload};
 use serde::Serialize;
 use sqlx::AssertSqlSafe;
 
@@ -14,6 +14,8 @@ use crate::{
 pub struct TaskJob {
     /// The task.
     pub id: TaskId,
+    /// Whether it scores rows, or writes them.
+    pub batch: bool,
     token: i64,
 }
 
@@ -26,12 +28,16 @@ impl Tasks {
     /// Tasks that are due and of which the queue was not told, those first whose time came first.
     pub async fn unsent_jobs(&self, limit: usize) -> Result<Vec<TaskJob>, StoreError> {
         let sql = format!(
-            "SELECT id, lease_token FROM tasks WHERE {} AND job_sent_at IS NULL ORDER BY run_at, id LIMIT $1",
+            "SELECT id, kind, lease_token FROM tasks WHERE {} AND job_sent_at IS NULL ORDER BY run_at, id LIMIT $1",
             due(self.database.dialect.clock())
         );
         let rows = self.database.all(sqlx::query(AssertSqlSafe(sql)).bind((limit as u64).cast_signed())).await?;
         rows.iter()
-            .map(|row| Ok(TaskJob { id: Fields(row).parsed("id")?, token: Fields(row).get("lease_token")? }))
+            .map(|row| {
+                let fields = Fields(row);
+                let batch = TaskPayload::BATCH_KINDS.contains(&&*fields.get::<String>("kind")?);
+                Ok(TaskJob { id: fields.parsed("id")?, batch, token: fields.get("lease_token")? })
+            })
             .collect()
     }
 
@@ -54,10 +60,16 @@ impl Tasks {
         write.commit().await
     }
 
-    /// How many tasks are due and in nobody's hands.
-    pub async fn due(&self) -> Result<u64, StoreError> {
-        let sql = format!("SELECT COUNT(*) AS due FROM tasks WHERE {}", due(self.database.dialect.clock()));
-        let row = self.database.optional(sqlx::query(AssertSqlSafe(sql))).await?.ok_or(StoreError::NotFound)?;
+    /// How many tasks are due and in nobody's hands, of those that score or write rows, or of the others.
+    pub async fn due(&self, batch: bool) -> Result<u64, StoreError> {
+        let (dialect, not) = (self.database.dialect, if batch { "" } else { "NOT " });
+        let sql = format!(
+            "SELECT COUNT(*) AS due FROM tasks WHERE {} AND {not}{}",
+            due(dialect.clock()),
+            dialect.among("kind", "$1")
+        );
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(json(&TaskPayload::BATCH_KINDS)?);
+        let row = self.database.optional(query).await?.ok_or(StoreError::NotFound)?;
         Fields(&row).count("due")
     }
 

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 
 use crate::{
-    StoreError, Tasks,
-    db::database::Write,
+    StoreError, Tasks, batches,
+    db::database::{Database, Write},
     db::fields::{self, Fields, millis},
 };
 
@@ -82,7 +82,7 @@ impl Tasks {
         ttl: Duration,
         progress: Option<&Value>,
     ) -> Result<TaskLeaseState, StoreError> {
-        let mut write = self.fenced(lease).await?;
+        let mut write = fenced(&self.database, lease).await?;
         let renew = sqlx::query(
             "UPDATE tasks SET lease_expires_at = $2, progress = COALESCE($3, progress) WHERE id = $1
              RETURNING cancel_requested",
@@ -160,8 +160,11 @@ impl Tasks {
             "UPDATE tasks SET status = $2, error = COALESCE($3, error), finished_at = $4, lease_owner = NULL,
                  lease_expires_at = NULL WHERE id = $1",
         );
-        self.end(lease, |write| end.bind(lease.id.to_string()).bind(status).bind(error.map(fields::text)).bind(write.now))
-            .await
+        let mut write = fenced(&self.database, lease).await?;
+        let end = end.bind(lease.id.to_string()).bind(status).bind(error.map(fields::text)).bind(write.now);
+        write.run(end).await?;
+        batches::task_ended_badly(&mut write, lease.id, error).await?;
+        write.commit().await
     }
 
     async fn end<'q>(
@@ -169,20 +172,20 @@ impl Tasks {
         lease: &TaskLease,
         query: impl FnOnce(&Write) -> crate::db::database::Query<'q>,
     ) -> Result<(), StoreError> {
-        let mut write = self.fenced(lease).await?;
+        let mut write = fenced(&self.database, lease).await?;
         let query = query(&write);
         write.run(query).await?;
         write.commit().await
     }
+}
 
-    /// Begins a write in the name of a lease. Nobody can take the lease over before the write's end.
-    async fn fenced(&self, lease: &TaskLease) -> Result<Write, StoreError> {
-        let mut write = self.database.write().await?;
-        let sql = format!(
-            "SELECT lease_token FROM tasks WHERE id = $1 AND lease_token = $2 AND lease_owner = $3{}",
-            write.dialect.locked()
-        );
-        let held = sqlx::query(AssertSqlSafe(sql)).bind(lease.id.to_string()).bind(lease.token).bind(&lease.owner);
-        if write.optional(held).await?.is_some() { Ok(write) } else { Err(StoreError::Fenced) }
-    }
+/// Begins a write in the name of a lease. Nobody can take the lease over before the write's end.
+pub(crate) async fn fenced(database: &Database, lease: &TaskLease) -> Result<Write, StoreError> {
+    let mut write = database.write().await?;
+    let sql = format!(
+        "SELECT lease_token FROM tasks WHERE id = $1 AND lease_token = $2 AND lease_owner = $3{}",
+        write.dialect.locked()
+    );
+    let held = sqlx::query(AssertSqlSafe(sql)).bind(lease.id.to_string()).bind(lease.token).bind(&lease.owner);
+    if write.optional(held).await?.is_some() { Ok(write) } else { Err(StoreError::Fenced) }
 }

@@ -11,6 +11,7 @@ mod leases;
 mod records;
 
 pub use jobs::TaskJob;
+pub(crate) use leases::fenced;
 pub use leases::{TaskLease, TaskLeaseState};
 pub(crate) use records::create;
 pub use records::{NewTask, TaskRecord};

@@ -22,6 +22,7 @@ macro_rules! on_both {
 mod access;
 mod addresses;
 mod approvals;
+mod batches;
 mod candidates;
 mod changes;
 mod deliveries;

@@ -71,12 +71,12 @@ async fn a_job_is_to_be_sent_while_its_task_is_due_and_in_nobodys_hands(world: W
     let (tasks, job) = (&world.store.tasks, task(&world).await);
     tasks.mark_sent(&[job]).await.unwrap();
     assert_eq!(tasks.unsent_jobs(10).await.unwrap(), []);
-    assert_eq!(tasks.due().await.unwrap(), 1);
+    assert_eq!(tasks.due(false).await.unwrap(), 1);
     tasks.resend_all().await.unwrap();
     assert_eq!(tasks.unsent_jobs(10).await.unwrap(), [job]);
 
     let lease = tasks.lease(job.id, "a", TTL).await.unwrap().unwrap();
-    assert_eq!((tasks.unsent_jobs(10).await.unwrap(), tasks.due().await.unwrap()), (vec![], 0));
+    assert_eq!((tasks.unsent_jobs(10).await.unwrap(), tasks.due(false).await.unwrap()), (vec![], 0));
     tasks.release(&lease).await.unwrap();
     // The dispatcher is late: what it notes is of the lease before.
     tasks.mark_sent(&[job]).await.unwrap();

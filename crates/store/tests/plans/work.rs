@@ -358,7 +358,7 @@ async fn tasks(store: &Store) {
     }
     let unsent = tasks.unsent_jobs(64).await.unwrap();
     tasks.mark_sent(&unsent).await.unwrap();
-    tasks.due().await.unwrap();
+    tasks.due(false).await.unwrap();
     tasks.resend_all().await.unwrap();
     tasks.release_all_leases().await.unwrap();
     tasks.list(50).await.unwrap();

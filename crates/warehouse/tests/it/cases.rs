@@ -10,7 +10,7 @@ use arrow_array::{
 use futures_util::{TryStreamExt, future::join_all};
 use warehouse::{Change, Committed, Disposition, Error};
 
-use crate::place::{Place, batch, rows, table};
+use crate::place::{Place, batch, of_numbers, rows, table};
 
 /// One column of every type that is kept as it is, each with a gap.
 pub(crate) fn every_type() -> RecordBatch {
@@ -173,4 +173,33 @@ pub(crate) async fn tables_are_listed_and_what_is_none_is_passed_over(place: Pla
     let found = place.warehouse.tables().await.unwrap();
     assert_eq!(found.iter().map(ToString::to_string).collect::<Vec<_>>(), ["a.x.y", "a.x.z", "b.x.y", "län.Käse.表"]);
     assert_eq!(place.numbers(&names[3], None).await, [0]);
+}
+
+pub(crate) async fn a_table_is_read_in_pieces_and_tells_what_changed_it(place: Place) {
+    let name = table("pieces");
+    place.append(&name, &rows(0..10)).await.unwrap();
+    // Two row groups in one file.
+    let many: Vec<_> = (0..20).map(|part| rows(10 + part * 10_000..10 + (part + 1) * 10_000)).collect();
+    place.put(&name, &many, Disposition::Append, Some("job-1")).await.unwrap();
+    place.append(&name, &rows(0..0)).await.unwrap();
+    place.put(&name, &[rows(200_010..200_020)], Disposition::Append, None).await.unwrap();
+    let snapshot = place.warehouse.snapshot(&name, None).await.unwrap();
+    for (at_once, most) in [(1, 4), (1_000, 3), (150_000, 2), (10_000_000, 1)] {
+        let pieces = snapshot.parts(at_once).await.unwrap();
+        assert!(!pieces.is_empty() && pieces.len() <= most, "{at_once}: {pieces:?}");
+        let mut numbers = Vec::new();
+        for piece in pieces {
+            let said: u64 = piece.iter().map(|part| part.rows).sum();
+            let batches: Vec<_> = snapshot.read(piece).try_collect().await.unwrap();
+            assert_eq!(batches.iter().map(|batch| batch.num_rows() as u64).sum::<u64>(), said);
+            numbers.extend(batches.iter().flat_map(|batch| of_numbers(batch.column(0))));
+        }
+        numbers.sort_unstable();
+        assert_eq!(numbers, (0..200_020).collect::<Vec<_>>(), "{at_once}");
+    }
+    let history = snapshot.history(3).await.unwrap();
+    let told: Vec<_> = history.iter().map(|change| (change.version, change.rows, change.job.as_deref())).collect();
+    assert_eq!(told, [(3, Some(10), None), (2, Some(0), None), (1, Some(200_000), Some("job-1"))]);
+    assert!(history.iter().all(|change| change.at.is_some() && change.operation.as_deref() == Some("WRITE")));
+    assert_eq!(snapshot.history(100).await.unwrap().len(), 4);
 }

@@ -20,6 +20,7 @@ everywhere! {
     rows_are_appended_replaced_and_put_where_there_are_none_and_older_versions_stay,
     of_many_appends_at_once_none_is_lost_and_of_one_job_there_is_one,
     what_does_not_fit_is_refused_before_anything_is_written,
+    a_table_is_read_in_pieces_and_tells_what_changed_it,
     a_table_may_be_wide_long_or_empty,
     tables_are_listed_and_what_is_none_is_passed_over,
 }

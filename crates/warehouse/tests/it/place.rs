@@ -81,7 +81,7 @@ impl Place {
     }
 }
 
-fn of_numbers(column: &ArrayRef) -> Vec<i64> {
+pub(crate) fn of_numbers(column: &ArrayRef) -> Vec<i64> {
     let numbers = column.as_any().downcast_ref::<Int64Array>().unwrap();
     assert_eq!(numbers.null_count(), 0);
     numbers.values().to_vec()

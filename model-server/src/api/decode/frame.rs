@@ -1,9 +1,8 @@
-//! Rows that come column by column, in a format that says how many there are before it has them.
+//! How much a body may become, by its length.
 
-use contract::Column;
-use scoring::{ArraySchema, BadCell, Batch, Cell, Cells, Schema, TableSchema, Texts};
+use scoring::{Frame, Room, Schema};
 
-use super::{MAX_CELLS, filled};
+use super::MAX_CELLS;
 use crate::api::exchange::BODY_LIMIT;
 
 /// How many values a body of any length may have, and how many more for each of its bytes: a truth takes a bit, and a run of
@@ -12,190 +11,17 @@ const VALUES: (usize, usize) = (1 << 17, 32);
 /// How many bytes a body of any length may become, and how many more for each of its bytes.
 const BYTES: (usize, usize) = (1 << 20, 32);
 
-const TOO_LONG: &str = "the texts are too long together; send the rows in several requests";
-
 /// How many bytes a body may become when it is taken apart, so that little that is sent never takes much memory.
 pub(in crate::api) fn room(length: usize) -> usize {
     length.saturating_mul(BYTES.1).saturating_add(BYTES.0).min(BODY_LIMIT)
 }
 
-/// A model's columns, to which those of a body are appended.
-pub(super) struct Frame<'s> {
+/// For the columns of a body of this length, by their names.
+pub(super) fn frame<'s, 'n>(
     schema: &'s Schema,
-    /// The rules of each of the model's columns.
-    rules: &'s [Column],
-    /// For each of the body's columns, the one of the model's that it is.
-    places: Vec<Option<usize>>,
-    cells: Vec<Cells>,
-    most_rows: usize,
-    /// How many bytes there may still be of texts.
-    room: usize,
-}
-
-impl<'s> Frame<'s> {
-    /// For the columns of a body of this length, by their names.
-    pub(super) fn new<'n>(schema: &'s Schema, names: impl Iterator<Item = &'n str>, length: usize) -> Result<Self, String> {
-        let (rules, places, cells) = match schema {
-            Schema::Table(table) => (&*table.columns, by_name(table, names)?, table.empty()),
-            Schema::Array(array) => {
-                let width = width(array, names.count())?;
-                let cells = std::iter::repeat_with(|| array.empty()).take(width).collect();
-                (std::slice::from_ref(&array.element), (0..width).map(Some).collect(), cells)
-            }
-        };
-        let most = length.saturating_mul(VALUES.1).saturating_add(VALUES.0).min(MAX_CELLS);
-        let most_rows = most / cells.len().max(1);
-        Ok(Self { schema, rules, places, cells, most_rows, room: room(length) })
-    }
-
-    /// The places of those of the body's columns that the model takes.
-    pub(super) fn taken(&self) -> Vec<usize> {
-        (0..self.places.len()).filter(|at| self.places[*at].is_some()).collect()
-    }
-
-    /// Refuses more rows than are taken at once.
-    pub(super) fn limit(&self, rows: usize) -> Result<(), String> {
-        let most = self.most_rows;
-        if rows <= most {
-            return Ok(());
-        }
-        Err(format!("more than {most} rows, the most that a body of this length may have; send them in several requests"))
-    }
-
-    /// The column to which one of the body's is appended, if the model takes it.
-    pub(super) fn column(&mut self, at: usize) -> Option<Appended<'_>> {
-        let place = self.places.get(at).copied().flatten()?;
-        let rules = self.rules.get(place).or(self.rules.first())?;
-        Some(Appended { rules, cells: self.cells.get_mut(place)?, room: &mut self.room })
-    }
-
-    /// All rows.
-    pub(super) fn finish(mut self, rows: usize) -> Result<Batch, String> {
-        filled(match self.schema {
-            Schema::Table(table) => {
-                table.fill(&mut self.cells, rows).map_err(|error| error.to_string())?;
-                Batch::Table { rows, columns: self.cells }
-            }
-            Schema::Array(array) => {
-                if array.axes[0].is_some_and(|length| length != rows) {
-                    return Err("the body has not as many rows as the model takes".to_owned());
-                }
-                let width = self.cells.len();
-                Batch::Array { shape: vec![rows, width], cells: interleaved(&self.cells, rows, array.empty()) }
-            }
-        })
-    }
-}
-
-fn by_name<'n>(schema: &TableSchema, names: impl Iterator<Item = &'n str>) -> Result<Vec<Option<usize>>, String> {
-    let places: Vec<_> = names.enumerate().map(|(at, name)| schema.find(name, at)).collect();
-    let mut times = vec![0_usize; schema.columns.len()];
-    places.iter().flatten().for_each(|place| times[*place] += 1);
-    for (column, times) in schema.columns.iter().zip(times) {
-        match times {
-            0 if column.required => return Err(format!("column {:?} is missing", column.name)),
-            0 | 1 => {}
-            _ => return Err(format!("column {:?} is named twice", column.name)),
-        }
-    }
-    Ok(places)
-}
-
-/// How many columns an array's rows have: as many as the body has, whatever their names.
-fn width(schema: &ArraySchema, columns: usize) -> Result<usize, String> {
-    match schema.axes[..] {
-        [_, Some(width)] if width != columns => Err(format!("the body has {columns} columns, and the model takes {width}")),
-        [_, _] if columns > 0 => Ok(columns),
-        _ => Err("the model takes an array that is no table".to_owned()),
-    }
-}
-
-/// The cells of columns, row by row.
-pub(in crate::api) fn interleaved(columns: &[Cells], rows: usize, mut all: Cells) -> Cells {
-    let texts: Vec<Vec<_>> = columns
-        .iter()
-        .map(|cells| if let Cells::Text(texts) = cells { texts.iter().collect() } else { Vec::new() })
-        .collect();
-    for row in 0..rows {
-        for (at, cells) in columns.iter().enumerate() {
-            match (&mut all, cells) {
-                (Cells::Bool(all), Cells::Bool(cells)) => all.push(cells[row]),
-                (Cells::Int(all), Cells::Int(cells)) => all.push(cells[row]),
-                (Cells::Float(all), Cells::Float(cells)) => all.push(cells[row]),
-                (Cells::Text(all), _) => push(all, texts[at][row]),
-                _ => {}
-            }
-        }
-    }
-    all
-}
-
-fn push(texts: &mut Texts, text: Option<&str>) {
-    // An array's elements are never missing.
-    texts.push(text.unwrap_or_default());
-}
-
-/// A column of the model, and what is appended to it.
-pub(super) struct Appended<'f> {
-    pub(super) rules: &'f Column,
-    pub(super) cells: &'f mut Cells,
-    room: &'f mut usize,
-}
-
-impl Appended<'_> {
-    /// Appends a value, or nothing where it is missing.
-    pub(super) fn put(&mut self, value: Value<'_>) -> Result<(), String> {
-        if let Value::Text(text) = value {
-            let rest = self.room.checked_sub(text.len());
-            *self.room = rest.ok_or(TOO_LONG)?;
-        }
-        let row = self.cells.len();
-        value.put(Cell { column: self.rules, cells: &mut *self.cells, row }).map_err(|error| error.to_string())
-    }
-
-    /// Appends texts, which the column takes as they are; none is missing, unless the column takes that.
-    pub(super) fn put_texts<'t>(&mut self, mut texts: impl Iterator<Item = Option<&'t str>>) -> Result<(), String> {
-        let Cells::Text(cells) = &mut *self.cells else { return Ok(()) };
-        cells.reserve(texts.size_hint().0);
-        texts.try_for_each(|text| {
-            let rest = self.room.checked_sub(text.map_or(0, str::len));
-            *self.room = rest.ok_or(TOO_LONG)?;
-            cells.put(text);
-            Ok(())
-        })
-    }
-}
-
-/// A value of a column, whatever the format calls its type.
-pub(super) enum Value<'v> {
-    Missing,
-    Bool(bool),
-    Int(i64),
-    Unsigned(u64),
-    Float(f64),
-    Text(&'v str),
-    /// A time or a date, as text; none if it is of no year that has four digits.
-    Time(Option<String>),
-    /// What no column takes, in words.
-    Other(&'static str),
-}
-
-impl Value<'_> {
-    fn put(self, cell: Cell<'_>) -> Result<(), BadCell> {
-        use contract::ColumnType::Datetime;
-        match self {
-            // As pandas has a missing number.
-            Self::Float(value) if value.is_nan() => cell.missing(),
-            Self::Missing => cell.missing(),
-            Self::Bool(value) => cell.bool(value),
-            Self::Int(value) => cell.int(value),
-            Self::Unsigned(value) => cell.unsigned(value),
-            Self::Float(value) => cell.float(value),
-            Self::Text(text) => cell.text(text),
-            Self::Time(Some(text)) if cell.column.column_type == Datetime => cell.text(&text),
-            Self::Time(None) if cell.column.column_type == Datetime => cell.misfit("one of no year that has four digits"),
-            Self::Time(_) => cell.misfit("a time"),
-            Self::Other(found) => cell.misfit(found),
-        }
-    }
+    names: impl Iterator<Item = &'n str>,
+    length: usize,
+) -> Result<Frame<'s>, String> {
+    let values = length.saturating_mul(VALUES.1).saturating_add(VALUES.0).min(MAX_CELLS);
+    Frame::new(schema, names, Room { values, bytes: room(length) })
 }

@@ -11,13 +11,11 @@ mod either;
 mod frame;
 mod named;
 mod nan;
-mod number;
 pub(crate) mod parquet;
 mod records;
 mod split;
-mod time;
 
-pub(super) use frame::{interleaved, room};
+pub(super) use frame::room;
 pub(super) use nan::without_nan;
 use scoring::{Batch, Schema};
 use serde_json::error::Category;

@@ -4,10 +4,10 @@
 //! An array is one tensor of its shape, whatever its name; or one `[n]` for each column.
 
 use contract::Column;
-use scoring::{ArraySchema, Batch, Schema, TableSchema};
+use scoring::{ArraySchema, Batch, Schema, TableSchema, interleaved};
 
 use super::{fill::Fill, request::Input};
-use crate::api::decode::{MAX_CELLS, filled, interleaved};
+use crate::api::decode::{MAX_CELLS, filled};
 
 /// The rows in a request's tensors, or what is wrong with them. `whole` is what the request says its tensors are together.
 pub(super) fn rows(schema: &Schema, whole: Option<&str>, inputs: &[Input<'_>]) -> Result<Batch, String> {

@@ -20,7 +20,7 @@ use store::{Cursor, Ended, Store, StoreError, VersionCursor};
 
 use self::pace::Pace;
 pub use self::settings::{RetentionSettings, SETTINGS};
-use super::{Progress, TaskError};
+use super::{Progress, TaskError, batch};
 use crate::Worker;
 
 /// How long ended tasks are kept.
@@ -64,6 +64,10 @@ impl Removed {
 /// What the task does.
 pub(super) async fn run(worker: &Worker, progress: &Progress) -> Result<Value, TaskError> {
     let tell = |removed: &Removed| drop(progress.send_replace(serde_json::to_value(removed).ok()));
+    let batches = batch::forget(worker).await?;
+    if batches > 0 {
+        tracing::info!(batches, "batch predictions of long ago were forgotten");
+    }
     let removed = sweep(&worker.store, &worker.config.tuning.retention, true, tell).await?;
     serde_json::to_value(removed).map_err(|error| TaskError::Fail(error.to_string()))
 }

@@ -3,7 +3,6 @@
 //! Whoever sends it may have forged it. What it says of lengths is held against what there is (`messages`) before Arrow's own
 //! reader is given it, which then validates the values. Columns that the model does not take are not read.
 
-mod columns;
 mod messages;
 
 use std::{
@@ -21,10 +20,10 @@ use arrow_ipc::{
 };
 use arrow_schema::{ArrowError, SchemaRef};
 use axum::body::Bytes;
-use scoring::{Batch, Schema};
+use scoring::{Batch, Schema, append};
 
 use self::messages::{Message, Messages};
-use super::frame::Frame;
+use super::{filled, frame::frame};
 
 /// How many bytes of dictionaries may be read over again for a body of any length, and how many more for each of its bytes.
 const WORK: (usize, usize) = (1 << 28, 16);
@@ -55,7 +54,7 @@ fn read(schema: &Schema, form: Form, body: &Bytes) -> Result<Batch, String> {
     }
     messages::check_fields(&fields)?;
     let fields: SchemaRef = Arc::new(try_fb_to_schema(fields).map_err(|error| broken(&error))?);
-    let mut frame = Frame::new(schema, fields.fields().iter().map(|field| field.name().as_str()), body.len())?;
+    let mut frame = frame(schema, fields.fields().iter().map(|field| field.name().as_str()), body.len())?;
     let taken = frame.taken();
     let (mut dictionaries, mut rows) = (HashMap::new(), 0);
     let (mut sizes, mut work) = (HashMap::new(), WORK.0.saturating_add(body.len().saturating_mul(WORK.1)));
@@ -84,14 +83,14 @@ fn read(schema: &Schema, form: Form, body: &Bytes) -> Result<Batch, String> {
                 let of = (&fields, &dictionaries, &version);
                 let batch = read_batch((body, batch), of, &taken).map_err(|error| broken(&error))?;
                 for (column, at) in batch.columns().iter().zip(&taken) {
-                    frame.column(*at).map_or(Ok(()), |mut to| columns::append(column, &mut to))?;
+                    frame.column(*at).map_or(Ok(()), |mut to| append(column, &mut to))?;
                 }
                 rows += count;
             }
             _ => return Err("the body holds something else than dictionaries and rows".to_owned()),
         }
     }
-    frame.finish(rows)
+    filled(frame.finish(rows)?)
 }
 
 const BROKEN: &str = "the body is broken: a message is not what it says";

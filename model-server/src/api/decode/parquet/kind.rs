@@ -1,13 +1,9 @@
 //! What a column's values are, and a value as the model takes it.
 
 use arrow_array::{ArrowPrimitiveType, types::Float16Type};
+use scoring::{Unit, Value, date, decimal, time};
 
 use super::thrift::{Kind as Of, Thrift};
-use crate::api::decode::{
-    frame::Value,
-    number::decimal,
-    time::{Unit, date, time},
-};
 
 /// How values are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,7 +12,7 @@ mod runs;
 mod thrift;
 mod values;
 
-use scoring::{Batch, Schema};
+use scoring::{Appended, Batch, Schema, Value};
 
 use self::{
     footer::{BAD, Chunk, Column, Footer},
@@ -21,7 +21,10 @@ use self::{
     runs::Runs,
     values::{Dictionary, Values},
 };
-use super::frame::{self, Appended, Frame, Value};
+use super::{
+    filled,
+    frame::{frame, room},
+};
 
 /// A file begins and ends with it.
 const MAGIC: &[u8] = b"PAR1";
@@ -35,10 +38,10 @@ pub(crate) fn decode(schema: &Schema, body: &[u8]) -> Result<Batch, String> {
     let length = usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX);
     let (pages, footer) = within.split_at_checked(within.len().wrapping_sub(length)).ok_or_else(no_file)?;
     let mut footer = Footer::read(footer).ok_or(BAD)?;
-    let mut frame = Frame::new(schema, footer.columns.iter().map(|column| column.name), body.len())?;
+    let mut frame = frame(schema, footer.columns.iter().map(|column| column.name), body.len())?;
     let taken = frame.taken();
     // Columns that are said to be in the same place would be read many times over.
-    let (mut rows, mut room, mut unread) = (0_usize, frame::room(body.len()), pages.len());
+    let (mut rows, mut room, mut unread) = (0_usize, room(body.len()), pages.len());
     while let Some(group) = footer.next(&taken)? {
         let all = rows.saturating_add(group.rows);
         frame.limit(all)?;
@@ -55,7 +58,7 @@ pub(crate) fn decode(schema: &Schema, body: &[u8]) -> Result<Batch, String> {
         }
         rows = all;
     }
-    frame.finish(rows)
+    filled(frame.finish(rows)?)
 }
 
 /// Appends the values of a column, of which there are to be so many.

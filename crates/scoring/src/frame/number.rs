@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 /// The number nearest to a decimal: what it has without its point, and how many digits are behind that.
-pub(super) fn decimal(unscaled: impl Display, scale: i64) -> f64 {
+pub fn decimal(unscaled: impl Display, scale: i64) -> f64 {
     // Rust reads the text to the nearest number.
     format!("{unscaled}e{}", scale.saturating_neg()).parse().unwrap_or(f64::NAN)
 }

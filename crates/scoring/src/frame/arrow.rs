@@ -14,19 +14,18 @@ use arrow_array::{
 };
 use arrow_schema::{DataType, TimeUnit};
 use contract::ColumnType;
-use scoring::Cells;
 
-use crate::api::decode::{
-    frame::{Appended, Value},
-    number,
-    time::{Unit, date, time},
-};
+use super::{Appended, Unit, Value, date, decimal, time};
+use crate::Cells;
 
 /// The value at a place; of a missing one it is anything.
 type Get<'a> = Box<dyn Fn(usize) -> Value<'a> + 'a>;
 
-/// Appends all values of a column.
-pub(super) fn append(column: &ArrayRef, to: &mut Appended<'_>) -> Result<(), String> {
+/// Appends all values of a column of Arrow's.
+///
+/// # Errors
+/// When the model's column does not take one of them: it names the column and the row.
+pub fn append(column: &ArrayRef, to: &mut Appended<'_>) -> Result<(), String> {
     if append_at_once(column, to)? {
         return Ok(());
     }
@@ -124,7 +123,7 @@ fn ints<T: ArrowPrimitiveType<Native: Into<i64>>>(column: &ArrayRef) -> Get<'_> 
 }
 
 fn decimals<T: DecimalType + ArrowPrimitiveType<Native: Display>>(column: &ArrayRef, scale: i8) -> Get<'_> {
-    primitive::<T>(column, move |value| Value::Float(number::decimal(value, scale.into())))
+    primitive::<T>(column, move |value| Value::Float(decimal(value, scale.into())))
 }
 
 fn texts<O: OffsetSizeTrait>(column: &ArrayRef) -> Get<'_> {

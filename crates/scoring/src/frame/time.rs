@@ -4,10 +4,14 @@ use jiff::{SignedDuration, Timestamp, civil::Date, tz::Offset};
 
 /// How many of a unit are a second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unit {
+pub enum Unit {
+    /// One.
     Seconds,
+    /// A thousand.
     Millis,
+    /// A million.
     Micros,
+    /// A thousand million.
     Nanos,
 }
 
@@ -24,13 +28,13 @@ impl Unit {
 }
 
 /// A time, in UTC or of no zone; none if it is of no year that has four digits.
-pub(super) fn time(count: i64, unit: Unit, utc: bool) -> Option<String> {
+pub fn time(count: i64, unit: Unit, utc: bool) -> Option<String> {
     let timestamp = unit.timestamp(count)?;
     Some(if utc { timestamp.to_string() } else { Offset::UTC.to_datetime(timestamp).to_string() })
 }
 
 /// A date, by its days.
-pub(super) fn date(days: i64) -> Option<String> {
+pub fn date(days: i64) -> Option<String> {
     let since = SignedDuration::from_hours(i64::from(i32::try_from(days).ok()?) * 24);
     Date::constant(1970, 1, 1).checked_add(since).ok().map(|date| date.to_string())
 }

@@ -1,0 +1,463 @@
+//! `/api/batch-predictions`: tables through models into tables; and `GET /predict`, which waits for one.
+
+use std::time::Duration;
+
+use artifacts::VersionLocation;
+use axum::{
+    Json,
+    extract::{Path, Query, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use contract::{BatchId, BatchStatus, Environment, ModelName};
+use jiff::Timestamp;
+use pipeline::access::Action;
+use serde::{Deserialize, Serialize};
+use service::ApiError;
+use store::{Batch, BatchFilter, Created, NewBatch, StoreError};
+use tables::{OnReject, OutputNames, Plan, Request, Spec};
+use tokio::time::{Instant, sleep};
+use utoipa::ToSchema;
+
+use super::tables::{TableColumn, columns};
+use crate::{
+    Backend,
+    auth::{Caller, Trail, owned},
+    error::{bad_request, from_artifact, from_store, from_tables, from_warehouse, internal, not_found},
+    routes::{parse, pipelines::Page},
+};
+
+/// How many are listed at most, and unless asked otherwise.
+const LIMITS: (usize, usize) = (500, 50);
+/// How long a job's name may be, in characters.
+const JOB_MAX: usize = 200;
+/// How often `GET /predict` looks, and how long.
+const LOOK: Duration = Duration::from_millis(250);
+const PATIENCE: Duration = Duration::from_hours(1);
+
+/// A table to send through a model.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewBatchPrediction {
+    model_name: ModelName,
+    /// Whose deployment is meant, unless a version is given.
+    environment: Environment,
+    /// Which version; none given: the one that is deployed in the environment.
+    version: Option<u64>,
+    /// The table whose rows are scored, as they are now: `project.dataset.table`.
+    input_table: String,
+    /// The table that they go to, with the predictions.
+    output_table: String,
+    /// What becomes of the rows that the output has: `WRITE_APPEND`, `WRITE_TRUNCATE` or `WRITE_EMPTY`.
+    #[serde(default)]
+    #[schema(value_type = String, default = "WRITE_APPEND")]
+    write_disposition: warehouse::Disposition,
+    /// The columns of the input that go through to the output; none given: all.
+    id_columns: Option<Vec<String>>,
+    /// What becomes of rows that can't be scored.
+    #[serde(default)]
+    on_reject: OnReject,
+    /// Names the job: two requests with one name are one job.
+    job: Option<String>,
+    /// What the columns are called that are added.
+    #[serde(default)]
+    names: OutputNames,
+    /// Whether it is only looked what would be done.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// What would be done.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct BatchPreview {
+    model_name: ModelName,
+    version: u64,
+    input_table: String,
+    /// The version of the input that would be read.
+    input_version: u64,
+    /// How many rows it has.
+    rows: u64,
+    /// The size of its files.
+    bytes: u64,
+    /// In how many parts it would be scored.
+    shards: usize,
+    output_columns: Vec<TableColumn>,
+}
+
+/// A table on its way through a model.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct BatchPrediction {
+    id: BatchId,
+    /// What its caller named it by.
+    #[schema(required)]
+    job: Option<String>,
+    model_name: ModelName,
+    version: u64,
+    environment: Environment,
+    input_table: String,
+    /// The version of the input that is read, whatever changes it meanwhile.
+    input_version: u64,
+    output_table: String,
+    /// The output's version that has its rows.
+    #[schema(required)]
+    output_version: Option<u64>,
+    /// Where rows go that can't be scored; null: the first one ends the job.
+    #[schema(required)]
+    reject_table: Option<String>,
+    write_disposition: String,
+    /// The columns of the input that go through.
+    through: Vec<String>,
+    names: OutputNames,
+    status: BatchStatus,
+    /// How many rows the input has.
+    #[schema(required)]
+    rows: Option<u64>,
+    /// How many of them were scored or rejected.
+    rows_done: u64,
+    rows_rejected: u64,
+    /// In how many parts they are scored.
+    shards: u32,
+    shards_done: u32,
+    /// Why it failed.
+    #[schema(required)]
+    error: Option<String>,
+    #[schema(required)]
+    created_by: Option<String>,
+    created_at: Timestamp,
+    /// When its first part was begun.
+    #[schema(required)]
+    started_at: Option<Timestamp>,
+    #[schema(required)]
+    finished_at: Option<Timestamp>,
+}
+
+impl BatchPrediction {
+    fn of(batch: Batch) -> Result<Self, ApiError> {
+        let spec: Spec = serde_json::from_value(batch.spec).map_err(internal)?;
+        let reject_table = spec.rejects().map(|table| table.to_string());
+        Ok(Self {
+            id: batch.id,
+            job: batch.job,
+            model_name: batch.model_name,
+            version: batch.version,
+            environment: batch.environment,
+            input_table: spec.input.to_string(),
+            input_version: spec.input_version,
+            output_table: spec.output.to_string(),
+            output_version: batch.output_version,
+            reject_table,
+            write_disposition: spec.disposition.to_string(),
+            through: spec.through,
+            names: spec.names,
+            status: batch.status,
+            rows: batch.rows,
+            rows_done: batch.rows_done,
+            rows_rejected: batch.rows_rejected,
+            shards: batch.shards,
+            shards_done: batch.shards_done,
+            error: batch.error,
+            created_by: batch.created_by,
+            created_at: batch.created_at,
+            started_at: batch.started_at,
+            finished_at: batch.finished_at,
+        })
+    }
+}
+
+/// Which batch predictions.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct BatchQuery {
+    /// Of this model.
+    model: Option<String>,
+    /// `queued`, `running`, `writing`, `succeeded`, `failed` or `cancelled`.
+    status: Option<String>,
+    /// The `next` of the page before.
+    after: Option<String>,
+    /// At most so many.
+    limit: Option<usize>,
+}
+
+/// A table to send through a model, in an address.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PredictQuery {
+    /// Whose deployment is meant, unless a version is given.
+    env: String,
+    /// The table whose rows are scored: `project.dataset.table`.
+    input_table: String,
+    /// The table that they go to, with the predictions.
+    output_table: String,
+    model_name: String,
+    /// `v1` or `1`; none given: the version that is deployed there.
+    model_version: Option<String>,
+}
+
+/// Sends a table through a model into a table. With `dry_run` it only tells (200) what would be done.
+#[utoipa::path(
+    post, path = "/api/batch-predictions", operation_id = "createBatchPrediction", tag = "tables",
+    responses((status = ACCEPTED, body = BatchPrediction), (status = OK, body = BatchPreview)),
+)]
+pub(crate) async fn create(
+    State(backend): State<Backend>,
+    caller: Caller,
+    trail: Trail,
+    Json(new): Json<NewBatchPrediction>,
+) -> Result<Response, ApiError> {
+    authorize(&backend, (&caller, &trail), &new.model_name).await?;
+    if let Some(before) = before(&backend, &new).await? {
+        return Ok((StatusCode::ACCEPTED, Json(BatchPrediction::of(before)?)).into_response());
+    }
+    let planned = plan(&backend, &new).await?;
+    if new.dry_run {
+        let Plan { spec, rows, bytes, pieces, columns: written } = planned;
+        let (model_name, version, input_version) = (spec.model_name, spec.version, spec.input_version);
+        let (input_table, shards, output_columns) = (spec.input.to_string(), pieces.len(), columns(&written));
+        let preview = BatchPreview { model_name, version, input_table, input_version, rows, bytes, shards, output_columns };
+        return Ok(Json(preview).into_response());
+    }
+    let batch = make(&backend, (&caller, &trail), &new, planned).await?;
+    Ok((StatusCode::ACCEPTED, Json(BatchPrediction::of(batch)?)).into_response())
+}
+
+/// The batch predictions, newest first.
+#[utoipa::path(
+    get, path = "/api/batch-predictions", operation_id = "listBatchPredictions", tag = "tables", params(BatchQuery),
+    responses((status = OK, body = Page<BatchPrediction>)),
+)]
+pub(crate) async fn list(
+    State(backend): State<Backend>,
+    caller: Caller,
+    Query(BatchQuery { model, status, after, limit }): Query<BatchQuery>,
+) -> Result<Json<Page<BatchPrediction>>, ApiError> {
+    let model: Option<ModelName> = model.as_deref().map(parse).transpose()?;
+    let unknown = || bad_request("bad_status", "status must be one of those that the description names");
+    let status = status.map(|word| BatchStatus::from_word(&word).ok_or_else(unknown)).transpose()?;
+    let before = after.as_deref().map(parse).transpose()?;
+    let limit = limit.unwrap_or(LIMITS.1).clamp(1, LIMITS.0);
+    let filter = BatchFilter { model: model.as_ref(), status, before, limit };
+    let (found, more) = backend.store.batches.list(&caller.scope(&Action::See), filter).await.map_err(from_store)?;
+    let items = found.into_iter().map(BatchPrediction::of).collect::<Result<Vec<_>, _>>()?;
+    let next = items.last().filter(|_| more).map(|last| last.id.to_string());
+    Ok(Json(Page { items, next }))
+}
+
+/// A batch prediction.
+#[utoipa::path(
+    get, path = "/api/batch-predictions/{id}", operation_id = "getBatchPrediction", tag = "tables",
+    responses((status = OK, body = BatchPrediction)),
+)]
+pub(crate) async fn one(
+    State(backend): State<Backend>,
+    Path(id): Path<String>,
+    caller: Caller,
+) -> Result<Json<BatchPrediction>, ApiError> {
+    Ok(Json(BatchPrediction::of(known(&backend, &caller, &id, &Action::See).await?)?))
+}
+
+/// Ends a batch prediction before anything of it is in the output.
+#[utoipa::path(
+    post, path = "/api/batch-predictions/{id}/cancel", operation_id = "cancelBatchPrediction", tag = "tables",
+    responses((status = OK, body = BatchPrediction)),
+)]
+pub(crate) async fn cancel(
+    State(backend): State<Backend>,
+    Path(id): Path<String>,
+    caller: Caller,
+    trail: Trail,
+) -> Result<Json<BatchPrediction>, ApiError> {
+    let batch = known(&backend, &caller, &id, &Action::BatchPredictions).await?;
+    tell(&backend, &trail, &batch).await?;
+    let over = "it is over, or its rows are being written to the output; look again";
+    let cancelled = backend.store.batches.cancel(batch.id).await;
+    Ok(Json(BatchPrediction::of(cancelled.map_err(|error| or_conflict(error, over))?)?))
+}
+
+/// Goes on with a batch prediction that failed or was cancelled: what is done is kept.
+#[utoipa::path(
+    post, path = "/api/batch-predictions/{id}/resume", operation_id = "resumeBatchPrediction", tag = "tables",
+    responses((status = OK, body = BatchPrediction)),
+)]
+pub(crate) async fn resume(
+    State(backend): State<Backend>,
+    Path(id): Path<String>,
+    caller: Caller,
+    trail: Trail,
+) -> Result<Json<BatchPrediction>, ApiError> {
+    let batch = known(&backend, &caller, &id, &Action::BatchPredictions).await?;
+    tell(&backend, &trail, &batch).await?;
+    let on = "only one that failed or was cancelled can go on, once its workers have let go of it; try again in a moment";
+    let resumed = backend.store.batches.resume(batch.id).await.map_err(|error| or_conflict(error, on))?;
+    backend.bus.wake.notify_one();
+    Ok(Json(BatchPrediction::of(resumed)?))
+}
+
+/// Sends a table through a model into a table, and waits until that is done. After an hour it answers 202: the job goes on.
+#[utoipa::path(
+    get, path = "/predict", operation_id = "predictTable", tag = "tables", params(PredictQuery),
+    responses((status = OK, body = BatchPrediction), (status = ACCEPTED, body = BatchPrediction)),
+)]
+pub(crate) async fn predict(
+    State(backend): State<Backend>,
+    caller: Caller,
+    trail: Trail,
+    Query(query): Query<PredictQuery>,
+) -> Result<Response, ApiError> {
+    let version = query.model_version.as_deref().map(version).transpose()?;
+    let new = NewBatchPrediction {
+        model_name: parse(&query.model_name)?,
+        environment: query.env.parse().map_err(|error: String| bad_request("bad_environment", error))?,
+        version,
+        input_table: query.input_table,
+        output_table: query.output_table,
+        write_disposition: warehouse::Disposition::default(),
+        id_columns: None,
+        on_reject: OnReject::default(),
+        job: None,
+        names: OutputNames::default(),
+        dry_run: false,
+    };
+    authorize(&backend, (&caller, &trail), &new.model_name).await?;
+    let planned = plan(&backend, &new).await?;
+    let mut batch = make(&backend, (&caller, &trail), &new, planned).await?;
+    let deadline = Instant::now() + PATIENCE;
+    while !batch.status.is_over() {
+        if Instant::now() > deadline {
+            return Ok((StatusCode::ACCEPTED, Json(BatchPrediction::of(batch)?)).into_response());
+        }
+        sleep(LOOK).await;
+        batch = backend.store.batches.get(batch.id).await.map_err(from_store)?.ok_or_else(unknown)?;
+    }
+    match batch.status {
+        BatchStatus::Succeeded => Ok(Json(BatchPrediction::of(batch)?).into_response()),
+        status => {
+            let reason = batch.error.unwrap_or_else(|| format!("it was {}", status.as_str()));
+            let detail = format!("batch prediction {}: {reason}", batch.id);
+            Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "batch_prediction_failed", detail))
+        }
+    }
+}
+
+/// A version as people write it: `v1` or `1`.
+fn version(text: &str) -> Result<u64, ApiError> {
+    let number = text.strip_prefix(['v', 'V']).unwrap_or(text);
+    number.parse().map_err(|_| bad_request("bad_version", "a version is a number, as in v1 or 1"))
+}
+
+/// A 403 unless the caller may send tables through the model.
+async fn authorize(backend: &Backend, (caller, trail): (&Caller, &Trail), model: &ModelName) -> Result<(), ApiError> {
+    trail.object(model);
+    let object = owned(backend, model).await?;
+    trail.about(&object);
+    caller.require(&Action::BatchPredictions, &object)
+}
+
+/// The job that is asked for, if it was before: whatever became of its tables since, it is not made anew.
+async fn before(backend: &Backend, new: &NewBatchPrediction) -> Result<Option<Batch>, ApiError> {
+    let found = backend.store.batches.of_job(new.job.as_deref()).await.map_err(from_store)?;
+    let Some(batch) = found.filter(|_| !new.dry_run) else { return Ok(None) };
+    let spec: Spec = serde_json::from_value(batch.spec.clone()).map_err(internal)?;
+    let version = new.version.unwrap_or(spec.version);
+    let is_same = (&spec.model_name, spec.version) == (&new.model_name, version)
+        && spec.input.to_string() == new.input_table
+        && spec.output.to_string() == new.output_table;
+    if is_same { Ok(Some(batch)) } else { Err(another_job(&batch)) }
+}
+
+fn another_job(before: &Batch) -> ApiError {
+    let detail = format!("a job of that name was another one: batch prediction {}; choose another name", before.id);
+    ApiError::new(StatusCode::CONFLICT, "another_job", detail)
+}
+
+/// Looks whether what is asked for can be done, and how.
+async fn plan(backend: &Backend, new: &NewBatchPrediction) -> Result<Plan, ApiError> {
+    let model = &new.model_name;
+    if new.job.as_ref().is_some_and(|job| job.is_empty() || job.chars().count() > JOB_MAX) {
+        return Err(bad_request("bad_job", format!("a job's name has 1 to {JOB_MAX} characters")));
+    }
+    let version = if let Some(version) = new.version {
+        version
+    } else {
+        let deployed = backend.store.serving.deployment(model, &new.environment).await.map_err(from_store)?;
+        let none = || not_found(format!("no version of {model} is deployed in {}", new.environment.as_str()));
+        deployed.ok_or_else(none)?.version
+    };
+    let record = backend.store.serving.model_version(model, version).await.map_err(from_store)?;
+    let record = record.ok_or_else(|| not_found(format!("there is no version {version} of a model {model}")))?;
+    let location = VersionLocation { uri: record.uri, sha256: record.sha256 };
+    let manifest = backend.models.artifacts.manifest(&location).await.map_err(from_artifact)?;
+    let request = Request {
+        model_name: model.clone(),
+        version,
+        uri: location.uri,
+        sha256: location.sha256,
+        input: new.input_table.parse().map_err(from_warehouse)?,
+        output: new.output_table.parse().map_err(from_warehouse)?,
+        disposition: new.write_disposition,
+        id_columns: new.id_columns.clone(),
+        on_reject: new.on_reject,
+        names: new.names.clone(),
+    };
+    tables::plan(&backend.warehouse, &manifest, request).await.map_err(from_tables)
+}
+
+async fn make(
+    backend: &Backend,
+    (caller, trail): (&Caller, &Trail),
+    new: &NewBatchPrediction,
+    Plan { spec, rows, pieces, .. }: Plan,
+) -> Result<Batch, ApiError> {
+    trail.after(format_args!("{} through version {} into {}", spec.input, spec.version, spec.output));
+    let pieces = pieces.iter().map(serde_json::to_value).collect::<Result<Vec<_>, _>>().map_err(internal)?;
+    let kept = serde_json::to_value(&spec).map_err(internal)?;
+    let created = backend.store.batches.create(NewBatch {
+        job: new.job.as_deref(),
+        model_name: &spec.model_name,
+        environment: &new.environment,
+        version: spec.version,
+        spec: &kept,
+        rows: Some(rows),
+        pieces: &pieces,
+        created_by: &caller.name,
+    });
+    match created.await.map_err(from_store)? {
+        Created::Now(batch) => {
+            backend.bus.wake.notify_one();
+            Ok(batch)
+        }
+        // Somebody asked at the same moment.
+        Created::Before(batch) => match before(backend, new).await? {
+            Some(same) => Ok(same),
+            None => Err(another_job(&batch)),
+        },
+    }
+}
+
+/// One that the caller may do this with. To others it is unknown.
+async fn known(backend: &Backend, caller: &Caller, id: &str, action: &Action) -> Result<Batch, ApiError> {
+    let batch = backend.store.batches.get(parse(id)?).await.map_err(from_store)?.ok_or_else(unknown)?;
+    let object = owned(backend, &batch.model_name).await?;
+    if !caller.may(&Action::See, &object) {
+        return Err(unknown());
+    }
+    caller.require(action, &object)?;
+    Ok(batch)
+}
+
+async fn tell(backend: &Backend, trail: &Trail, batch: &Batch) -> Result<(), ApiError> {
+    trail.object(format_args!("batch prediction {}", batch.id));
+    trail.about(&owned(backend, &batch.model_name).await?);
+    trail.before(batch.status.as_str());
+    Ok(())
+}
+
+fn unknown() -> ApiError {
+    not_found("there is no batch prediction of this id")
+}
+
+fn or_conflict(error: StoreError, detail: &str) -> ApiError {
+    match error {
+        StoreError::Conflict => ApiError::new(StatusCode::CONFLICT, "conflict", detail),
+        error => from_store(error),
+    }
+}

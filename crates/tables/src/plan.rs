@@ -1,0 +1,210 @@
+//! Whether what is asked for can be done, and in which shards.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use contract::{ColumnType, ModelManifest, Signature};
+use jiff::Timestamp;
+use warehouse::{Disposition, Part, Snapshot, TableName, Warehouse, schema_text, type_name};
+
+use crate::{Error, OnReject, OutputNames, Request, Spec, answer::Answer, spec::rejects_of};
+
+/// About how many rows a shard has: some seconds of work.
+const SHARD_ROWS: u64 = 500_000;
+/// How many shards there are at most; of longer inputs, they have more rows.
+const MOST_SHARDS: u64 = 1_000;
+/// Why a row was rejected, in the table of those.
+pub(crate) const REASON: &str = "RejectReason";
+
+/// What is to be done, and how much that is.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// What is to be done.
+    pub spec: Spec,
+    /// How many rows the input has.
+    pub rows: u64,
+    /// The size of its files, in bytes.
+    pub bytes: u64,
+    /// What each shard reads.
+    pub pieces: Vec<Vec<Part>>,
+    /// The columns that are written.
+    pub columns: SchemaRef,
+}
+
+/// Looks at the input as it is now, at the model and at the output, and says now what would keep rows from it.
+///
+/// # Errors
+/// Whatever that is.
+pub async fn plan(warehouse: &Warehouse, manifest: &ModelManifest, request: Request) -> Result<Plan, Error> {
+    let Request { model_name, version, uri, sha256, input, output, disposition, id_columns, on_reject, names } = request;
+    let snapshot = warehouse.snapshot(&input, None).await?;
+    let through: Vec<String> = match &id_columns {
+        Some(columns) => {
+            snapshot.select(Some(columns))?;
+            columns.clone()
+        }
+        None => snapshot.schema().fields().iter().map(|field| field.name().clone()).collect(),
+    };
+    if input == output && disposition == Disposition::Truncate {
+        return Err(Error::Refused("with WRITE_TRUNCATE the output can't be the input; name another table".to_owned()));
+    }
+    let features = features(&snapshot, manifest, id_columns.as_deref())?;
+    let known = snapshot.select(Some(&through))?;
+    let columns = output_columns(&known, &Answer::of(manifest), &names)?;
+    let reject_columns = reject_columns(&known, &names);
+    let rejects = if on_reject == OnReject::Table { rejects_of(&output) } else { None };
+    if on_reject == OnReject::Table && rejects.is_none() {
+        return Err(Error::Refused(format!(
+            "{output} has so long a name that the table of rejects can't be called {output}_rejects; choose a shorter one, or on_reject = stop"
+        )));
+    }
+    let columns = warehouse.plan(&output, &columns, disposition).await?;
+    let reject_columns = match &rejects {
+        Some(table) => Some(warehouse.plan(table, &reject_columns, reject_disposition(disposition)).await?),
+        None => None,
+    };
+    let text = |table: &TableName, schema: &SchemaRef| {
+        let unsupported = || Error::Refused(format!("{table} can't have these columns"));
+        schema_text(schema).ok_or_else(unsupported)
+    };
+    let spec = Spec {
+        model_name,
+        version,
+        uri,
+        sha256,
+        input_version: snapshot.version(),
+        columns: text(&output, &columns)?,
+        reject_columns: rejects
+            .as_ref()
+            .zip(reject_columns.as_ref())
+            .map(|(table, schema)| text(table, schema))
+            .transpose()?,
+        input,
+        output,
+        disposition,
+        through,
+        features,
+        on_reject,
+        names,
+        at: Timestamp::now(),
+    };
+    let rows = snapshot.rows().unwrap_or(0);
+    let pieces = snapshot.parts(SHARD_ROWS.max(rows / MOST_SHARDS)).await?;
+    if pieces.is_empty() {
+        return Err(Error::Empty { table: spec.input });
+    }
+    let rows = pieces.iter().flatten().map(|part| part.rows).sum();
+    Ok(Plan { spec, rows, bytes: snapshot.bytes(), pieces, columns })
+}
+
+/// Rejects go where those of before are, or take their place, as rows do in the output.
+pub(crate) fn reject_disposition(of_output: Disposition) -> Disposition {
+    match of_output {
+        Disposition::Empty => Disposition::Append,
+        same => same,
+    }
+}
+
+/// The columns that a model of arrays is given; of others, whether the input has what the model needs.
+fn features(snapshot: &Snapshot, manifest: &ModelManifest, ids: Option<&[String]>) -> Result<Option<Vec<String>>, Error> {
+    let (table, model) = (snapshot.name(), manifest.model_name.to_string());
+    let fields = snapshot.schema().fields();
+    match &manifest.signature {
+        Signature::Columns { columns } => {
+            let has = |name: &str| fields.iter().any(|field| field.name() == name);
+            let missing: Vec<_> =
+                columns.iter().filter(|column| column.required && !has(&column.name)).map(|column| &*column.name).collect();
+            if !missing.is_empty() {
+                let present = quoted(fields.iter().map(|field| &**field.name()));
+                let missing = quoted(missing.into_iter());
+                return Err(Error::Missing(format!("{table} lacks {missing}, which {model} needs; it has {present}")));
+            }
+            for column in columns.iter().filter(|column| column.required) {
+                if let Some(field) = fields.iter().find(|field| *field.name() == column.name) {
+                    fits(table, field, column.column_type, &model)?;
+                }
+            }
+            Ok(None)
+        }
+        Signature::Tensor { tensor } => {
+            let ids: BTreeSet<_> = ids.unwrap_or_default().iter().collect();
+            let features: Vec<_> = fields.iter().filter(|field| !ids.contains(field.name())).collect();
+            match tensor.shape[..] {
+                [_, width] if usize::try_from(width).is_ok_and(|width| width != features.len()) => {
+                    return Err(Error::Refused(format!(
+                        "{model} takes an array of {width} columns without names, and {table} has {} beside its id columns; name as id_columns those that are no input",
+                        features.len()
+                    )));
+                }
+                [_, _] => {}
+                _ => return Err(Error::Refused(format!("{model} takes an array that is no table"))),
+            }
+            let is_text = matches!(&*tensor.dtype, "str" | "object");
+            for field in features.iter().filter(|_| !is_text) {
+                fits(table, field, ColumnType::Double, &model)?;
+            }
+            Ok(Some(features.into_iter().map(|field| field.name().clone()).collect()))
+        }
+    }
+}
+
+/// Whether some values of a column may be what the model takes: each is looked at again when it is scored.
+fn fits(table: &TableName, field: &Field, wanted: ColumnType, model: &str) -> Result<(), Error> {
+    let kind = field.data_type();
+    let is_number = kind.is_numeric();
+    let (fits, expected) = match wanted {
+        ColumnType::Boolean => (kind.is_integer() || *kind == DataType::Boolean, "true or false"),
+        ColumnType::Integer | ColumnType::Long => (is_number, "whole numbers"),
+        ColumnType::Float | ColumnType::Double => (is_number, "numbers"),
+        ColumnType::String => (*kind == DataType::Utf8, "texts"),
+        ColumnType::Datetime => (kind.is_temporal() || *kind == DataType::Utf8, "times"),
+    };
+    if fits {
+        return Ok(());
+    }
+    let (column, found) = (field.name(), type_name(kind));
+    Err(Error::WrongType(format!(
+        "{table}, column {column:?}: {model} takes {expected} there, and the column has values of type {found}"
+    )))
+}
+
+fn output_columns(through: &Schema, answer: &Answer, names: &OutputNames) -> Result<Schema, Error> {
+    let mut fields: Vec<Arc<Field>> = through.fields().iter().cloned().collect();
+    let mut added = vec![
+        Field::new(&names.prediction, answer.data_type(), true),
+        Field::new(&names.timestamp, DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), true),
+        Field::new(&names.model_name, DataType::Utf8, true),
+        Field::new(&names.model_version, DataType::Int64, true),
+    ];
+    if answer.is_probable {
+        added.push(Field::new(&names.probability, DataType::Float64, true));
+    }
+    for field in added {
+        let is_taken = |other: &Arc<Field>| other.name().eq_ignore_ascii_case(field.name());
+        if fields.iter().any(is_taken) {
+            return Err(Error::Refused(format!(
+                "the output would have two columns {:?}; choose another name for the one that is added (names), or let only other columns through (id_columns)",
+                field.name()
+            )));
+        }
+        fields.push(Arc::new(field));
+    }
+    Ok(Schema::new(fields))
+}
+
+/// What goes through, the reason, and which model it was.
+fn reject_columns(through: &Schema, names: &OutputNames) -> Schema {
+    let added = [
+        Field::new(REASON, DataType::Utf8, true),
+        Field::new(&names.timestamp, DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), true),
+        Field::new(&names.model_name, DataType::Utf8, true),
+        Field::new(&names.model_version, DataType::Int64, true),
+    ];
+    let through = through.fields().iter().filter(|field| field.name() != REASON).cloned();
+    Schema::new(through.chain(added.into_iter().map(Arc::new)).collect::<Vec<_>>())
+}
+
+/// Names in a sentence.
+fn quoted<'n>(names: impl Iterator<Item = &'n str>) -> String {
+    names.map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ")
+}

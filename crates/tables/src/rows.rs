@@ -1,0 +1,135 @@
+//! Which of some rows can be scored, and what comes of them.
+
+use std::{sync::Arc, time::Duration};
+
+use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use scoring::{Extras, Frame, Model, PredictError, Prediction, Room, append};
+
+use crate::{Error, Spec, answer::Answer};
+
+/// How often rows are tried for which the model is busy or starting anew, and how long after the first time. Then twice as long.
+const TRIES: u32 = 8;
+const WAIT: Duration = Duration::from_millis(100);
+
+/// What rows are scored with.
+pub(crate) struct Scorer {
+    pub(crate) model: Arc<Model>,
+    pub(crate) spec: Arc<Spec>,
+    pub(crate) answer: Answer,
+}
+
+/// What came of some rows.
+#[derive(Default)]
+pub(crate) struct Scored {
+    /// Rows of the output, in the input's order.
+    pub(crate) rows: Vec<RecordBatch>,
+    /// Rows that can't be scored, where they are among the given, and why.
+    pub(crate) rejects: Vec<(usize, RecordBatch, String)>,
+}
+
+/// Why rows were not scored.
+enum Refused {
+    /// It is these rows.
+    Rows(String),
+    /// It is not.
+    Other(Error),
+}
+
+impl Scorer {
+    /// Scores rows. Those that can't be are found by halves: mostly there are few, or none.
+    pub(crate) async fn score(self: Arc<Self>, rows: RecordBatch) -> Result<Scored, Error> {
+        let mut scored = Scored::default();
+        let mut left = vec![(0, rows.num_rows())];
+        while let Some((start, length)) = left.pop() {
+            if length == 0 {
+                continue;
+            }
+            let some = rows.slice(start, length);
+            match self.score_all(&some).await {
+                Ok(batch) => scored.rows.push(batch),
+                Err(Refused::Other(error)) => return Err(error),
+                Err(Refused::Rows(reason)) if length == 1 => scored.rejects.push((start, some, reason)),
+                Err(Refused::Rows(_)) => {
+                    // The first half comes next.
+                    let half = length / 2;
+                    left.push((start + half, length - half));
+                    left.push((start, half));
+                }
+            }
+        }
+        Ok(scored)
+    }
+
+    async fn score_all(&self, rows: &RecordBatch) -> Result<RecordBatch, Refused> {
+        let prediction = self.predict(rows).await?;
+        let (predicted, probable) = self.answer.columns(&prediction.output).map_err(Refused::Other)?;
+        self.assembled(rows, predicted, probable).map_err(Refused::Other)
+    }
+
+    async fn predict(&self, rows: &RecordBatch) -> Result<Prediction, Refused> {
+        for attempt in 0..TRIES {
+            if attempt > 0 {
+                tokio::time::sleep(WAIT * 2_u32.pow(attempt - 1)).await;
+            }
+            let batch = self.batch(rows).map_err(Refused::Rows)?;
+            match self.model.predict(batch, Extras::default()).await {
+                Ok(prediction) => return Ok(prediction),
+                Err(PredictError::Overloaded | PredictError::Restarting(_) | PredictError::Waking) => {}
+                Err(PredictError::Asleep(reason)) => return Err(Refused::Other(Error::Model(reason))),
+                // A single row that takes so long does so again.
+                Err(
+                    error @ (PredictError::BadInput(_)
+                    | PredictError::Failed(_)
+                    | PredictError::Died(_)
+                    | PredictError::TimedOut),
+                ) => return Err(Refused::Rows(error.to_string())),
+            }
+        }
+        Err(Refused::Other(Error::Model("it is busy, or starts again and again".to_owned())))
+    }
+
+    /// Rows as the model takes them.
+    fn batch(&self, rows: &RecordBatch) -> Result<scoring::Batch, String> {
+        let schema = rows.schema_ref();
+        let given = |name: &str| self.spec.features.as_ref().is_none_or(|features| features.iter().any(|one| one == name));
+        let columns: Vec<_> = schema.fields().iter().zip(rows.columns()).filter(|(field, _)| given(field.name())).collect();
+        // These rows are in memory already: what is made of them takes about as much again.
+        let room = Room { values: usize::MAX, bytes: usize::MAX };
+        let mut frame = Frame::new(self.model.schema(), columns.iter().map(|(field, _)| &**field.name()), room)?;
+        for at in frame.taken() {
+            if let (Some((_, column)), Some(mut to)) = (columns.get(at), frame.column(at)) {
+                append(column, &mut to)?;
+            }
+        }
+        frame.finish(rows.num_rows())
+    }
+
+    fn assembled(&self, rows: &RecordBatch, predicted: ArrayRef, probable: Option<ArrayRef>) -> Result<RecordBatch, Error> {
+        let names = &self.spec.names;
+        let mut columns = through(&self.spec, rows);
+        columns.push((&names.prediction, predicted));
+        columns.extend(marks(&self.spec, rows.num_rows()));
+        columns.extend(probable.map(|column| (&names.probability, column)));
+        batch(columns)
+    }
+}
+
+/// The columns that go from the input to where the rows go.
+pub(crate) fn through<'s>(spec: &'s Spec, rows: &RecordBatch) -> Vec<(&'s String, ArrayRef)> {
+    spec.through.iter().filter_map(|name| Some((name, rows.column_by_name(name)?.clone()))).collect()
+}
+
+/// When, and which model.
+pub(crate) fn marks(spec: &Spec, rows: usize) -> [(&String, ArrayRef); 3] {
+    let names = &spec.names;
+    let at = TimestampMicrosecondArray::from_value(spec.at.as_microsecond(), rows).with_timezone("UTC");
+    let name = StringArray::from_iter_values(std::iter::repeat_n(spec.model_name.as_str(), rows));
+    let version = Int64Array::from_value(spec.version.cast_signed(), rows);
+    [(&names.timestamp, Arc::new(at)), (&names.model_name, Arc::new(name)), (&names.model_version, Arc::new(version))]
+}
+
+/// Columns as rows.
+pub(crate) fn batch(columns: Vec<(&String, ArrayRef)>) -> Result<RecordBatch, Error> {
+    RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, column)| (name.as_str(), column, true)))
+        .map_err(|error| Error::Refused(error.to_string()))
+}

@@ -42,6 +42,7 @@ export async function places(stack: Stack): Promise<Place[]> {
     { name: 'model-metrics', path: `/models/${MODEL}?tab=metrics`, ready: heading(MODEL) },
     { name: 'model-traffic', path: `/models/${MODEL}?tab=traffic`, ready: heading(MODEL) },
     { name: 'model-history', path: `/models/${MODEL}?tab=history`, ready: heading(MODEL) },
+    { name: 'tables', path: '/tables', ready: heading('Tables') },
     { name: 'repositories', path: '/repositories', ready: heading('Repositories') },
     { name: 'repository', path: `/repositories/${repos[0]?.id}`, ready: heading('How pushes come in') },
     { name: 'repository-add', path: '/repositories?add=', ready: heading('Add a repository') },

@@ -43,6 +43,8 @@ export async function places(stack: Stack): Promise<Place[]> {
     { name: 'model-traffic', path: `/models/${MODEL}?tab=traffic`, ready: heading(MODEL) },
     { name: 'model-history', path: `/models/${MODEL}?tab=history`, ready: heading(MODEL) },
     { name: 'tables', path: '/tables', ready: heading('Tables') },
+    { name: 'batch-predictions', path: '/batch-predictions', ready: heading('Batch predictions') },
+    { name: 'batch-prediction-new', path: '/batch-predictions?new=', ready: heading('New batch prediction') },
     { name: 'repositories', path: '/repositories', ready: heading('Repositories') },
     { name: 'repository', path: `/repositories/${repos[0]?.id}`, ready: heading('How pushes come in') },
     { name: 'repository-add', path: '/repositories?add=', ready: heading('Add a repository') },

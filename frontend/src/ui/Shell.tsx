@@ -15,6 +15,7 @@ const places: readonly { to: string; name: string; key: string; icon: IconName }
   { to: '/pipelines', name: 'Pipelines', key: 'p', icon: 'pipelines' },
   { to: '/models', name: 'Models', key: 'm', icon: 'models' },
   { to: '/tables', name: 'Tables', key: 't', icon: 'tables' },
+  { to: '/batch-predictions', name: 'Batch predictions', key: 'b', icon: 'batches' },
   { to: '/repositories', name: 'Repositories', key: 'r', icon: 'repositories' },
   { to: '/settings', name: 'Settings', key: 's', icon: 'settings' },
 ]

@@ -2,7 +2,7 @@ import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tansta
 import { api, data } from './client'
 import { type AuditFilter, keys } from './keys'
 import { POLL } from './polling'
-import type { Invite, MakeKey, PersonChange, SignIn } from './types'
+import type { Invite, MakeKey, Me, PersonChange, SignIn } from './types'
 
 /** Who one is, and what one may. */
 export function useMe(enabled = true) {
@@ -12,6 +12,16 @@ export function useMe(enabled = true) {
     queryFn: ({ signal }) => data(api.GET('/api/me', { signal })),
     staleTime: POLL.still,
   })
+}
+
+/**
+ * Whether somebody may start, cancel and resume batch predictions: operators of everything, of this model, or of a repository. Whether
+ * that is the model's, the backend knows. Without a model: of any at all.
+ */
+export function mayScore(me: Me | undefined, model?: string): boolean {
+  if (!me) return false
+  const mine = me.grants.filter((grant) => grant.repo !== undefined || (grant.model !== undefined && (model === undefined || grant.model === model)))
+  return me.may.includes('batch_predictions') || mine.some((grant) => grant.role === 'operator' || grant.role === 'admin')
 }
 
 /** How one signs in here. */

@@ -1,4 +1,4 @@
-import type { Environment, NewRepo } from './types'
+import type { BatchStatus, Environment, NewRepo } from './types'
 
 /** The filters that the list of pipelines takes. */
 export interface PipelineFilter {
@@ -23,6 +23,12 @@ export interface RepoFilter {
   search?: string | undefined
   /** Only those whose webhook needs a person. */
   attention?: boolean | undefined
+}
+
+/** The filters that the list of batch predictions takes. */
+export interface BatchFilter {
+  status?: BatchStatus | undefined
+  model?: string | undefined
 }
 
 /** What the audit log takes. */
@@ -54,6 +60,13 @@ export const keys = {
   repo: (id: number) => ['repos', 'one', id] as const,
   secrets: (id: number) => ['repos', 'secrets', id] as const,
   repoCheck: (repo: NewRepo | null) => ['repos', 'check', repo] as const,
+  tables: () => ['tables'] as const,
+  tableList: (limit: number) => ['tables', 'list', limit] as const,
+  table: (name: string, version: number | null) => ['tables', 'one', name, version] as const,
+  tableSample: (name: string, version: number, rows: number) => ['tables', 'sample', name, version, rows] as const,
+  batches: () => ['batches'] as const,
+  batchList: (filter: BatchFilter, limit: number) => ['batches', 'list', filter, limit] as const,
+  batch: (id: string) => ['batches', 'one', id] as const,
   statistics: (days: number) => ['statistics', days] as const,
   settings: () => ['settings'] as const,
   me: () => ['me'] as const,

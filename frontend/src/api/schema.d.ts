@@ -89,6 +89,75 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/batch-predictions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Batch predictions, newest first. */
+        get: operations["listBatchPredictions"];
+        put?: never;
+        /** Scores a table's rows with a model into another table; with `dry_run` says what that would do. */
+        post: operations["createBatchPrediction"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/batch-predictions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A batch prediction. */
+        get: operations["getBatchPrediction"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/batch-predictions/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Asks for a batch prediction to end. */
+        post: operations["cancelBatchPrediction"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/batch-predictions/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Goes on with one that failed or was cancelled; what is done is kept. */
+        post: operations["resumeBatchPrediction"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/keys": {
         parameters: {
             query?: never;
@@ -831,6 +900,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/tables": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Tables by name. */
+        get: operations["listTables"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tables/{table}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A table: its columns and versions. */
+        get: operations["getTable"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tables/{table}/sample": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A table's first rows. */
+        get: operations["sampleTable"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/ready": {
         parameters: {
             query?: never;
@@ -1046,6 +1166,130 @@ export interface components {
             /** @description What came of it: `done`, or the word of the problem. */
             result: string;
         };
+        /** @description A table that is or was scored. */
+        BatchPrediction: {
+            /** @description Its identifier. */
+            id: components["schemas"]["BatchPredictionId"];
+            /** @description What whoever asked for it calls it. */
+            job: string | null;
+            /** @description The model. */
+            model_name: components["schemas"]["ModelName"];
+            /**
+             * Format: int64
+             * @description The version that scores.
+             */
+            version: number;
+            /** @description Where it is deployed. */
+            environment: components["schemas"]["Environment"];
+            /** @description The table that is read. */
+            input_table: string;
+            /**
+             * Format: int64
+             * @description Its version.
+             */
+            input_version: number;
+            /** @description The table that is written. */
+            output_table: string;
+            /**
+             * Format: int64
+             * @description The version that was written; null: none yet.
+             */
+            output_version: number | null;
+            /** @description Where rows go that can't be scored; null: the first one stops it. */
+            reject_table: string | null;
+            /** @description What becomes of the rows that the output table has already. */
+            write_disposition: components["schemas"]["WriteDisposition"];
+            /** @description How far it is. */
+            status: components["schemas"]["BatchStatus"];
+            /**
+             * Format: int64
+             * @description How many rows the input has; null: not known yet.
+             */
+            rows: number | null;
+            /**
+             * Format: int64
+             * @description How many are done.
+             */
+            rows_done: number;
+            /**
+             * Format: int64
+             * @description How many of them can't be scored.
+             */
+            rows_rejected: number;
+            /**
+             * Format: int64
+             * @description In how many pieces it is scored.
+             */
+            shards: number;
+            /**
+             * Format: int64
+             * @description How many of them are done.
+             */
+            shards_done: number;
+            /** @description Why it failed. */
+            error: string | null;
+            /** @description Who asked for it. */
+            created_by: string | null;
+            /**
+             * Format: date-time
+             * @description When it was asked for.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When its first rows were read.
+             */
+            started_at: string | null;
+            /**
+             * Format: date-time
+             * @description When it ended.
+             */
+            finished_at: string | null;
+        };
+        /**
+         * Format: uuid
+         * @description A batch prediction. Ordered by creation time (UUID version 7).
+         */
+        BatchPredictionId: string;
+        /** @description What a batch prediction would do. */
+        BatchPreview: {
+            /** @description The model. */
+            model_name: components["schemas"]["ModelName"];
+            /**
+             * Format: int64
+             * @description The version that would score.
+             */
+            version: number;
+            /** @description The table to read. */
+            input_table: string;
+            /**
+             * Format: int64
+             * @description Its version.
+             */
+            input_version: number;
+            /**
+             * Format: int64
+             * @description How many rows it has; null: not known before they are read.
+             */
+            rows: number | null;
+            /**
+             * Format: int64
+             * @description How many bytes its files have.
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description In how many pieces it would be scored.
+             */
+            shards: number;
+            /** @description The columns of what is written. */
+            output_columns: components["schemas"]["TableColumn"][];
+        };
+        /**
+         * @description How far a batch prediction is.
+         * @enum {string}
+         */
+        BatchStatus: "queued" | "running" | "writing" | "succeeded" | "failed" | "cancelled";
         /**
          * @description What becomes of a candidate.
          * @enum {string}
@@ -1600,6 +1844,34 @@ export interface components {
              */
             rows_verified: number;
         };
+        /** @description A table to score. */
+        NewBatchPrediction: {
+            /** @description The model. */
+            model_name: components["schemas"]["ModelName"];
+            /** @description Where it is deployed. */
+            environment: components["schemas"]["Environment"];
+            /**
+             * Format: int64
+             * @description A version; null: the one deployed in the environment.
+             */
+            version?: number | null;
+            /** @description The table to read, `project.dataset.table`. */
+            input_table: string;
+            /** @description The table to write, `project.dataset.table`. */
+            output_table: string;
+            /** @description What becomes of the rows that it has; `WRITE_APPEND` when nobody says. */
+            write_disposition?: components["schemas"]["WriteDisposition"];
+            /** @description The input's columns that go through; null: all. */
+            id_columns?: string[] | null;
+            /** @description What becomes of rows that can't be scored; when nobody says, they go to `{output_table}_rejects` with the reason. */
+            on_reject?: components["schemas"]["OnReject"];
+            /** @description Two requests with the same job are one. */
+            job?: string | null;
+            /** @description What the columns that are added are called. */
+            names?: components["schemas"]["OutputNames"];
+            /** @description Starts nothing, and says what it would do. */
+            dry_run?: boolean;
+        };
         /** @description A notebook to run by hand. */
         NewPipeline: {
             /** @description A registered repository. */
@@ -1648,10 +1920,28 @@ export interface components {
          */
         OnPass: "promote" | "keep";
         /**
+         * @description What becomes of rows that can't be scored.
+         * @enum {string}
+         */
+        OnReject: "table" | "stop";
+        /**
          * @description How rows become the graph's inputs.
          * @enum {string}
          */
         OnnxLayout: "columns" | "matrix";
+        /** @description What the columns that are added are called. */
+        OutputNames: {
+            /** @description The prediction. */
+            prediction?: string;
+            /** @description When it was made. */
+            timestamp?: string;
+            /** @description The model. */
+            model_name?: string;
+            /** @description Its version. */
+            model_version?: string;
+            /** @description How sure it is; of classifiers. */
+            probability?: string;
+        };
         /** @description How much there is of everything, and what needs a person. */
         Overview: {
             /**
@@ -1690,6 +1980,13 @@ export interface components {
             next: string | null;
         };
         /** @description A page of a list. */
+        Page_BatchPrediction: {
+            /** @description In order. */
+            items: components["schemas"]["BatchPrediction"][];
+            /** @description What to give as `after` for the following page; null: there is none. */
+            next: string | null;
+        };
+        /** @description A page of a list. */
         Page_DeploymentEvent: {
             /** @description In order. */
             items: components["schemas"]["DeploymentEvent"][];
@@ -1721,6 +2018,13 @@ export interface components {
         Page_Session: {
             /** @description In order. */
             items: components["schemas"]["Session"][];
+            /** @description What to give as `after` for the following page; null: there is none. */
+            next: string | null;
+        };
+        /** @description A page of a list. */
+        Page_TableSummary: {
+            /** @description In order. */
+            items: components["schemas"]["TableSummary"][];
             /** @description What to give as `after` for the following page; null: there is none. */
             next: string | null;
         };
@@ -2250,6 +2554,120 @@ export interface components {
              */
             skipped: number;
         };
+        /** @description A table. */
+        Table: {
+            /** @description Its name, `project.dataset.table`. */
+            name: string;
+            /**
+             * Format: int64
+             * @description The version that is described.
+             */
+            version: number;
+            /**
+             * Format: int64
+             * @description How many rows it has; null: not counted.
+             */
+            rows: number | null;
+            /**
+             * Format: int64
+             * @description How many bytes its files have.
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description How many files it has.
+             */
+            files: number;
+            /**
+             * Format: date-time
+             * @description When it was written.
+             */
+            written_at: string | null;
+            /** @description Its columns, in order. */
+            columns: components["schemas"]["TableColumn"][];
+            /** @description Its versions, newest first, at most 100. */
+            versions: components["schemas"]["TableVersion"][];
+        };
+        /** @description A column of a table. */
+        TableColumn: {
+            /** @description Its name. */
+            name: string;
+            /** @description Its type: `string`, `long`, `double`, `timestamp` … */
+            type: string;
+            /** @description Whether values may be missing. */
+            nullable: boolean;
+        };
+        /** @description The first rows of a table. */
+        TableSample: {
+            /**
+             * Format: int64
+             * @description Of this version.
+             */
+            version: number;
+            /** @description The names of its columns. */
+            columns: string[];
+            /** @description Its rows, a value a column. */
+            rows: unknown[][];
+        };
+        /** @description A table, in a list of tables. */
+        TableSummary: {
+            /** @description Its name, `project.dataset.table`. */
+            name: string;
+            /**
+             * Format: int64
+             * @description Its newest version.
+             */
+            version: number | null;
+            /**
+             * Format: int64
+             * @description How many columns it has.
+             */
+            columns: number | null;
+            /**
+             * Format: int64
+             * @description How many rows it has; null: not counted.
+             */
+            rows: number | null;
+            /**
+             * Format: int64
+             * @description How many bytes its files have.
+             */
+            bytes: number | null;
+            /**
+             * Format: date-time
+             * @description When it was last written.
+             */
+            written_at: string | null;
+            /** @description Why it can't be read; then the rest is null. */
+            problem: string | null;
+        };
+        /** @description A version of a table. */
+        TableVersion: {
+            /**
+             * Format: int64
+             * @description Its number.
+             */
+            version: number;
+            /**
+             * Format: date-time
+             * @description When it was written.
+             */
+            at: string | null;
+            /** @description What wrote it: `WRITE`, `WRITE_TRUNCATE` … */
+            operation: string | null;
+            /**
+             * Format: int64
+             * @description How many rows it added.
+             */
+            rows: number | null;
+            /**
+             * Format: int64
+             * @description How many bytes it added.
+             */
+            bytes: number | null;
+            /** @description The job that wrote it. */
+            job: string | null;
+        };
         /**
          * @description What a model answers.
          * @enum {string}
@@ -2462,6 +2880,11 @@ export interface components {
          * @enum {string}
          */
         WebhookState: "local" | "installed" | "addable" | "manual" | "unknown";
+        /**
+         * @description What becomes of the rows that an output table has already.
+         * @enum {string}
+         */
+        WriteDisposition: "WRITE_APPEND" | "WRITE_TRUNCATE" | "WRITE_EMPTY";
     };
     responses: never;
     parameters: never;
@@ -2641,6 +3064,179 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_AuditEntry"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listBatchPredictions: {
+        parameters: {
+            query?: {
+                /** @description Of this model. */
+                model?: string;
+                /** @description In this status. */
+                status?: components["schemas"]["BatchStatus"];
+                /** @description At most so many; 50 when nobody says, never more than 500. */
+                limit?: number;
+                /** @description The `next` of the page before. */
+                after?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_BatchPrediction"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createBatchPrediction: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewBatchPrediction"];
+            };
+        };
+        responses: {
+            /** @description What it would do: nothing was started */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchPreview"];
+                };
+            };
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchPrediction"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getBatchPrediction: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchPrediction"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancelBatchPrediction: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchPrediction"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resumeBatchPrediction: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchPrediction"];
                 };
             };
             /** @description What went wrong */
@@ -4460,6 +5056,110 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Statistics"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listTables: {
+        parameters: {
+            query?: {
+                /** @description At most so many; 50 when nobody says, never more than 500. */
+                limit?: number;
+                /** @description The `next` of the page before: its last name. */
+                after?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_TableSummary"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getTable: {
+        parameters: {
+            query?: {
+                /** @description Of this version; the newest when nobody says. */
+                version?: number;
+            };
+            header?: never;
+            path: {
+                table: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Table"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sampleTable: {
+        parameters: {
+            query?: {
+                /** @description So many; 20 when nobody says. */
+                rows?: number;
+                /** @description Of this version; the newest when nobody says. */
+                version?: number;
+            };
+            header?: never;
+            path: {
+                table: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TableSample"];
                 };
             };
             /** @description What went wrong */

@@ -52,6 +52,19 @@ export type AttentionPipeline = Schemas['AttentionPipeline']
 export type AttentionRepo = Schemas['AttentionRepo']
 export type Readiness = Schemas['Readiness']
 
+// `Table` and `TableColumn` are what pages are drawn with (ui/), so what the warehouse has is called otherwise here.
+export type TableSummary = Schemas['TableSummary']
+export type TableDetail = Schemas['Table']
+export type TableField = Schemas['TableColumn']
+export type TableVersion = Schemas['TableVersion']
+export type TableSample = Schemas['TableSample']
+export type BatchPrediction = Schemas['BatchPrediction']
+export type BatchStatus = Schemas['BatchStatus']
+export type BatchPreview = Schemas['BatchPreview']
+export type NewBatchPrediction = Schemas['NewBatchPrediction']
+export type WriteDisposition = Schemas['WriteDisposition']
+export type OnReject = Schemas['OnReject']
+
 export type Me = Schemas['Me']
 export type Grant = Schemas['Grant']
 export type Role = Schemas['Role']
@@ -77,10 +90,16 @@ export interface CountedPage<T> extends Page<T> {
 
 export const PHASES: readonly PhaseName[] = ['download', 'validate', 'execute', 'register', 'deploy']
 export const STATUSES: readonly PipelineStatus[] = ['queued', 'running', 'succeeded', 'failed', 'cancelled', 'skipped']
+export const BATCH_STATUSES: readonly BatchStatus[] = ['queued', 'running', 'writing', 'succeeded', 'failed', 'cancelled']
 export const ROLES: readonly Role[] = ['viewer', 'predictor', 'developer', 'operator', 'admin']
 export const ENVIRONMENTS: readonly Environment[] = ['dev', 'staging', 'prod']
 
 /** Whether a pipeline still changes by itself. */
 export function isActive(status: PipelineStatus): boolean {
   return status === 'queued' || status === 'running'
+}
+
+/** Whether a batch prediction still changes by itself. */
+export function isUnfinished(status: BatchStatus): boolean {
+  return status === 'queued' || status === 'running' || status === 'writing'
 }

@@ -1,5 +1,7 @@
 import type { Environment, NewPipeline, NewRepo, PipelineDetail, Promotion, Readiness, Repo, RepoChange, Rollback, RunSecret, TrafficChange } from '../api/types'
 import { accessRoutes, MockAccess } from './access'
+import { makeBatches } from './batch'
+import { batchRoutes } from './batchRoutes'
 import { PROJECTS } from './catalogue'
 import { promote, rollback } from './deployments'
 import { json, matches, page, problem } from './http'
@@ -10,6 +12,7 @@ import { makeOverview, needPerson, reposNeedPerson } from './overview'
 import { makePipeline, makePipelines } from './pipelines'
 import { checkRepo, makeRepos, webhook } from './repos'
 import { makeSettings, makeStatistics, PARAMETERS } from './system'
+import { makeTables, tableRoutes } from './tables'
 import { changeTraffic, makeTraffic, promoteCandidate, withdrawCandidate } from './traffic'
 
 export interface Call {
@@ -28,6 +31,8 @@ export class MockServer {
   pipelines: PipelineDetail[] = makePipelines(this.started)
   models: Map<string, MockModel> = makeModels(this.pipelines)
   repos: Repo[] = makeRepos(this.started)
+  readonly tables = makeTables(this.started)
+  batches = makeBatches(this.started)
   /** By repository. */
   readonly secrets = new Map<number, RunSecret[]>()
   readonly access = new MockAccess(this.started)
@@ -40,7 +45,7 @@ export class MockServer {
     const special = await this.intercept(request)
     if (special) return special
     const url = new URL(request.url)
-    for (const [route, handler] of [...this.routes, ...accessRoutes(this.access)]) {
+    for (const [route, handler] of [...this.routes, ...accessRoutes(this.access), ...tableRoutes(this.tables), ...batchRoutes(this)]) {
       const [method, pattern] = route.split(' ')
       const match = method === request.method && new RegExp(`^${pattern?.replaceAll('*', '([^/]+)')}$`).exec(url.pathname)
       if (!match) continue

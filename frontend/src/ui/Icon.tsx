@@ -2,6 +2,8 @@ const paths = {
   dashboard: 'M3 9.5 10 3l7 6.5V17h-5v-5H8v5H3z',
   pipelines: 'M4 5h5v4H4zM11 11h5v4h-5zM9 7h4.5v4M6.5 9v4H11',
   models: 'M10 2.5 17 6v8l-7 3.5L3 14V6zM3 6l7 3.5L17 6M10 9.5v8',
+  tables: 'M3 4h14v12H3zM3 8h14M3 12h14M8 4v12',
+  batches: 'M3 4h7v5H3zM3 11h7v5H3zM12.5 10H18M15.5 7.5 18 10l-2.5 2.5',
   repositories: 'M5 3h10v14l-2.5-1.5L10 17l-2.5-1.5L5 17zM8 7h4M8 10h4',
   settings: 'M4 6h7M15 6h1M4 14h1M9 14h7M13 4v4M7 12v4',
   check: 'm4.5 10.5 3.5 3.5 7.5-8',

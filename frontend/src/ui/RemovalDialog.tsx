@@ -8,6 +8,8 @@ interface RemovalDialogProps {
   title: string
   /** What is done, on the button. */
   verb: string
+  /** What is not done, on the other one. */
+  keep?: string
   busy: boolean
   onRemove: () => void
   /** What that means. */
@@ -15,13 +17,13 @@ interface RemovalDialogProps {
 }
 
 /** Asks once more before something is taken away. */
-export function RemovalDialog({ verb, busy, onRemove, ...rest }: RemovalDialogProps) {
+export function RemovalDialog({ verb, keep = 'Keep it', busy, onRemove, ...rest }: RemovalDialogProps) {
   return (
     <Dialog
       {...rest}
       actions={
         <>
-          <Button onClick={rest.onClose}>Keep it</Button>
+          <Button onClick={rest.onClose}>{keep}</Button>
           <Button look="danger" busy={busy} onClick={onRemove}>
             {verb}
           </Button>

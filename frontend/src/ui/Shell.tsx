@@ -14,6 +14,8 @@ const places: readonly { to: string; name: string; key: string; icon: IconName }
   { to: '/', name: 'Dashboard', key: 'd', icon: 'dashboard' },
   { to: '/pipelines', name: 'Pipelines', key: 'p', icon: 'pipelines' },
   { to: '/models', name: 'Models', key: 'm', icon: 'models' },
+  { to: '/tables', name: 'Tables', key: 't', icon: 'tables' },
+  { to: '/batch-predictions', name: 'Batch predictions', key: 'b', icon: 'batches' },
   { to: '/repositories', name: 'Repositories', key: 'r', icon: 'repositories' },
   { to: '/settings', name: 'Settings', key: 's', icon: 'settings' },
 ]
@@ -23,7 +25,7 @@ function Navigation({ open }: { open: boolean }) {
     <nav
       id="navigation"
       aria-label="Main"
-      className={cx('gap-0.5 md:static md:flex md:flex-row md:border-0 md:p-0', open ? 'absolute inset-x-0 top-full flex flex-col border-b border-line bg-surface p-2 shadow-lg' : 'hidden')}
+      className={cx('gap-0.5 lg:static lg:flex lg:flex-row lg:border-0 lg:p-0', open ? 'absolute inset-x-0 top-full flex flex-col border-b border-line bg-surface p-2 shadow-lg' : 'hidden')}
     >
       {places.map((place) => (
         <NavLink
@@ -31,7 +33,10 @@ function Navigation({ open }: { open: boolean }) {
           to={place.to}
           end={place.to === '/'}
           className={({ isActive }) =>
-            cx('flex items-center gap-1.5 rounded-md px-2.5 py-1.5 font-medium max-md:py-2.5', isActive ? 'bg-accent-tint text-accent' : 'text-muted hover:bg-raised hover:text-ink')
+            cx(
+              'flex items-center gap-1.5 rounded-md px-2.5 py-1.5 font-medium whitespace-nowrap max-lg:py-2.5 lg:max-xl:px-2',
+              isActive ? 'bg-accent-tint text-accent' : 'text-muted hover:bg-raised hover:text-ink',
+            )
           }
         >
           <Icon name={place.icon} />
@@ -91,7 +96,7 @@ export function Shell() {
             <Button look="quiet" aria-label="Keyboard" aria-keyshortcuts="?" title="Keyboard (?)" onClick={() => setHelp(true)}>
               <span aria-hidden="true">?</span>
             </Button>
-            <Button look="quiet" icon="menu" className="md:hidden" aria-label="Menu" aria-expanded={menu} aria-controls="navigation" onClick={() => setMenu(!menu)} />
+            <Button look="quiet" icon="menu" className="lg:hidden" aria-label="Menu" aria-expanded={menu} aria-controls="navigation" onClick={() => setMenu(!menu)} />
           </div>
         </div>
         <div aria-hidden="true" className={cx('absolute bottom-0 h-0.5 bg-accent transition-[width,opacity]', loading ? 'w-2/3 opacity-100 duration-1000' : 'w-0 opacity-0')} />

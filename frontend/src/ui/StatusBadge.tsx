@@ -1,4 +1,4 @@
-import type { PhaseStatus, PipelineStatus } from '../api/types'
+import type { BatchStatus, PhaseStatus, PipelineStatus } from '../api/types'
 import { cx } from './cx'
 import { Icon, type IconName } from './Icon'
 
@@ -30,24 +30,27 @@ export function Badge({ tone, icon, iconClass, children, title }: BadgeProps) {
   )
 }
 
-const statuses: Record<PipelineStatus | PhaseStatus, { tone: Tone; icon: IconName; word: string }> = {
+type Status = PipelineStatus | PhaseStatus | BatchStatus
+
+const statuses: Record<Status, { tone: Tone; icon: IconName; word: string }> = {
   queued: { tone: 'neutral', icon: 'clock', word: 'Queued' },
   pending: { tone: 'neutral', icon: 'clock', word: 'Pending' },
   running: { tone: 'accent', icon: 'run', word: 'Running' },
+  writing: { tone: 'accent', icon: 'run', word: 'Writing' },
   succeeded: { tone: 'success', icon: 'check', word: 'Succeeded' },
   failed: { tone: 'danger', icon: 'cross', word: 'Failed' },
   cancelled: { tone: 'warning', icon: 'stop', word: 'Cancelled' },
   skipped: { tone: 'neutral', icon: 'skip', word: 'Skipped' },
 }
 
-export function statusWord(status: PipelineStatus | PhaseStatus): string {
+export function statusWord(status: Status): string {
   return statuses[status].word
 }
 
-export function StatusBadge({ status, title }: { status: PipelineStatus | PhaseStatus; title?: string | undefined }) {
+export function StatusBadge({ status, title }: { status: Status; title?: string | undefined }) {
   const { tone, icon, word } = statuses[status]
   return (
-    <Badge tone={tone} icon={icon} iconClass={status === 'running' ? 'spin' : ''} title={title}>
+    <Badge tone={tone} icon={icon} iconClass={icon === 'run' ? 'spin' : ''} title={title}>
       {word}
     </Badge>
   )

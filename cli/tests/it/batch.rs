@@ -154,7 +154,7 @@ async fn what_cannot_be_scored_is_told_before_or_kept_apart() {
         ["a,0,flowers-in-a-table", "c,1,flowers-in-a-table"]
     );
     let rejects = lines(mlsys, "local.flowers.out_rejects", "id,RejectReason");
-    assert!(rejects.len() == 1 && rejects[0].starts_with("b,") && rejects[0].contains("length"), "{rejects:?}");
+    assert!(rejects.len() == 1 && rejects[0].starts_with("b,") && rejects[0].contains("missing"), "{rejects:?}");
     let failed = json_of(mlsys, &["batch", "list", "--model", "flowers-in-a-table", "--status", "failed"]);
     assert_eq!(failed["items"].as_array().map(Vec::len), Some(1), "{failed}");
 }
@@ -162,14 +162,16 @@ async fn what_cannot_be_scored_is_told_before_or_kept_apart() {
 /// How many rows are scored while mlsys is killed again and again: two shards of a model that takes its time.
 const ROWS: usize = 700_000;
 const SLOW: &str = "import time
+import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 class Slow(RegressorMixin, BaseEstimator):
     def fit(self, X, y):
         self.n_features_in_ = X.shape[1]
+        self.feature_names_in_ = np.asarray(X.columns, dtype=object)
         return self
     def predict(self, X):
         time.sleep(0.05 * (len(X) > 1000))
-        return X['a'].to_numpy() * 2.0
+        return np.asarray(X)[:, 0] * 2.0
 X = X.iloc[:, :1].set_axis(['a'], axis=1)
 model = Slow().fit(X, y)";
 

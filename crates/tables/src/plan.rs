@@ -38,6 +38,10 @@ pub struct Plan {
 pub async fn plan(warehouse: &Warehouse, manifest: &ModelManifest, request: Request) -> Result<Plan, Error> {
     let Request { model_name, version, uri, sha256, input, output, disposition, id_columns, on_reject, names } = request;
     let snapshot = warehouse.snapshot(&input, None).await?;
+    if snapshot.rows() == Some(0) {
+        // Its columns may be of any type.
+        return Err(Error::Empty { table: input });
+    }
     let through: Vec<String> = match &id_columns {
         Some(columns) => {
             snapshot.select(Some(columns))?;

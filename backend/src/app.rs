@@ -267,11 +267,12 @@ fn tables(routes: Routes) -> Routes {
         .add(Rule::see(Of::Everything), routes!(tables::one))
         .add(Rule::see(Of::Everything), routes!(tables::sample))
         .add(Rule::see(Of::Later), routes!(batches::list))
-        .add(Rule::may(BatchPredictions, Of::Later), routes!(batches::create))
+        // Any table may be read and written: that is about the whole.
+        .add(Rule::may(BatchPredictions, Of::Everything), routes!(batches::create))
         .add(Rule::see(Of::Later), routes!(batches::one))
         .add(Rule::may(BatchPredictions, Of::Later), routes!(batches::cancel))
         .add(Rule::may(BatchPredictions, Of::Later), routes!(batches::resume))
-        .add(Rule::may(BatchPredictions, Of::Later), routes!(batches::predict))
+        .add(Rule::may(BatchPredictions, Of::Everything).changes(), routes!(batches::predict))
 }
 
 fn people(routes: Routes) -> Routes {

@@ -90,7 +90,10 @@ pub(crate) fn from_tables(error: tables::Error) -> ApiError {
         Error::WrongType(_) => "column_type",
         Error::Empty { .. } => "input_empty",
         Error::Refused(_) => "bad_request",
-        Error::Rejected { .. } | Error::Model(_) | Error::Kept(_) | Error::Stopped => return internal(detail),
+        // Only workers meet these.
+        Error::Rejected { .. } | Error::Overtaken(_) | Error::Model(_) | Error::Kept(_) | Error::Stopped => {
+            return internal(detail);
+        }
     };
     bad_request(code, detail)
 }

@@ -37,14 +37,14 @@ pub(super) async fn enforce(rule: Rule, request: Request, next: Next) -> Respons
     let caller = match admit(&backend, &rule, &mut parts).await {
         Ok(caller) => caller,
         Err(Refused { error, caller }) => {
-            if let Some(caller) = caller.filter(|_| rule.noted && !parts.method.is_safe()) {
+            if let Some(caller) = caller.filter(|_| rule.notes(&parts.method)) {
                 Note::new(&backend, &rule, &caller, &mut parts, Trail::default()).await.write(error.status()).await;
             }
             return answer_refused(error, &parts);
         }
     };
     let trail = Trail::default();
-    let note = match caller.as_ref().filter(|_| rule.noted && !parts.method.is_safe()) {
+    let note = match caller.as_ref().filter(|_| rule.notes(&parts.method)) {
         Some(caller) => Some(Note::new(&backend, &rule, caller, &mut parts, trail.clone()).await),
         None => None,
     };

@@ -1,6 +1,6 @@
 //! What a route asks for. It is said where the route is registered, which can't be done without.
 
-use axum::{Router, middleware, routing::MethodRouter};
+use axum::{Router, http::Method, middleware, routing::MethodRouter};
 use pipeline::access::Action;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
@@ -13,6 +13,8 @@ pub(crate) struct Rule {
     pub(super) whom: Whom,
     /// Whether what it does is written down.
     pub(super) noted: bool,
+    /// Whether it changes something though its method says that it only looks.
+    pub(super) changes: bool,
 }
 
 /// Whom a route lets in.
@@ -50,7 +52,7 @@ impl Rule {
     /// For who may do this. What it does is written down, unless it only looks.
     pub(crate) fn may(action: Action, of: Of) -> Self {
         let noted = !matches!(action, Action::See | Action::Audit);
-        Self { whom: Whom::May(action, of), noted }
+        Self { whom: Whom::May(action, of), noted, changes: false }
     }
 
     /// For who may see it.
@@ -60,27 +62,37 @@ impl Rule {
 
     /// For anybody who is known: it is about themselves.
     pub(crate) fn known() -> Self {
-        Self { whom: Whom::Known, noted: true }
+        Self { whom: Whom::Known, noted: true, changes: false }
     }
 
     /// For anybody. Whatever it lets in it has to look at by itself.
     pub(crate) fn anybody() -> Self {
-        Self { whom: Whom::Anybody, noted: false }
+        Self { whom: Whom::Anybody, noted: false, changes: false }
     }
 
     /// For who asks a model: its environment may be open.
     pub(crate) fn predict() -> Self {
-        Self { whom: Whom::Predicts, noted: false }
+        Self { whom: Whom::Predicts, noted: false, changes: false }
     }
 
     /// For who asks for numbers.
     pub(crate) fn numbers() -> Self {
-        Self { whom: Whom::Numbers, noted: false }
+        Self { whom: Whom::Numbers, noted: false, changes: false }
     }
 
     /// The same for a route that changes nothing, whatever its method.
     pub(crate) fn only_looks(self) -> Self {
         Self { noted: false, ..self }
+    }
+
+    /// The same for a route that changes something, whatever its method.
+    pub(crate) fn changes(self) -> Self {
+        Self { changes: true, ..self }
+    }
+
+    /// Whether a request by a method is written down.
+    pub(super) fn notes(&self, method: &Method) -> bool {
+        self.noted && (self.changes || !method.is_safe())
     }
 
     /// A method of a path, behind this rule.

@@ -25,6 +25,9 @@ const VERSIONS: u64 = 100;
 /// How many rows a sample has at most, and unless asked otherwise.
 const SAMPLE: (usize, usize) = (1_000, 20);
 
+/// Up to here, each whole number is one that JavaScript has, too.
+const EXACT: u64 = 1 << 53;
+
 /// A table in a list.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct TableSummary {
@@ -109,7 +112,7 @@ pub(crate) struct TableSample {
     version: u64,
     /// The columns' names.
     columns: Vec<String>,
-    /// Their values, row by row; what is missing, or has no JSON, is null.
+    /// Their values, row by row; what is missing, or has no JSON, is null, and a whole number beyond 2^53 is text.
     rows: Vec<Vec<Value>>,
 }
 
@@ -193,9 +196,17 @@ pub(crate) async fn sample(
     let shown = snapshot(&backend, &table, version).await?;
     let columns: Vec<String> = shown.schema().fields().iter().map(|field| field.name().clone()).collect();
     let sample = shown.sample(rows.unwrap_or(SAMPLE.1).min(SAMPLE.0)).await.map_err(from_warehouse)?;
-    let row = |mut row: Value| columns.iter().map(|name| row[name].take()).collect();
+    let row = |mut row: Value| columns.iter().map(|name| exact(row[name].take())).collect();
     let rows = sample.into_iter().map(row).collect();
     Ok(Json(TableSample { version: shown.version(), columns, rows }))
+}
+
+/// A value that programs which know one kind of number read as it is: a longer one is text.
+fn exact(value: Value) -> Value {
+    match value.as_i64() {
+        Some(number) if number.unsigned_abs() > EXACT => Value::from(number.to_string()),
+        _ => value,
+    }
 }
 
 async fn snapshot(backend: &Backend, table: &str, version: Option<u64>) -> Result<Snapshot, ApiError> {
@@ -223,7 +234,7 @@ fn summary(name: &TableName, found: Result<Snapshot, warehouse::Error>) -> Table
             rows: None,
             bytes: None,
             written_at: None,
-            problem: Some(error.to_string()),
+            problem: Some(from_warehouse(error).detail().to_owned()),
         },
     }
 }

@@ -25,6 +25,7 @@ mod scoped;
 mod secrets;
 mod settings;
 mod signing;
+mod tables;
 mod traffic;
 mod webhook;
 mod world;

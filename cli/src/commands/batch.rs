@@ -17,6 +17,8 @@ use crate::{
 
 /// How often it is looked how far a job is.
 const LOOK: Duration = Duration::from_millis(500);
+/// How long an API that does not answer is asked again.
+const PATIENCE: Duration = Duration::from_mins(3);
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
@@ -173,15 +175,31 @@ async fn start(client: &Client, args: &StartArgs) -> anyhow::Result<ExitCode> {
 /// Waits for a job's end, and says how far it is. Who does not want to wait longer leaves it going on.
 pub(super) async fn wait(client: &Client, mut batch: Value, json: bool) -> anyhow::Result<ExitCode> {
     let id: BatchId = text(&batch["id"]).parse()?;
+    eprintln!("batch prediction {id}");
+    let goes_on = format!("it goes on: `mlsys batch wait {id}` waits again, `mlsys batch cancel {id}` ends it");
     let (began, over) = (Instant::now(), ["succeeded", "failed", "cancelled"]);
-    let mut line = Progress::new();
+    let (mut line, before) = (Progress::new(), rows_done(&batch));
+    let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
+    let mut silent = None;
     while !over.contains(&&*text(&batch["status"])) {
-        line.show(|| progress(&batch, began.elapsed()));
+        line.show(|| progress(&batch, before, began.elapsed()));
+        let look = async {
+            tokio::time::sleep(LOOK).await;
+            one(client, id).await
+        };
         tokio::select! {
-            () = tokio::time::sleep(LOOK) => batch = one(client, id).await?,
-            _ = tokio::signal::ctrl_c() => {
+            found = look => match found {
+                Ok(found) => (batch, silent) = (found, None),
+                // The API may be starting again.
+                Err(_) if silent.get_or_insert_with(Instant::now).elapsed() < PATIENCE => {}
+                Err(error) => {
+                    line.end();
+                    return Err(error.context(goes_on));
+                }
+            },
+            _ = &mut interrupted => {
                 line.end();
-                bail!("not waiting any longer; it goes on: `mlsys batch wait {id}` waits again, `mlsys batch cancel {id}` ends it");
+                bail!("not waiting any longer; {goes_on}");
             }
         }
     }
@@ -194,16 +212,19 @@ pub(super) async fn wait(client: &Client, mut batch: Value, json: bool) -> anyho
         println!("{batch:#}");
     }
     let reason = batch["error"].as_str().unwrap_or("it was cancelled");
-    bail!("batch prediction {id}: {reason}\n`mlsys batch resume {id}` goes on with it: what is done is kept")
+    bail!("{reason}\n`mlsys batch resume {id}` goes on with it: what is done is kept")
 }
 
-/// How far a job is, in words.
-fn progress(batch: &Value, time: Duration) -> String {
-    let done = batch["rows_done"].as_u64().unwrap_or(0);
+fn rows_done(batch: &Value) -> u64 {
+    batch["rows_done"].as_u64().unwrap_or(0)
+}
+
+/// How far a job is, in words, and how fast since there were so many rows done.
+fn progress(batch: &Value, before: u64, time: Duration) -> String {
+    let done = rows_done(batch);
     let percent = batch["rows"].as_u64().and_then(|all| (done * 100).checked_div(all));
     let percent = percent.map(|percent| format!(" ({percent} %)")).unwrap_or_default();
-    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "for people")]
-    let rate = (done as f64 / time.as_secs_f64().max(0.001)) as u64;
+    let rate = u128::from(done.saturating_sub(before)) * 1_000 / time.as_millis().max(1);
     format!("{}: {done} rows{percent}, {rate} a second", text(&batch["status"]))
 }
 

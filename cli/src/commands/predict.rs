@@ -35,11 +35,18 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<ExitCode> {
     let client = Client::new(settings)?;
     if let (Some(input), Some(output)) = (&args.input_table, &args.output_table) {
-        let model = args.words.first().cloned().or(args.model_name).context("name a model: --model_name")?;
+        let named = args.model_name.as_ref().or(args.words.first());
+        let model = named.context("name a model: --model_name")?;
+        if args.words.len() > usize::from(args.model_name.is_none()) {
+            bail!("too many words beside --input_table and --output_table");
+        }
         let environment = args.env.as_deref().unwrap_or("dev");
-        return table(&client, (environment, &model, args.version), (input, output)).await;
+        return table(&client, (environment, model, args.version), (input, output)).await;
     }
     if let [environment, input, output, model, version @ ..] = &*args.words {
+        if args.env.is_some() || args.model_name.is_some() || (args.version.is_some() && !version.is_empty()) {
+            bail!("ENV INPUT_TABLE OUTPUT_TABLE MODEL [VERSION] are given as words or as flags, not as both");
+        }
         let version = version.first().map(|version| batch::version(version)).transpose().map_err(anyhow::Error::msg)?;
         return table(&client, (environment, model, version.or(args.version)), (&input.parse()?, &output.parse()?)).await;
     }

@@ -3,6 +3,7 @@
 //! The binaries `backend`, `worker` and `model-server` are those beside this test's own, or in `MLSYS_BINARIES`. With
 //! `MLSYS_TEST_KEEP` set, the folders of clusters stay, with all logs.
 
+mod batch;
 mod changes;
 mod chaos;
 mod lost;

@@ -72,7 +72,7 @@ pub enum PredictError {
     /// It took too long.
     #[error("the prediction took too long")]
     TimedOut,
-    /// The model failed on rows that it should take. The text is for the log.
+    /// The model failed on rows that it should take. The text is for the log, and for who sends whole tables.
     #[error("{0}")]
     Failed(String),
 }

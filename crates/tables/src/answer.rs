@@ -100,12 +100,12 @@ impl Answer {
         let wrong = || misfit(&"a prediction of another type than those of its example");
         Ok(match self.kind {
             Kind::Bool => {
-                let all = values.iter().map(|value| value.as_bool().ok_or_else(wrong).map(Some));
+                let all = values.iter().map(|value| present(value, |value| value.as_bool().ok_or_else(wrong)));
                 Arc::new(all.collect::<Result<BooleanArray, _>>()?)
             }
             Kind::Int => {
-                let all = values.iter().map(|value| whole(value).ok_or_else(wrong));
-                Arc::new(Int64Array::from(all.collect::<Result<Vec<_>, _>>()?))
+                let all = values.iter().map(|value| present(value, |value| whole(value).ok_or_else(wrong)));
+                Arc::new(all.collect::<Result<Int64Array, _>>()?)
             }
             Kind::Float => {
                 let all = values.iter().map(|value| number(value).ok_or_else(wrong));
@@ -116,7 +116,10 @@ impl Answer {
                 let rows = values.iter().map(|value| row(value).ok_or_else(wrong)).collect::<Result<Vec<_>, _>>()?;
                 lists(rows.iter().map(Vec::as_slice))
             }
-            Kind::Text | Kind::Json => Arc::new(StringArray::from_iter_values(values.iter().map(text))),
+            Kind::Text | Kind::Json => {
+                let all = values.iter().map(|value| (!value.is_null()).then(|| text(value)));
+                Arc::new(all.collect::<StringArray>())
+            }
         })
     }
 
@@ -131,8 +134,14 @@ impl Answer {
     }
 }
 
+/// A value, if there is one.
+fn present<T>(value: &Value, of: impl Fn(&Value) -> Result<T, Error>) -> Result<Option<T>, Error> {
+    if value.is_null() { Ok(None) } else { of(value).map(Some) }
+}
+
 fn kind_of(values: &[Value]) -> Kind {
-    let all = |is: fn(&Value) -> bool| !values.is_empty() && values.iter().all(is);
+    let given = values.iter().any(|value| !value.is_null());
+    let all = |is: fn(&Value) -> bool| given && values.iter().all(|value| value.is_null() || is(value));
     if all(Value::is_boolean) {
         Kind::Bool
     } else if all(Value::is_i64) {

@@ -1,28 +1,49 @@
 //! The end: what the shards wrote becomes part of the output.
 
+use arrow_schema::SchemaRef;
 use warehouse::{Change, Committed, DataFile, Disposition, TableName, Warehouse, schema_of};
 
 use crate::{Error, ShardFiles, Spec, plan::reject_disposition};
 
+/// How far back it is looked for a job's change.
+const BACK: u64 = 1_000;
+
 /// Makes all that the shards of a job wrote part of its output, once, however often it is called. The version that the output
-/// has then.
+/// has since.
 ///
 /// # Errors
-/// When a table can't be changed. It may have been made before the error: it is found out when this is called again.
+/// [`Error::Overtaken`] when the output can't take the rows any more: then it has none of them. With another one it may have all of
+/// them: it is found out when this is called again.
 pub async fn commit(warehouse: &Warehouse, spec: &Spec, job: &str, shards: Vec<ShardFiles>) -> Result<u64, Error> {
     let (mut output, mut rejects) = (Vec::new(), Vec::new());
     for shard in shards {
         output.extend(shard.output);
         rejects.extend(shard.rejects);
     }
+    let columns = schema_of(&spec.columns).map_err(Error::Kept)?;
+    if !has_job(warehouse, &spec.output, job).await? {
+        takes(warehouse, spec, &columns).await?;
+    }
     // Who sees the rows finds those that are missing there, not the other way round.
     if let (Some(table), Some(columns)) = (spec.rejects(), &spec.reject_columns) {
         // A table of what could not be scored is not made for nothing.
         if !rejects.is_empty() || (spec.disposition == Disposition::Truncate && exists(warehouse, &table).await?) {
-            change(warehouse, (&table, columns), reject_disposition(spec.disposition), job, &rejects).await?;
+            let columns = schema_of(columns).map_err(Error::Kept)?;
+            change(warehouse, (&table, &columns), reject_disposition(spec.disposition), job, &rejects).await?;
         }
     }
-    change(warehouse, (&spec.output, &spec.columns), spec.disposition, job, &output).await
+    change(warehouse, (&spec.output, &columns), spec.disposition, job, &output).await
+}
+
+/// Whether the output takes rows as they were written.
+async fn takes(warehouse: &Warehouse, spec: &Spec, columns: &SchemaRef) -> Result<(), Error> {
+    use warehouse::Error::{NotEmpty, Unfit, Unsupported};
+    match warehouse.plan(&spec.output, columns, spec.disposition).await {
+        Ok(taken) if taken == *columns => Ok(()),
+        Ok(_) => Err(Error::Overtaken(format!("the columns of {} changed since the job was made", spec.output))),
+        Err(error @ (NotEmpty { .. } | Unfit { .. } | Unsupported { .. })) => Err(Error::Overtaken(error.to_string())),
+        Err(error) => Err(error.into()),
+    }
 }
 
 async fn exists(warehouse: &Warehouse, table: &TableName) -> Result<bool, Error> {
@@ -33,31 +54,60 @@ async fn exists(warehouse: &Warehouse, table: &TableName) -> Result<bool, Error>
     }
 }
 
+async fn has_job(warehouse: &Warehouse, table: &TableName, job: &str) -> Result<bool, Error> {
+    match warehouse.snapshot(table, None).await {
+        Ok(snapshot) => Ok(snapshot.has_job(job)),
+        Err(warehouse::Error::NoTable { .. }) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
 async fn change(
     warehouse: &Warehouse,
-    (table, columns): (&TableName, &str),
+    (table, schema): (&TableName, &SchemaRef),
     disposition: Disposition,
     job: &str,
     files: &[DataFile],
 ) -> Result<u64, Error> {
-    let schema = schema_of(columns).map_err(Error::Kept)?;
-    match warehouse.commit(Change { table, schema: &schema, files, disposition, job: Some(job) }).await? {
-        Committed::Now(version) => Ok(version),
-        Committed::Before => Ok(warehouse.snapshot(table, None).await?.version()),
+    match warehouse.commit(Change { table, schema, files, disposition, job: Some(job) }).await? {
+        Committed::Now(version) => {
+            // Attempts that were cut off left some, which no version names. They are in nobody's way.
+            if let Err(error) = warehouse.remove_others(table, job, files).await {
+                tracing::warn!(%error, %table, job, "files that belong to no table are left");
+            }
+            Ok(version)
+        }
+        // These files need not be those that it named.
+        Committed::Before => {
+            let snapshot = warehouse.snapshot(table, None).await?;
+            let made = snapshot.history(BACK).await?.into_iter().find(|change| change.job.as_deref() == Some(job));
+            Ok(made.map_or(snapshot.version(), |change| change.version))
+        }
     }
 }
 
-/// Removes what the shards of a job wrote that will never be part of a table.
+/// Removes what a shard has written for nothing.
 ///
 /// # Errors
 /// When the files can't be removed.
-pub async fn discard(warehouse: &Warehouse, spec: &Spec, shards: Vec<ShardFiles>) -> Result<(), Error> {
-    for shard in shards {
-        if let Some(file) = &shard.output {
-            warehouse.remove_file(&spec.output, file).await?;
-        }
-        if let (Some(file), Some(table)) = (&shard.rejects, spec.rejects()) {
-            warehouse.remove_file(&table, file).await?;
+pub async fn remove(warehouse: &Warehouse, spec: &Spec, files: &ShardFiles) -> Result<(), Error> {
+    if let Some(file) = &files.output {
+        warehouse.remove_file(&spec.output, file).await?;
+    }
+    if let (Some(file), Some(table)) = (&files.rejects, spec.rejects()) {
+        warehouse.remove_file(&table, file).await?;
+    }
+    Ok(())
+}
+
+/// Removes all that was written for a job, but of tables that it became part of.
+///
+/// # Errors
+/// When the files can't be removed.
+pub async fn discard(warehouse: &Warehouse, spec: &Spec, job: &str) -> Result<(), Error> {
+    for table in [Some(spec.output.clone()), spec.rejects()].into_iter().flatten() {
+        if !has_job(warehouse, &table, job).await? {
+            warehouse.remove_others(&table, job, &[]).await?;
         }
     }
     Ok(())

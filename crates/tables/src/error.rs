@@ -22,7 +22,7 @@ pub enum Error {
     Refused(String),
     /// A row can't be scored, and none may be rejected.
     #[error(
-        "row {row} of the shard (from 0) can't be scored: {reason}; with on_reject = table such rows go to a table of their own"
+        "row {row} of the input (from 0) can't be scored: {reason}; with on_reject = table such rows go to a table of their own"
     )]
     Rejected {
         /// Which row.
@@ -33,6 +33,9 @@ pub enum Error {
     /// The model can't be computed here, or not now: trying again may help.
     #[error("the model: {0}")]
     Model(String),
+    /// The output can't take the rows any more. A job that is made now may be able to.
+    #[error("{0}; nothing of this job is in the output: make another one")]
+    Overtaken(String),
     /// What was written in the place of others can't be used.
     #[error("what is kept of this batch prediction can't be read: {0}")]
     Kept(String),

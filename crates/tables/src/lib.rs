@@ -24,8 +24,8 @@ mod rows;
 mod shard;
 mod spec;
 
-pub use commit::{commit, discard};
+pub use commit::{commit, discard, remove};
 pub use error::Error;
 pub use plan::{Plan, plan};
 pub use shard::{Shard, ShardFiles, Told, score};
-pub use spec::{OnReject, OutputNames, Request, Spec};
+pub use spec::{OnReject, OutputNames, Piece, Request, Spec};

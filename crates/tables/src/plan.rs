@@ -7,12 +7,16 @@ use contract::{ColumnType, ModelManifest, Signature};
 use jiff::Timestamp;
 use warehouse::{Disposition, Part, Snapshot, TableName, Warehouse, schema_text, type_name};
 
-use crate::{Error, OnReject, OutputNames, Request, Spec, answer::Answer, spec::rejects_of};
+use crate::{Error, OnReject, OutputNames, Piece, Request, Spec, answer::Answer, spec::rejects_of};
 
-/// About how many rows a shard has: some seconds of work.
-const SHARD_ROWS: u64 = 500_000;
-/// How many shards there are at most; of longer inputs, they have more rows.
+/// About how many rows a shard has, at least and at most: some seconds of work, and something for every worker.
+const SHARD_ROWS: (u64, u64) = (50_000, 500_000);
+/// In how many shards an input is cut that is not too short for so many.
+const SHARDS: u64 = 16;
+/// How many there are at most; of longer inputs, they have more rows.
 const MOST_SHARDS: u64 = 1_000;
+/// Of how many files the input may consist: each is looked into.
+const MOST_FILES: usize = 50_000;
 /// Why a row was rejected, in the table of those.
 pub(crate) const REASON: &str = "RejectReason";
 
@@ -26,7 +30,7 @@ pub struct Plan {
     /// The size of its files, in bytes.
     pub bytes: u64,
     /// What each shard reads.
-    pub pieces: Vec<Vec<Part>>,
+    pub pieces: Vec<Piece>,
     /// The columns that are written.
     pub columns: SchemaRef,
 }
@@ -36,15 +40,34 @@ pub struct Plan {
 /// # Errors
 /// Whatever that is.
 pub async fn plan(warehouse: &Warehouse, manifest: &ModelManifest, request: Request) -> Result<Plan, Error> {
-    let Request { model_name, version, uri, sha256, input, output, disposition, id_columns, on_reject, names } = request;
+    let Request { model_name, version, uri, sha256, input, output, disposition, id_columns, on_reject, names, asked } =
+        request;
     let snapshot = warehouse.snapshot(&input, None).await?;
+    if snapshot.files().len() > MOST_FILES {
+        return Err(Error::Refused(format!(
+            "{input} consists of {} files, and of more than {MOST_FILES} a job is not made; write it anew in fewer",
+            snapshot.files().len()
+        )));
+    }
     if snapshot.rows() == Some(0) {
         // Its columns may be of any type.
         return Err(Error::Empty { table: input });
     }
     let through: Vec<String> = match &id_columns {
         Some(columns) => {
-            snapshot.select(Some(columns))?;
+            let different: BTreeSet<_> = columns.iter().collect();
+            if columns.is_empty() || different.len() < columns.len() {
+                return Err(Error::Refused(
+                    "id_columns must name each column once, and one at least; without it all go through".to_owned(),
+                ));
+            }
+            let known = |name: &&String| snapshot.schema().field_with_name(name).is_err();
+            if let Some(unknown) = columns.iter().find(known) {
+                return Err(Error::Missing(format!(
+                    "id_columns: {input} has no such column as {unknown:?}; it has {}",
+                    quoted(snapshot.schema().fields().iter().map(|field| &**field.name()))
+                )));
+            }
             columns.clone()
         }
         None => snapshot.schema().fields().iter().map(|field| field.name().clone()).collect(),
@@ -91,14 +114,37 @@ pub async fn plan(warehouse: &Warehouse, manifest: &ModelManifest, request: Requ
         on_reject,
         names,
         at: Timestamp::now(),
+        asked,
     };
-    let rows = snapshot.rows().unwrap_or(0);
-    let pieces = snapshot.parts(SHARD_ROWS.max(rows / MOST_SHARDS)).await?;
+    let parts = snapshot.parts().await?;
+    let rows = parts.iter().map(|part| part.rows).sum();
+    let pieces = pieces(parts, rows);
     if pieces.is_empty() {
         return Err(Error::Empty { table: spec.input });
     }
-    let rows = pieces.iter().flatten().map(|part| part.rows).sum();
     Ok(Plan { spec, rows, bytes: snapshot.bytes(), pieces, columns })
+}
+
+/// Row groups in pieces of about as many rows as a shard has. None is split.
+fn pieces(parts: Vec<Part>, rows: u64) -> Vec<Piece> {
+    let about = (rows / SHARDS).clamp(SHARD_ROWS.0, SHARD_ROWS.1).max(rows.div_ceil(MOST_SHARDS));
+    let (mut pieces, mut seen, mut full) = (Vec::<Piece>::new(), 0, true);
+    for part in parts {
+        if full {
+            pieces.push(Piece { first_row: seen, parts: Vec::new() });
+        }
+        let Some(piece) = pieces.last_mut() else { continue };
+        seen += part.rows;
+        full = seen - piece.first_row >= about;
+        match piece.parts.last_mut() {
+            Some(last) if last.path == part.path && last.groups.end == part.groups.start => {
+                last.groups.end = part.groups.end;
+                last.rows += part.rows;
+            }
+            _ => piece.parts.push(part),
+        }
+    }
+    pieces
 }
 
 /// Rejects go where those of before are, or take their place, as rows do in the output.
@@ -107,6 +153,16 @@ pub(crate) fn reject_disposition(of_output: Disposition) -> Disposition {
         Disposition::Empty => Disposition::Append,
         same => same,
     }
+}
+
+/// The input's columns that are needed: those that go through, and those that the model takes.
+pub(crate) fn needed(spec: &Spec, manifest: &ModelManifest, input: &Schema) -> Vec<String> {
+    let taken = |name: &String| match (&manifest.signature, &spec.features) {
+        (Signature::Columns { columns }, _) => columns.iter().any(|column| column.name == *name),
+        (Signature::Tensor { .. }, features) => features.as_ref().is_none_or(|features| features.contains(name)),
+    };
+    let names = input.fields().iter().map(|field| field.name());
+    names.filter(|name| spec.through.contains(name) || taken(name)).cloned().collect()
 }
 
 /// The columns that a model of arrays is given; of others, whether the input has what the model needs.
@@ -143,9 +199,14 @@ fn features(snapshot: &Snapshot, manifest: &ModelManifest, ids: Option<&[String]
                 [_, _] => {}
                 _ => return Err(Error::Refused(format!("{model} takes an array that is no table"))),
             }
-            let is_text = matches!(&*tensor.dtype, "str" | "object");
-            for field in features.iter().filter(|_| !is_text) {
-                fits(table, field, ColumnType::Double, &model)?;
+            let wanted = match &*tensor.dtype {
+                "bool" => Some(ColumnType::Boolean),
+                "str" => Some(ColumnType::String),
+                "object" => None,
+                _ => Some(ColumnType::Double),
+            };
+            for field in &features {
+                wanted.map_or(Ok(()), |wanted| fits(table, field, wanted, &model))?;
             }
             Ok(Some(features.into_iter().map(|field| field.name().clone()).collect()))
         }

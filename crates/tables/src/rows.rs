@@ -1,6 +1,12 @@
 //! Which of some rows can be scored, and what comes of them.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use scoring::{Extras, Frame, Model, PredictError, Prediction, Room, append};
@@ -8,14 +14,28 @@ use scoring::{Extras, Frame, Model, PredictError, Prediction, Room, append};
 use crate::{Error, Spec, answer::Answer};
 
 /// How often rows are tried for which the model is busy or starting anew, and how long after the first time. Then twice as long.
-const TRIES: u32 = 8;
+const TRIES: u32 = 10;
 const WAIT: Duration = Duration::from_millis(100);
+/// How often the model may die of rows, or take too long for some, in one shard.
+const DEATHS: u32 = 64;
 
 /// What rows are scored with.
 pub(crate) struct Scorer {
     pub(crate) model: Arc<Model>,
     pub(crate) spec: Arc<Spec>,
     pub(crate) answer: Answer,
+    /// How often the model died of rows, or took too long for some.
+    pub(crate) deaths: AtomicU32,
+}
+
+/// A row that can't be scored.
+pub(crate) struct Reject {
+    /// Its place among the given ones.
+    pub(crate) at: usize,
+    pub(crate) row: RecordBatch,
+    pub(crate) reason: String,
+    /// Whether it is the row's fault: what it has is not what the model takes. Else the model failed on it.
+    pub(crate) is_bad: bool,
 }
 
 /// What came of some rows.
@@ -23,14 +43,14 @@ pub(crate) struct Scorer {
 pub(crate) struct Scored {
     /// Rows of the output, in the input's order.
     pub(crate) rows: Vec<RecordBatch>,
-    /// Rows that can't be scored, where they are among the given, and why.
-    pub(crate) rejects: Vec<(usize, RecordBatch, String)>,
+    /// Rows that can't be scored.
+    pub(crate) rejects: Vec<Reject>,
 }
 
 /// Why rows were not scored.
 enum Refused {
-    /// It is these rows.
-    Rows(String),
+    /// It is these rows; whether it is their fault.
+    Rows(String, bool),
     /// It is not.
     Other(Error),
 }
@@ -48,8 +68,12 @@ impl Scorer {
             match self.score_all(&some).await {
                 Ok(batch) => scored.rows.push(batch),
                 Err(Refused::Other(error)) => return Err(error),
-                Err(Refused::Rows(reason)) if length == 1 => scored.rejects.push((start, some, reason)),
-                Err(Refused::Rows(_)) => {
+                Err(Refused::Rows(reason, is_bad)) if length == 1 => {
+                    // Its place in the batch that it was tried in says nothing.
+                    let reason = reason.replace(", row 0 (from 0)", "");
+                    scored.rejects.push(Reject { at: start, row: some, reason, is_bad });
+                }
+                Err(Refused::Rows(..)) => {
                     // The first half comes next.
                     let half = length / 2;
                     left.push((start + half, length - half));
@@ -71,18 +95,20 @@ impl Scorer {
             if attempt > 0 {
                 tokio::time::sleep(WAIT * 2_u32.pow(attempt - 1)).await;
             }
-            let batch = self.batch(rows).map_err(Refused::Rows)?;
+            let batch = self.batch(rows).map_err(|reason| Refused::Rows(reason, true))?;
             match self.model.predict(batch, Extras::default()).await {
                 Ok(prediction) => return Ok(prediction),
                 Err(PredictError::Overloaded | PredictError::Restarting(_) | PredictError::Waking) => {}
                 Err(PredictError::Asleep(reason)) => return Err(Refused::Other(Error::Model(reason))),
-                // A single row that takes so long does so again.
-                Err(
-                    error @ (PredictError::BadInput(_)
-                    | PredictError::Failed(_)
-                    | PredictError::Died(_)
-                    | PredictError::TimedOut),
-                ) => return Err(Refused::Rows(error.to_string())),
+                Err(error @ PredictError::BadInput(_)) => return Err(Refused::Rows(error.to_string(), true)),
+                Err(error @ PredictError::Failed(_)) => return Err(Refused::Rows(error.to_string(), false)),
+                Err(error @ (PredictError::Died(_) | PredictError::TimedOut)) => {
+                    // Each costs a process, or minutes.
+                    if self.deaths.fetch_add(1, Ordering::Relaxed) >= DEATHS {
+                        return Err(Refused::Other(Error::Model(format!("more than {DEATHS} times in one shard: {error}"))));
+                    }
+                    return Err(Refused::Rows(error.to_string(), false));
+                }
             }
         }
         Err(Refused::Other(Error::Model("it is busy, or starts again and again".to_owned())))

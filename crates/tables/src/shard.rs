@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicU32, AtomicU64, Ordering},
 };
 
 use arrow_array::{RecordBatch, StringArray};
@@ -12,22 +12,24 @@ use futures_util::TryStreamExt;
 use scoring::Model;
 use serde::{Deserialize, Serialize};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
-use warehouse::{DataFile, FileWriter, Part, TableName, Warehouse, schema_of};
+use warehouse::{DataFile, FileWriter, TableName, Warehouse, schema_of};
 
 use crate::{
-    Error, OnReject, Spec,
+    Error, OnReject, Piece, Spec,
     answer::Answer,
-    plan::REASON,
-    rows::{self, Scored, Scorer},
+    plan::{REASON, needed},
+    rows::{self, Reject, Scored, Scorer},
 };
 
 /// A shard to be scored.
 #[derive(Clone)]
 pub struct Shard {
+    /// What the job is called in its tables.
+    pub job: String,
     /// What is to be done.
     pub spec: Arc<Spec>,
     /// What it reads.
-    pub piece: Vec<Part>,
+    pub piece: Piece,
     /// What the model is.
     pub manifest: Arc<ModelManifest>,
     /// The model.
@@ -88,30 +90,35 @@ pub async fn score(
 }
 
 async fn score_here(warehouse: &Warehouse, shard: Shard, told: &Told) -> Result<ShardFiles, Error> {
-    let Shard { spec, piece, manifest, model, at_once } = shard;
+    let Shard { job, spec, piece, manifest, model, at_once } = shard;
     let kept = |text: &str| schema_of(text).map_err(Error::Kept);
     let columns = kept(&spec.columns)?;
     let reject_columns = spec.reject_columns.as_deref().map(kept).transpose()?;
     let snapshot = warehouse.snapshot(&spec.input, Some(spec.input_version)).await?;
-    let scorer = Arc::new(Scorer { model, spec: Arc::clone(&spec), answer: Answer::of(&manifest) });
-    let batches = snapshot.read(piece).map_ok(|batch| {
+    let scorer =
+        Arc::new(Scorer { model, spec: Arc::clone(&spec), answer: Answer::of(&manifest), deaths: AtomicU32::new(0) });
+    let columns_read = needed(&spec, &manifest, snapshot.schema());
+    let batches = snapshot.read(piece.parts, &columns_read)?.map_ok(|batch| {
         let scoring = AbortOnDropHandle::new(tokio::spawn(Arc::clone(&scorer).score(batch)));
         async move { scoring.await.map_err(|error| Error::Model(error.to_string()))? }
     });
     let mut batches = std::pin::pin!(batches.map_err(Error::from).try_buffered(at_once.max(1)));
-    let mut files = Files { warehouse, output: None, rejects: None };
+    let mut files = Files { warehouse, job: &job, output: None, rejects: None };
     let written = async {
+        let mut failed = None;
         while let Some(Scored { rows, rejects }) = batches.try_next().await? {
             if spec.on_reject == OnReject::Stop
-                && let Some((row, _, reason)) = rejects.first()
+                && let Some(Reject { at, reason, .. }) = rejects.first()
             {
-                return Err(Error::Rejected { row: told.rows() + *row as u64, reason: reason.clone() });
+                let row = piece.first_row + told.rows() + *at as u64;
+                return Err(Error::Rejected { row, reason: reason.clone() });
             }
+            failed = failed.or_else(|| rejects.iter().find(|reject| !reject.is_bad).map(|reject| reject.reason.clone()));
             for batch in rows {
                 files.write_output(&spec.output, &columns, &batch).await?;
                 told.scored.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
             }
-            for (_, row, reason) in rejects {
+            for Reject { row, reason, .. } in rejects {
                 let (table, columns) = (spec.rejects(), reject_columns.as_ref());
                 let (table, columns) =
                     table.zip(columns).ok_or_else(|| Error::Kept("it has no table of rejects".to_owned()))?;
@@ -119,7 +126,13 @@ async fn score_here(warehouse: &Warehouse, shard: Shard, told: &Told) -> Result<
                 told.rejected.fetch_add(1, Ordering::Relaxed);
             }
         }
-        Ok(())
+        match failed {
+            // Something is wrong with the model, or with this machine, and not with every row.
+            Some(reason) if told.scored.load(Ordering::Relaxed) == 0 => {
+                Err(Error::Model(format!("it failed on every row of a shard: {reason}")))
+            }
+            _ => Ok(()),
+        }
     };
     match written.await {
         Ok(()) => files.finish().await,
@@ -144,17 +157,18 @@ fn rejected(spec: &Spec, row: &RecordBatch, reason: &str) -> Result<RecordBatch,
 /// The files that a shard writes, begun with their first rows.
 struct Files<'w> {
     warehouse: &'w Warehouse,
+    job: &'w str,
     output: Option<FileWriter>,
     rejects: Option<FileWriter>,
 }
 
 impl Files<'_> {
     async fn write_output(&mut self, table: &TableName, columns: &SchemaRef, rows: &RecordBatch) -> Result<(), Error> {
-        write(self.warehouse, &mut self.output, (table, columns), rows).await
+        write((self.warehouse, self.job), &mut self.output, (table, columns), rows).await
     }
 
     async fn write_reject(&mut self, table: &TableName, columns: &SchemaRef, rows: &RecordBatch) -> Result<(), Error> {
-        write(self.warehouse, &mut self.rejects, (table, columns), rows).await
+        write((self.warehouse, self.job), &mut self.rejects, (table, columns), rows).await
     }
 
     async fn finish(self) -> Result<ShardFiles, Error> {
@@ -177,14 +191,14 @@ impl Files<'_> {
 }
 
 async fn write(
-    warehouse: &Warehouse,
+    (warehouse, job): (&Warehouse, &str),
     file: &mut Option<FileWriter>,
     (table, columns): (&TableName, &SchemaRef),
     rows: &RecordBatch,
 ) -> Result<(), Error> {
     let file = match file {
         Some(file) => file,
-        None => file.insert(warehouse.file_writer(table, columns)?),
+        None => file.insert(warehouse.file_writer(table, columns, Some(job))?),
     };
     Ok(file.write(rows).await?)
 }

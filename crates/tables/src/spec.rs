@@ -4,7 +4,7 @@ use contract::ModelName;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use warehouse::{Disposition, TableName};
+use warehouse::{Disposition, Part, TableName};
 
 /// What becomes of rows that can't be scored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
@@ -68,6 +68,8 @@ pub struct Request {
     pub on_reject: OnReject,
     /// What the added columns are called.
     pub names: OutputNames,
+    /// The whole of what the caller said, as text: another request of the job must say the same.
+    pub asked: String,
 }
 
 /// What is to be done: the same for each of its shards, whenever it is begun.
@@ -103,6 +105,17 @@ pub struct Spec {
     pub reject_columns: Option<String>,
     /// When the job was made: all its rows bear it.
     pub at: Timestamp,
+    /// The whole of what the caller said.
+    pub asked: String,
+}
+
+/// What a shard reads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Piece {
+    /// The place of its first row among those of the input, from 0.
+    pub first_row: u64,
+    /// Where its rows are.
+    pub parts: Vec<Part>,
 }
 
 impl Spec {

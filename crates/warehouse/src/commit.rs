@@ -105,7 +105,7 @@ impl Warehouse {
             let (version, actions) = match &current {
                 None => (0, created(change)?),
                 Some(snapshot) => {
-                    if change.job.is_some_and(|job| snapshot.state.transactions.contains_key(job)) {
+                    if change.job.is_some_and(|job| snapshot.has_job(job)) {
                         return Ok(Committed::Before);
                     }
                     (snapshot.version() + 1, snapshot.changed(change)?)

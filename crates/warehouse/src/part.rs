@@ -25,8 +25,8 @@ pub struct Part {
 }
 
 impl Snapshot {
-    /// All its rows, in their order, in pieces of about so many: row groups are not split. Looks at the end of each file.
-    pub async fn parts(&self, rows: u64) -> Result<Vec<Vec<Part>>, Error> {
+    /// All its rows, in their order, as row groups. Looks at the end of each file.
+    pub async fn parts(&self) -> Result<Vec<Part>, Error> {
         let files = stream::iter(self.files().to_vec()).map(async |file| {
             let path = self.path(&file.path)?;
             let opened = self.warehouse.file(&path, file.size).await?;
@@ -34,39 +34,26 @@ impl Snapshot {
             Ok::<_, Error>((file, groups.collect::<Vec<_>>()))
         });
         let mut files = std::pin::pin!(files.buffered(AT_ONCE));
-        let (mut pieces, mut piece, mut in_piece) = (Vec::new(), Vec::<Part>::new(), 0);
+        let mut parts = Vec::new();
         while let Some((file, groups)) = files.try_next().await? {
-            for (group, held) in groups.into_iter().enumerate().filter(|(_, held)| *held > 0) {
-                match piece.last_mut() {
-                    Some(part) if part.path == file.path && part.groups.end == group => {
-                        part.groups.end += 1;
-                        part.rows += held;
-                    }
-                    _ => {
-                        let (path, size) = (file.path.clone(), file.size);
-                        piece.push(Part { path, size, groups: group..group + 1, rows: held });
-                    }
-                }
-                in_piece += held;
-                if in_piece >= rows {
-                    pieces.push(std::mem::take(&mut piece));
-                    in_piece = 0;
-                }
-            }
+            let held = groups.into_iter().enumerate().filter(|(_, rows)| *rows > 0);
+            let part = |(group, rows)| Part { path: file.path.clone(), size: file.size, groups: group..group + 1, rows };
+            parts.extend(held.map(part));
         }
-        if !piece.is_empty() {
-            pieces.push(piece);
-        }
-        Ok(pieces)
+        Ok(parts)
     }
 
-    /// The rows of a piece, in their order, in batches.
-    pub fn read(&self, piece: Vec<Part>) -> impl Stream<Item = Result<RecordBatch, Error>> + Send + use<> {
-        let snapshot = self.clone();
-        let opened = stream::iter(piece).then(move |part| {
-            let snapshot = snapshot.clone();
-            async move { snapshot.file(&part.path, part.size, Some(part.groups), snapshot.schema().clone()).await }
+    /// The rows of some parts, in their order, in batches of the named columns alone.
+    pub fn read(
+        &self,
+        parts: Vec<Part>,
+        columns: &[String],
+    ) -> Result<impl Stream<Item = Result<RecordBatch, Error>> + Send + use<>, Error> {
+        let (snapshot, schema) = (self.clone(), self.select(Some(columns))?);
+        let opened = stream::iter(parts).then(move |part| {
+            let (snapshot, schema) = (snapshot.clone(), schema.clone());
+            async move { snapshot.file(&part.path, part.size, (Some(part.groups), None), schema).await }
         });
-        opened.try_flatten()
+        Ok(opened.try_flatten())
     }
 }

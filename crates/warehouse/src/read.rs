@@ -23,19 +23,29 @@ impl Snapshot {
         columns: Option<&[String]>,
         files: Range<usize>,
     ) -> Result<impl Stream<Item = Result<RecordBatch, Error>> + Send + use<>, Error> {
+        self.first(columns, files, None)
+    }
+
+    /// The same, of each file so many rows at most.
+    fn first(
+        &self,
+        columns: Option<&[String]>,
+        files: Range<usize>,
+        rows: Option<usize>,
+    ) -> Result<impl Stream<Item = Result<RecordBatch, Error>> + Send + use<>, Error> {
         let schema = self.select(columns)?;
         let files = self.files().get(files).unwrap_or_default().to_vec();
         let (snapshot, of) = (self.clone(), schema.clone());
         let opened = stream::iter(files).then(move |file| {
             let (snapshot, schema) = (snapshot.clone(), of.clone());
-            async move { snapshot.file(&file.path, file.size, None, schema).await }
+            async move { snapshot.file(&file.path, file.size, (None, rows), schema).await }
         });
         Ok(opened.try_flatten())
     }
 
     /// Its first rows, as JSON; what JSON has no number for is `null`.
     pub async fn sample(&self, rows: usize) -> Result<Vec<Value>, Error> {
-        let mut batches = std::pin::pin!(self.batches(None, 0..self.files().len())?);
+        let mut batches = std::pin::pin!(self.first(None, 0..self.files().len(), Some(rows))?);
         let mut sample = Vec::new();
         while sample.len() < rows
             && let Some(batch) = batches.try_next().await?
@@ -65,12 +75,12 @@ impl Snapshot {
         Ok(Arc::new(Schema::new(columns.iter().map(field).collect::<Result<Vec<_>, _>>()?)))
     }
 
-    /// The rows of a file, or of some of its row groups.
+    /// The rows of a file, or of some of its row groups, and so many at most.
     pub(crate) async fn file(
         &self,
         path: &str,
         size: u64,
-        groups: Option<Range<usize>>,
+        (groups, rows): (Option<Range<usize>>, Option<usize>),
         schema: SchemaRef,
     ) -> Result<impl Stream<Item = Result<RecordBatch, Error>> + Send + use<>, Error> {
         let (path, warehouse) = (self.path(path)?, self.warehouse.clone());
@@ -78,11 +88,14 @@ impl Snapshot {
         if let Some(groups) = groups {
             builder = builder.with_row_groups(groups.collect());
         }
+        if let Some(rows) = rows {
+            builder = builder.with_limit(rows);
+        }
         // Other columns than the wanted ones aren't fetched; what a file does not have is a gap.
         let wanted = builder.schema().fields().iter().enumerate();
         let wanted = wanted.filter(|(_, field)| schema.field_with_name(field.name()).is_ok()).map(|(at, _)| at);
         let mask = ProjectionMask::roots(builder.parquet_schema(), wanted);
-        let batches = builder.with_projection(mask).with_batch_size(BATCH).build();
+        let batches = builder.with_projection(mask).with_batch_size(rows.map_or(BATCH, |rows| rows.clamp(1, BATCH))).build();
         let batches = batches.map_err(|error| warehouse.file_failed(&path, error))?;
         Ok(batches.map(move |batch| {
             let batch = batch.map_err(|error| warehouse.file_failed(&path, error))?;

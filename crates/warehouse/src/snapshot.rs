@@ -82,6 +82,12 @@ impl Snapshot {
         self.files.iter().fold(0, |sum, file| sum.saturating_add(file.size))
     }
 
+    /// Whether a job's change was made, here or before.
+    #[must_use]
+    pub fn has_job(&self, job: &str) -> bool {
+        self.state.transactions.contains_key(job)
+    }
+
     /// When the newest of its files was written, in milliseconds since 1970.
     #[must_use]
     pub fn written_at(&self) -> Option<i64> {

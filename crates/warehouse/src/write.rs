@@ -26,14 +26,31 @@ pub struct FileWriter {
 }
 
 impl Warehouse {
-    /// Begins a file of rows for a table. `schema` is what [`Warehouse::plan`] said of them.
-    pub fn file_writer(&self, table: &TableName, schema: &SchemaRef) -> Result<FileWriter, Error> {
-        let name = format!("part-{}.snappy.parquet", Uuid::now_v7());
+    /// Begins a file of rows for a table. `schema` is what [`Warehouse::plan`] said of them. The file's name bears that of the job that
+    /// it is written for, if there is one.
+    pub fn file_writer(&self, table: &TableName, schema: &SchemaRef, job: Option<&str>) -> Result<FileWriter, Error> {
+        let name = format!("{}{}.snappy.parquet", beginning(job), Uuid::now_v7());
         let path = table.folder().join(&*name);
         let sink = BufWriter::new(self.objects.clone(), path.clone());
         let writer = AsyncArrowWriter::try_new(sink, schema.clone(), Some(properties()))
             .map_err(|error| Error::Unsupported { table: table.clone(), what: error.to_string() })?;
         Ok(FileWriter { warehouse: self.clone(), table: table.clone(), schema: schema.clone(), path, name, writer, rows: 0 })
+    }
+
+    /// Removes the files that were written for a job and that its change does not name: those of attempts that were cut off. How many.
+    pub async fn remove_others(&self, table: &TableName, job: &str, kept: &[DataFile]) -> Result<usize, Error> {
+        let (folder, beginning) = (table.folder(), beginning(Some(job)));
+        self.stay_within(&folder).await?;
+        let listed = self.objects.list_with_delimiter(Some(&folder)).await.map_err(|error| self.failed(&folder, error))?;
+        let mut removed = 0;
+        for object in listed.objects {
+            let name = object.location.filename().unwrap_or_default();
+            if name.starts_with(&beginning) && !kept.iter().any(|file| file.path == name) {
+                self.objects.delete(&object.location).await.map_err(|error| self.failed(&object.location, error))?;
+                removed += 1;
+            }
+        }
+        Ok(removed)
     }
 
     /// Removes a file that no change names.
@@ -45,6 +62,11 @@ impl Warehouse {
             _ => Ok(()),
         }
     }
+}
+
+/// How the names of files begin that are written for a job.
+fn beginning(job: Option<&str>) -> String {
+    job.map_or_else(|| "part-".to_owned(), |job| format!("part-{job}-"))
 }
 
 impl FileWriter {

@@ -39,7 +39,7 @@ impl TableWriter {
     pub async fn write(&mut self, rows: &RecordBatch) -> Result<(), Error> {
         let file = match &mut self.file {
             Some(file) => file,
-            None => self.file.insert(self.warehouse.file_writer(&self.table, &self.schema)?),
+            None => self.file.insert(self.warehouse.file_writer(&self.table, &self.schema, None)?),
         };
         file.write(rows).await?;
         self.rows += rows.num_rows() as u64;

@@ -96,10 +96,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Batch predictions, newest first. */
+        /** The batch predictions, newest first. */
         get: operations["listBatchPredictions"];
         put?: never;
-        /** Scores a table's rows with a model into another table; with `dry_run` says what that would do. */
+        /** Sends a table through a model into a table. With `dry_run` it only tells (200) what would be done. */
         post: operations["createBatchPrediction"];
         delete?: never;
         options?: never;
@@ -133,7 +133,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Asks for a batch prediction to end. */
+        /** Ends a batch prediction before anything of it is in the output. */
         post: operations["cancelBatchPrediction"];
         delete?: never;
         options?: never;
@@ -150,7 +150,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Goes on with one that failed or was cancelled; what is done is kept. */
+        /** Goes on with a batch prediction that failed or was cancelled: what is done is kept. */
         post: operations["resumeBatchPrediction"];
         delete?: never;
         options?: never;
@@ -907,7 +907,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Tables by name. */
+        /** The tables, by name. */
         get: operations["listTables"];
         put?: never;
         post?: never;
@@ -924,7 +924,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A table: its columns and versions. */
+        /** A table's columns and versions. */
         get: operations["getTable"];
         put?: never;
         post?: never;
@@ -942,7 +942,24 @@ export interface paths {
             cookie?: never;
         };
         /** A table's first rows. */
-        get: operations["sampleTable"];
+        get: operations["getTableSample"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/predict": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Sends a table through a model into a table, and waits until that is done. After an hour it answers 202: the job goes on. */
+        get: operations["predictTable"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1166,123 +1183,94 @@ export interface components {
             /** @description What came of it: `done`, or the word of the problem. */
             result: string;
         };
-        /** @description A table that is or was scored. */
-        BatchPrediction: {
-            /** @description Its identifier. */
-            id: components["schemas"]["BatchPredictionId"];
-            /** @description What whoever asked for it calls it. */
-            job: string | null;
-            /** @description The model. */
-            model_name: components["schemas"]["ModelName"];
-            /**
-             * Format: int64
-             * @description The version that scores.
-             */
-            version: number;
-            /** @description Where it is deployed. */
-            environment: components["schemas"]["Environment"];
-            /** @description The table that is read. */
-            input_table: string;
-            /**
-             * Format: int64
-             * @description Its version.
-             */
-            input_version: number;
-            /** @description The table that is written. */
-            output_table: string;
-            /**
-             * Format: int64
-             * @description The version that was written; null: none yet.
-             */
-            output_version: number | null;
-            /** @description Where rows go that can't be scored; null: the first one stops it. */
-            reject_table: string | null;
-            /** @description What becomes of the rows that the output table has already. */
-            write_disposition: components["schemas"]["WriteDisposition"];
-            /** @description How far it is. */
-            status: components["schemas"]["BatchStatus"];
-            /**
-             * Format: int64
-             * @description How many rows the input has; null: not known yet.
-             */
-            rows: number | null;
-            /**
-             * Format: int64
-             * @description How many are done.
-             */
-            rows_done: number;
-            /**
-             * Format: int64
-             * @description How many of them can't be scored.
-             */
-            rows_rejected: number;
-            /**
-             * Format: int64
-             * @description In how many pieces it is scored.
-             */
-            shards: number;
-            /**
-             * Format: int64
-             * @description How many of them are done.
-             */
-            shards_done: number;
-            /** @description Why it failed. */
-            error: string | null;
-            /** @description Who asked for it. */
-            created_by: string | null;
-            /**
-             * Format: date-time
-             * @description When it was asked for.
-             */
-            created_at: string;
-            /**
-             * Format: date-time
-             * @description When its first rows were read.
-             */
-            started_at: string | null;
-            /**
-             * Format: date-time
-             * @description When it ended.
-             */
-            finished_at: string | null;
-        };
         /**
          * Format: uuid
          * @description A batch prediction. Ordered by creation time (UUID version 7).
          */
-        BatchPredictionId: string;
-        /** @description What a batch prediction would do. */
-        BatchPreview: {
-            /** @description The model. */
+        BatchId: string;
+        /** @description A table on its way through a model. */
+        BatchPrediction: {
+            id: components["schemas"]["BatchId"];
+            /** @description What its caller named it by. */
+            job: string | null;
             model_name: components["schemas"]["ModelName"];
-            /**
-             * Format: int64
-             * @description The version that would score.
-             */
+            /** Format: int64 */
             version: number;
-            /** @description The table to read. */
+            environment: components["schemas"]["Environment"];
             input_table: string;
             /**
              * Format: int64
-             * @description Its version.
+             * @description The version of the input that is read, whatever changes it meanwhile.
              */
             input_version: number;
+            output_table: string;
             /**
              * Format: int64
-             * @description How many rows it has; null: not known before they are read.
+             * @description The output's version that has its rows.
+             */
+            output_version: number | null;
+            /** @description Where rows go that can't be scored; null: the first one ends the job. */
+            reject_table: string | null;
+            write_disposition: string;
+            /** @description The columns of the input that go through. */
+            through: string[];
+            names: components["schemas"]["OutputNames"];
+            status: components["schemas"]["BatchStatus"];
+            /**
+             * Format: int64
+             * @description How many rows the input has.
              */
             rows: number | null;
             /**
              * Format: int64
-             * @description How many bytes its files have.
+             * @description How many of them were scored or rejected.
              */
-            bytes: number;
+            rows_done: number;
+            /** Format: int64 */
+            rows_rejected: number;
             /**
-             * Format: int64
-             * @description In how many pieces it would be scored.
+             * Format: int32
+             * @description In how many parts they are scored.
              */
             shards: number;
-            /** @description The columns of what is written. */
+            /** Format: int32 */
+            shards_done: number;
+            /** @description Why it failed. */
+            error: string | null;
+            created_by: string | null;
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When its first part was begun.
+             */
+            started_at: string | null;
+            /** Format: date-time */
+            finished_at: string | null;
+        };
+        /** @description What would be done. */
+        BatchPreview: {
+            model_name: components["schemas"]["ModelName"];
+            /** Format: int64 */
+            version: number;
+            input_table: string;
+            /**
+             * Format: int64
+             * @description The version of the input that would be read.
+             */
+            input_version: number;
+            /**
+             * Format: int64
+             * @description How many rows it has.
+             */
+            rows: number;
+            /**
+             * Format: int64
+             * @description The size of its files.
+             */
+            bytes: number;
+            /** @description In how many parts it would be scored. */
+            shards: number;
             output_columns: components["schemas"]["TableColumn"][];
         };
         /**
@@ -1844,32 +1832,34 @@ export interface components {
              */
             rows_verified: number;
         };
-        /** @description A table to score. */
+        /** @description A table to send through a model. */
         NewBatchPrediction: {
-            /** @description The model. */
             model_name: components["schemas"]["ModelName"];
-            /** @description Where it is deployed. */
+            /** @description Whose deployment is meant, unless a version is given. */
             environment: components["schemas"]["Environment"];
             /**
              * Format: int64
-             * @description A version; null: the one deployed in the environment.
+             * @description Which version; none given: the one that is deployed in the environment.
              */
             version?: number | null;
-            /** @description The table to read, `project.dataset.table`. */
+            /** @description The table whose rows are scored, as they are now: `project.dataset.table`. */
             input_table: string;
-            /** @description The table to write, `project.dataset.table`. */
+            /** @description The table that they go to, with the predictions. */
             output_table: string;
-            /** @description What becomes of the rows that it has; `WRITE_APPEND` when nobody says. */
-            write_disposition?: components["schemas"]["WriteDisposition"];
-            /** @description The input's columns that go through; null: all. */
+            /**
+             * @description What becomes of the rows that the output has: `WRITE_APPEND`, `WRITE_TRUNCATE` or `WRITE_EMPTY`.
+             * @default WRITE_APPEND
+             */
+            write_disposition: string;
+            /** @description The columns of the input that go through to the output; none given: all. */
             id_columns?: string[] | null;
-            /** @description What becomes of rows that can't be scored; when nobody says, they go to `{output_table}_rejects` with the reason. */
+            /** @description What becomes of rows that can't be scored. */
             on_reject?: components["schemas"]["OnReject"];
-            /** @description Two requests with the same job are one. */
+            /** @description Names the job: two requests with one name are one job. */
             job?: string | null;
-            /** @description What the columns that are added are called. */
+            /** @description What the columns are called that are added. */
             names?: components["schemas"]["OutputNames"];
-            /** @description Starts nothing, and says what it would do. */
+            /** @description Whether it is only looked what would be done. */
             dry_run?: boolean;
         };
         /** @description A notebook to run by hand. */
@@ -1929,18 +1919,33 @@ export interface components {
          * @enum {string}
          */
         OnnxLayout: "columns" | "matrix";
-        /** @description What the columns that are added are called. */
+        /** @description What the columns are called that are added to the input's. */
         OutputNames: {
-            /** @description The prediction. */
-            prediction?: string;
-            /** @description When it was made. */
-            timestamp?: string;
-            /** @description The model. */
-            model_name?: string;
-            /** @description Its version. */
-            model_version?: string;
-            /** @description How sure it is; of classifiers. */
-            probability?: string;
+            /**
+             * @description What the model says.
+             * @default Prediction
+             */
+            prediction: string;
+            /**
+             * @description When the job was made.
+             * @default PredictionTimestamp
+             */
+            timestamp: string;
+            /**
+             * @description The model.
+             * @default ModelName
+             */
+            model_name: string;
+            /**
+             * @description Its version.
+             * @default ModelVersion
+             */
+            model_version: string;
+            /**
+             * @description How probable the prediction is to the model, if it is a classifier that says so.
+             * @default PredictionProbability
+             */
+            probability: string;
         };
         /** @description How much there is of everything, and what needs a person. */
         Overview: {
@@ -2556,104 +2561,90 @@ export interface components {
         };
         /** @description A table. */
         Table: {
-            /** @description Its name, `project.dataset.table`. */
+            /** @description `project.dataset.table` */
             name: string;
             /**
              * Format: int64
-             * @description The version that is described.
+             * @description The version that this is about.
              */
             version: number;
             /**
              * Format: int64
-             * @description How many rows it has; null: not counted.
+             * @description How many rows; null: its files don't say.
              */
             rows: number | null;
             /**
              * Format: int64
-             * @description How many bytes its files have.
+             * @description The size of its files.
              */
             bytes: number;
-            /**
-             * Format: int64
-             * @description How many files it has.
-             */
+            /** @description How many files it has. */
             files: number;
             /**
              * Format: date-time
-             * @description When it was written.
+             * @description When the newest of its files was written.
              */
             written_at: string | null;
-            /** @description Its columns, in order. */
             columns: components["schemas"]["TableColumn"][];
-            /** @description Its versions, newest first, at most 100. */
+            /** @description The last changes, newest first: a hundred at most. */
             versions: components["schemas"]["TableVersion"][];
         };
         /** @description A column of a table. */
         TableColumn: {
-            /** @description Its name. */
             name: string;
-            /** @description Its type: `string`, `long`, `double`, `timestamp` … */
+            /** @description As the table's log calls it. */
             type: string;
-            /** @description Whether values may be missing. */
+            /** @description Whether a value may be missing. */
             nullable: boolean;
         };
-        /** @description The first rows of a table. */
+        /** @description A table's first rows. */
         TableSample: {
-            /**
-             * Format: int64
-             * @description Of this version.
-             */
+            /** Format: int64 */
             version: number;
-            /** @description The names of its columns. */
+            /** @description The columns' names. */
             columns: string[];
-            /** @description Its rows, a value a column. */
+            /** @description Their values, row by row; what is missing, or has no JSON, is null. */
             rows: unknown[][];
         };
-        /** @description A table, in a list of tables. */
+        /** @description A table in a list. */
         TableSummary: {
-            /** @description Its name, `project.dataset.table`. */
+            /** @description `project.dataset.table` */
             name: string;
             /**
              * Format: int64
-             * @description Its newest version.
+             * @description How many changes there had been before the last one; null: it can't be read.
              */
             version: number | null;
-            /**
-             * Format: int64
-             * @description How many columns it has.
-             */
+            /** @description How many columns it has. */
             columns: number | null;
             /**
              * Format: int64
-             * @description How many rows it has; null: not counted.
+             * @description How many rows; null: its files don't say.
              */
             rows: number | null;
             /**
              * Format: int64
-             * @description How many bytes its files have.
+             * @description The size of its files.
              */
             bytes: number | null;
             /**
              * Format: date-time
-             * @description When it was last written.
+             * @description When the newest of its files was written.
              */
             written_at: string | null;
-            /** @description Why it can't be read; then the rest is null. */
+            /** @description Why it can't be read. */
             problem: string | null;
         };
-        /** @description A version of a table. */
+        /** @description A table's version, and the change that made it. */
         TableVersion: {
-            /**
-             * Format: int64
-             * @description Its number.
-             */
+            /** Format: int64 */
             version: number;
             /**
              * Format: date-time
-             * @description When it was written.
+             * @description When it was made.
              */
             at: string | null;
-            /** @description What wrote it: `WRITE`, `WRITE_TRUNCATE` … */
+            /** @description What whoever made it calls it. */
             operation: string | null;
             /**
              * Format: int64
@@ -2662,10 +2653,10 @@ export interface components {
             rows: number | null;
             /**
              * Format: int64
-             * @description How many bytes it added.
+             * @description The size of the files that it added.
              */
-            bytes: number | null;
-            /** @description The job that wrote it. */
+            bytes: number;
+            /** @description The job that it was made for. */
             job: string | null;
         };
         /**
@@ -2880,11 +2871,6 @@ export interface components {
          * @enum {string}
          */
         WebhookState: "local" | "installed" | "addable" | "manual" | "unknown";
-        /**
-         * @description What becomes of the rows that an output table has already.
-         * @enum {string}
-         */
-        WriteDisposition: "WRITE_APPEND" | "WRITE_TRUNCATE" | "WRITE_EMPTY";
     };
     responses: never;
     parameters: never;
@@ -3082,12 +3068,12 @@ export interface operations {
             query?: {
                 /** @description Of this model. */
                 model?: string;
-                /** @description In this status. */
-                status?: components["schemas"]["BatchStatus"];
-                /** @description At most so many; 50 when nobody says, never more than 500. */
-                limit?: number;
+                /** @description `queued`, `running`, `writing`, `succeeded`, `failed` or `cancelled`. */
+                status?: string;
                 /** @description The `next` of the page before. */
                 after?: string;
+                /** @description At most so many. */
+                limit?: number;
             };
             header?: never;
             path?: never;
@@ -3128,7 +3114,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description What it would do: nothing was started */
+            /** @description Done */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -5074,7 +5060,7 @@ export interface operations {
             query?: {
                 /** @description At most so many; 50 when nobody says, never more than 500. */
                 limit?: number;
-                /** @description The `next` of the page before: its last name. */
+                /** @description What the page before gave as `next`. */
                 after?: string;
             };
             header?: never;
@@ -5106,7 +5092,7 @@ export interface operations {
     getTable: {
         parameters: {
             query?: {
-                /** @description Of this version; the newest when nobody says. */
+                /** @description As it was after this change; the first is 0. None given: as it is now. */
                 version?: number;
             };
             header?: never;
@@ -5137,13 +5123,13 @@ export interface operations {
             };
         };
     };
-    sampleTable: {
+    getTableSample: {
         parameters: {
             query?: {
-                /** @description So many; 20 when nobody says. */
-                rows?: number;
-                /** @description Of this version; the newest when nobody says. */
+                /** @description As it was after this change; the first is 0. None given: as it is now. */
                 version?: number;
+                /** @description At most so many. */
+                rows?: number;
             };
             header?: never;
             path: {
@@ -5160,6 +5146,54 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TableSample"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    predictTable: {
+        parameters: {
+            query: {
+                /** @description Whose deployment is meant, unless a version is given. */
+                env: string;
+                /** @description The table whose rows are scored: `project.dataset.table`. */
+                input_table: string;
+                /** @description The table that they go to, with the predictions. */
+                output_table: string;
+                model_name: string;
+                /** @description `v1` or `1`; none given: the version that is deployed there. */
+                model_version?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchPrediction"];
+                };
+            };
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchPrediction"];
                 };
             };
             /** @description What went wrong */

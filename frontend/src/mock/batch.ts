@@ -31,6 +31,8 @@ export function makeBatch(number: number, given: Partial<BatchPrediction>): Batc
     output_version: null,
     reject_table: 'acme.shop.churn_predictions_rejects',
     write_disposition: 'WRITE_APPEND',
+    through: ['customer_id'],
+    names: { prediction: 'Prediction', timestamp: 'PredictionTimestamp', model_name: 'ModelName', model_version: 'ModelVersion', probability: 'PredictionProbability' },
     status: 'queued',
     rows,
     rows_done: 0,

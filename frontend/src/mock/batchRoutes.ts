@@ -24,7 +24,7 @@ function preview(body: NewBatchPrediction, { tables, models }: World): BatchPrev
   if (body.write_disposition === 'WRITE_EMPTY' && output) return problem(409, 'not_empty', `the table ${body.output_table} has rows: choose another one, or another write_disposition`)
   const { rows, bytes } = tableAt(input, newest.version)
   const shards = Math.max(1, Math.ceil((rows ?? 0) / ROWS_A_SHARD))
-  return { model_name: body.model_name, version, input_table: body.input_table, input_version: newest.version, rows, bytes, shards, output_columns: outputColumns(body, input) }
+  return { model_name: body.model_name, version, input_table: body.input_table, input_version: newest.version, rows: rows ?? 0, bytes, shards, output_columns: outputColumns(body, input) }
 }
 
 function start(body: NewBatchPrediction, world: World, now: number): Response {

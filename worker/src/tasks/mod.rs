@@ -188,7 +188,7 @@ pub(crate) async fn plan(worker: Worker) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        worker.models.release().await;
+        worker.models.release();
         for (payload, period) in PERIODIC {
             let key = payload.kind();
             if let Err(error) = worker.store.tasks.plan(payload, key, period).await {

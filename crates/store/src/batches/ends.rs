@@ -14,14 +14,25 @@ use crate::{
 };
 
 impl Batches {
-    /// Notes that the output has the rows, since a version.
+    /// Notes that the output has the rows, since a version. Whoever says so may have been given up for lost.
     pub async fn succeed(&self, id: BatchId, output_version: u64) -> Result<(), StoreError> {
         let mut write = self.database.write().await?;
         let update = sqlx::query(
             "UPDATE batches SET status = 'succeeded', output_version = $2, error = NULL, finished_at = $3
-             WHERE id = $1 AND status = 'writing'",
+             WHERE id = $1 AND status IN ('writing', 'failed')",
         );
         write.run(update.bind(id.to_string()).bind(output_version.cast_signed()).bind(write.now)).await?;
+        write.commit().await
+    }
+
+    /// Notes that the output can't take the rows any more. The job's name is free for another one.
+    pub async fn refuse(&self, id: BatchId, error: &str) -> Result<(), StoreError> {
+        let mut write = self.database.write().await?;
+        let update = sqlx::query(
+            "UPDATE batches SET status = 'failed', error = $2, job = NULL, finished_at = $3
+             WHERE id = $1 AND status = 'writing'",
+        );
+        write.run(update.bind(id.to_string()).bind(text(error)).bind(write.now)).await?;
         write.commit().await
     }
 
@@ -106,11 +117,11 @@ async fn cancel_tasks(write: &mut Write, id: BatchId) -> Result<(), StoreError> 
 /// not be scored.
 pub(crate) async fn task_ended_badly(write: &mut Write, task: TaskId, error: Option<&str>) -> Result<(), StoreError> {
     let find = sqlx::query(
-        "SELECT batch_id AS id FROM batch_shards WHERE task_id = $1
-         UNION ALL SELECT b.id FROM tasks t JOIN batches b ON 'batch ' || b.id = t.unique_key WHERE t.id = $1",
+        "SELECT batch_id AS id, CAST(0 AS BIGINT) AS is_commit FROM batch_shards WHERE task_id = $1
+         UNION ALL SELECT b.id, CAST(1 AS BIGINT) AS is_commit FROM tasks t JOIN batches b ON 'batch ' || b.id = t.unique_key WHERE t.id = $1",
     );
     let Some(row) = write.optional(find.bind(task.to_string())).await? else { return Ok(()) };
-    let id: BatchId = Fields(&row).parsed("id")?;
+    let (id, is_commit): (BatchId, bool) = (Fields(&row).parsed("id")?, Fields(&row).flag("is_commit")?);
     let sql = format!("SELECT status FROM batches WHERE id = $1{}", write.dialect.locked());
     let Some(row) = write.optional(sqlx::query(AssertSqlSafe(sql)).bind(id.to_string())).await? else { return Ok(()) };
     if Fields(&row).word("status", BatchStatus::from_word)?.is_over() {
@@ -118,6 +129,9 @@ pub(crate) async fn task_ended_badly(write: &mut Write, task: TaskId, error: Opt
     }
     let update = sqlx::query("UPDATE batches SET status = 'failed', error = $2, finished_at = $3 WHERE id = $1");
     let error = text(error.unwrap_or("one of its tasks was cancelled"));
+    // It may have been done before it failed.
+    let doubt = "whether its rows are in the output is not known; go on with it to find out";
+    let error = if is_commit { format!("{doubt}: {error}") } else { error };
     write.run(update.bind(id.to_string()).bind(error).bind(write.now)).await?;
     cancel_tasks(write, id).await
 }

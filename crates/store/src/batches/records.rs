@@ -74,7 +74,7 @@ pub struct Batch {
     pub shards: u32,
     /// How many of them are finished.
     pub shards_done: u32,
-    /// Why it failed.
+    /// Why it failed; while it goes on, why a shard of it did, which is tried again.
     pub error: Option<String>,
     /// The output's version that has its rows.
     pub output_version: Option<u64>,
@@ -209,7 +209,9 @@ pub(super) async fn plan_shard(write: &mut Write, shard: BatchShard) -> Result<(
 
 fn select(condition: &str) -> String {
     format!(
-        "SELECT b.id, b.job, b.model_name, b.environment, b.version, b.spec, b.status, b.total, b.shards, b.error,
+        "SELECT b.id, b.job, b.model_name, b.environment, b.version, b.spec, b.status, b.total, b.shards,
+             COALESCE(b.error, (SELECT MAX(t.error) FROM batch_shards s JOIN tasks t ON t.id = s.task_id
+                 WHERE b.finished_at IS NULL AND s.batch_id = b.id AND s.files IS NULL)) AS error,
              b.output_version, b.created_by, b.created_at, b.started_at, b.finished_at,
              (SELECT COUNT(*) FROM batch_shards s WHERE s.batch_id = b.id AND s.files IS NOT NULL) AS shards_done,
              (SELECT CAST(COALESCE(SUM(s.scored + s.rejected), 0) AS BIGINT) FROM batch_shards s

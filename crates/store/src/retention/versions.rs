@@ -92,13 +92,22 @@ fn old_version(row: &AnyRow) -> Result<OldVersion, StoreError> {
 /// Looks at the next after the cursor `$1`, `$2`.
 pub(super) fn page(dialect: Dialect) -> String {
     format!(
-        "SELECT v.model_name, v.version, CASE WHEN v.created_at < $3 AND EXISTS (
+        "SELECT v.model_name, v.version, CASE WHEN v.created_at < $3 AND {} AND EXISTS (
              SELECT 1 FROM pipelines p WHERE p.id = v.pipeline_id AND NOT {} AND {} {ONE}) THEN 1 ELSE 0 END AS may_go
          FROM (SELECT * FROM versions WHERE (model_name, version) > ($1, $2) ORDER BY model_name, version
              LIMIT {LOOKED_AT}) v
          ORDER BY v.model_name, v.version",
+        unused(),
         dialect.among("p.id", "$4"),
         may_go("$5"),
+    )
+}
+
+/// Whether no batch prediction that goes on needs the version `v`.
+fn unused() -> String {
+    format!(
+        "NOT EXISTS (SELECT 1 FROM batches b WHERE b.model_name = v.model_name AND b.version = v.version
+             AND b.finished_at IS NULL {ONE})"
     )
 }
 
@@ -116,7 +125,8 @@ pub(super) fn going(dialect: Dialect) -> String {
     };
     format!(
         "SELECT v.model_name, v.version FROM {named} CROSS JOIN versions v CROSS JOIN pipelines p
-         WHERE v.model_name = n.model AND v.version = n.version AND p.id = v.pipeline_id AND {}{lock}",
+         WHERE v.model_name = n.model AND v.version = n.version AND p.id = v.pipeline_id AND {} AND {}{lock}",
+        unused(),
         may_go("$2"),
     )
 }

@@ -162,8 +162,9 @@ impl Tasks {
         );
         let mut write = fenced(&self.database, lease).await?;
         let end = end.bind(lease.id.to_string()).bind(status).bind(error.map(fields::text)).bind(write.now);
-        write.run(end).await?;
+        // Before the task changes: whoever has the batch prediction locked may wait for that.
         batches::task_ended_badly(&mut write, lease.id, error).await?;
+        write.run(end).await?;
         write.commit().await
     }
 

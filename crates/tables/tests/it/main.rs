@@ -60,7 +60,11 @@ async fn every_row_is_scored_as_the_estimator_would_and_is_in_the_output_once() 
     assert_eq!((plan.rows, plan.spec.input_version, plan.pieces.len()), (20_503, 2, 1));
     // What comes later is not the job's.
     place.append("a.b.passengers", &passengers(50_000, 10)).await;
+    // An attempt that nobody heard of.
+    place.score(&plan, &model, "job").await.unwrap();
+    assert_eq!(place.files("a.b.scored"), 3);
     let version = place.run(&plan, &model, "job").await.unwrap();
+    assert_eq!(place.files("a.b.scored"), 3, "what it wrote is gone");
     let rows = place.rows("a.b.scored").await;
     assert_eq!(column(&rows, "Id"), (0..20_503).map(|id| id.to_string()).collect::<Vec<_>>(), "in the input's order");
     let added = ["Prediction", "PredictionTimestamp", "ModelName", "ModelVersion", "PredictionProbability"];
@@ -97,11 +101,19 @@ async fn rows_that_cannot_be_scored_go_to_a_table_of_their_own_or_stop_the_job()
     assert_eq!(column(&place.rows("a.b.scored").await, "Id"), kept);
 
     let stopping = tables::Request { on_reject: OnReject::Stop, output: "a.b.strict".parse().unwrap(), ..request };
-    let plan = tables::plan(&place.warehouse, &model.manifest, stopping).await.unwrap();
+    let plan = tables::plan(&place.warehouse, &model.manifest, stopping.clone()).await.unwrap();
     let error = place.run(&plan, &model, "job").await.unwrap_err();
     assert!(matches!(error, Error::Rejected { row: 0, .. }), "{error}");
     assert!(place.warehouse.snapshot(&"a.b.strict".parse().unwrap(), None).await.is_err(), "nothing of it is there");
     assert_eq!(place.files("a.b.strict"), 0);
+
+    // The row is named by its place in the input.
+    place.append("a.b.late", &good).await;
+    place.append("a.b.late", &gap(&[7])).await;
+    let late = tables::Request { input: "a.b.late".parse().unwrap(), ..stopping };
+    let plan = tables::plan(&place.warehouse, &model.manifest, late).await.unwrap();
+    let said = place.run(&plan, &model, "late").await.unwrap_err().to_string();
+    assert!(said.starts_with("row 1007 of the input (from 0)") && said.contains("Pclass"), "{said}");
 
     place.append("a.b.bad", &gap(&(0..1_000).collect::<Vec<_>>())).await;
     let request = asking("titanic-1", "a.b.bad", "a.b.none");
@@ -187,7 +199,7 @@ async fn what_cannot_be_done_is_said_before_anything_is_written() {
             ask("a.b.texts", "a.b.out"),
             "column \"Pclass\": titanic takes whole numbers there, and the column has values of type string",
         ),
-        (with(&|request| request.id_columns = Some(vec!["Cabin".to_owned()])), "no such column"),
+        (with(&|request| request.id_columns = Some(vec!["Cabin".to_owned()])), "no such column as \"Cabin\""),
         (with(&|request| request.names.prediction = "age".to_owned()), "two columns \"age\""),
         (with(&|request| request.disposition = Disposition::Empty).clone(), ""),
         (

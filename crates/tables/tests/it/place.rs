@@ -6,7 +6,7 @@ use arrow_array::{Array, RecordBatch};
 use contract::ModelManifest;
 use futures_util::TryStreamExt;
 use scoring::{Model, Runtime, RuntimeConfig, find_onnxruntime};
-use tables::{Error, OutputNames, Plan, Request, Shard, ShardFiles, Told};
+use tables::{Error, OutputNames, Piece, Plan, Request, Shard, ShardFiles, Told};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use warehouse::{Disposition, Warehouse};
@@ -56,11 +56,25 @@ impl Place {
 
     /// Scores all that is planned, each file as a shard of its own, the last one first, and makes it part of the output.
     pub async fn run(&self, plan: &Plan, model: &Loaded, job: &str) -> Result<u64, Error> {
+        let files = self.score(plan, model, job).await?;
+        tables::commit(&self.warehouse, &plan.spec, job, files).await
+    }
+
+    pub async fn score(&self, plan: &Plan, model: &Loaded, job: &str) -> Result<Vec<ShardFiles>, Error> {
         let spec = Arc::new(plan.spec.clone());
         let mut files: Vec<ShardFiles> = Vec::new();
-        for part in plan.pieces.iter().flatten().rev() {
+        let mut first_row = plan.rows;
+        for part in plan.pieces.iter().flat_map(|piece| &piece.parts).rev() {
+            first_row -= part.rows;
             let (manifest, model) = (Arc::clone(&model.manifest), Arc::clone(&model.model));
-            let shard = Shard { spec: Arc::clone(&spec), piece: vec![part.clone()], manifest, model, at_once: 3 };
+            let shard = Shard {
+                job: job.to_owned(),
+                spec: Arc::clone(&spec),
+                piece: Piece { first_row, parts: vec![part.clone()] },
+                manifest,
+                model,
+                at_once: 3,
+            };
             let told = Arc::new(Told::default());
             let written = tables::score(&self.warehouse, shard, Arc::clone(&told), CancellationToken::new()).await?;
             assert_eq!(told.rows(), part.rows);
@@ -69,7 +83,7 @@ impl Place {
             files.push(serde_json::from_str(&kept).unwrap());
         }
         files.reverse();
-        tables::commit(&self.warehouse, &spec, job, files).await
+        Ok(files)
     }
 
     /// The rows of a table, in the order of the files that the log names.
@@ -109,6 +123,7 @@ pub fn asking(model: &str, input: &str, output: &str) -> Request {
         id_columns: None,
         on_reject: tables::OnReject::Table,
         names: OutputNames::default(),
+        asked: String::new(),
     }
 }
 

@@ -40,7 +40,7 @@ impl Place {
     /// Writes a file of rows, as they are to become part of a table.
     pub async fn file(&self, table: &TableName, rows: &[RecordBatch], disposition: Disposition) -> Result<DataFile, Error> {
         let schema = self.warehouse.plan(table, &rows[0].schema(), disposition).await?;
-        let mut writer = self.warehouse.file_writer(table, &schema)?;
+        let mut writer = self.warehouse.file_writer(table, &schema, None)?;
         for rows in rows {
             writer.write(rows).await?;
         }

@@ -11,7 +11,7 @@ use contract::{BatchId, BatchShard, BatchStatus};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use store::{Batch, ShardDone, TaskLease};
+use store::{Batch, ShardDone, StoreError, TaskLease};
 use tables::{Shard, ShardFiles, Spec, Told};
 use tokio_util::sync::CancellationToken;
 
@@ -27,7 +27,14 @@ const AT_ONCE: u32 = 25;
 
 impl From<tables::Error> for TaskError {
     fn from(error: tables::Error) -> Self {
-        if error.may_pass() { Self::Retry(error.into()) } else { Self::Fail(error.to_string()) }
+        // Addresses and what a store says are for the log.
+        let said = if matches!(error, tables::Error::Warehouse(warehouse::Error::Objects(_))) {
+            tracing::warn!(%error, "the tables can't be reached");
+            "the tables can't be read or written; the worker's log says why".to_owned()
+        } else {
+            error.to_string()
+        };
+        if error.may_pass() { Self::Retry(anyhow::Error::msg(said)) } else { Self::Fail(said) }
     }
 }
 
@@ -45,10 +52,17 @@ pub(super) async fn shard(
         return over;
     }
     let spec: Arc<Spec> = Arc::new(kept(batch.spec)?);
-    let (manifest, model) = worker.models.get(worker, &spec).await?;
+    let held = worker.models.get(worker, &spec).await?;
     let at_once = std::thread::available_parallelism().map_or(1, usize::from);
     let (told, stop) = (Arc::new(Told::default()), CancellationToken::new());
-    let to_score = Shard { spec: Arc::clone(&spec), piece: kept(work.piece)?, manifest, model, at_once };
+    let to_score = Shard {
+        job: name(shard.batch),
+        spec: Arc::clone(&spec),
+        piece: kept(work.piece)?,
+        manifest: Arc::clone(&held.manifest),
+        model: Arc::clone(&held.model),
+        at_once,
+    };
     let mut scoring = std::pin::pin!(tables::score(&worker.warehouse, to_score, Arc::clone(&told), stop.clone()));
     let mut looks = tokio::time::interval(LOOK);
     let files = loop {
@@ -67,8 +81,12 @@ pub(super) async fn shard(
     let written = serde_json::to_value(&files).map_err(|error| TaskError::Fail(error.to_string()))?;
     let (scored, rejected) = (told.scored.load(Ordering::Relaxed), told.rejected.load(Ordering::Relaxed));
     let done = ShardDone { files: written, scored, rejected };
-    if !worker.store.batches.finish_shard(lease, shard, &done).await? {
-        tables::discard(&worker.warehouse, &spec, vec![files]).await?;
+    match worker.store.batches.finish_shard(lease, shard, &done).await {
+        Ok(true) => {}
+        // It is over, or another worker's.
+        Ok(false) | Err(StoreError::Fenced) => tables::remove(&worker.warehouse, &spec, &files).await?,
+        // It may be noted; if not, it is written again.
+        Err(error) => return Err(error.into()),
     }
     Ok(Next::Done(json!({ "scored": scored, "rejected": rejected })))
 }
@@ -81,9 +99,15 @@ pub(super) async fn commit(worker: &Worker, id: BatchId) -> Result<Next, TaskErr
     };
     let spec: Spec = kept(batch.spec)?;
     let shards = batches.files(id).await?.into_iter().map(kept).collect::<Result<Vec<ShardFiles>, _>>()?;
-    let version = tables::commit(&worker.warehouse, &spec, &name(id), shards).await?;
+    let version = match tables::commit(&worker.warehouse, &spec, &name(id), shards).await {
+        Ok(version) => version,
+        Err(error @ tables::Error::Overtaken(_)) => {
+            batches.refuse(id, &error.to_string()).await?;
+            return Ok(Next::Done(json!({ "refused": error.to_string() })));
+        }
+        Err(error) => return Err(error.into()),
+    };
     batches.succeed(id, version).await?;
-    worker.models.release().await;
     Ok(Next::Done(json!({ "version": version })))
 }
 
@@ -93,17 +117,18 @@ fn name(id: BatchId) -> String {
 }
 
 /// Forgets batch predictions that ended long ago, and what those wrote that no table has.
-pub(super) async fn forget(worker: &Worker) -> Result<u64, TaskError> {
+pub(super) async fn forget(worker: &Worker) -> Result<u64, StoreError> {
     let before = Timestamp::now().checked_sub(KEPT).unwrap_or(Timestamp::MIN);
     let mut forgotten = 0;
     loop {
         let ended = worker.store.batches.ended(before, AT_ONCE).await?;
         let last = ended.len() < AT_ONCE as usize;
         for batch in ended {
-            let files = worker.store.batches.files(batch.id).await?;
             if worker.store.batches.forget(batch.id).await? {
                 forgotten += 1;
-                remove_unused(worker, batch, files).await;
+                if let Err(error) = discard(worker, &batch).await {
+                    tracing::warn!(batch.id = %batch.id, ?error, "files of a batch prediction that ended badly are left");
+                }
             }
         }
         if last {
@@ -113,17 +138,12 @@ pub(super) async fn forget(worker: &Worker) -> Result<u64, TaskError> {
 }
 
 /// Removes what a batch prediction wrote for nothing.
-async fn remove_unused(worker: &Worker, batch: Batch, files: Vec<Value>) {
-    if batch.status == BatchStatus::Succeeded || files.is_empty() {
-        return;
+async fn discard(worker: &Worker, batch: &Batch) -> Result<(), TaskError> {
+    if batch.status == BatchStatus::Succeeded {
+        return Ok(());
     }
-    let removed = async {
-        let shards = files.into_iter().map(kept).collect::<Result<Vec<ShardFiles>, _>>()?;
-        tables::discard(&worker.warehouse, &kept::<Spec>(batch.spec)?, shards).await.map_err(TaskError::from)
-    };
-    if let Err(error) = removed.await {
-        tracing::warn!(batch.id = %batch.id, ?error, "files of a batch prediction that ended badly are left");
-    }
+    let spec: Spec = kept(batch.spec.clone())?;
+    Ok(tables::discard(&worker.warehouse, &spec, &name(batch.id)).await?)
 }
 
 /// Reads what was kept.

@@ -8,7 +8,7 @@ use std::{
 
 use contract::{Flavour, ModelManifest};
 use python::PythonEnvironment;
-use scoring::{Model, Runtime, RuntimeConfig, find_onnxruntime};
+use scoring::{LoadError, Model, Runtime, RuntimeConfig, find_onnxruntime};
 use tables::Spec;
 use tokio::sync::{Mutex, OnceCell};
 
@@ -26,31 +26,28 @@ const KEPT: Duration = Duration::from_mins(1);
 #[derive(Debug, Default)]
 pub(crate) struct Models {
     runtime: OnceCell<Runtime>,
-    held: Mutex<Option<Held>>,
+    held: Mutex<Option<(Instant, Arc<Held>)>>,
 }
 
+/// A model, ready to compute, and what it needs for as long.
 #[derive(Debug)]
-struct Held {
+pub(super) struct Held {
     sha256: String,
-    manifest: Arc<ModelManifest>,
-    model: Arc<Model>,
-    used: Instant,
+    pub(super) manifest: Arc<ModelManifest>,
+    pub(super) model: Arc<Model>,
     _environment: Option<PythonEnvironment>,
 }
 
 impl Models {
-    /// The model of a job, ready to compute.
-    pub(super) async fn get(&self, worker: &Worker, spec: &Spec) -> Result<(Arc<ModelManifest>, Arc<Model>), TaskError> {
-        let mut held = self.held.lock().await;
-        if let Some(held) = held.as_mut().filter(|held| held.sha256 == spec.sha256) {
-            held.used = Instant::now();
-            return Ok((Arc::clone(&held.manifest), Arc::clone(&held.model)));
-        }
-        *held = None;
-        let made = self.make(worker, spec).await?;
-        let (manifest, model) = (Arc::clone(&made.manifest), Arc::clone(&made.model));
-        *held = Some(made);
-        Ok((manifest, model))
+    /// The model of a job.
+    pub(super) async fn get(&self, worker: &Worker, spec: &Spec) -> Result<Arc<Held>, TaskError> {
+        let mut kept = self.held.lock().await;
+        let made = match kept.take() {
+            Some((_, held)) if held.sha256 == spec.sha256 => held,
+            _ => Arc::new(self.make(worker, spec).await?),
+        };
+        *kept = Some((Instant::now(), Arc::clone(&made)));
+        Ok(made)
     }
 
     async fn make(&self, worker: &Worker, spec: &Spec) -> Result<Held, TaskError> {
@@ -66,21 +63,21 @@ impl Models {
             }
         })?;
         let environment = hold(worker, &manifest).await.map_err(retry)?;
-        let model = Model::load(&folder, &manifest, runtime).await.map_err(|error| TaskError::Retry(error.into()))?;
-        Ok(Held {
-            sha256: spec.sha256.clone(),
-            manifest: Arc::new(manifest),
-            model: Arc::new(model),
-            used: Instant::now(),
-            _environment: environment,
-        })
+        let model = Model::load(&folder, &manifest, runtime).await.map_err(|error| match error {
+            LoadError::BadManifest(_) | LoadError::SelfTest(_) => TaskError::Fail(error.to_string()),
+            // Another worker may have its environment.
+            LoadError::NoEnvironment(_) | LoadError::NotStarted(_) => TaskError::Retry(error.into()),
+        })?;
+        let (manifest, model) = (Arc::new(manifest), Arc::new(model));
+        Ok(Held { sha256: spec.sha256.clone(), manifest, model, _environment: environment })
     }
 
     /// Lets go of a model that no shard was scored with for a while.
-    pub(crate) async fn release(&self) {
-        let mut held = self.held.lock().await;
-        if held.as_ref().is_some_and(|held| held.used.elapsed() > KEPT) {
-            *held = None;
+    pub(crate) fn release(&self) {
+        // Whoever has the lock is about to use it.
+        let Ok(mut kept) = self.held.try_lock() else { return };
+        if kept.as_ref().is_some_and(|(used, held)| used.elapsed() > KEPT && Arc::strong_count(held) == 1) {
+            *kept = None;
         }
     }
 }

@@ -1,5 +1,7 @@
 //! `/api/batch-predictions`: tables through models into tables; and `GET /predict`, which waits for one.
 
+mod bodies;
+
 use std::time::Duration;
 
 use artifacts::VersionLocation;
@@ -9,20 +11,18 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use contract::{BatchId, BatchStatus, Environment, ModelName};
-use jiff::Timestamp;
+use contract::{BatchStatus, ModelName};
 use pipeline::access::Action;
-use serde::{Deserialize, Serialize};
 use service::ApiError;
 use store::{Batch, BatchFilter, Created, NewBatch, StoreError};
 use tables::{OnReject, OutputNames, Plan, Request, Spec};
 use tokio::time::{Instant, sleep};
-use utoipa::ToSchema;
 
-use super::tables::{TableColumn, columns};
+use self::bodies::{BatchPrediction, BatchPreview, BatchQuery, NewBatchPrediction, PredictQuery, WriteDisposition};
+use super::tables::columns;
 use crate::{
     Backend,
-    auth::{Caller, Trail, owned},
+    auth::{Caller, Kind, Trail, owned},
     error::{bad_request, from_artifact, from_store, from_tables, from_warehouse, internal, not_found},
     routes::{parse, pipelines::Page},
 };
@@ -34,164 +34,6 @@ const JOB_MAX: usize = 200;
 /// How often `GET /predict` looks, and how long.
 const LOOK: Duration = Duration::from_millis(250);
 const PATIENCE: Duration = Duration::from_hours(1);
-
-/// A table to send through a model.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct NewBatchPrediction {
-    model_name: ModelName,
-    /// Whose deployment is meant, unless a version is given.
-    environment: Environment,
-    /// Which version; none given: the one that is deployed in the environment.
-    version: Option<u64>,
-    /// The table whose rows are scored, as they are now: `project.dataset.table`.
-    input_table: String,
-    /// The table that they go to, with the predictions.
-    output_table: String,
-    /// What becomes of the rows that the output has: `WRITE_APPEND`, `WRITE_TRUNCATE` or `WRITE_EMPTY`.
-    #[serde(default)]
-    #[schema(value_type = String, default = "WRITE_APPEND")]
-    write_disposition: warehouse::Disposition,
-    /// The columns of the input that go through to the output; none given: all.
-    id_columns: Option<Vec<String>>,
-    /// What becomes of rows that can't be scored.
-    #[serde(default)]
-    on_reject: OnReject,
-    /// Names the job: two requests with one name are one job.
-    job: Option<String>,
-    /// What the columns are called that are added.
-    #[serde(default)]
-    names: OutputNames,
-    /// Whether it is only looked what would be done.
-    #[serde(default)]
-    dry_run: bool,
-}
-
-/// What would be done.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct BatchPreview {
-    model_name: ModelName,
-    version: u64,
-    input_table: String,
-    /// The version of the input that would be read.
-    input_version: u64,
-    /// How many rows it has.
-    rows: u64,
-    /// The size of its files.
-    bytes: u64,
-    /// In how many parts it would be scored.
-    shards: usize,
-    output_columns: Vec<TableColumn>,
-}
-
-/// A table on its way through a model.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct BatchPrediction {
-    id: BatchId,
-    /// What its caller named it by.
-    #[schema(required)]
-    job: Option<String>,
-    model_name: ModelName,
-    version: u64,
-    environment: Environment,
-    input_table: String,
-    /// The version of the input that is read, whatever changes it meanwhile.
-    input_version: u64,
-    output_table: String,
-    /// The output's version that has its rows.
-    #[schema(required)]
-    output_version: Option<u64>,
-    /// Where rows go that can't be scored; null: the first one ends the job.
-    #[schema(required)]
-    reject_table: Option<String>,
-    write_disposition: String,
-    /// The columns of the input that go through.
-    through: Vec<String>,
-    names: OutputNames,
-    status: BatchStatus,
-    /// How many rows the input has.
-    #[schema(required)]
-    rows: Option<u64>,
-    /// How many of them were scored or rejected.
-    rows_done: u64,
-    rows_rejected: u64,
-    /// In how many parts they are scored.
-    shards: u32,
-    shards_done: u32,
-    /// Why it failed.
-    #[schema(required)]
-    error: Option<String>,
-    #[schema(required)]
-    created_by: Option<String>,
-    created_at: Timestamp,
-    /// When its first part was begun.
-    #[schema(required)]
-    started_at: Option<Timestamp>,
-    #[schema(required)]
-    finished_at: Option<Timestamp>,
-}
-
-impl BatchPrediction {
-    fn of(batch: Batch) -> Result<Self, ApiError> {
-        let spec: Spec = serde_json::from_value(batch.spec).map_err(internal)?;
-        let reject_table = spec.rejects().map(|table| table.to_string());
-        Ok(Self {
-            id: batch.id,
-            job: batch.job,
-            model_name: batch.model_name,
-            version: batch.version,
-            environment: batch.environment,
-            input_table: spec.input.to_string(),
-            input_version: spec.input_version,
-            output_table: spec.output.to_string(),
-            output_version: batch.output_version,
-            reject_table,
-            write_disposition: spec.disposition.to_string(),
-            through: spec.through,
-            names: spec.names,
-            status: batch.status,
-            rows: batch.rows,
-            rows_done: batch.rows_done,
-            rows_rejected: batch.rows_rejected,
-            shards: batch.shards,
-            shards_done: batch.shards_done,
-            error: batch.error,
-            created_by: batch.created_by,
-            created_at: batch.created_at,
-            started_at: batch.started_at,
-            finished_at: batch.finished_at,
-        })
-    }
-}
-
-/// Which batch predictions.
-#[derive(Deserialize, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct BatchQuery {
-    /// Of this model.
-    model: Option<String>,
-    /// `queued`, `running`, `writing`, `succeeded`, `failed` or `cancelled`.
-    status: Option<String>,
-    /// The `next` of the page before.
-    after: Option<String>,
-    /// At most so many.
-    limit: Option<usize>,
-}
-
-/// A table to send through a model, in an address.
-#[derive(Deserialize, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct PredictQuery {
-    /// Whose deployment is meant, unless a version is given.
-    env: String,
-    /// The table whose rows are scored: `project.dataset.table`.
-    input_table: String,
-    /// The table that they go to, with the predictions.
-    output_table: String,
-    model_name: String,
-    /// `v1` or `1`; none given: the version that is deployed there.
-    model_version: Option<String>,
-}
 
 /// Sends a table through a model into a table. With `dry_run` it only tells (200) what would be done.
 #[utoipa::path(
@@ -210,6 +52,7 @@ pub(crate) async fn create(
     }
     let planned = plan(&backend, &new).await?;
     if new.dry_run {
+        trail.after("only looked what it would do");
         let Plan { spec, rows, bytes, pieces, columns: written } = planned;
         let (model_name, version, input_version) = (spec.model_name, spec.version, spec.input_version);
         let (input_table, shards, output_columns) = (spec.input.to_string(), pieces.len(), columns(&written));
@@ -303,39 +146,56 @@ pub(crate) async fn predict(
     trail: Trail,
     Query(query): Query<PredictQuery>,
 ) -> Result<Response, ApiError> {
-    let version = query.model_version.as_deref().map(version).transpose()?;
+    if caller.kind == Kind::Person {
+        // A link of another site would be followed with the session's cookie.
+        let detail = "a browser's session can't start this by an address; use POST /api/batch-predictions, or a key";
+        return Err(ApiError::new(StatusCode::FORBIDDEN, "key_required", detail));
+    }
     let new = NewBatchPrediction {
+        version: query.model_version.as_deref().map(version).transpose()?,
         model_name: parse(&query.model_name)?,
         environment: query.env.parse().map_err(|error: String| bad_request("bad_environment", error))?,
-        version,
         input_table: query.input_table,
         output_table: query.output_table,
-        write_disposition: warehouse::Disposition::default(),
+        write_disposition: WriteDisposition::default(),
         id_columns: None,
         on_reject: OnReject::default(),
-        job: None,
+        job: query.job,
         names: OutputNames::default(),
         dry_run: false,
     };
     authorize(&backend, (&caller, &trail), &new.model_name).await?;
-    let planned = plan(&backend, &new).await?;
-    let mut batch = make(&backend, (&caller, &trail), &new, planned).await?;
-    let deadline = Instant::now() + PATIENCE;
-    while !batch.status.is_over() {
-        if Instant::now() > deadline {
-            return Ok((StatusCode::ACCEPTED, Json(BatchPrediction::of(batch)?)).into_response());
-        }
-        sleep(LOOK).await;
-        batch = backend.store.batches.get(batch.id).await.map_err(from_store)?.ok_or_else(unknown)?;
-    }
+    let batch = if let Some(batch) = before(&backend, &new).await? {
+        batch
+    } else {
+        let planned = plan(&backend, &new).await?;
+        make(&backend, (&caller, &trail), &new, planned).await?
+    };
+    let batch = ended(&backend, batch).await?;
     match batch.status {
         BatchStatus::Succeeded => Ok(Json(BatchPrediction::of(batch)?).into_response()),
-        status => {
+        status if status.is_over() => {
             let reason = batch.error.unwrap_or_else(|| format!("it was {}", status.as_str()));
             let detail = format!("batch prediction {}: {reason}", batch.id);
             Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "batch_prediction_failed", detail))
         }
+        _ => Ok((StatusCode::ACCEPTED, Json(BatchPrediction::of(batch)?)).into_response()),
     }
+}
+
+/// A batch prediction once it is over, or as it is after an hour.
+async fn ended(backend: &Backend, mut batch: Batch) -> Result<Batch, ApiError> {
+    let deadline = Instant::now() + PATIENCE;
+    while !batch.status.is_over() && Instant::now() < deadline {
+        sleep(LOOK).await;
+        match backend.store.batches.get(batch.id).await {
+            Ok(found) => batch = found.ok_or_else(unknown)?,
+            // The job goes on when the database is back.
+            Err(StoreError::Unavailable(_)) => {}
+            Err(error) => return Err(from_store(error)),
+        }
+    }
+    Ok(batch)
 }
 
 /// A version as people write it: `v1` or `1`.
@@ -357,11 +217,7 @@ async fn before(backend: &Backend, new: &NewBatchPrediction) -> Result<Option<Ba
     let found = backend.store.batches.of_job(new.job.as_deref()).await.map_err(from_store)?;
     let Some(batch) = found.filter(|_| !new.dry_run) else { return Ok(None) };
     let spec: Spec = serde_json::from_value(batch.spec.clone()).map_err(internal)?;
-    let version = new.version.unwrap_or(spec.version);
-    let is_same = (&spec.model_name, spec.version) == (&new.model_name, version)
-        && spec.input.to_string() == new.input_table
-        && spec.output.to_string() == new.output_table;
-    if is_same { Ok(Some(batch)) } else { Err(another_job(&batch)) }
+    if spec.asked == new.asked()? { Ok(Some(batch)) } else { Err(another_job(&batch)) }
 }
 
 fn another_job(before: &Batch) -> ApiError {
@@ -393,10 +249,11 @@ async fn plan(backend: &Backend, new: &NewBatchPrediction) -> Result<Plan, ApiEr
         sha256: location.sha256,
         input: new.input_table.parse().map_err(from_warehouse)?,
         output: new.output_table.parse().map_err(from_warehouse)?,
-        disposition: new.write_disposition,
+        disposition: new.write_disposition.into(),
         id_columns: new.id_columns.clone(),
         on_reject: new.on_reject,
         names: new.names.clone(),
+        asked: new.asked()?,
     };
     tables::plan(&backend.warehouse, &manifest, request).await.map_err(from_tables)
 }

@@ -1211,7 +1211,7 @@ export interface components {
             output_version: number | null;
             /** @description Where rows go that can't be scored; null: the first one ends the job. */
             reject_table: string | null;
-            write_disposition: string;
+            write_disposition: components["schemas"]["WriteDisposition"];
             /** @description The columns of the input that go through. */
             through: string[];
             names: components["schemas"]["OutputNames"];
@@ -1235,7 +1235,7 @@ export interface components {
             shards: number;
             /** Format: int32 */
             shards_done: number;
-            /** @description Why it failed. */
+            /** @description Why it failed; while it goes on, why a part of it did, which is tried again. */
             error: string | null;
             created_by: string | null;
             /** Format: date-time */
@@ -1846,11 +1846,7 @@ export interface components {
             input_table: string;
             /** @description The table that they go to, with the predictions. */
             output_table: string;
-            /**
-             * @description What becomes of the rows that the output has: `WRITE_APPEND`, `WRITE_TRUNCATE` or `WRITE_EMPTY`.
-             * @default WRITE_APPEND
-             */
-            write_disposition: string;
+            write_disposition?: components["schemas"]["WriteDisposition"];
             /** @description The columns of the input that go through to the output; none given: all. */
             id_columns?: string[] | null;
             /** @description What becomes of rows that can't be scored. */
@@ -2603,7 +2599,7 @@ export interface components {
             version: number;
             /** @description The columns' names. */
             columns: string[];
-            /** @description Their values, row by row; what is missing, or has no JSON, is null. */
+            /** @description Their values, row by row; what is missing, or has no JSON, is null, and a whole number beyond 2^53 is text. */
             rows: unknown[][];
         };
         /** @description A table in a list. */
@@ -2871,6 +2867,11 @@ export interface components {
          * @enum {string}
          */
         WebhookState: "local" | "installed" | "addable" | "manual" | "unknown";
+        /**
+         * @description What becomes of the rows that a table has.
+         * @enum {string}
+         */
+        WriteDisposition: "WRITE_APPEND" | "WRITE_TRUNCATE" | "WRITE_EMPTY";
     };
     responses: never;
     parameters: never;
@@ -5171,6 +5172,8 @@ export interface operations {
                 model_name: string;
                 /** @description `v1` or `1`; none given: the version that is deployed there. */
                 model_version?: string;
+                /** @description Names the job: two requests with one name are one job, so that a request that got no answer can be made again. */
+                job?: string;
             };
             header?: never;
             path?: never;

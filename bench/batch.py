@@ -155,11 +155,15 @@ most memory of the process (PSS), dashboard and all. pandas + scikit-learn: one 
 from, predicts and writes the same columns; its time has no imports in it. Medians of {arguments.rounds} rounds, of pandas one. Of all rows, {labels} labels differ, and
 probabilities by at most {difference:.1g}. `bench/run batch` measures again.
 """)
-    median = {side: {name: statistics.median(one[name] for one in rounds) for name in rounds[0]} for side, rounds in done.items()}
+    median = {
+        side: {name: statistics.median(one[name] for one in rounds) for name in rounds[0]} for side, rounds in done.items()
+    }
     print("| | seconds | rows a second | memory MiB | mlsys, times as fast |\n|---|---|---|---|---|")
     for side, figures in median.items():
         ratio = "" if side == "mlsys" else f"{figures['seconds'] / median['mlsys']['seconds']:.1f}"
-        print(f"| {side} | {figures['seconds']:.1f} | {arguments.rows / figures['seconds']:,.0f} | {figures['mib']:,.0f} | {ratio} |")
+        print(
+            f"| {side} | {figures['seconds']:.1f} | {arguments.rows / figures['seconds']:,.0f} | {figures['mib']:,.0f} | {ratio} |"
+        )
 
 
 if __name__ == "__main__":

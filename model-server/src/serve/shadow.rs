@@ -1,8 +1,10 @@
 //! Versions that compute what others have answered, for comparing. Nobody waits for them: what there is no room for is left
-//! out and counted, and whatever comes of the rest is only counted, too.
+//! out and counted, and whatever comes of the rest is only counted, too. Each has a thread of its own, which comes after all others
+//! where these have all processors.
 
 use std::{
     sync::{Arc, Weak},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -10,11 +12,11 @@ use metrics::{counter, histogram};
 use scoring::{Batch, Output, PredictError};
 use service::telemetry::metrics::{MODEL_SHADOW_DROPPED, MODEL_SHADOW_DURATION, MODEL_SHADOW_ERRORS, MODEL_SHADOW_ROWS};
 use tokio::{
+    runtime::Handle,
     sync::{OwnedSemaphorePermit, Semaphore, mpsc},
-    task::spawn_blocking,
     time::timeout,
 };
-use tokio_util::task::AbortOnDropHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{Version, agreement};
 
@@ -24,6 +26,8 @@ const WAITING: usize = 256;
 const ROOM: usize = 32 * 1024;
 /// The longest that a shadow may take for a request.
 const LIMIT: Duration = Duration::from_secs(5);
+/// How far its thread stands back behind those that answer: as far as can be.
+const NICE: i32 = 19;
 
 /// Reads a request's rows as a version takes them.
 type Read = Box<dyn Fn(&Version) -> Result<Batch, String> + Send + Sync>;
@@ -53,14 +57,27 @@ pub(crate) struct Shadow {
     version: Arc<Version>,
     waiting: mpsc::Sender<Waiting>,
     room: Arc<Semaphore>,
-    _work: AbortOnDropHandle<()>,
+    _work: DropGuard,
 }
 
 impl Shadow {
     pub(super) fn begin(version: Arc<Version>) -> Self {
         let (waiting, requests) = mpsc::channel(WAITING);
-        let work = AbortOnDropHandle::new(tokio::spawn(work(Arc::clone(&version), requests)));
-        Self { version, waiting, room: Arc::new(Semaphore::new(ROOM)), _work: work }
+        let (stop, runtime, of) = (CancellationToken::new(), Handle::current(), Arc::clone(&version));
+        let stopped = stop.clone();
+        let begun = thread::Builder::new().name("shadow".to_owned()).spawn(move || {
+            // Elsewhere it would be the whole process's.
+            if cfg!(target_os = "linux")
+                && let Err(error) = rustix::process::nice(NICE)
+            {
+                tracing::debug!(%error, "a shadow has the priority of those that answer");
+            }
+            runtime.block_on(stopped.run_until_cancelled(work(of, requests)));
+        });
+        if let Err(error) = begun {
+            tracing::warn!(%error, "a shadow can't begin: what it is asked is left out");
+        }
+        Self { version, waiting, room: Arc::new(Semaphore::new(ROOM)), _work: stop.drop_guard() }
     }
 
     pub(super) fn is_of(&self, version: &Arc<Version>) -> bool {
@@ -89,7 +106,7 @@ async fn work(version: Arc<Version>, mut requests: mpsc::Receiver<Waiting>) {
         let [model, number] = labels(&version);
         histogram!(MODEL_SHADOW_DURATION, "model" => model, "version" => number).record(began.elapsed());
         let compared = match computed {
-            Ok(output) => compare((by, answered), (Arc::clone(&version), output)).await,
+            Ok(output) => compare((&by, &answered), (&version, &output)),
             Err(error) => Err(error),
         };
         match compared {
@@ -110,19 +127,17 @@ async fn work(version: Arc<Version>, mut requests: mpsc::Receiver<Waiting>) {
 }
 
 /// Rows are read here, not where requests are: that may take long, or go wrong.
-async fn compute(version: &Arc<Version>, answered: &Arc<Answered>) -> Result<Output, PredictError> {
-    let (model, asked) = (Arc::clone(version), Arc::clone(answered));
-    let read = spawn_blocking(move || (asked.read)(&model)).await.map_err(|lost| PredictError::Failed(lost.to_string()))?;
-    Ok(version.compute(read.map_err(PredictError::BadInput)?).await?.output)
+async fn compute(version: &Arc<Version>, answered: &Answered) -> Result<Output, PredictError> {
+    let read = (answered.read)(version).map_err(PredictError::BadInput)?;
+    Ok(version.compute(read).await?.output)
 }
 
 /// How many rows agree, and of how many.
-async fn compare(
-    (by, answered): (Arc<Version>, Arc<Answered>),
-    (version, output): (Arc<Version>, Output),
+fn compare(
+    (by, answered): (&Version, &Answered),
+    (version, output): (&Version, &Output),
 ) -> Result<(u64, u64), PredictError> {
-    let work = move || agreement::count((&by.manifest, &answered.output), (&version.manifest, &output));
-    let compared = spawn_blocking(work).await.map_err(|lost| PredictError::Failed(lost.to_string()))?;
+    let compared = agreement::count((&by.manifest, &answered.output), (&version.manifest, output));
     compared.ok_or_else(|| PredictError::Failed("it gives another number of rows, or what can't be read".to_owned()))
 }
 

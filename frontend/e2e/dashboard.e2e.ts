@@ -11,6 +11,7 @@ import { pages } from './parts/pages'
 import { signing } from './parts/signing'
 import { size } from './parts/size'
 import { story } from './parts/story'
+import { tables } from './parts/tables'
 import { root, Stack } from './stack'
 import { leave, world } from './world'
 
@@ -42,6 +43,7 @@ afterAll(async () => {
 
 // The story begins with an mlsys that has seen nothing; the pages at the end have something to show.
 describe('the first push', story)
+describe('tables', tables)
 describe('a connection', connection)
 describe('failures', failures)
 describe('hostile outputs', hostile)

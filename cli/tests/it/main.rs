@@ -22,6 +22,7 @@ mod settings;
 mod strangers;
 mod tables;
 mod traffic;
+mod tutorial;
 
 use std::sync::OnceLock;
 

@@ -1,10 +1,15 @@
 //! Rows into Parquet files.
 
 use arrow_array::RecordBatch;
-use arrow_schema::{ArrowError, SchemaRef};
+use arrow_schema::{ArrowError, Schema, SchemaRef};
 use jiff::Timestamp;
 use object_store::{ObjectStoreExt, buffered::BufWriter, path::Path};
-use parquet::{arrow::AsyncArrowWriter, basic::Compression, file::properties::WriterProperties};
+use parquet::{
+    arrow::AsyncArrowWriter,
+    basic::Compression,
+    file::properties::{EnabledStatistics, WriterProperties},
+    schema::types::ColumnPath,
+};
 use uuid::Uuid;
 
 use crate::{DataFile, Error, TableName, Warehouse, read::conform};
@@ -32,7 +37,7 @@ impl Warehouse {
         let name = format!("{}{}.snappy.parquet", beginning(job), Uuid::now_v7());
         let path = table.folder().join(&*name);
         let sink = BufWriter::new(self.objects.clone(), path.clone());
-        let writer = AsyncArrowWriter::try_new(sink, schema.clone(), Some(properties()))
+        let writer = AsyncArrowWriter::try_new(sink, schema.clone(), Some(properties(schema)))
             .map_err(|error| Error::Unsupported { table: table.clone(), what: error.to_string() })?;
         Ok(FileWriter { warehouse: self.clone(), table: table.clone(), schema: schema.clone(), path, name, writer, rows: 0 })
     }
@@ -105,12 +110,17 @@ impl FileWriter {
     }
 }
 
-/// How rows are laid out in a file.
-pub(crate) fn properties() -> WriterProperties {
-    WriterProperties::builder()
+/// How rows of a schema are laid out in a file.
+pub(crate) fn properties(schema: &Schema) -> WriterProperties {
+    let all = WriterProperties::builder()
         .set_compression(Compression::SNAPPY)
         .set_max_row_group_row_count(Some(GROUP_ROWS))
         .set_max_row_group_bytes(Some(GROUP_BYTES))
-        .set_created_by("mlsys".to_owned())
+        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_created_by("mlsys".to_owned());
+    // Fractions seldom come twice: to look for that takes longer than to write them.
+    let fractions = schema.fields().iter().filter(|field| field.data_type().is_floating());
+    fractions
+        .fold(all, |all, field| all.set_column_dictionary_enabled(ColumnPath::from(vec![field.name().clone()]), false))
         .build()
 }

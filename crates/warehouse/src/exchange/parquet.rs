@@ -40,7 +40,7 @@ pub(super) fn open(file: File, size: u64, read: Arc<AtomicU64>) -> Result<(Schem
 }
 
 pub(super) fn writer(file: File, schema: &SchemaRef) -> Result<ParquetWriter, FileError> {
-    ArrowWriter::try_new(file, schema.clone(), Some(write::properties())).map_err(wrong)
+    ArrowWriter::try_new(file, schema.clone(), Some(write::properties(schema))).map_err(wrong)
 }
 
 pub(super) fn write(writer: &mut ParquetWriter, rows: &RecordBatch) -> Result<(), FileError> {

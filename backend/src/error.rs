@@ -104,8 +104,7 @@ pub(crate) fn from_warehouse(error: warehouse::Error) -> ApiError {
     use warehouse::Error;
     let (status, code) = match &error {
         Error::BadName { .. } => (StatusCode::BAD_REQUEST, "bad_table_name"),
-        Error::NoTable { .. } => (StatusCode::NOT_FOUND, "no_such_table"),
-        Error::NoVersion { .. } => (StatusCode::NOT_FOUND, "no_such_version"),
+        Error::NoTable { .. } | Error::NoVersion { .. } => (StatusCode::NOT_FOUND, "not_found"),
         Error::NotEmpty { .. } => (StatusCode::CONFLICT, "table_not_empty"),
         Error::Unfit { .. } => (StatusCode::CONFLICT, "columns_do_not_fit"),
         Error::Unsupported { .. } => (StatusCode::CONFLICT, "table_unsupported"),

@@ -35,6 +35,7 @@ impl Route {
         let uuid = PipelineId::generate().to_string();
         let number = if self.path.contains("/versions/") { "1" } else { "987654" };
         let path = self.path.replace("{name}", "nobody").replace("{version}", number).replace("{cell_id}", "none");
+        let path = path.replace("{table}", "p.d.nothing");
         if path.starts_with("/api/repos") { path.replace("{id}", number) } else { path.replace("{id}", &uuid) }
     }
 }
@@ -178,7 +179,9 @@ async fn a_database_that_went_away_is_said_to_be_away_and_nothing_else() {
     for path in lists {
         assert_eq!(world.get(path).await.code(), (503, "store_unavailable".to_owned()), "{path}");
     }
-    for route in routes().iter().filter(|route| route.path.contains('{')) {
+    // Tables lie elsewhere.
+    let asks = |route: &&Route| route.path.contains('{') && !route.path.starts_with("/api/tables");
+    for route in routes().iter().filter(asks) {
         let request = Request::builder().method(route.method.clone()).uri(route.unknown()).header("content-type", JSON.1);
         let request = request.header("authorization", format!("Bearer {}", crate::world::HOME));
         let answer = world.router.clone().oneshot(request.body(Body::from(body_for(route).to_string())).unwrap());

@@ -58,8 +58,8 @@ async fn a_table_tells_its_columns_its_versions_and_its_first_rows() {
     assert_eq!((&sample["columns"], &sample["rows"]), (&json!(["n", "t"]), &exact));
     assert_eq!(world.json("/api/tables/p.d.t/sample?rows=1&version=0").await["rows"].as_array().map(Vec::len), Some(1));
     for (path, code) in [
-        ("/api/tables/p.d.none", (404, "no_such_table")),
-        ("/api/tables/p.d.t?version=7", (404, "no_such_version")),
+        ("/api/tables/p.d.none", (404, "not_found")),
+        ("/api/tables/p.d.t?version=7", (404, "not_found")),
         ("/api/tables/p.d/sample", (400, "bad_table_name")),
         ("/api/tables/..%2F..%2Fsecret", (400, "bad_table_name")),
     ] {

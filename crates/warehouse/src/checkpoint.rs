@@ -1,4 +1,4 @@
-//! What stands for the beginning of a long log: a checkpoint, one Parquet file or several, that others write now and then.
+//! What stands for the beginning of a long log: a checkpoint, one Parquet file or several, written now and then.
 
 use arrow_json::LineDelimitedWriter;
 use futures_util::TryStreamExt;
@@ -9,8 +9,8 @@ use crate::{Error, Warehouse, log, snapshot::State};
 
 /// How many actions are read at once.
 const BATCH: usize = 1024;
-/// The columns that say what there is. What is gone is of no matter.
-const COLUMNS: [&str; 4] = ["protocol", "metaData", "add", "txn"];
+/// The columns that say what there is, and what was.
+const COLUMNS: [&str; 5] = ["protocol", "metaData", "add", "remove", "txn"];
 
 /// A checkpoint that is there whole.
 #[derive(Debug, PartialEq, Eq)]

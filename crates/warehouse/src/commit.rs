@@ -112,6 +112,7 @@ impl Warehouse {
                 }
             };
             if self.put(change, version, actions, &id).await? {
+                self.keep_short(table, version).await;
                 return Ok(Committed::Now(version));
             }
             // Not all at the same moment again.
@@ -197,6 +198,7 @@ fn added(change: Change<'_>) -> impl Iterator<Item = Action> {
             size: file.size,
             modification_time: file.written_at,
             data_change: true,
+            tags: None,
             stats: file.rows.map(|rows| json!({ "numRecords": rows }).to_string()),
             deletion_vector: None,
         })

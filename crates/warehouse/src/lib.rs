@@ -13,7 +13,7 @@
 //! | `name` | what tables may be called |
 //! | `store` | where they lie, and which there are |
 //! | `log` | the log's actions, as they are written |
-//! | `checkpoint` | what stands for the beginning of a long log |
+//! | `checkpoint`, `checkpointing` | what stands for the beginning of a long log: read, and written |
 //! | `snapshot` | a table as it was after a change |
 //! | `types` | the types that columns have, in the log and in Arrow |
 //! | `file`, `read`, `write` | rows from and into Parquet files |
@@ -24,6 +24,7 @@
 //! | `exchange` | CSV and Parquet files that tables come from and go to |
 
 mod checkpoint;
+mod checkpointing;
 mod commit;
 mod error;
 mod exchange;

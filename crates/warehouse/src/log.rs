@@ -117,6 +117,8 @@ pub(crate) struct Add {
     /// Milliseconds since 1970.
     pub modification_time: i64,
     pub data_change: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tags: Option<BTreeMap<String, Option<String>>>,
     /// JSON with `numRecords`, among others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stats: Option<String>,

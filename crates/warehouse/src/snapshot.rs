@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Error, TableName, Warehouse,
     checkpoint::Checkpoint,
-    log::{self, Action, Add, Metadata, Protocol},
+    log::{self, Action, Add, Metadata, Protocol, Remove, Transaction},
     types,
 };
 
@@ -102,8 +102,10 @@ pub(crate) struct State {
     pub metadata: Option<Metadata>,
     /// By path.
     pub files: BTreeMap<String, Add>,
+    /// Files that were, by path, for as long as whoever removes them may need to know.
+    pub removed: BTreeMap<String, Remove>,
     /// By application: how far it has come.
-    pub transactions: BTreeMap<String, i64>,
+    pub transactions: BTreeMap<String, Transaction>,
 }
 
 impl Extend<Action> for State {
@@ -120,13 +122,15 @@ impl State {
             Action::Protocol(protocol) => self.protocol = Some(protocol),
             Action::MetaData(metadata) => self.metadata = Some(metadata),
             Action::Add(add) => {
+                self.removed.remove(&add.path);
                 self.files.insert(add.path.clone(), add);
             }
             Action::Remove(remove) => {
                 self.files.remove(&remove.path);
+                self.removed.insert(remove.path.clone(), remove);
             }
             Action::Txn(transaction) => {
-                self.transactions.insert(transaction.app_id, transaction.version);
+                self.transactions.insert(transaction.app_id.clone(), transaction);
             }
             Action::CommitInfo(_) => {}
         }
@@ -159,7 +163,7 @@ impl Warehouse {
     }
 
     /// What the changes add up to, up to a version, and the last of them. Nothing if there is no log.
-    async fn state(&self, name: &TableName, until: Option<u64>) -> Result<Option<(State, u64)>, Error> {
+    pub(crate) async fn state(&self, name: &TableName, until: Option<u64>) -> Result<Option<(State, u64)>, Error> {
         let folder = name.folder().join(log::FOLDER);
         self.stay_within(&folder).await?;
         match self.add_up(name, &folder, until).await {

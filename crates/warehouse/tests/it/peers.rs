@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Int64Array, StringArray, TimestampMicrosecondArray};
 use tokio::process::Command;
-use warehouse::{Disposition, Error};
+use warehouse::{Committed, Disposition, Error};
 
 use crate::{
     cases::every_type,
@@ -35,6 +35,18 @@ async fn what_we_write_others_read() {
     assert_eq!(peer(&place, "read", "ours").await, "0..9 by delta-rs, DuckDB, Polars, pandas");
     place.put(&name, &[rows(0..3)], Disposition::Truncate, None).await.unwrap();
     assert_eq!(peer(&place, "read", "ours").await, "0..2 by delta-rs, DuckDB, Polars, pandas");
+    // A long log, whose beginning is cleared away: what stands for it is enough.
+    for at in 3..50 {
+        place.put(&name, &[rows(at..=at)], Disposition::Append, Some(&format!("job {at}"))).await.unwrap();
+    }
+    let log = place.folder.path().join("tables/local/tests/ours/_delta_log");
+    for version in 0..=40 {
+        std::fs::remove_file(log.join(format!("{version:020}.json"))).unwrap();
+    }
+    assert_eq!(peer(&place, "read", "ours").await, "0..49 by delta-rs, DuckDB, Polars, pandas");
+    assert_eq!(place.numbers(&name, None).await, (0..50).collect::<Vec<_>>());
+    let again = place.put(&name, &[rows(5..=5)], Disposition::Append, Some("job 5")).await.unwrap();
+    assert_eq!(again, Committed::Before, "what jobs were done is still known");
     place.append(&table("all_types"), &every_type()).await.unwrap();
     assert_eq!(peer(&place, "types", "all_types").await, "all types are as they were");
 }

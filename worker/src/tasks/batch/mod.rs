@@ -53,7 +53,8 @@ pub(super) async fn shard(
     }
     let spec: Arc<Spec> = Arc::new(kept(batch.spec)?);
     let held = worker.models.get(worker, &spec).await?;
-    let at_once = std::thread::available_parallelism().map_or(1, usize::from);
+    // Twice as many as processors: while some are written, others are scored.
+    let at_once = 2 * std::thread::available_parallelism().map_or(1, usize::from);
     let (told, stop) = (Arc::new(Told::default()), CancellationToken::new());
     let to_score = Shard {
         job: name(shard.batch),

@@ -51,12 +51,12 @@ async fn now(stage: &Stage, id: &str) -> Option<Value> {
     stage.api().try_get(&format!("/api/batch-predictions/{id}")).await.ok()
 }
 
-/// Waits until more shards are done than before, or all that there is to do; for a while at most.
+/// Waits until more rows are done than before, for a while at most; whether all are.
 async fn moves(stage: &Stage, id: &str, limit: Duration) -> bool {
     let (mut before, end) = (None, Instant::now() + limit);
     while Instant::now() < end {
         if let Some(batch) = now(stage, id).await {
-            let done = batch["shards_done"].as_u64();
+            let done = batch["rows_done"].as_u64();
             if batch["status"] == "succeeded" || (before.is_some() && done > before) {
                 return batch["status"] == "succeeded";
             }

@@ -119,7 +119,9 @@ impl Served {
     /// Who computes a request as well that a version answers.
     fn shadows(&self, version: &Arc<Version>) -> Vec<Arc<Shadow>> {
         let drawn = |Shadowing { shadow, percent, passed }: &&Shadowing| {
-            !shadow.is_of(version) && share(spread(passed.fetch_add(1, Ordering::Relaxed)), 100) < *percent
+            !shadow.is_of(version)
+                && share(spread(passed.fetch_add(1, Ordering::Relaxed)), 100) < *percent
+                && shadow.has_room()
         };
         self.shadows.iter().filter(drawn).map(|shadowing| Arc::clone(&shadowing.shadow)).collect()
     }

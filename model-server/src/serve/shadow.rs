@@ -3,12 +3,12 @@
 //! where these have all processors.
 
 use std::{
-    sync::{Arc, Weak},
+    sync::{Arc, OnceLock, Weak},
     thread,
     time::{Duration, Instant},
 };
 
-use metrics::{counter, histogram};
+use metrics::{Counter, counter, histogram};
 use scoring::{Batch, Output, PredictError};
 use service::telemetry::metrics::{MODEL_SHADOW_DROPPED, MODEL_SHADOW_DURATION, MODEL_SHADOW_ERRORS, MODEL_SHADOW_ROWS};
 use tokio::{
@@ -57,6 +57,8 @@ pub(crate) struct Shadow {
     version: Arc<Version>,
     waiting: mpsc::Sender<Waiting>,
     room: Arc<Semaphore>,
+    /// Counts what is left out, once something is.
+    left_out: OnceLock<Counter>,
     _work: DropGuard,
 }
 
@@ -77,19 +79,32 @@ impl Shadow {
         if let Err(error) = begun {
             tracing::warn!(%error, "a shadow can't begin: what it is asked is left out");
         }
-        Self { version, waiting, room: Arc::new(Semaphore::new(ROOM)), _work: stop.drop_guard() }
+        Self { version, waiting, room: Arc::new(Semaphore::new(ROOM)), left_out: OnceLock::new(), _work: stop.drop_guard() }
     }
 
     pub(super) fn is_of(&self, version: &Arc<Version>) -> bool {
         Arc::ptr_eq(&self.version, version)
     }
 
+    /// Whether there is room for another request: what is kept of one costs time. One that there is none for is left out.
+    pub(super) fn has_room(&self) -> bool {
+        let has_room = self.waiting.capacity() > 0 && self.room.available_permits() > 0;
+        if !has_room {
+            self.leave_out();
+        }
+        has_room
+    }
+
     /// Has it compute a request as well, if there is room.
     pub(crate) fn ask(&self, answered: Arc<Answered>) {
         let room = Arc::clone(&self.room).try_acquire_many_owned(answered.size);
         if !room.is_ok_and(|room| self.waiting.try_send((answered, room)).is_ok()) {
-            dropped(&self.version);
+            self.leave_out();
         }
+    }
+
+    fn leave_out(&self) {
+        self.left_out.get_or_init(|| left_out(&self.version)).increment(1);
     }
 }
 
@@ -98,7 +113,7 @@ async fn work(version: Arc<Version>, mut requests: mpsc::Receiver<Waiting>) {
     while let Some((answered, _room)) = requests.recv().await {
         // A version that was replaced is not held back by those who would compare with it.
         let Some(by) = answered.by.upgrade() else {
-            dropped(&version);
+            left_out(&version).increment(1);
             continue;
         };
         let began = Instant::now();
@@ -153,7 +168,7 @@ fn rows_counted(version: &Version, agrees: &'static str, rows: u64) {
     }
 }
 
-fn dropped(version: &Version) {
+fn left_out(version: &Version) -> Counter {
     let [model, number] = labels(version);
-    counter!(MODEL_SHADOW_DROPPED, "model" => model, "version" => number).increment(1);
+    counter!(MODEL_SHADOW_DROPPED, "model" => model, "version" => number)
 }

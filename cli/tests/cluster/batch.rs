@@ -17,7 +17,7 @@ const KILLS: usize = 10;
 /// How long the database is not there.
 const AWAY: Duration = Duration::from_secs(20);
 
-/// A model that takes half a second for some thousand rows.
+/// A model that takes a second for some thousand rows.
 const SLOW: &str = "import time
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
@@ -26,7 +26,7 @@ class Slow(RegressorMixin, BaseEstimator):
         self.n_features_in_, self.feature_names_in_ = 1, np.asarray(X.columns, dtype=object)
         return self
     def predict(self, X):
-        time.sleep(0.5 * (len(X) > 1000))
+        time.sleep(1.0 * (len(X) > 1000))
         return np.asarray(X)[:, 0] * 2.0
 X = X.iloc[:, :1].set_axis(['a'], axis=1)
 model = Slow().fit(X, y)";

@@ -14,8 +14,8 @@ const FILES: usize = 14;
 const ROWS: usize = 50_000;
 /// How often a worker is killed.
 const KILLS: usize = 10;
-/// How long the database is not there.
-const AWAY: Duration = Duration::from_secs(20);
+/// How long the database is unavailable.
+const UNAVAILABLE: Duration = Duration::from_secs(20);
 
 /// A model that takes a second for some thousand rows.
 const SLOW: &str = "import time
@@ -110,9 +110,9 @@ async fn workers_die_ten_times_sleep_and_lose_the_database_and_every_row_is_ther
                 sleeper.wake();
             }
             5 => {
-                stage.timeline.say("the database is away");
+                stage.timeline.say("the database is unavailable");
                 stage.postgres.pause();
-                sleep(AWAY).await;
+                sleep(UNAVAILABLE).await;
                 stage.postgres.wake();
             }
             _ => {}

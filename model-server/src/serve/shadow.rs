@@ -1,6 +1,6 @@
 //! Versions that compute what others have answered, for comparing. Nobody waits for them: what there is no room for is left
-//! out and counted, and whatever comes of the rest is only counted, too. Each has a thread of its own, which comes after all others
-//! where these have all processors.
+//! out and counted, and whatever comes of the rest is only counted, too. Each has a thread of its own, which computes while a
+//! processor has nothing else to do.
 
 use std::{
     sync::{Arc, OnceLock, Weak},
@@ -26,8 +26,6 @@ const WAITING: usize = 256;
 const ROOM: usize = 32 * 1024;
 /// The longest that a shadow may take for a request.
 const LIMIT: Duration = Duration::from_secs(5);
-/// How far its thread stands back behind those that answer: as far as can be.
-const NICE: i32 = 19;
 
 /// Reads a request's rows as a version takes them.
 type Read = Box<dyn Fn(&Version) -> Result<Batch, String> + Send + Sync>;
@@ -68,12 +66,7 @@ impl Shadow {
         let (stop, runtime, of) = (CancellationToken::new(), Handle::current(), Arc::clone(&version));
         let stopped = stop.clone();
         let begun = thread::Builder::new().name("shadow".to_owned()).spawn(move || {
-            // Elsewhere it would be the whole process's.
-            if cfg!(target_os = "linux")
-                && let Err(error) = rustix::process::nice(NICE)
-            {
-                tracing::debug!(%error, "a shadow has the priority of those that answer");
-            }
+            stand_back();
             runtime.block_on(stopped.run_until_cancelled(work(of, requests)));
         });
         if let Err(error) = begun {
@@ -107,6 +100,23 @@ impl Shadow {
         self.left_out.get_or_init(|| left_out(&self.version)).increment(1);
     }
 }
+
+/// Has this thread run only where a processor is idle. The lowest priority would not do: such a thread keeps the processor to the
+/// end of its time, while one that answers waits; an idle one's is taken away at once.
+/// See `sched(7)`, `SCHED_IDLE`; other systems have no such thing.
+#[cfg(target_os = "linux")]
+fn stand_back() {
+    use thread_priority::{NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy};
+
+    let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+    let thread = thread_priority::thread_native_id();
+    if let Err(error) = thread_priority::set_thread_priority_and_policy(thread, ThreadPriority::Min, idle) {
+        tracing::debug!(%error, "a shadow has the priority of those that answer");
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn stand_back() {}
 
 async fn work(version: Arc<Version>, mut requests: mpsc::Receiver<Waiting>) {
     let mut is_told = false;

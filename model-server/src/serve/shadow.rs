@@ -13,7 +13,7 @@ use scoring::{Batch, Output, PredictError};
 use service::telemetry::metrics::{MODEL_SHADOW_DROPPED, MODEL_SHADOW_DURATION, MODEL_SHADOW_ERRORS, MODEL_SHADOW_ROWS};
 use tokio::{
     runtime::Handle,
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, mpsc::error::TryRecvError},
     time::timeout,
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -24,6 +24,8 @@ use super::{Version, agreement};
 const WAITING: usize = 256;
 /// How much they may hold together, in KiB.
 const ROOM: usize = 32 * 1024;
+/// How long a shadow rests when none is left.
+const REST: Duration = Duration::from_millis(1);
 /// The longest that a shadow may take for a request.
 const LIMIT: Duration = Duration::from_secs(5);
 
@@ -118,9 +120,20 @@ fn stand_back() {
 #[cfg(not(target_os = "linux"))]
 fn stand_back() {}
 
+/// The next request. Who answers would wake this thread for each; so it looks again by itself before it waits to be woken.
+async fn next(requests: &mut mpsc::Receiver<Waiting>) -> Option<Waiting> {
+    match requests.try_recv() {
+        Ok(next) => return Some(next),
+        Err(TryRecvError::Disconnected) => return None,
+        // The thread is this shadow's own.
+        Err(TryRecvError::Empty) => thread::sleep(REST),
+    }
+    requests.recv().await
+}
+
 async fn work(version: Arc<Version>, mut requests: mpsc::Receiver<Waiting>) {
     let mut is_told = false;
-    while let Some((answered, _room)) = requests.recv().await {
+    while let Some((answered, _room)) = next(&mut requests).await {
         // A version that was replaced is not held back by those who would compare with it.
         let Some(by) = answered.by.upgrade() else {
             left_out(&version).increment(1);

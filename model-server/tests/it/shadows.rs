@@ -157,3 +157,23 @@ async fn a_shadow_answers_nobody_though_there_is_no_other() {
     until(async || server.predict("titanic", body.clone()).await.status() == 200).await;
     server.stop().await;
 }
+
+/// `sched(7)`: its thread runs where a processor is idle, and gives way at once.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_shadow_gives_way_to_all_others() {
+    /// The place of a thread's policy among the fields of `proc_pid_stat(5)`, after its name and state; and that of `SCHED_IDLE`.
+    const POLICY: usize = 38;
+    const IDLE: &str = "5";
+    let mut place = Place::new();
+    let (_backend, server) = shadowed(&mut place, "humble", ["titanic-1", "titanic-2"], 100).await;
+    until(async || {
+        let threads = std::fs::read_dir("/proc/self/task").unwrap();
+        let stats = threads.filter_map(|thread| std::fs::read_to_string(thread.unwrap().path().join("stat")).ok());
+        let shadows: Vec<_> = stats.filter(|stat| stat.contains("(shadow)")).collect();
+        let is_idle = |stat: &String| stat.rsplit(") ").next().unwrap().split(' ').nth(POLICY) == Some(IDLE);
+        !shadows.is_empty() && shadows.iter().all(is_idle)
+    })
+    .await;
+    server.stop().await;
+}

@@ -192,6 +192,18 @@ uuid_id!(
 );
 
 uuid_id!(
+    /// A schedule. Ordered by creation time (UUID version 7).
+    ScheduleId,
+    "schedule's id"
+);
+
+uuid_id!(
+    /// One firing of a schedule. Ordered by creation time (UUID version 7).
+    FiringId,
+    "firing's id"
+);
+
+uuid_id!(
     /// A promotion that waits for a second person. Ordered by creation time (UUID version 7).
     ApprovalId,
     "approval id"

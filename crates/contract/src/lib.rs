@@ -17,16 +17,21 @@ mod parameter;
 mod pipeline;
 mod problem;
 mod readiness;
+mod schedule;
 mod secret;
 mod serving;
 mod task;
+mod words;
 
 pub use access::{AccessList, Grant, ListedKey, Role, Scope};
 pub use batch::{BatchShard, BatchStatus};
 pub use canary::{CanaryOutcome, CanaryRules, CanaryVerdict, OnPass};
 pub use changes::FileChanges;
 pub use gates::{Champion, GateReport, GateResult};
-pub use id::{ApprovalId, BatchId, CommitSha, IdError, KeyId, ModelName, PersonId, PipelineId, RepoName, SessionId, TaskId};
+pub use id::{
+    ApprovalId, BatchId, CommitSha, FiringId, IdError, KeyId, ModelName, PersonId, PipelineId, RepoName, ScheduleId,
+    SessionId, TaskId,
+};
 pub use job::Job;
 pub use log::{LogEnd, LogFrame, LogLine, NewLine, Stream};
 pub use manifest::{
@@ -39,6 +44,7 @@ pub use parameter::{Parameter, ParameterType};
 pub use pipeline::{Phase, PhaseRecord, PhaseStatus, PipelineRecord, PipelineStatus};
 pub use problem::Problem;
 pub use readiness::{Readiness, ReadyStatus};
+pub use schedule::{FiringCause, FiringStatus, Misfire, Overlap, Retraining, ScheduleKind};
 pub use secret::{RunSecrets, SECRET_MIN, SECRETS_PER_REPO, SECRETS_PER_RUN, SecretName, SecretNameError, check_secret};
 pub use serving::{
     Desired, DesiredModel, Environment, LoadRequest, LoadedModel, ServedModel, ServedState, ServerReport, Share,

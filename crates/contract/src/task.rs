@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BatchId, BatchShard, Environment, ModelName, PipelineId};
+use crate::{BatchId, BatchShard, Environment, ModelName, PipelineId, ScheduleId};
 
 /// What a task is to do: one variant a kind, with all that its handler needs to know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +20,8 @@ pub enum TaskPayload {
     BatchShard(BatchShard),
     /// Make what a batch prediction's shards wrote part of its output.
     BatchCommit(BatchId),
+    /// Look what of a schedule is due, and how what it began goes on; again and again.
+    Schedule(ScheduleId),
 }
 
 /// A candidate whose rules are to be looked at.
@@ -49,7 +51,7 @@ pub struct Leftovers {
 
 impl TaskPayload {
     /// Every kind there is, by the name it is kept under: workers take tasks of these.
-    pub const KINDS: [&str; 5] = ["retention", "remove_files", "canary", "batch_shard", "batch_commit"];
+    pub const KINDS: [&str; 6] = ["retention", "remove_files", "canary", "batch_shard", "batch_commit", "schedule"];
 
     /// Of these, those which score rows, or write them. They take long, and no other waits for them.
     pub const BATCH_KINDS: [&str; 2] = ["batch_shard", "batch_commit"];
@@ -63,6 +65,7 @@ impl TaskPayload {
             Self::Canary(_) => 2,
             Self::BatchShard(_) => 3,
             Self::BatchCommit(_) => 4,
+            Self::Schedule(_) => 5,
         };
         Self::KINDS[place]
     }
@@ -124,6 +127,7 @@ mod tests {
             TaskPayload::Canary(watch),
             TaskPayload::BatchShard(BatchShard { batch, shard: 3 }),
             TaskPayload::BatchCommit(batch),
+            TaskPayload::Schedule(ScheduleId::generate()),
         ];
         let kinds = all.map(|payload| {
             let json = serde_json::to_value(&payload).expect("writable");

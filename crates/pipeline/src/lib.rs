@@ -8,6 +8,7 @@
 //! - [`Gate`], [`decide`]: whether a trained model is good enough to be deployed.
 //! - [`access`]: who may do what.
 //! - [`canary`]: whether a version that is tried beside another keeps to its rules.
+//! - [`schedule`]: when schedules fire.
 //! - [`backoff`]: when something that may work later is tried again.
 //!
 //! Whoever calls these functions fetches the bytes, reads the clock and writes down what was decided.
@@ -18,6 +19,7 @@ mod gate;
 mod notebook;
 mod plan;
 mod retry;
+pub mod schedule;
 mod trigger;
 
 pub use gate::{Decision, Gate, GateError, decide};

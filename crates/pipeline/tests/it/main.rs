@@ -7,6 +7,7 @@ mod hostile;
 mod notebooks;
 mod outputs;
 mod parameters;
+mod schedules;
 mod violations;
 
 use serde_json::{Value, json};

@@ -16,6 +16,7 @@
 //! | `serving` | versions, deployments, the locks of those who change them, model-servers |
 //! | `tasks` | background work that is no pipeline: tasks, their leases and jobs |
 //! | `batches` | batch predictions and their shards |
+//! | `schedules` | schedules, and what became of each firing |
 //! | `access` | people, their grants and sessions, keys, and who did what |
 //! | `retention` | what is old enough to go, and its removal |
 
@@ -26,6 +27,7 @@ mod error;
 mod intake;
 mod pipelines;
 mod retention;
+mod schedules;
 mod serving;
 mod store;
 mod tasks;
@@ -34,7 +36,7 @@ pub use access::{
     Access, AuditEntry, AuditFilter, Caller, FromIssuer, Key, NewAuditEntry, NewKey, NewPerson, NewSession, Person,
     PersonChange, Purpose, Session, Subject,
 };
-pub use batches::{Batch, BatchFilter, Batches, Created, NewBatch, ShardDone, ShardWork};
+pub use batches::{Batch, BatchFilter, Batches, Created, NewBatch, ShardDone, ShardEnd, ShardWork};
 pub use db::sealing::{BadKeys, SealingKeys};
 pub use error::{Outage, StoreError};
 pub use intake::{Accepted, Intake, NewDelivery, NewPipeline, PipelineRef, Repo, RepoChange, RunSecret, WebhookSecret};
@@ -43,6 +45,7 @@ pub use pipelines::{
     Reason, StatusCounts,
 };
 pub use retention::{Cursor, Ended, OldVersion, Retention, VersionCursor};
+pub use schedules::{Began, Fired, Firing, NewSchedule, Schedule, ScheduleChange, ScheduleFilter, Schedules};
 pub use serving::{
     Addresses, Approval, ApprovalState, Candidate, Cause, Change, DeployedVersion, Deployment, DeploymentEvent,
     DeploymentLock, Locked, ModelCounts, ModelFilter, ModelOrder, ModelSummary, NewApproval, NewDeployment, NewVersion,

@@ -1,7 +1,8 @@
 //! The store, as a process holds it.
 
 use crate::{
-    Access, Batches, Intake, Pipelines, Retention, SealingKeys, Serving, StoreError, Tasks, db::database::Database,
+    Access, Batches, Intake, Pipelines, Retention, Schedules, SealingKeys, Serving, StoreError, Tasks,
+    db::database::Database,
 };
 
 /// The store, by subject. Clones share their connections. It belongs to the runtime that it was opened on.
@@ -17,6 +18,8 @@ pub struct Store {
     pub tasks: Tasks,
     /// Batch predictions and their shards.
     pub batches: Batches,
+    /// Schedules and their firings.
+    pub schedules: Schedules,
     /// Who may do what, and who did.
     pub access: Access,
     /// What is old enough to go.
@@ -35,6 +38,7 @@ impl Store {
             serving: Serving { database: database.clone() },
             tasks: Tasks { database: database.clone() },
             batches: Batches { database: database.clone() },
+            schedules: Schedules { database: database.clone() },
             access: Access { database: database.clone() },
             retention: Retention { database: database.clone() },
             database,

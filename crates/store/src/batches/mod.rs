@@ -12,7 +12,7 @@ mod shards;
 
 pub(crate) use ends::task_ended_badly;
 pub use records::{Batch, BatchFilter, Created, NewBatch};
-pub use shards::{ShardDone, ShardWork};
+pub use shards::{ShardDone, ShardEnd, ShardWork};
 
 use crate::db::database::Database;
 

@@ -1,13 +1,16 @@
 //! What each shard reads and wrote.
 
-use contract::{BatchId, BatchShard, BatchStatus, TaskPayload};
+use contract::{BatchId, BatchShard, BatchStatus, TaskId, TaskPayload};
 use serde_json::Value;
 use sqlx::AssertSqlSafe;
 
 use super::Batches;
 use crate::{
     NewTask, StoreError, TaskLease,
-    db::fields::{Fields, json},
+    db::{
+        database::Write,
+        fields::{Fields, json},
+    },
     tasks,
 };
 
@@ -29,6 +32,17 @@ pub struct ShardDone {
     pub scored: u64,
     /// How many could not be.
     pub rejected: u64,
+}
+
+/// What comes of a shard that was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ShardEnd {
+    /// It was for nothing: the batch prediction is over, or another worker did the same.
+    ForNothing,
+    /// It is kept.
+    Kept,
+    /// It is kept, and was the last one. This task makes all of them part of the output.
+    Last(TaskId),
 }
 
 impl Batches {
@@ -60,8 +74,12 @@ impl Batches {
     }
 
     /// Keeps what a shard wrote, in the name of its task's lease. After the last one, their files are to become part of the output.
-    /// What it wrote is for nothing if this answers `false`: the batch prediction is over.
-    pub async fn finish_shard(&self, lease: &TaskLease, shard: BatchShard, done: &ShardDone) -> Result<bool, StoreError> {
+    pub async fn finish_shard(
+        &self,
+        lease: &TaskLease,
+        shard: BatchShard,
+        done: &ShardDone,
+    ) -> Result<ShardEnd, StoreError> {
         let mut write = tasks::fenced(&self.database, lease).await?;
         // Of two that finish at the same moment, the later one sees the other.
         let lock = format!("SELECT status FROM batches WHERE id = $1{}", write.dialect.locked());
@@ -69,7 +87,7 @@ impl Batches {
         let status = row.map(|row| Fields(&row).word("status", BatchStatus::from_word)).transpose()?;
         if status != Some(BatchStatus::Running) {
             write.undo().await?;
-            return Ok(false);
+            return Ok(ShardEnd::ForNothing);
         }
         let update = sqlx::query(
             "UPDATE batch_shards SET files = $3, scored = $4, rejected = $5
@@ -79,16 +97,17 @@ impl Batches {
         let changed = write.run(update.bind(done.scored.cast_signed()).bind(done.rejected.cast_signed())).await?;
         if changed == 0 {
             write.undo().await?;
-            return Ok(false);
+            return Ok(ShardEnd::ForNothing);
         }
+        let mut end = ShardEnd::Kept;
         let left = sqlx::query("SELECT COUNT(*) AS n FROM batch_shards WHERE batch_id = $1 AND files IS NULL");
         if Fields(&write.one(left.bind(shard.batch.to_string())).await?).count("n")? == 0 {
             let writing = sqlx::query("UPDATE batches SET status = 'writing' WHERE id = $1");
             write.run(writing.bind(shard.batch.to_string())).await?;
-            plan_commit(&mut write, shard.batch).await?;
+            end = plan_commit(&mut write, shard.batch).await?.map_or(end, ShardEnd::Last);
         }
         write.commit().await?;
-        Ok(true)
+        Ok(end)
     }
 
     /// What the shards of a batch prediction wrote, those that are done, in their order.
@@ -99,8 +118,7 @@ impl Batches {
 }
 
 /// Has what the shards wrote made part of the output.
-pub(super) async fn plan_commit(write: &mut crate::db::database::Write, id: BatchId) -> Result<(), StoreError> {
+pub(super) async fn plan_commit(write: &mut Write, id: BatchId) -> Result<Option<TaskId>, StoreError> {
     let key = Some(format!("batch {id}"));
-    tasks::create(write, &NewTask { key, ..NewTask::soon(TaskPayload::BatchCommit(id)) }).await?;
-    Ok(())
+    tasks::create(write, &NewTask { key, ..NewTask::soon(TaskPayload::BatchCommit(id)) }).await
 }

@@ -25,6 +25,8 @@ pub struct TaskLease {
     pub payload: TaskPayload,
     /// Which attempt this is, from 1.
     pub attempt: u32,
+    /// When it was due. A task that is woken meanwhile is due at another moment.
+    pub(crate) run_at: i64,
     /// How many there are at most. A greater `attempt` says that the last one's worker was lost.
     pub max_attempts: u32,
 }
@@ -46,7 +48,7 @@ impl Tasks {
                  attempt = attempt + 1, job_sent_at = NULL, started_at = COALESCE(started_at, $4)
              WHERE id = $1 AND status IN ('queued', 'running') AND run_at <= $4
                  AND (lease_owner IS NULL OR lease_expires_at <= $4) AND {}
-             RETURNING lease_token, kind, payload, attempt, max_attempts",
+             RETURNING lease_token, kind, payload, run_at, attempt, max_attempts",
             write.dialect.among("kind", "$5")
         );
         let lease = sqlx::query(AssertSqlSafe(sql))
@@ -68,6 +70,7 @@ impl Tasks {
             token: fields.get("lease_token")?,
             owner: owner.to_owned(),
             payload,
+            run_at: fields.get("run_at")?,
             attempt: fields.times("attempt")?,
             max_attempts: fields.times("max_attempts")?,
         };
@@ -113,13 +116,15 @@ impl Tasks {
         self.end(lease, |write| finish.bind(lease.id.to_string()).bind(outcome.to_string()).bind(write.now)).await
     }
 
-    /// Notes that an attempt came to a good end, and that there is more to do after a while: attempts count from there.
+    /// Notes that an attempt came to a good end, and that there is more to do after a while, or at once if it was woken: attempts count from
+    /// there.
     pub async fn again(&self, lease: &TaskLease, after: Duration) -> Result<(), StoreError> {
         let again = sqlx::query(
-            "UPDATE tasks SET status = 'queued', attempt = 0, error = NULL, run_at = $2, lease_owner = NULL,
-                 lease_expires_at = NULL WHERE id = $1",
+            "UPDATE tasks SET status = 'queued', attempt = 0, error = NULL, lease_owner = NULL, lease_expires_at = NULL,
+                 run_at = CASE WHEN run_at = $3 THEN $2 ELSE run_at END WHERE id = $1",
         );
-        self.end(lease, |write| again.bind(lease.id.to_string()).bind(write.now.saturating_add(millis(after)))).await
+        let again = again.bind(lease.id.to_string());
+        self.end(lease, |write| again.bind(write.now.saturating_add(millis(after))).bind(lease.run_at)).await
     }
 
     /// Notes that an attempt failed, and that the next is due after a while.

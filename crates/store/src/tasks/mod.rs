@@ -13,8 +13,8 @@ mod records;
 pub use jobs::TaskJob;
 pub(crate) use leases::fenced;
 pub use leases::{TaskLease, TaskLeaseState};
-pub(crate) use records::create;
 pub use records::{NewTask, TaskRecord};
+pub(crate) use records::{create, create_or_wake};
 
 use crate::db::database::Database;
 

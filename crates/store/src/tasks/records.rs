@@ -135,6 +135,20 @@ pub(crate) async fn create(write: &mut Write, task: &NewTask) -> Result<Option<T
     Ok((write.run(insert).await? > 0).then_some(id))
 }
 
+/// Creates a task within the write that causes it; where one with its key is unfinished, has that one begun again, now or after what it
+/// does now.
+pub(crate) async fn create_or_wake(write: &mut Write, task: &NewTask) -> Result<(), StoreError> {
+    if create(write, task).await?.is_some() {
+        return Ok(());
+    }
+    // Whoever has it in hand sees that it was woken by this: see `again`.
+    let wake = sqlx::query(
+        "UPDATE tasks SET run_at = CASE WHEN run_at = $2 THEN $2 - 1 ELSE $2 END, job_sent_at = NULL
+         WHERE unique_key = $1 AND status IN ('queued', 'running')",
+    );
+    write.run(wake.bind(task.key.as_deref()).bind(write.now)).await.map(drop)
+}
+
 fn record(row: &AnyRow) -> Result<TaskRecord, StoreError> {
     let fields = Fields(row);
     let value = |column| match fields.get::<Option<String>>(column)? {

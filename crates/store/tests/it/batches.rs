@@ -1,7 +1,7 @@
 use contract::{BatchId, BatchShard, BatchStatus, Environment, Scope, TaskPayload};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use store::{Batch, BatchFilter, Created, NewBatch, ShardDone, StoreError, TaskLease};
+use store::{Batch, BatchFilter, Created, NewBatch, ShardDone, ShardEnd, StoreError, TaskLease};
 
 use crate::{TTL, World};
 
@@ -64,8 +64,8 @@ async fn shards_are_scored_and_after_the_last_one_their_files_are_written(world:
         world.store.tasks.renew(lease, TTL, Some(&json!({ "rows": 7 }))).await.unwrap();
         let now = batches.get(id).await.unwrap().unwrap();
         assert_eq!((now.status, now.shards_done, now.rows_done), (BatchStatus::Running, at, u64::from(at) * 12 + 7));
-        assert!(batches.finish_shard(lease, shard, &done(10, 2)).await.unwrap());
-        assert!(!batches.finish_shard(lease, shard, &done(10, 2)).await.unwrap(), "once");
+        assert_ne!(batches.finish_shard(lease, shard, &done(10, 2)).await.unwrap(), ShardEnd::ForNothing);
+        assert_eq!(batches.finish_shard(lease, shard, &done(10, 2)).await.unwrap(), ShardEnd::ForNothing, "once");
         world.store.tasks.finish(lease, &json!({})).await.unwrap();
     }
     let now = batches.get(id).await.unwrap().unwrap();
@@ -91,7 +91,7 @@ async fn whoever_lost_the_lease_of_a_shard_writes_nothing(world: World) {
     let shard = BatchShard { batch: id, shard: 0 };
     batches.begin_shard(shard).await.unwrap().unwrap();
     assert!(matches!(batches.finish_shard(&lost, shard, &done(1, 0)).await, Err(StoreError::Fenced)));
-    assert!(batches.finish_shard(&lease, shard, &done(2, 0)).await.unwrap());
+    assert_ne!(batches.finish_shard(&lease, shard, &done(2, 0)).await.unwrap(), ShardEnd::ForNothing);
     assert_eq!(batches.files(id).await.unwrap(), [json!({ "of": 2 })]);
 }
 
@@ -103,7 +103,7 @@ async fn of_the_last_shards_that_finish_together_one_has_the_files_written(world
         finishing.spawn(async move {
             let shard = shard_of(&payload);
             store.batches.begin_shard(shard).await.unwrap();
-            assert!(store.batches.finish_shard(&lease, shard, &done(1, 0)).await.unwrap());
+            assert_ne!(store.batches.finish_shard(&lease, shard, &done(1, 0)).await.unwrap(), ShardEnd::ForNothing);
             store.tasks.finish(&lease, &json!({})).await.unwrap();
         });
     }
@@ -142,7 +142,11 @@ async fn one_that_fails_or_is_cancelled_goes_on_where_it_was(world: World) {
     assert!(!batches.is_on(id).await.unwrap());
     let (third, payload) = leases.remove(0);
     assert!(matches!(batches.resume(id).await, Err(StoreError::Conflict)), "somebody has a shard of it in hand");
-    assert!(!batches.finish_shard(&third, shard_of(&payload), &done(5, 0)).await.unwrap(), "for nothing");
+    assert_eq!(
+        batches.finish_shard(&third, shard_of(&payload), &done(5, 0)).await.unwrap(),
+        ShardEnd::ForNothing,
+        "for nothing"
+    );
     world.store.tasks.finish(&third, &json!({})).await.unwrap();
 
     let resumed = batches.resume(id).await.unwrap();
@@ -155,7 +159,7 @@ async fn one_that_fails_or_is_cancelled_goes_on_where_it_was(world: World) {
     batches.resume(id).await.unwrap();
     for (lease, payload) in self::leases(&world).await {
         batches.begin_shard(shard_of(&payload)).await.unwrap().unwrap();
-        assert!(batches.finish_shard(&lease, shard_of(&payload), &done(1, 0)).await.unwrap());
+        assert_ne!(batches.finish_shard(&lease, shard_of(&payload), &done(1, 0)).await.unwrap(), ShardEnd::ForNothing);
     }
     assert_eq!(status(&world, id).await, BatchStatus::Writing);
 }

@@ -41,6 +41,7 @@ mod owners;
 mod pipelines;
 mod repos;
 mod retention;
+mod schedules;
 mod scope;
 mod sealing;
 mod statistics;

@@ -101,11 +101,7 @@ impl GitHub {
 
     /// See [`crate::Host::is_on_branch`].
     pub(crate) async fn is_on_branch(&self, repo: &RepoName, sha: &CommitSha, branch: &str) -> Result<bool, ForgeError> {
-        // Asked for by its name alone: a comparison would also take `somebody:branch`, another repository's, or a commit.
-        let head: BranchAnswer = self.get(self.url(repo, &["branches", branch])).await?;
-        if head.name != branch {
-            return Err(ForgeError::NotFound(format!("{repo} has no branch {branch}")));
-        }
+        let head = self.branch(repo, branch).await?;
         if head.commit.sha == *sha {
             return Ok(true);
         }
@@ -116,6 +112,12 @@ impl GitHub {
             Err(ForgeError::NotFound(_)) => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    /// A branch. It is asked for by its name alone: a comparison would also take `somebody:branch`, another repository's, or a commit.
+    pub(crate) async fn branch(&self, repo: &RepoName, branch: &str) -> Result<BranchAnswer, ForgeError> {
+        let head: BranchAnswer = self.get(self.url(repo, &["branches", branch])).await?;
+        if head.name == branch { Ok(head) } else { Err(ForgeError::NotFound(format!("{repo} has no branch {branch}"))) }
     }
 
     /// The tree of a commit, unpacked beside `target`.
@@ -209,9 +211,9 @@ struct RepositoryAnswer {
 }
 
 #[derive(Deserialize)]
-struct BranchAnswer {
+pub(crate) struct BranchAnswer {
     name: String,
-    commit: CommitAnswer,
+    pub(crate) commit: CommitAnswer,
 }
 
 /// How the head of a comparison stands to its base.
@@ -228,8 +230,8 @@ struct Comparison {
 }
 
 #[derive(Deserialize)]
-struct CommitAnswer {
-    sha: CommitSha,
+pub(crate) struct CommitAnswer {
+    pub(crate) sha: CommitSha,
 }
 
 #[derive(Deserialize)]

@@ -43,6 +43,17 @@ impl Host {
         timeout(time_limit, answer).await.unwrap_or_else(|_| Err(late(time_limit)))
     }
 
+    /// The newest commit of a branch. [`ForgeError::NotFound`] if there is no such branch.
+    pub async fn head(&self, repo: &RepoName, branch: &str, time_limit: Duration) -> Result<CommitSha, ForgeError> {
+        let answer = async {
+            match self {
+                Self::Local(local) => local.head(repo, branch).await,
+                Self::GitHub(github) => github.head(repo, branch).await,
+            }
+        };
+        timeout(time_limit, answer).await.unwrap_or_else(|_| Err(late(time_limit)))
+    }
+
     /// The paths of all files of a commit, in no order.
     pub async fn files(&self, repo: &RepoName, commit: &CommitSha, time_limit: Duration) -> Result<Vec<String>, ForgeError> {
         let answer = async {
@@ -60,6 +71,13 @@ fn late(time_limit: Duration) -> ForgeError {
 }
 
 impl LocalGit {
+    async fn head(&self, repo: &RepoName, branch: &str) -> Result<CommitSha, ForgeError> {
+        // Exactly that ref: as a revision, a branch's name could mean much else.
+        let head = local::commit(&self.open(repo)?, &format!("refs/heads/{branch}")).await?;
+        let head = head.ok_or_else(|| ForgeError::NotFound(format!("{repo} has no branch {branch}")))?;
+        head.parse().map_err(|_| ForgeError::Git(format!("{head} is no commit")))
+    }
+
     async fn overview(&self, repo: &RepoName) -> Result<Overview, ForgeError> {
         let git = self.open(repo)?;
         let default = local::default_ref(&git).await?;
@@ -82,6 +100,10 @@ impl LocalGit {
 }
 
 impl GitHub {
+    async fn head(&self, repo: &RepoName, branch: &str) -> Result<CommitSha, ForgeError> {
+        Ok(self.branch(repo, branch).await?.commit.sha)
+    }
+
     async fn overview(&self, repo: &RepoName) -> Result<Overview, ForgeError> {
         #[derive(Deserialize)]
         struct Repository {

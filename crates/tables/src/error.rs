@@ -1,5 +1,6 @@
 //! What can go wrong, by what a caller does about it.
 
+use store::StoreError;
 use warehouse::TableName;
 
 /// Why a batch prediction can't be made, or did not come to its end.
@@ -11,6 +12,9 @@ pub enum Error {
     /// A column of the input is of a type that the model does not take. The text names both.
     #[error("{0}")]
     WrongType(String),
+    /// There is no such version, or none is deployed.
+    #[error("{0}")]
+    NotFound(String),
     /// The input has no rows.
     #[error("{table} has no rows")]
     Empty {
@@ -42,6 +46,12 @@ pub enum Error {
     /// A table can't be read or written.
     #[error(transparent)]
     Warehouse(#[from] warehouse::Error),
+    /// The database can't say what there is, or not keep what is to be done.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The model's files can't be read.
+    #[error(transparent)]
+    Artifacts(#[from] artifacts::Error),
     /// It was told to stop.
     #[error("it was stopped")]
     Stopped,
@@ -54,6 +64,8 @@ impl Error {
         use warehouse::Error as Table;
         match self {
             Self::Model(_) | Self::Stopped => true,
+            Self::Store(error) => !matches!(error, StoreError::Corrupt(_) | StoreError::Sealed(_)),
+            Self::Artifacts(error) => matches!(error, artifacts::Error::Unavailable { .. }),
             Self::Warehouse(error) => match error {
                 Table::Busy { .. } | Table::Unsure { .. } => true,
                 Table::Objects(error) => !matches!(error, objects::Error::Refused { .. } | objects::Error::Denied { .. }),

@@ -7,7 +7,8 @@
 //!
 //! | module | knows |
 //! |---|---|
-//! | `spec` | what is asked for, and what is to be done |
+//! | `request` | what somebody asks for, and how it becomes a batch prediction |
+//! | `spec` | what is to be done |
 //! | `plan` | whether that can be done, and in which shards |
 //! | `answer` | a model's answers as columns |
 //! | `shard` | one shard: read, scored, written |
@@ -20,6 +21,7 @@ mod answer;
 mod commit;
 mod error;
 mod plan;
+mod request;
 mod rows;
 mod shard;
 mod spec;
@@ -27,5 +29,6 @@ mod spec;
 pub use commit::{commit, discard, remove};
 pub use error::Error;
 pub use plan::{Plan, plan};
+pub use request::{BatchRequest, Sources, WriteDisposition};
 pub use shard::{Shard, ShardFiles, Told, score};
 pub use spec::{OnReject, OutputNames, Piece, Request, Spec};

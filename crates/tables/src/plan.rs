@@ -40,8 +40,20 @@ pub struct Plan {
 /// # Errors
 /// Whatever that is.
 pub async fn plan(warehouse: &Warehouse, manifest: &ModelManifest, request: Request) -> Result<Plan, Error> {
-    let Request { model_name, version, uri, sha256, input, output, disposition, id_columns, on_reject, names, asked } =
-        request;
+    let Request {
+        model_name,
+        version,
+        uri,
+        sha256,
+        input,
+        output,
+        disposition,
+        id_columns,
+        on_reject,
+        names,
+        scheduled_for,
+        asked,
+    } = request;
     let snapshot = warehouse.snapshot(&input, None).await?;
     if snapshot.files().len() > MOST_FILES {
         return Err(Error::Refused(format!(
@@ -77,8 +89,8 @@ pub async fn plan(warehouse: &Warehouse, manifest: &ModelManifest, request: Requ
     }
     let features = features(&snapshot, manifest, id_columns.as_deref())?;
     let known = snapshot.select(Some(&through))?;
-    let columns = output_columns(&known, &Answer::of(manifest), &names)?;
-    let reject_columns = reject_columns(&known, &names);
+    let columns = output_columns(&known, &Answer::of(manifest), &names, scheduled_for.is_some())?;
+    let reject_columns = reject_columns(&known, &names, scheduled_for.is_some());
     let rejects = if on_reject == OnReject::Table { rejects_of(&output) } else { None };
     if on_reject == OnReject::Table && rejects.is_none() {
         return Err(Error::Refused(format!(
@@ -114,6 +126,7 @@ pub async fn plan(warehouse: &Warehouse, manifest: &ModelManifest, request: Requ
         on_reject,
         names,
         at: Timestamp::now(),
+        scheduled_for,
         asked,
     };
     let parts = snapshot.parts().await?;
@@ -233,14 +246,10 @@ fn fits(table: &TableName, field: &Field, wanted: ColumnType, model: &str) -> Re
     )))
 }
 
-fn output_columns(through: &Schema, answer: &Answer, names: &OutputNames) -> Result<Schema, Error> {
+fn output_columns(through: &Schema, answer: &Answer, names: &OutputNames, is_scheduled: bool) -> Result<Schema, Error> {
     let mut fields: Vec<Arc<Field>> = through.fields().iter().cloned().collect();
-    let mut added = vec![
-        Field::new(&names.prediction, answer.data_type(), true),
-        Field::new(&names.timestamp, DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), true),
-        Field::new(&names.model_name, DataType::Utf8, true),
-        Field::new(&names.model_version, DataType::Int64, true),
-    ];
+    let mut added = vec![Field::new(&names.prediction, answer.data_type(), true)];
+    added.extend(origin_columns(names, is_scheduled));
     if answer.is_probable {
         added.push(Field::new(&names.probability, DataType::Float64, true));
     }
@@ -258,15 +267,25 @@ fn output_columns(through: &Schema, answer: &Answer, names: &OutputNames) -> Res
 }
 
 /// What goes through, the reason, and which model it was.
-fn reject_columns(through: &Schema, names: &OutputNames) -> Schema {
-    let added = [
-        Field::new(REASON, DataType::Utf8, true),
-        Field::new(&names.timestamp, DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), true),
+fn reject_columns(through: &Schema, names: &OutputNames, is_scheduled: bool) -> Schema {
+    let reason = Field::new(REASON, DataType::Utf8, true);
+    let added = [reason].into_iter().chain(origin_columns(names, is_scheduled));
+    let through = through.fields().iter().filter(|field| field.name() != REASON).cloned();
+    Schema::new(through.chain(added.map(Arc::new)).collect::<Vec<_>>())
+}
+
+/// Where a row comes from.
+fn origin_columns(names: &OutputNames, is_scheduled: bool) -> Vec<Field> {
+    let moment = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+    let mut columns = vec![
+        Field::new(&names.timestamp, moment.clone(), true),
         Field::new(&names.model_name, DataType::Utf8, true),
         Field::new(&names.model_version, DataType::Int64, true),
     ];
-    let through = through.fields().iter().filter(|field| field.name() != REASON).cloned();
-    Schema::new(through.chain(added.into_iter().map(Arc::new)).collect::<Vec<_>>())
+    if is_scheduled {
+        columns.push(Field::new(&names.scheduled_for, moment, true));
+    }
+    columns
 }
 
 /// Names in a sentence.

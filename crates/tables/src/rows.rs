@@ -9,6 +9,7 @@ use std::{
 };
 
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use jiff::Timestamp;
 use scoring::{Extras, Frame, Model, PredictError, Prediction, Room, append};
 
 use crate::{Error, Spec, answer::Answer};
@@ -146,12 +147,20 @@ pub(crate) fn through<'s>(spec: &'s Spec, rows: &RecordBatch) -> Vec<(&'s String
 }
 
 /// When, and which model.
-pub(crate) fn marks(spec: &Spec, rows: usize) -> [(&String, ArrayRef); 3] {
+pub(crate) fn marks(spec: &Spec, rows: usize) -> Vec<(&String, ArrayRef)> {
     let names = &spec.names;
-    let at = TimestampMicrosecondArray::from_value(spec.at.as_microsecond(), rows).with_timezone("UTC");
+    let moment = |moment: Timestamp| -> ArrayRef {
+        Arc::new(TimestampMicrosecondArray::from_value(moment.as_microsecond(), rows).with_timezone("UTC"))
+    };
     let name = StringArray::from_iter_values(std::iter::repeat_n(spec.model_name.as_str(), rows));
     let version = Int64Array::from_value(spec.version.cast_signed(), rows);
-    [(&names.timestamp, Arc::new(at)), (&names.model_name, Arc::new(name)), (&names.model_version, Arc::new(version))]
+    let mut marks: Vec<(_, ArrayRef)> = vec![
+        (&names.timestamp, moment(spec.at)),
+        (&names.model_name, Arc::new(name)),
+        (&names.model_version, Arc::new(version)),
+    ];
+    marks.extend(spec.scheduled_for.map(|of| (&names.scheduled_for, moment(of))));
+    marks
 }
 
 /// Columns as rows.

@@ -31,6 +31,8 @@ pub struct OutputNames {
     pub model_version: String,
     /// How probable the prediction is to the model, if it is a classifier that says so.
     pub probability: String,
+    /// The moment that the rows stand for, where a schedule had them scored.
+    pub scheduled_for: String,
 }
 
 impl Default for OutputNames {
@@ -41,6 +43,7 @@ impl Default for OutputNames {
             model_name: "ModelName".to_owned(),
             model_version: "ModelVersion".to_owned(),
             probability: "PredictionProbability".to_owned(),
+            scheduled_for: "ScheduledFor".to_owned(),
         }
     }
 }
@@ -68,6 +71,8 @@ pub struct Request {
     pub on_reject: OnReject,
     /// What the added columns are called.
     pub names: OutputNames,
+    /// The moment that the rows stand for, where a schedule asks.
+    pub scheduled_for: Option<Timestamp>,
     /// The whole of what the caller said, as text: another request of the job must say the same.
     pub asked: String,
 }
@@ -105,6 +110,9 @@ pub struct Spec {
     pub reject_columns: Option<String>,
     /// When the job was made: all its rows bear it.
     pub at: Timestamp,
+    /// The moment that its rows stand for, where a schedule had it made.
+    #[serde(default)]
+    pub scheduled_for: Option<Timestamp>,
     /// The whole of what the caller said.
     pub asked: String,
 }

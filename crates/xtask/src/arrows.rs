@@ -48,7 +48,7 @@ const MAP: &[(&str, &[&[&str]])] = &[
     ("fleet", &[CONTRACT]),
     ("provenance", &[CONTRACT]),
     ("rollout", &[CONTRACT, &["pipeline", "service", "store", "mlflow", "artifacts", "fleet"]]),
-    ("tables", &[CONTRACT, &["objects", "warehouse", "scoring"]]),
+    ("tables", &[CONTRACT, &["store", "objects", "artifacts", "warehouse", "scoring"]]),
     ("assembly", &[CONTRACT, &["service", "store", "bus", "forge", "mlflow", "artifacts", "warehouse"]]),
     ("native", &[&["allocator"]]),
     ("scoring", &[CONTRACT, &["native", "sandbox"]]),

@@ -123,6 +123,7 @@ pub fn asking(model: &str, input: &str, output: &str) -> Request {
         id_columns: None,
         on_reject: tables::OnReject::Table,
         names: OutputNames::default(),
+        scheduled_for: None,
         asked: String::new(),
     }
 }

@@ -9,8 +9,12 @@ pub(crate) mod batch;
 mod canary;
 mod remove_files;
 pub mod retention;
+mod schedule;
 
-use std::time::{Duration, Instant};
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
 
 use contract::{TaskId, TaskPayload};
 use serde_json::Value;
@@ -46,6 +50,15 @@ pub(crate) enum TaskError {
     Fail(String),
 }
 
+impl fmt::Display for TaskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Retry(error) => write!(f, "{error:#}"),
+            Self::Fail(error) => f.write_str(error),
+        }
+    }
+}
+
 impl From<StoreError> for TaskError {
     fn from(error: StoreError) -> Self {
         match error {
@@ -60,6 +73,8 @@ impl From<StoreError> for TaskError {
 pub(crate) enum Next {
     /// The task is done; this is kept as its outcome.
     Done(Value),
+    /// The same, and this other task can be begun at once.
+    Then(Value, TaskId),
     /// There will be more to do for it after a while.
     Again(Duration),
 }
@@ -83,31 +98,45 @@ async fn run(worker: &Worker, lease: &TaskLease, progress: &Progress) -> Result<
         TaskPayload::Canary(watch) => canary::run(worker, watch).await,
         TaskPayload::BatchShard(shard) => batch::shard(worker, lease, *shard, progress).await,
         TaskPayload::BatchCommit(id) => batch::commit(worker, *id).await,
+        TaskPayload::Schedule(id) => schedule::run(worker, lease, *id, progress).await,
     }
 }
 
-/// Works on a task, if it is there to be worked on. Every end is recorded in the store.
+/// Works on a task, if it is there to be worked on, and on those that follow it at once. Every end is recorded in the store.
 pub(crate) async fn work(worker: &Worker, id: TaskId, shutdown: &CancellationToken) {
+    let mut following = Some(id);
+    while let Some(id) = following {
+        following = work_on(worker, id, shutdown).await;
+    }
+}
+
+/// Answers which one follows.
+async fn work_on(worker: &Worker, id: TaskId, shutdown: &CancellationToken) -> Option<TaskId> {
     let lease = match worker.store.tasks.lease(id, &worker.config.name, worker.config.tuning.lease).await {
         Ok(Some(lease)) => lease,
-        Ok(None) => return,
+        Ok(None) => return None,
         Err(error) => {
             // The dispatcher sends another job when the store is back.
             tracing::warn!(task.id = %id, %error, "a task could not be begun");
-            return;
+            return None;
         }
     };
     let span = tracing::info_span!("task", task.id = %id, task.kind = lease.payload.kind());
-    if let Err(error) = carry(worker, lease, shutdown).instrument(span).await {
-        tracing::error!(task.id = %id, %error, "a task's end could not be recorded: it is begun again when its lease is over");
+    match carry(worker, lease, shutdown).instrument(span).await {
+        Ok(following) => following,
+        Err(error) => {
+            tracing::error!(task.id = %id, %error, "a task's end could not be recorded: it is begun again when its lease is over");
+            None
+        }
     }
 }
 
-async fn carry(worker: &Worker, lease: TaskLease, shutdown: &CancellationToken) -> Result<(), StoreError> {
+async fn carry(worker: &Worker, lease: TaskLease, shutdown: &CancellationToken) -> Result<Option<TaskId>, StoreError> {
     let tasks = &worker.store.tasks;
     if lease.attempt > lease.max_attempts {
         tracing::error!(attempts = lease.max_attempts, "a task is given up: it may be what takes its workers down");
-        return tasks.fail(&lease, "given up: the worker of its last attempt was lost").await;
+        tasks.fail(&lease, "given up: the worker of its last attempt was lost").await?;
+        return Ok(None);
     }
     let started = Instant::now();
     let (progress, told) = watch::channel(None);
@@ -121,6 +150,10 @@ async fn carry(worker: &Worker, lease: TaskLease, shutdown: &CancellationToken) 
     drop(heart);
     service::telemetry::metrics::task(lease.payload.kind(), word(&ended), started.elapsed());
     match ended {
+        Ok(Ok(Next::Then(outcome, following))) => {
+            tasks.finish(&lease, &outcome).await?;
+            return Ok(Some(following));
+        }
         Ok(Ok(Next::Done(outcome))) => tasks.finish(&lease, &outcome).await,
         Ok(Ok(Next::Again(after))) => tasks.again(&lease, after).await,
         Ok(Err(TaskError::Fail(error))) => {
@@ -144,6 +177,7 @@ async fn carry(worker: &Worker, lease: TaskLease, shutdown: &CancellationToken) 
             Ok(())
         }
     }
+    .map(|()| None)
 }
 
 /// How an attempt ended, in one word.
@@ -194,6 +228,11 @@ pub(crate) async fn plan(worker: Worker) {
             if let Err(error) = worker.store.tasks.plan(payload, key, period).await {
                 tracing::warn!(task.kind = key, %error, "a periodic task could not be planned yet");
             }
+        }
+        match worker.store.schedules.plan().await {
+            Ok(0) => {}
+            Ok(schedules) => tracing::info!(schedules, "schedules that nobody looked after are looked after again"),
+            Err(error) => tracing::warn!(%error, "it could not be made sure that schedules are looked after"),
         }
     }
 }

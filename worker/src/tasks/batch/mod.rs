@@ -11,7 +11,7 @@ use contract::{BatchId, BatchShard, BatchStatus};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use store::{Batch, ShardDone, StoreError, TaskLease};
+use store::{Batch, ShardDone, ShardEnd, StoreError, TaskLease};
 use tables::{Shard, ShardFiles, Spec, Told};
 use tokio_util::sync::CancellationToken;
 
@@ -83,9 +83,9 @@ pub(super) async fn shard(
     let (scored, rejected) = (told.scored.load(Ordering::Relaxed), told.rejected.load(Ordering::Relaxed));
     let done = ShardDone { files: written, scored, rejected };
     match worker.store.batches.finish_shard(lease, shard, &done).await {
-        Ok(true) => {}
-        // It is over, or another worker's.
-        Ok(false) | Err(StoreError::Fenced) => tables::remove(&worker.warehouse, &spec, &files).await?,
+        Ok(ShardEnd::Kept) => {}
+        Ok(ShardEnd::Last(commit)) => return Ok(Next::Then(json!({ "scored": scored, "rejected": rejected }), commit)),
+        Ok(ShardEnd::ForNothing) | Err(StoreError::Fenced) => tables::remove(&worker.warehouse, &spec, &files).await?,
         // It may be noted; if not, it is written again.
         Err(error) => return Err(error.into()),
     }

@@ -20,7 +20,7 @@ use store::{Cursor, Ended, Store, StoreError, VersionCursor};
 
 use self::pace::Pace;
 pub use self::settings::{RetentionSettings, SETTINGS};
-use super::{Progress, TaskError, batch};
+use super::{Progress, TaskError, batch, schedule};
 use crate::Worker;
 
 /// How long ended tasks are kept.
@@ -68,6 +68,7 @@ pub(super) async fn run(worker: &Worker, progress: &Progress) -> Result<Value, T
     if batches > 0 {
         tracing::info!(batches, "batch predictions of long ago were forgotten");
     }
+    schedule::forget(worker).await?;
     let removed = sweep(&worker.store, &worker.config.tuning.retention, true, tell).await?;
     serde_json::to_value(removed).map_err(|error| TaskError::Fail(error.to_string()))
 }

@@ -197,7 +197,7 @@ impl Backend {
 
 /// The routes that the API's description names, each with whom it lets in.
 pub(crate) fn described() -> OpenApiRouter<Backend> {
-    let routes = people(tables(models(pipelines(Routes::new(openapi::base())))));
+    let routes = people(schedules(tables(models(pipelines(Routes::new(openapi::base()))))));
     routes.done()
 }
 
@@ -273,6 +273,23 @@ fn tables(routes: Routes) -> Routes {
         .add(Rule::may(BatchPredictions, Of::Later), routes!(batches::cancel))
         .add(Rule::may(BatchPredictions, Of::Later), routes!(batches::resume))
         .add(Rule::may(BatchPredictions, Of::Everything).changes(), routes!(batches::predict))
+}
+
+fn schedules(routes: Routes) -> Routes {
+    use Action::Schedules;
+    use routes::schedules;
+    routes
+        .add(Rule::see(Of::Later), routes!(schedules::list))
+        // Whose it is the body says, and the handler looks.
+        .add(Rule::may(Schedules, Of::Later), routes!(schedules::create))
+        .add(Rule::see(Of::Later), routes!(schedules::next))
+        .add(Rule::see(Of::Later), routes!(schedules::one))
+        .add(Rule::may(Schedules, Of::Later), routes!(schedules::change))
+        .add(Rule::may(Schedules, Of::Later), routes!(schedules::remove))
+        .add(Rule::may(Schedules, Of::Later), routes!(schedules::run))
+        .add(Rule::may(Schedules, Of::Later), routes!(schedules::back_fill))
+        .add(Rule::may(Schedules, Of::Later), routes!(schedules::cancel))
+        .add(Rule::see(Of::Later), routes!(schedules::firings))
 }
 
 fn people(routes: Routes) -> Routes {

@@ -15,8 +15,19 @@ use axum::{
 use sha2::{Digest, Sha256};
 
 /// Paths that are pages, with all that lies below them. Source: `frontend/src/routes.tsx`.
-const PAGES: [&str; 10] =
-    ["audit", "batch-predictions", "keys", "models", "people", "pipelines", "repositories", "settings", "sign-in", "tables"];
+const PAGES: [&str; 11] = [
+    "audit",
+    "batch-predictions",
+    "keys",
+    "models",
+    "people",
+    "pipelines",
+    "repositories",
+    "schedules",
+    "settings",
+    "sign-in",
+    "tables",
+];
 const DOCUMENT: &str = "index.html";
 /// Files whose names change with their content lie below it.
 const HASHED: &str = "assets/";

@@ -16,6 +16,8 @@ use crate::Backend;
 /// How often the store is asked when nobody calls: while there is work, and else.
 const SWEEP: Duration = Duration::from_millis(500);
 const IDLE_SWEEP: Duration = Duration::from_secs(2);
+/// How soon after one look for tasks the next is when somebody calls.
+const TASKS: Duration = Duration::from_millis(50);
 /// How many jobs are sent at once.
 const BATCH: usize = 1000;
 /// How long jobs may gather after some were sent.
@@ -28,6 +30,7 @@ pub(crate) async fn run(backend: &Backend) {
     let mut trouble = Trouble::default();
     let mut watch = Watch::default();
     let (mut looked, mut wait) = (Instant::now(), SWEEP);
+    let mut tasks_sent = looked;
     loop {
         tokio::select! {
             () = backend.bus.wake.notified() => wait = SWEEP,
@@ -35,9 +38,16 @@ pub(crate) async fn run(backend: &Backend) {
             () = backend.process.shutdown.cancelled() => return,
         }
         let mut done = send_pipelines(backend).await;
-        // What can wait for a look: pushes come first.
+        // What can wait: pushes come first.
+        if looked.elapsed() < wait && tasks_sent.elapsed() >= TASKS {
+            tasks_sent = Instant::now();
+            done = match done {
+                Ok(sent) => send_tasks(backend).await.map(|found| sent || found),
+                failed => failed,
+            };
+        }
         if looked.elapsed() >= wait {
-            looked = Instant::now();
+            (looked, tasks_sent) = (Instant::now(), Instant::now());
             done = match done {
                 Ok(sent) => send_tasks_and_look(backend, &mut watch).await.map(|found| sent || found),
                 failed => failed,

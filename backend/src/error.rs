@@ -86,6 +86,9 @@ pub(crate) fn from_tables(error: tables::Error) -> ApiError {
     let detail = error.to_string();
     let code = match error {
         Error::Warehouse(error) => return from_warehouse(error),
+        Error::Store(error) => return from_store(error),
+        Error::Artifacts(error) => return from_artifact(error),
+        Error::NotFound(_) => return not_found(detail),
         Error::Missing(_) => "columns_missing",
         Error::WrongType(_) => "column_type",
         Error::Empty { .. } => "input_empty",

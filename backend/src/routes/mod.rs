@@ -16,6 +16,7 @@ pub(crate) mod people;
 pub(crate) mod pipelines;
 pub(crate) mod repo_check;
 pub(crate) mod repos;
+pub(crate) mod schedules;
 pub(crate) mod secrets;
 pub(crate) mod sessions;
 pub(crate) mod settings;

@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// How long the code host may take to find a commit on its branch.
-const ASK_HOST: Duration = Duration::from_secs(10);
+pub(super) const ASK_HOST: Duration = Duration::from_secs(10);
 /// How many items a list has when nobody says.
 pub(crate) const PAGE: usize = 50;
 /// How many items a list has at most.
@@ -246,10 +246,7 @@ pub(crate) async fn create(
 /// the refusal can be said to whoever asks. A commit that leaves the branch later was on it when somebody chose it.
 async fn check_branch(backend: &Backend, repo: &RepoName, commit: &CommitSha, branch: &str) -> Result<(), ApiError> {
     let refused = |code, detail| ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail);
-    // What no branch can be named, git and GitHub might read as something else.
-    if branch.is_empty() || branch.starts_with(['-', '/']) || branch.contains("..") || !branch.chars().all(may_name_branch) {
-        return Err(refused("bad_branch", "branch must be the name of a branch".to_owned()));
-    }
+    check_branch_name(branch)?;
     match backend.host(repo).is_on_branch(repo, commit, branch, ASK_HOST).await {
         Ok(true) => Ok(()),
         Ok(false) => Err(refused(
@@ -263,6 +260,15 @@ async fn check_branch(backend: &Backend, repo: &RepoName, commit: &CommitSha, br
             Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "host_unavailable", detail))
         }
     }
+}
+
+/// Refuses what no branch can be named: git and GitHub might read it as something else.
+pub(super) fn check_branch_name(branch: &str) -> Result<(), ApiError> {
+    if branch.is_empty() || branch.starts_with(['-', '/']) || branch.contains("..") || !branch.chars().all(may_name_branch) {
+        let detail = "branch must be the name of a branch";
+        return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_branch", detail));
+    }
+    Ok(())
 }
 
 /// Source: git-check-ref-format.

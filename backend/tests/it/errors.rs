@@ -195,6 +195,7 @@ async fn a_database_that_went_away_is_said_to_be_away_and_nothing_else() {
 /// A body that a route takes.
 fn body_for(route: &Route) -> Value {
     match &*route.path {
+        path if path.ends_with("/backfill") => json!({ "from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z" }),
         path if path.ends_with("/traffic") => json!({ "environment": "dev", "version": 1, "weight": 10, "shadow": 0 }),
         path if path.contains("/traffic/") => json!({ "environment": "dev" }),
         path if path.ends_with("/promote") => json!({ "version": 1, "from": "dev", "to": "staging" }),

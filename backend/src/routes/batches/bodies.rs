@@ -5,49 +5,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use service::ApiError;
 use store::Batch;
-use tables::{OnReject, OutputNames, Spec};
+use tables::{BatchRequest, OnReject, OutputNames, Spec, WriteDisposition};
 use utoipa::ToSchema;
-use warehouse::Disposition;
 
 use crate::{error::internal, routes::tables::TableColumn};
 
-/// What becomes of the rows that a table has.
-#[derive(Clone, Copy, Default, Serialize, Deserialize, ToSchema)]
-pub(crate) enum WriteDisposition {
-    /// They stay.
-    #[default]
-    #[serde(rename = "WRITE_APPEND")]
-    Append,
-    /// They go, and so do its columns.
-    #[serde(rename = "WRITE_TRUNCATE")]
-    Truncate,
-    /// There must be none.
-    #[serde(rename = "WRITE_EMPTY")]
-    Empty,
-}
-
-impl From<WriteDisposition> for Disposition {
-    fn from(disposition: WriteDisposition) -> Self {
-        match disposition {
-            WriteDisposition::Append => Self::Append,
-            WriteDisposition::Truncate => Self::Truncate,
-            WriteDisposition::Empty => Self::Empty,
-        }
-    }
-}
-
-impl From<Disposition> for WriteDisposition {
-    fn from(disposition: Disposition) -> Self {
-        match disposition {
-            Disposition::Append => Self::Append,
-            Disposition::Truncate => Self::Truncate,
-            Disposition::Empty => Self::Empty,
-        }
-    }
-}
-
 /// A table to send through a model.
-#[derive(Serialize, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewBatchPrediction {
     pub(super) model_name: ModelName,
@@ -141,13 +105,19 @@ pub(crate) struct BatchPrediction {
 }
 
 impl NewBatchPrediction {
-    /// All of it but its name, as text: the same for the same.
-    pub(super) fn asked(&self) -> Result<String, ApiError> {
-        let mut said = serde_json::to_value(self).map_err(internal)?;
-        for beside in ["job", "dry_run"] {
-            said[beside].take();
+    /// All of it but its name.
+    pub(super) fn request(&self) -> BatchRequest {
+        BatchRequest {
+            model_name: self.model_name.clone(),
+            environment: self.environment.clone(),
+            version: self.version,
+            input_table: self.input_table.clone(),
+            output_table: self.output_table.clone(),
+            write_disposition: self.write_disposition,
+            id_columns: self.id_columns.clone(),
+            on_reject: self.on_reject,
+            names: self.names.clone(),
         }
-        Ok(said.to_string())
     }
 }
 

@@ -4,7 +4,6 @@ mod bodies;
 
 use std::time::Duration;
 
-use artifacts::VersionLocation;
 use axum::{
     Json,
     extract::{Path, Query, State},
@@ -14,16 +13,16 @@ use axum::{
 use contract::{BatchStatus, ModelName};
 use pipeline::access::Action;
 use service::ApiError;
-use store::{Batch, BatchFilter, Created, NewBatch, StoreError};
-use tables::{OnReject, OutputNames, Plan, Request, Spec};
+use store::{Batch, BatchFilter, Created, StoreError};
+use tables::{OnReject, OutputNames, Plan, Sources, Spec, WriteDisposition};
 use tokio::time::{Instant, sleep};
 
-use self::bodies::{BatchPrediction, BatchPreview, BatchQuery, NewBatchPrediction, PredictQuery, WriteDisposition};
+use self::bodies::{BatchPrediction, BatchPreview, BatchQuery, NewBatchPrediction, PredictQuery};
 use super::tables::columns;
 use crate::{
     Backend,
     auth::{Caller, Kind, Trail, owned},
-    error::{bad_request, from_artifact, from_store, from_tables, from_warehouse, internal, not_found},
+    error::{bad_request, from_store, from_tables, internal, not_found},
     routes::{parse, pipelines::Page},
 };
 
@@ -217,7 +216,8 @@ async fn before(backend: &Backend, new: &NewBatchPrediction) -> Result<Option<Ba
     let found = backend.store.batches.of_job(new.job.as_deref()).await.map_err(from_store)?;
     let Some(batch) = found.filter(|_| !new.dry_run) else { return Ok(None) };
     let spec: Spec = serde_json::from_value(batch.spec.clone()).map_err(internal)?;
-    if spec.asked == new.asked()? { Ok(Some(batch)) } else { Err(another_job(&batch)) }
+    let asked = new.request().text().map_err(from_tables)?;
+    if spec.asked == asked { Ok(Some(batch)) } else { Err(another_job(&batch)) }
 }
 
 fn another_job(before: &Batch) -> ApiError {
@@ -227,57 +227,27 @@ fn another_job(before: &Batch) -> ApiError {
 
 /// Looks whether what is asked for can be done, and how.
 async fn plan(backend: &Backend, new: &NewBatchPrediction) -> Result<Plan, ApiError> {
-    let model = &new.model_name;
     if new.job.as_ref().is_some_and(|job| job.is_empty() || job.chars().count() > JOB_MAX) {
         return Err(bad_request("bad_job", format!("a job's name has 1 to {JOB_MAX} characters")));
     }
-    let version = if let Some(version) = new.version {
-        version
-    } else {
-        let deployed = backend.store.serving.deployment(model, &new.environment).await.map_err(from_store)?;
-        let none = || not_found(format!("no version of {model} is deployed in {}", new.environment.as_str()));
-        deployed.ok_or_else(none)?.version
-    };
-    let record = backend.store.serving.model_version(model, version).await.map_err(from_store)?;
-    let record = record.ok_or_else(|| not_found(format!("there is no version {version} of a model {model}")))?;
-    let location = VersionLocation { uri: record.uri, sha256: record.sha256 };
-    let manifest = backend.models.artifacts.manifest(&location).await.map_err(from_artifact)?;
-    let request = Request {
-        model_name: model.clone(),
-        version,
-        uri: location.uri,
-        sha256: location.sha256,
-        input: new.input_table.parse().map_err(from_warehouse)?,
-        output: new.output_table.parse().map_err(from_warehouse)?,
-        disposition: new.write_disposition.into(),
-        id_columns: new.id_columns.clone(),
-        on_reject: new.on_reject,
-        names: new.names.clone(),
-        asked: new.asked()?,
-    };
-    tables::plan(&backend.warehouse, &manifest, request).await.map_err(from_tables)
+    new.request().plan(sources(backend), None).await.map_err(from_tables)
+}
+
+/// Where models and tables are found.
+pub(super) fn sources(backend: &Backend) -> Sources<'_> {
+    Sources { store: &backend.store, artifacts: &backend.models.artifacts, warehouse: &backend.warehouse }
 }
 
 async fn make(
     backend: &Backend,
     (caller, trail): (&Caller, &Trail),
     new: &NewBatchPrediction,
-    Plan { spec, rows, pieces, .. }: Plan,
+    plan: Plan,
 ) -> Result<Batch, ApiError> {
+    let spec = &plan.spec;
     trail.after(format_args!("{} through version {} into {}", spec.input, spec.version, spec.output));
-    let pieces = pieces.iter().map(serde_json::to_value).collect::<Result<Vec<_>, _>>().map_err(internal)?;
-    let kept = serde_json::to_value(&spec).map_err(internal)?;
-    let created = backend.store.batches.create(NewBatch {
-        job: new.job.as_deref(),
-        model_name: &spec.model_name,
-        environment: &new.environment,
-        version: spec.version,
-        spec: &kept,
-        rows: Some(rows),
-        pieces: &pieces,
-        created_by: &caller.name,
-    });
-    match created.await.map_err(from_store)? {
+    let created = new.request().create(&backend.store, &plan, new.job.as_deref(), &caller.name).await;
+    match created.map_err(from_tables)? {
         Created::Now(batch) => {
             backend.bus.wake.notify_one();
             Ok(batch)

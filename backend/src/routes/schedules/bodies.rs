@@ -1,0 +1,301 @@
+//! What requests about schedules carry, and what they are answered.
+
+use std::path::Path;
+
+use contract::{
+    BatchId, FiringCause, FiringId, FiringStatus, Misfire, ModelName, Names, Overlap, PipelineId, RepoName, Retraining,
+    ScheduleId, ScheduleKind,
+};
+use jiff::Timestamp;
+use pipeline::{access::Object, schedule::Cron};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use service::ApiError;
+use tables::BatchRequest;
+use utoipa::ToSchema;
+
+use crate::error::internal;
+
+/// How many of the next firings are shown.
+const NEXT: usize = 10;
+
+/// What a schedule has done.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(crate) enum Work {
+    /// A table goes through a model, as it is then.
+    BatchPrediction(BatchRequest),
+    /// A notebook runs, as it is then at the head of its branch.
+    Retraining(Retraining),
+    /// What the `RETENTION_*` settings no longer keep is removed.
+    Retention {},
+}
+
+impl Work {
+    /// As it is kept.
+    pub(super) fn of(kind: ScheduleKind, kept: &Value) -> Result<Self, ApiError> {
+        Ok(match kind {
+            ScheduleKind::BatchPrediction => Self::BatchPrediction(serde_json::from_value(kept.clone()).map_err(internal)?),
+            ScheduleKind::Retraining => Self::Retraining(serde_json::from_value(kept.clone()).map_err(internal)?),
+            ScheduleKind::Retention => Self::Retention {},
+        })
+    }
+
+    pub(super) fn kind(&self) -> ScheduleKind {
+        match self {
+            Self::BatchPrediction(_) => ScheduleKind::BatchPrediction,
+            Self::Retraining(_) => ScheduleKind::Retraining,
+            Self::Retention {} => ScheduleKind::Retention,
+        }
+    }
+
+    /// All that is kept of it, beside its kind.
+    pub(super) fn kept(&self) -> Result<Value, ApiError> {
+        match self {
+            Self::BatchPrediction(request) => serde_json::to_value(request),
+            Self::Retraining(retraining) => serde_json::to_value(retraining),
+            Self::Retention {} => Ok(Value::Object(serde_json::Map::new())),
+        }
+        .map_err(internal)
+    }
+
+    pub(super) fn model(&self) -> Option<&ModelName> {
+        if let Self::BatchPrediction(request) = self { Some(&request.model_name) } else { None }
+    }
+
+    pub(super) fn repo(&self) -> Option<&RepoName> {
+        if let Self::Retraining(retraining) = self { Some(&retraining.repo) } else { None }
+    }
+
+    /// What somebody must be allowed to have done: a batch prediction may read and write any table.
+    pub(super) fn reaches(&self) -> Object {
+        Object { repo: self.repo().cloned(), model: None }
+    }
+
+    /// What a schedule of it is called, unless it is given a name.
+    pub(super) fn default_name(&self) -> String {
+        match self {
+            Self::BatchPrediction(request) => Names::of(&request.environment).schedule_of(&request.model_name),
+            Self::Retraining(Retraining { repo, notebook_path, .. }) => {
+                let stem = Path::new(notebook_path).file_stem().and_then(|stem| stem.to_str()).unwrap_or("notebook");
+                let allowed = |letter: char| if may_name(letter) { letter } else { '-' };
+                format!("{}-{}-retraining", repo.name(), stem.chars().take(60).map(allowed).collect::<String>())
+            }
+            Self::Retention {} => "retention".to_owned(),
+        }
+    }
+}
+
+/// Whether a schedule's name may have this letter.
+pub(super) fn may_name(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.')
+}
+
+/// A schedule to be made.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewSchedule {
+    /// Its name, which no other has; none given: for batch predictions `{model}-predictions-{env}`.
+    pub(super) name: Option<String>,
+    pub(super) work: Work,
+    /// When it fires: five fields, minute hour day month weekday; also `@daily` and the like, `L`, `#`, `W`.
+    pub(super) cron: String,
+    /// In which time zone of the IANA database.
+    #[serde(default = "utc")]
+    pub(super) time_zone: String,
+    /// What becomes of a firing that comes while the one before still runs.
+    #[serde(default = "skip")]
+    pub(super) overlap: Overlap,
+    /// What becomes of firings that no worker was there for.
+    #[serde(default = "once")]
+    pub(super) misfire: Misfire,
+    /// Whether it does not fire yet.
+    #[serde(default)]
+    pub(super) paused: bool,
+}
+
+fn utc() -> String {
+    "UTC".to_owned()
+}
+
+fn skip() -> Overlap {
+    Overlap::Skip
+}
+
+fn once() -> Misfire {
+    Misfire::Once
+}
+
+/// What is to change of a schedule; what is not given stays.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SchedulePatch {
+    /// Of the same kind, for the same model or repository.
+    pub(super) work: Option<Work>,
+    pub(super) cron: Option<String>,
+    pub(super) time_zone: Option<String>,
+    pub(super) overlap: Option<Overlap>,
+    pub(super) misfire: Option<Misfire>,
+    pub(super) paused: Option<bool>,
+}
+
+/// What happens at which times.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Schedule {
+    pub(super) id: ScheduleId,
+    pub(super) name: String,
+    pub(super) work: Work,
+    pub(super) cron: String,
+    pub(super) time_zone: String,
+    pub(super) overlap: Overlap,
+    pub(super) misfire: Misfire,
+    pub(super) paused: bool,
+    /// The pattern in English.
+    pub(super) description: String,
+    /// The next ten firings; none while it is paused.
+    pub(super) next_firings: Vec<Timestamp>,
+    /// The newest firing.
+    #[schema(required)]
+    pub(super) last_firing: Option<Firing>,
+    /// How many firings wait, or run.
+    pub(super) waiting: u64,
+    #[schema(required)]
+    pub(super) created_by: Option<String>,
+    pub(super) created_at: Timestamp,
+    pub(super) changed_at: Timestamp,
+}
+
+impl Schedule {
+    pub(super) fn of(schedule: store::Schedule) -> Result<Self, ApiError> {
+        let work = Work::of(schedule.kind, &schedule.work)?;
+        let cron = Cron::parse(&schedule.cron, &schedule.time_zone).map_err(internal)?;
+        // It may be overdue: then it comes first.
+        let next_firings =
+            schedule.next.map_or_else(Vec::new, |next| std::iter::once(next).chain(cron.after(next)).take(NEXT).collect());
+        Ok(Self {
+            id: schedule.id,
+            name: schedule.name,
+            work,
+            description: cron.describe(),
+            cron: schedule.cron,
+            time_zone: schedule.time_zone,
+            overlap: schedule.overlap,
+            misfire: schedule.misfire,
+            paused: schedule.next.is_none(),
+            next_firings,
+            last_firing: schedule.last.map(Firing::of),
+            waiting: schedule.open,
+            created_by: schedule.created_by,
+            created_at: schedule.created_at,
+            changed_at: schedule.changed_at,
+        })
+    }
+}
+
+/// One firing of a schedule.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Firing {
+    id: FiringId,
+    schedule_id: ScheduleId,
+    /// The moment that it stands for.
+    scheduled_for: Timestamp,
+    cause: FiringCause,
+    status: FiringStatus,
+    /// Why it failed, was left out, or waits.
+    #[schema(required)]
+    reason: Option<String>,
+    /// The batch prediction that it began.
+    #[schema(required)]
+    batch_id: Option<BatchId>,
+    /// The pipeline that it began.
+    #[schema(required)]
+    pipeline_id: Option<PipelineId>,
+    created_at: Timestamp,
+    #[schema(required)]
+    started_at: Option<Timestamp>,
+    #[schema(required)]
+    finished_at: Option<Timestamp>,
+}
+
+impl Firing {
+    pub(super) fn of(firing: store::Firing) -> Self {
+        Self {
+            id: firing.id,
+            schedule_id: firing.schedule,
+            scheduled_for: firing.scheduled_for,
+            cause: firing.cause,
+            status: firing.status,
+            reason: firing.reason,
+            batch_id: firing.batch,
+            pipeline_id: firing.pipeline,
+            created_at: firing.created_at,
+            started_at: firing.started_at,
+            finished_at: firing.finished_at,
+        }
+    }
+}
+
+/// When a pattern fires next.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct NextFirings {
+    /// The pattern in English.
+    pub(super) description: String,
+    pub(super) next_firings: Vec<Timestamp>,
+}
+
+/// Which moments of the past a schedule is to fire for.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BackFill {
+    /// From this moment on,
+    pub(super) from: Timestamp,
+    /// up to this one, which is not one of them.
+    pub(super) to: Timestamp,
+    /// Whether it is only looked how many that are.
+    #[serde(default)]
+    pub(super) dry_run: bool,
+}
+
+/// For which moments a schedule fires.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct BackFilled {
+    /// How many: those that it fired for are not among them, unless that was left out or ended badly.
+    pub(super) firings: u64,
+    #[schema(required)]
+    pub(super) first: Option<Timestamp>,
+    #[schema(required)]
+    pub(super) last: Option<Timestamp>,
+}
+
+/// What was ended.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CancelledFirings {
+    /// How many firings waited or ran.
+    pub(super) cancelled: u64,
+}
+
+/// Which schedules.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ScheduleQuery {
+    /// `batch_prediction`, `retraining` or `retention`.
+    pub(super) kind: Option<String>,
+    /// Of this model.
+    pub(super) model: Option<String>,
+    /// The `next` of the page before.
+    pub(super) after: Option<String>,
+    /// At most so many.
+    pub(super) limit: Option<usize>,
+}
+
+/// A pattern to be tried.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct NextQuery {
+    /// The pattern: five fields.
+    pub(super) cron: String,
+    /// In which time zone; none given: UTC.
+    pub(super) time_zone: Option<String>,
+    /// How many are told, 10 unless asked otherwise.
+    pub(super) count: Option<usize>,
+}

@@ -30,6 +30,9 @@ pub(crate) struct Client {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Page<T> {
     pub items: Vec<T>,
+    /// Where the next page begins, if there is one.
+    #[serde(default)]
+    pub next: Option<String>,
 }
 
 impl Client {
@@ -76,6 +79,12 @@ impl Client {
     /// Sets a resource and reads the answer.
     pub async fn put_for<T: DeserializeOwned>(&self, path: &str, body: String) -> anyhow::Result<T> {
         let call = self.http.put(format!("{}{path}", self.base)).header("content-type", "application/json").body(body);
+        self.answer(call).await
+    }
+
+    /// Changes a resource and reads the answer.
+    pub async fn patch<T: DeserializeOwned>(&self, path: &str, body: String) -> anyhow::Result<T> {
+        let call = self.http.patch(format!("{}{path}", self.base)).header("content-type", "application/json").body(body);
         self.answer(call).await
     }
 

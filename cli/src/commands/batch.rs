@@ -15,8 +15,8 @@ use crate::{
     table,
 };
 
-/// How often it is looked how far a job is.
-const LOOK: Duration = Duration::from_millis(500);
+/// How often it is looked how far a job is: short ones soon, long ones less often.
+const LOOK: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(500));
 /// How long an API that does not answer is asked again.
 const PATIENCE: Duration = Duration::from_mins(3);
 
@@ -36,9 +36,9 @@ pub(crate) enum Command {
     Resume(OneArgs),
 }
 
+/// Which table goes through which model, and where to.
 #[derive(clap::Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
-pub(crate) struct StartArgs {
+pub(crate) struct WhatArgs {
     /// The model
     #[arg(long, visible_alias = "model_name")]
     model: ModelName,
@@ -66,6 +66,12 @@ pub(crate) struct StartArgs {
     /// End at the first row that can't be scored; else such rows go to the table `OUTPUT_rejects`
     #[arg(long)]
     stop_on_reject: bool,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct StartArgs {
+    #[command(flatten)]
+    what: WhatArgs,
     /// Names the job: started again under the same name, it is the same
     #[arg(long)]
     job: Option<String>,
@@ -105,6 +111,26 @@ pub(crate) struct OneArgs {
     json: bool,
 }
 
+impl WhatArgs {
+    /// As the API is asked.
+    pub(super) fn body(&self) -> Value {
+        let mut body = json!({
+            "model_name": self.model,
+            "environment": self.env,
+            "version": self.version,
+            "input_table": self.input,
+            "output_table": self.output,
+            "write_disposition": self.write_disposition,
+            "id_columns": self.id_columns,
+            "on_reject": if self.stop_on_reject { "stop" } else { "table" },
+        });
+        if let Some(name) = &self.prediction_column {
+            body["names"] = json!({ "prediction": name });
+        }
+        body
+    }
+}
+
 /// A version as people write it.
 pub(super) fn version(text: &str) -> Result<u64, String> {
     let number = text.strip_prefix(['v', 'V']).unwrap_or(text);
@@ -134,21 +160,10 @@ async fn one(client: &Client, id: BatchId) -> anyhow::Result<Value> {
 }
 
 async fn start(client: &Client, args: &StartArgs) -> anyhow::Result<ExitCode> {
-    let mut body = json!({
-        "model_name": args.model,
-        "environment": args.env,
-        "version": args.version,
-        "input_table": args.input,
-        "output_table": args.output,
-        "write_disposition": args.write_disposition,
-        "id_columns": args.id_columns,
-        "on_reject": if args.stop_on_reject { "stop" } else { "table" },
-        "job": args.job,
-        "dry_run": args.dry_run,
-    });
-    if let Some(name) = &args.prediction_column {
-        body["names"] = json!({ "prediction": name });
-    }
+    let WhatArgs { model, input, output, .. } = &args.what;
+    let mut body = args.what.body();
+    body["job"] = json!(args.job);
+    body["dry_run"] = args.dry_run.into();
     let made: Value = client.post("/api/batch-predictions", body.to_string()).await?;
     if args.dry_run {
         if args.json {
@@ -159,9 +174,9 @@ async fn start(client: &Client, args: &StartArgs) -> anyhow::Result<ExitCode> {
                 columns.map(|column| format!("{} {}", text(&column["name"]), text(&column["type"]))).collect();
             println!(
                 "{} rows of {} (version {}), {} bytes, in {} parts through version {} of {}",
-                made["rows"], args.input, made["input_version"], made["bytes"], made["shards"], made["version"], args.model
+                made["rows"], input, made["input_version"], made["bytes"], made["shards"], made["version"], model
             );
-            println!("{} would have the columns {}", args.output, columns.join(", "));
+            println!("{} would have the columns {}", output, columns.join(", "));
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -184,7 +199,7 @@ pub(super) async fn wait(client: &Client, mut batch: Value, json: bool) -> anyho
     while !over.contains(&&*text(&batch["status"])) {
         line.show(|| progress(&batch, before, began.elapsed()));
         let look = async {
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep((began.elapsed() / 20).clamp(LOOK.0, LOOK.1)).await;
             one(client, id).await
         };
         tokio::select! {

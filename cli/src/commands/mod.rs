@@ -19,6 +19,7 @@ mod promote;
 mod push;
 mod retention;
 mod run;
+mod schedules;
 mod secrets;
 mod settings;
 mod tables;
@@ -83,6 +84,9 @@ enum Command {
     /// Send tables through models into tables
     #[command(subcommand)]
     Batch(batch::Command),
+    /// Have tables sent through models, and notebooks run, at given times
+    #[command(subcommand)]
+    Schedules(schedules::Command),
     /// Ask a deployed model for predictions, of rows or of a whole table
     Predict(predict::Args),
     /// List, show, import and export tables
@@ -137,6 +141,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Traffic(command) => traffic::run(command, &settings).await,
         Command::Approvals(command) => approvals::run(command, &settings).await,
         Command::Batch(command) => batch::run(command, &settings).await,
+        Command::Schedules(command) => schedules::run(command, &settings).await,
         Command::Predict(args) => predict::run(args, &settings).await,
         Command::Tables(command) => tables::run(command, &settings).await,
         Command::Names(args) => names::run(&args),

@@ -17,6 +17,7 @@ mod logs;
 mod models;
 mod owners;
 mod provenance;
+mod schedules;
 mod secrets;
 mod settings;
 mod strangers;

@@ -11,6 +11,7 @@ mod order;
 mod poison;
 mod restarts;
 mod runners;
+mod schedules;
 mod servers;
 mod whole;
 

@@ -65,38 +65,30 @@ pub async fn plan(warehouse: &Warehouse, manifest: &ModelManifest, request: Requ
         // Its columns may be of any type.
         return Err(Error::Empty { table: input });
     }
-    let through: Vec<String> = match &id_columns {
-        Some(columns) => {
-            let different: BTreeSet<_> = columns.iter().collect();
-            if columns.is_empty() || different.len() < columns.len() {
-                return Err(Error::Refused(
-                    "id_columns must name each column once, and one at least; without it all go through".to_owned(),
-                ));
-            }
-            let known = |name: &&String| snapshot.schema().field_with_name(name).is_err();
-            if let Some(unknown) = columns.iter().find(known) {
-                return Err(Error::Missing(format!(
-                    "id_columns: {input} has no such column as {unknown:?}; it has {}",
-                    quoted(snapshot.schema().fields().iter().map(|field| &**field.name()))
-                )));
-            }
-            columns.clone()
-        }
-        None => snapshot.schema().fields().iter().map(|field| field.name().clone()).collect(),
-    };
+    let through = through(&snapshot, id_columns.as_deref())?;
     if input == output && disposition == Disposition::Truncate {
         return Err(Error::Refused("with WRITE_TRUNCATE the output can't be the input; name another table".to_owned()));
     }
     let features = features(&snapshot, manifest, id_columns.as_deref())?;
-    let known = snapshot.select(Some(&through))?;
-    let columns = output_columns(&known, &Answer::of(manifest), &names, scheduled_for.is_some())?;
-    let reject_columns = reject_columns(&known, &names, scheduled_for.is_some());
     let rejects = if on_reject == OnReject::Table { rejects_of(&output) } else { None };
     if on_reject == OnReject::Table && rejects.is_none() {
         return Err(Error::Refused(format!(
             "{output} has so long a name that the table of rejects can't be called {output}_rejects; choose a shorter one, or on_reject = stop"
         )));
     }
+    let known = snapshot.select(Some(&through))?;
+    // A table that was there before any schedule wrote to it goes on without.
+    let mut scheduled_for = scheduled_for;
+    for table in [Some(&output), rejects.as_ref()].into_iter().flatten() {
+        if scheduled_for.is_some()
+            && disposition == Disposition::Append
+            && lacks(warehouse, table, &names.scheduled_for).await?
+        {
+            scheduled_for = None;
+        }
+    }
+    let columns = output_columns(&known, &Answer::of(manifest), &names, scheduled_for.is_some())?;
+    let reject_columns = reject_columns(&known, &names, scheduled_for.is_some());
     let columns = warehouse.plan(&output, &columns, disposition).await?;
     let reject_columns = match &rejects {
         Some(table) => Some(warehouse.plan(table, &reject_columns, reject_disposition(disposition)).await?),
@@ -136,6 +128,36 @@ pub async fn plan(warehouse: &Warehouse, manifest: &ModelManifest, request: Requ
         return Err(Error::Empty { table: spec.input });
     }
     Ok(Plan { spec, rows, bytes: snapshot.bytes(), pieces, columns })
+}
+
+/// The columns that go through: those that are named, or all.
+fn through(snapshot: &Snapshot, id_columns: Option<&[String]>) -> Result<Vec<String>, Error> {
+    let fields = snapshot.schema().fields();
+    let Some(columns) = id_columns else { return Ok(fields.iter().map(|field| field.name().clone()).collect()) };
+    let different: BTreeSet<_> = columns.iter().collect();
+    if columns.is_empty() || different.len() < columns.len() {
+        return Err(Error::Refused(
+            "id_columns must name each column once, and one at least; without it all go through".to_owned(),
+        ));
+    }
+    let known = |name: &&String| snapshot.schema().field_with_name(name).is_err();
+    if let Some(unknown) = columns.iter().find(known) {
+        return Err(Error::Missing(format!(
+            "id_columns: {} has no such column as {unknown:?}; it has {}",
+            snapshot.name(),
+            quoted(fields.iter().map(|field| &**field.name()))
+        )));
+    }
+    Ok(columns.to_vec())
+}
+
+/// Whether a table is there, and has no such column.
+async fn lacks(warehouse: &Warehouse, table: &TableName, column: &str) -> Result<bool, Error> {
+    match warehouse.snapshot(table, None).await {
+        Ok(snapshot) => Ok(snapshot.schema().field_with_name(column).is_err()),
+        Err(warehouse::Error::NoTable { .. }) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Row groups in pieces of about as many rows as a shard has. None is split.

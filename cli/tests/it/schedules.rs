@@ -152,6 +152,17 @@ async fn what_cannot_be_done_is_told_of_its_firing_and_the_next_one_comes_all_th
     assert!(of("failed").iter().all(|firing| firing["reason"].as_str().is_some_and(|reason| reason.contains("has rows"))));
     assert_eq!(mlsys.get("/api/tables/local.once.scored").await["rows"], 1);
     says(mlsys, &["delete", "once"]);
+
+    // A table that was there before any schedule has no column for its moments, and goes on without.
+    let start = ["batch", "start", "--model", "flowers-once", "--input", "local.once.some", "--output", "local.once.before"];
+    assert!(run(mlsys, &start).status.success());
+    let into = ["create", "batch", "--model", "flowers-once", "--input", "local.once.some", "--output", "local.once.before"];
+    json_of(mlsys, &[&into[..], &["--cron", "@yearly", "--name", "before"]].concat());
+    assert_eq!(json_of(mlsys, &["run", "before", "--wait"])["status"], "succeeded");
+    let table = mlsys.get("/api/tables/local.once.before").await;
+    assert_eq!(table["rows"], 2, "{table}");
+    assert!(!table["columns"].to_string().contains("ScheduledFor"), "{table}");
+    says(mlsys, &["delete", "before"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

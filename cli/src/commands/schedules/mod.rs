@@ -3,12 +3,13 @@
 mod create;
 mod show;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use anyhow::{Context, bail};
 use contract::ModelName;
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use self::{
     create::Create,
@@ -16,9 +17,15 @@ use self::{
 };
 use crate::{
     client::{Client, Page},
+    progress::Progress,
     settings::Settings,
     table,
 };
+
+/// How often it is looked what comes of a firing.
+const LOOK: Duration = Duration::from_millis(500);
+/// How long an API that does not answer is asked again.
+const PATIENCE: Duration = Duration::from_mins(3);
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
@@ -36,7 +43,7 @@ pub(crate) enum Command {
     /// Have a paused schedule fire again, from now on
     Resume(OneArgs),
     /// Have a schedule fire now
-    Run(OneArgs),
+    Run(RunArgs),
     /// Have a schedule fire for its moments in a range of the past
     Backfill(BackfillArgs),
     /// End the firings that wait, and what runs
@@ -69,6 +76,18 @@ pub(crate) struct ListArgs {
 pub(crate) struct OneArgs {
     /// Its name, or its id
     schedule: String,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct RunArgs {
+    /// Its name, or its id
+    schedule: String,
+    /// Wait until it has done what it is for
+    #[arg(long)]
+    wait: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -172,15 +191,7 @@ pub(crate) async fn run(command: Command, settings: &Settings) -> anyhow::Result
         }
         Command::Pause(args) => pause(&client, &args, true).await?,
         Command::Resume(args) => pause(&client, &args, false).await?,
-        Command::Run(OneArgs { schedule, json }) => {
-            let found = one(&client, &schedule).await?;
-            let firing: Value = client.post(&format!("{}/run", path(&found)), String::new()).await?;
-            if json {
-                println!("{firing:#}");
-            } else {
-                println!("it fires; `mlsys schedules firings {}` tells what comes of it", text(&found["name"]));
-            }
-        }
+        Command::Run(args) => return run_now(&client, &args).await,
         Command::Backfill(args) => back_fill(&client, &args).await?,
         Command::Cancel(OneArgs { schedule, json }) => {
             let found = one(&client, &schedule).await?;
@@ -257,6 +268,40 @@ async fn pause(client: &Client, args: &OneArgs, paused: bool) -> anyhow::Result<
     let found = one(client, &args.schedule).await?;
     show(&client.patch(&path(&found), json!({ "paused": paused }).to_string()).await?, args.json);
     Ok(())
+}
+
+async fn run_now(client: &Client, RunArgs { schedule, wait, json }: &RunArgs) -> anyhow::Result<ExitCode> {
+    let found = one(client, schedule).await?;
+    let name = text(&found["name"]);
+    let mut firing: Value = client.post(&format!("{}/run", path(&found)), String::new()).await?;
+    if *wait {
+        let (mut line, mut silent) = (Progress::new(), None);
+        while !firing["finished_at"].is_string() {
+            line.show(|| format!("{name}: {}", text(&firing["status"])));
+            tokio::time::sleep(LOOK).await;
+            let page = client.get::<Page<Value>>(&format!("{}/firings", path(&found)), &[("limit", "500".to_owned())]).await;
+            match page {
+                Ok(page) => {
+                    let seen = page.items.into_iter().find(|other| other["id"] == firing["id"]);
+                    firing = seen.context("the firing is not known any more")?;
+                    silent = None;
+                }
+                // The API may be starting again.
+                Err(_) if silent.get_or_insert_with(Instant::now).elapsed() < PATIENCE => {}
+                Err(error) => return Err(error),
+            }
+        }
+        line.end();
+    }
+    if *json {
+        println!("{firing:#}");
+    } else if *wait {
+        print_firings(std::slice::from_ref(&firing), &zone_of(&found));
+    } else {
+        println!("it fires; `mlsys schedules firings {name}` tells what comes of it");
+    }
+    let is_well = !wait || firing["status"] == "succeeded";
+    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 async fn back_fill(client: &Client, args: &BackfillArgs) -> anyhow::Result<()> {

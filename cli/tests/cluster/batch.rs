@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use serde_json::{Value, json};
-use testkit::{Notebook, Size};
+use testkit::{Gcs, Notebook, Proxy, Size};
 use tokio::time::{Instant, sleep};
 use warehouse::{Disposition, Format, Import, Warehouse};
 
@@ -14,6 +14,8 @@ const FILES: usize = 14;
 const ROWS: usize = 50_000;
 /// How often a worker is killed.
 const KILLS: usize = 10;
+/// How often the bucket is in trouble.
+const TROUBLES: usize = 12;
 /// How long the database is unavailable.
 const UNAVAILABLE: Duration = Duration::from_secs(20);
 
@@ -75,22 +77,7 @@ async fn workers_die_ten_times_sleep_and_lose_the_database_and_every_row_is_ther
     let stage = stage(&Size { workers: 3, settings, ..Size::default() }).await;
     let warehouse = Warehouse::open(&tables, []).expect("a warehouse");
     fill(&warehouse, folder.path()).await;
-    let repository = stage.repository("team/slow-tables").await;
-    let notebook = Notebook::valid("slow-tables").with("mlops:training", SLOW).with("mlops:evaluation", "accuracy = 0.9");
-    let pushed = stage.push_notebook(&repository, "n.ipynb", &notebook.json()).await;
-    assert!(stage.api().succeeded(pushed).await.deployed);
-
-    let api = stage.api();
-    let body = json!({
-        "model_name": "slow-tables", "environment": "dev", "job": "chaos",
-        "input_table": "local.chaos.input", "output_table": "local.chaos.output",
-    });
-    // Two ask at once.
-    let url = api.api("/api/batch-predictions");
-    let (one, other) = tokio::join!(api.post(&url, &body), api.post(&url, &body));
-    assert_eq!((one.0, other.0, &one.1["id"]), (202, 202, &other.1["id"]), "{one:?} {other:?}");
-    assert_eq!(one.1["shards"], FILES);
-    let id = one.1["id"].as_str().expect("an id").to_owned();
+    let id = started(&stage).await;
 
     let mut killed = 0;
     for turn in 0..KILLS {
@@ -120,10 +107,73 @@ async fn workers_die_ten_times_sleep_and_lose_the_database_and_every_row_is_ther
         worker.launch();
     }
     assert_eq!(killed, KILLS, "it was done too soon");
+    ended(&stage, &id).await;
+    let files = each_row_once(&warehouse).await;
+    // Nothing of what was cut off is left, but what a worker that slept wrote after the end.
+    let parts = std::fs::read_dir(folder.path().join("tables/local/chaos/output")).expect("its folder").flatten();
+    let parts = parts.filter(|entry| entry.file_name().to_string_lossy().ends_with(".parquet")).count();
+    assert_eq!(parts, files);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_that_is_busy_or_cut_off_in_the_middle_gets_every_row_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let gcs = Gcs::start();
+    gcs.create_bucket("tables");
+    let proxy = Proxy::to(&[gcs.port()]);
+    let host = format!("http://127.0.0.1:{}", proxy.port());
+    let settings = vec![("MLSYS_WAREHOUSE", "gs://tables/of-mlsys".to_owned()), ("STORAGE_EMULATOR_HOST", host)];
+    let stage = stage(&Size { workers: 3, settings, ..Size::default() }).await;
+    let warehouse = Warehouse::open("gs://tables/of-mlsys", [("STORAGE_EMULATOR_HOST", &*gcs.url())]).expect("a warehouse");
+    fill(&warehouse, folder.path()).await;
+    let id = started(&stage).await;
+    let mut troubles = 0;
+    while !now(&stage, &id).await.is_some_and(|batch| batch["status"] == "succeeded") && troubles < TROUBLES {
+        match troubles % 3 {
+            // Each request is tried again, but not as often as this.
+            0 => gcs.fail_next([503; 20]),
+            // Whatever is on its way arrives in part, or its answer does not.
+            1 => proxy.cut(),
+            _ => {
+                proxy.reset();
+                sleep(Duration::from_secs(2)).await;
+                proxy.heal();
+            }
+        }
+        stage.timeline.say(format!("trouble {troubles} for the bucket"));
+        troubles += 1;
+        sleep(Duration::from_millis(600)).await;
+    }
+    assert_eq!(troubles, TROUBLES, "it was done too soon");
+    ended(&stage, &id).await;
+    each_row_once(&warehouse).await;
+}
+
+/// Has the slow model deployed, and sends the input through it; answers the job's id.
+async fn started(stage: &Stage) -> String {
+    let repository = stage.repository("team/slow-tables").await;
+    let notebook = Notebook::valid("slow-tables").with("mlops:training", SLOW).with("mlops:evaluation", "accuracy = 0.9");
+    let pushed = stage.push_notebook(&repository, "n.ipynb", &notebook.json()).await;
+    assert!(stage.api().succeeded(pushed).await.deployed);
+    let api = stage.api();
+    let body = json!({
+        "model_name": "slow-tables", "environment": "dev", "job": "chaos",
+        "input_table": "local.chaos.input", "output_table": "local.chaos.output",
+    });
+    // Two ask at once.
+    let url = api.api("/api/batch-predictions");
+    let (one, other) = tokio::join!(api.post(&url, &body), api.post(&url, &body));
+    assert_eq!((one.0, other.0, &one.1["id"]), (202, 202, &other.1["id"]), "{one:?} {other:?}");
+    assert_eq!(one.1["shards"], FILES);
+    one.1["id"].as_str().expect("an id").to_owned()
+}
+
+/// Waits until the job is done.
+async fn ended(stage: &Stage, id: &str) {
     let end = Instant::now() + Duration::from_mins(4);
     let done = loop {
-        assert!(Instant::now() < end, "it does not come to its end: {:?}", now(&stage, &id).await);
-        match now(&stage, &id).await {
+        assert!(Instant::now() < end, "it does not come to its end: {:?}", now(stage, id).await);
+        match now(stage, id).await {
             Some(batch) if batch["status"] == "succeeded" => break batch,
             Some(batch) => assert_ne!(batch["status"], "failed", "{batch}"),
             None => {}
@@ -131,7 +181,10 @@ async fn workers_die_ten_times_sleep_and_lose_the_database_and_every_row_is_ther
         sleep(Duration::from_millis(200)).await;
     };
     assert_eq!((&done["rows_done"], &done["rows_rejected"]), (&json!(FILES * ROWS), &json!(0)));
+}
 
+/// Looks at each row of the output; of how many files it is.
+async fn each_row_once(warehouse: &Warehouse) -> usize {
     let snapshot = warehouse.snapshot(&"local.chaos.output".parse().expect("a name"), None).await.expect("a table");
     assert_eq!((snapshot.version(), snapshot.rows()), (0, Some((FILES * ROWS) as u64)));
     let mut seen = BTreeSet::new();
@@ -143,8 +196,5 @@ async fn workers_die_ten_times_sleep_and_lose_the_database_and_every_row_is_ther
         assert!(seen.insert(id), "{id} is there twice");
     }
     assert_eq!(seen.len(), FILES * ROWS);
-    // Nothing of what was cut off is left, but what a worker that slept wrote after the end.
-    let parts = std::fs::read_dir(folder.path().join("tables/local/chaos/output")).expect("its folder").flatten();
-    let parts = parts.filter(|entry| entry.file_name().to_string_lossy().ends_with(".parquet")).count();
-    assert_eq!(parts, snapshot.files().len());
+    snapshot.files().len()
 }

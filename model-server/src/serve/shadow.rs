@@ -12,7 +12,7 @@ use metrics::{Counter, counter, histogram};
 use scoring::{Batch, Output, PredictError};
 use service::telemetry::metrics::{MODEL_SHADOW_DROPPED, MODEL_SHADOW_DURATION, MODEL_SHADOW_ERRORS, MODEL_SHADOW_ROWS};
 use tokio::{
-    runtime::Handle,
+    runtime,
     sync::{OwnedSemaphorePermit, Semaphore, mpsc, mpsc::error::TryRecvError},
     time::timeout,
 };
@@ -65,11 +65,15 @@ pub(crate) struct Shadow {
 impl Shadow {
     pub(super) fn begin(version: Arc<Version>) -> Self {
         let (waiting, requests) = mpsc::channel(WAITING);
-        let (stop, runtime, of) = (CancellationToken::new(), Handle::current(), Arc::clone(&version));
+        let (stop, of) = (CancellationToken::new(), Arc::clone(&version));
         let stopped = stop.clone();
         let begun = thread::Builder::new().name("shadow".to_owned()).spawn(move || {
             stand_back();
-            runtime.block_on(stopped.run_until_cancelled(work(of, requests)));
+            // Of its own: the threads that compute what takes long inherit how far this one stands back, and clients' must not.
+            match runtime::Builder::new_current_thread().enable_time().max_blocking_threads(1).build() {
+                Ok(own) => drop(own.block_on(stopped.run_until_cancelled(work(of, requests)))),
+                Err(error) => tracing::warn!(%error, "a shadow can't begin: what it is asked is left out"),
+            }
         });
         if let Err(error) = begun {
             tracing::warn!(%error, "a shadow can't begin: what it is asked is left out");

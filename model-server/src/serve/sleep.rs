@@ -13,6 +13,7 @@ use arc_swap::ArcSwapOption;
 use contract::{Flavour, ModelManifest, NATIVE_FILE, ONNX_FILE};
 use scoring::{Model, PredictError, Runtime};
 use tokio::{
+    runtime::Handle,
     sync::{Mutex, OwnedMutexGuard},
     task::spawn_blocking,
     time::timeout,
@@ -43,6 +44,8 @@ pub(super) struct Sleeper {
     asked: AtomicU64,
     /// Held by whoever wakes it; how it failed before.
     waking: Arc<Mutex<Option<Failure>>>,
+    /// What it wakes on, whoever asks it: its processes and their pipes stay there.
+    home: Handle,
 }
 
 /// A model that could not wake.
@@ -83,6 +86,7 @@ impl Sleeper {
             measured: AtomicBool::new(false),
             asked: AtomicU64::new(memory.now()),
             waking: Arc::default(),
+            home: Handle::current(),
             runtime: Arc::clone(runtime),
             memory: Arc::clone(memory),
         }
@@ -113,7 +117,7 @@ impl Version {
         }
         // It goes on when whoever asked has gone: others wait for it.
         let version = Arc::clone(self);
-        let work = tokio::spawn(async move { version.wake_alone(failed).await }.in_current_span());
+        let work = self.sleeper.home.spawn(async move { version.wake_alone(failed).await }.in_current_span());
         work.await.unwrap_or_else(|lost| Err(PredictError::Asleep(lost.to_string())))
     }
 

@@ -8,6 +8,7 @@ use std::{
 use bytes::Bytes;
 use contract::ModelFile;
 use futures_util::{Stream, StreamExt, TryStreamExt, pin_mut, stream};
+use jiff::Timestamp;
 use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt, PutMode, PutPayload, path::Path};
 use objects::{Access, Scheme, failed};
 use tokio::task::JoinSet;
@@ -237,6 +238,18 @@ impl Bucket {
             }
         }
         Ok(())
+    }
+
+    /// All objects below a key, by their keys, with their sizes and when they were written.
+    pub fn list(&self, key: &str) -> impl Stream<Item = Result<(String, u64, Timestamp), Error>> + Send + use<> {
+        let (bucket, root, of) = (self.clone(), self.path(""), key.to_owned());
+        self.objects.list(Some(&self.path(key))).map(move |object| {
+            let object = object.map_err(|error| bucket.failed(&of, error))?;
+            let parts = object.location.prefix_match(&root).into_iter().flatten();
+            let key = parts.map(|part| part.as_ref().to_owned()).collect::<Vec<_>>().join("/");
+            let written = Timestamp::from_millisecond(object.last_modified.timestamp_millis()).unwrap_or_default();
+            Ok((key, object.size, written))
+        })
     }
 
     /// Makes sure that what is to be read is a file: a folder that others write to may hold a link to anywhere, or a pipe that

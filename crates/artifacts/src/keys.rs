@@ -43,10 +43,18 @@ impl Layout {
     pub fn key(self, place: &Place) -> String {
         match place {
             Place::Version(environment, model, version) => match self {
-                Self::Shared => format!("{}/{model}/v{version}", Names::of(environment).bucket),
+                Self::Shared => format!("{}/{model}/v{version}", self.bucket(environment)),
                 Self::Apart => format!("{model}/v{version}"),
             },
             Place::Package(pipeline, run) => format!("{}/{run}", self.packages(*pipeline)),
+        }
+    }
+
+    /// The key that an environment's versions lie below.
+    pub fn bucket(self, environment: &Environment) -> String {
+        match self {
+            Self::Shared => Names::of(environment).bucket,
+            Self::Apart => String::new(),
         }
     }
 

@@ -9,6 +9,7 @@
 //! | `keys` | every name below that |
 //! | `bucket` | objects: read, written, copied and removed, a piece at a time |
 //! | `version` | a version's files together: there whole or not at all, never changed |
+//! | `scan` | which versions there are, whoever put them |
 //! | `local` | files on this machine |
 
 mod bucket;
@@ -16,9 +17,11 @@ mod error;
 mod keys;
 mod local;
 mod manifest;
+mod scan;
 mod store;
 mod version;
 
 pub use error::Error;
 pub use local::verify_version;
+pub use scan::{Found, Scanned};
 pub use store::{Store, VersionLocation};

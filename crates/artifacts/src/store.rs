@@ -26,7 +26,7 @@ pub struct VersionLocation {
 /// The versions of all environments. Clones share their connections.
 #[derive(Debug, Clone)]
 pub struct Store {
-    layout: Layout,
+    pub(crate) layout: Layout,
     /// By environment; one and the same where they share it.
     buckets: Arc<BTreeMap<Environment, Bucket>>,
 }
@@ -198,7 +198,7 @@ impl Store {
         Ok(Folder { bucket: self.bucket(&place.environment())?, key: self.layout.key(place) })
     }
 
-    fn bucket(&self, environment: &Environment) -> Result<&Bucket, Error> {
+    pub(crate) fn bucket(&self, environment: &Environment) -> Result<&Bucket, Error> {
         let unknown = || Error::Refused { uri: environment.to_string(), reason: "there is no such environment" };
         self.buckets.get(environment).ok_or_else(unknown)
     }

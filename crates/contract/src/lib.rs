@@ -44,7 +44,7 @@ pub use parameter::{Parameter, ParameterType};
 pub use pipeline::{Phase, PhaseRecord, PhaseStatus, PipelineRecord, PipelineStatus};
 pub use problem::Problem;
 pub use readiness::{Readiness, ReadyStatus};
-pub use schedule::{FiringCause, FiringStatus, Misfire, Overlap, Retraining, ScheduleKind};
+pub use schedule::{FiringCause, FiringStatus, Misfire, Overlap, RegistryScan, Retraining, ScheduleKind};
 pub use secret::{RunSecrets, SECRET_MIN, SECRETS_PER_REPO, SECRETS_PER_RUN, SecretName, SecretNameError, check_secret};
 pub use serving::{
     Desired, DesiredModel, Environment, LoadRequest, LoadedModel, ServedModel, ServedState, ServerReport, Share,

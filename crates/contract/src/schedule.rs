@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{RepoName, words::words};
+use crate::{Environment, RepoName, words::words};
 
 words!(
     /// What a schedule has done.
@@ -16,6 +16,8 @@ words!(
         Retraining = "retraining",
         /// What the settings no longer keep is removed.
         Retention = "retention",
+        /// An environment's bucket is looked through for versions.
+        RegistryScan = "registry_scan",
     }
 );
 
@@ -72,6 +74,14 @@ words!(
         Cancelled = "cancelled",
     }
 );
+
+/// An environment's bucket that is looked through.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RegistryScan {
+    /// The environment.
+    pub environment: Environment,
+}
 
 /// A notebook that runs again and again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]

@@ -29,6 +29,8 @@ CREATE TABLE firings (
     batch_id TEXT,
     pipeline_id TEXT,
     created_at BIGINT NOT NULL,
+    -- When it could not be begun, for the first time.
+    tried_at BIGINT,
     started_at BIGINT,
     finished_at BIGINT
 );

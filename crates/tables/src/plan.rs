@@ -77,21 +77,18 @@ pub async fn plan(warehouse: &Warehouse, manifest: &ModelManifest, request: Requ
         )));
     }
     let known = snapshot.select(Some(&through))?;
-    // A table that was there before any schedule wrote to it goes on without.
-    let mut scheduled_for = scheduled_for;
-    for table in [Some(&output), rejects.as_ref()].into_iter().flatten() {
-        if scheduled_for.is_some()
-            && disposition == Disposition::Append
-            && lacks(warehouse, table, &names.scheduled_for).await?
-        {
-            scheduled_for = None;
-        }
-    }
+    let asked_for = scheduled_for;
+    let scheduled_for = moment_in(warehouse, &output, (disposition, &names), scheduled_for).await?;
     let columns = output_columns(&known, &Answer::of(manifest), &names, scheduled_for.is_some())?;
-    let reject_columns = reject_columns(&known, &names, scheduled_for.is_some());
     let columns = warehouse.plan(&output, &columns, disposition).await?;
+    let mut rejects_scheduled_for = None;
     let reject_columns = match &rejects {
-        Some(table) => Some(warehouse.plan(table, &reject_columns, reject_disposition(disposition)).await?),
+        Some(table) => {
+            let disposition = reject_disposition(disposition);
+            rejects_scheduled_for = moment_in(warehouse, table, (disposition, &names), asked_for).await?;
+            let columns = reject_columns(&known, &names, rejects_scheduled_for.is_some());
+            Some(warehouse.plan(table, &columns, disposition).await?)
+        }
         None => None,
     };
     let text = |table: &TableName, schema: &SchemaRef| {
@@ -119,6 +116,7 @@ pub async fn plan(warehouse: &Warehouse, manifest: &ModelManifest, request: Requ
         names,
         at: Timestamp::now(),
         scheduled_for,
+        rejects_scheduled_for,
         asked,
     };
     let parts = snapshot.parts().await?;
@@ -151,11 +149,19 @@ fn through(snapshot: &Snapshot, id_columns: Option<&[String]>) -> Result<Vec<Str
     Ok(columns.to_vec())
 }
 
-/// Whether a table is there, and has no such column.
-async fn lacks(warehouse: &Warehouse, table: &TableName, column: &str) -> Result<bool, Error> {
+/// The moment that a table's rows are to bear: one that was there before any schedule wrote to it goes on without.
+async fn moment_in(
+    warehouse: &Warehouse,
+    table: &TableName,
+    (disposition, names): (Disposition, &OutputNames),
+    moment: Option<Timestamp>,
+) -> Result<Option<Timestamp>, Error> {
+    if moment.is_none() || disposition != Disposition::Append {
+        return Ok(moment);
+    }
     match warehouse.snapshot(table, None).await {
-        Ok(snapshot) => Ok(snapshot.schema().field_with_name(column).is_err()),
-        Err(warehouse::Error::NoTable { .. }) => Ok(false),
+        Ok(snapshot) => Ok(moment.filter(|_| snapshot.schema().field_with_name(&names.scheduled_for).is_ok())),
+        Err(warehouse::Error::NoTable { .. }) => Ok(moment),
         Err(error) => Err(error.into()),
     }
 }

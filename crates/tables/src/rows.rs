@@ -135,7 +135,7 @@ impl Scorer {
         let names = &self.spec.names;
         let mut columns = through(&self.spec, rows);
         columns.push((&names.prediction, predicted));
-        columns.extend(marks(&self.spec, rows.num_rows()));
+        columns.extend(marks(&self.spec, self.spec.scheduled_for, rows.num_rows()));
         columns.extend(probable.map(|column| (&names.probability, column)));
         batch(columns)
     }
@@ -147,7 +147,7 @@ pub(crate) fn through<'s>(spec: &'s Spec, rows: &RecordBatch) -> Vec<(&'s String
 }
 
 /// When, and which model.
-pub(crate) fn marks(spec: &Spec, rows: usize) -> Vec<(&String, ArrayRef)> {
+pub(crate) fn marks(spec: &Spec, scheduled_for: Option<Timestamp>, rows: usize) -> Vec<(&String, ArrayRef)> {
     let names = &spec.names;
     let moment = |moment: Timestamp| -> ArrayRef {
         Arc::new(TimestampMicrosecondArray::from_value(moment.as_microsecond(), rows).with_timezone("UTC"))
@@ -159,7 +159,7 @@ pub(crate) fn marks(spec: &Spec, rows: usize) -> Vec<(&String, ArrayRef)> {
         (&names.model_name, Arc::new(name)),
         (&names.model_version, Arc::new(version)),
     ];
-    marks.extend(spec.scheduled_for.map(|of| (&names.scheduled_for, moment(of))));
+    marks.extend(scheduled_for.map(|of| (&names.scheduled_for, moment(of))));
     marks
 }
 

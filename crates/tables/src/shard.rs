@@ -150,7 +150,7 @@ fn rejected(spec: &Spec, row: &RecordBatch, reason: &str) -> Result<RecordBatch,
     let mut columns = rows::through(spec, row);
     columns.retain(|(name, _)| *name != REASON);
     columns.push((&name, reason));
-    columns.extend(rows::marks(spec, row.num_rows()));
+    columns.extend(rows::marks(spec, spec.rejects_scheduled_for, row.num_rows()));
     rows::batch(columns)
 }
 

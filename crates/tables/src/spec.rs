@@ -113,6 +113,9 @@ pub struct Spec {
     /// The moment that its rows stand for, where a schedule had it made.
     #[serde(default)]
     pub scheduled_for: Option<Timestamp>,
+    /// The same for those that are rejected.
+    #[serde(default)]
+    pub rejects_scheduled_for: Option<Timestamp>,
     /// The whole of what the caller said.
     pub asked: String,
 }

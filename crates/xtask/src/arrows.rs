@@ -26,6 +26,7 @@ const BELOW_PROCESSES: &[&str] = &[
     "scoring",
     "rollout",
     "tables",
+    "registry",
     "assembly",
 ];
 
@@ -49,6 +50,7 @@ const MAP: &[(&str, &[&[&str]])] = &[
     ("provenance", &[CONTRACT]),
     ("rollout", &[CONTRACT, &["pipeline", "service", "store", "mlflow", "artifacts", "fleet"]]),
     ("tables", &[CONTRACT, &["store", "objects", "artifacts", "warehouse", "scoring"]]),
+    ("registry", &[CONTRACT, &["store", "artifacts", "warehouse"]]),
     ("assembly", &[CONTRACT, &["service", "store", "bus", "forge", "mlflow", "artifacts", "warehouse"]]),
     ("native", &[&["allocator"]]),
     ("scoring", &[CONTRACT, &["native", "sandbox"]]),

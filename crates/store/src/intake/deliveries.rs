@@ -6,7 +6,11 @@ use contract::{CommitSha, PipelineId, RepoName};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Intake, StoreError, intake::batch::Asked};
+use crate::{
+    Intake, StoreError,
+    db::fields::{Fields, text},
+    intake::batch::Asked,
+};
 
 /// A webhook delivery.
 #[derive(Debug, Clone, Copy)]
@@ -74,6 +78,13 @@ impl Intake {
             .map(|pipeline| NewPipeline { delivery_id: Some(delivery.delivery_id.to_owned()), ..pipeline })
             .collect();
         self.way_in.accept(Asked { delivery: Some(delivery.into()), pipelines }).await
+    }
+
+    /// The pipelines of a delivery that was accepted; none where it was not.
+    pub async fn delivered(&self, delivery_id: &str) -> Result<Vec<PipelineRef>, StoreError> {
+        let query = sqlx::query("SELECT pipelines FROM deliveries WHERE delivery_id = $1").bind(text(delivery_id));
+        let row = self.database.optional(query).await?;
+        row.map_or(Ok(Vec::new()), |row| Fields(&row).json("pipelines"))
     }
 
     /// Creates a pipeline without a delivery. One that is not manual and exists already is answered as it is.

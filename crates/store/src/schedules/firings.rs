@@ -1,7 +1,7 @@
 //! What became of each firing.
 
 use contract::{BatchId, FiringCause, FiringId, FiringStatus, PipelineId, ScheduleId};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sqlx::{AssertSqlSafe, any::AnyRow};
 
 use super::{Schedules, records::wake};
@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The columns of a firing.
-pub(super) const FIRING: [&str; 11] = [
+pub(super) const FIRING: [&str; 12] = [
     "id",
     "schedule_id",
     "scheduled_for",
@@ -24,6 +24,7 @@ pub(super) const FIRING: [&str; 11] = [
     "batch_id",
     "pipeline_id",
     "created_at",
+    "tried_at",
     "started_at",
     "finished_at",
 ];
@@ -49,6 +50,8 @@ pub struct Firing {
     pub pipeline: Option<PipelineId>,
     /// When it was noted.
     pub created_at: Timestamp,
+    /// When it could not be begun, for the first time.
+    pub tried_at: Option<Timestamp>,
     /// When what it began was begun.
     pub started_at: Option<Timestamp>,
     /// When it ended.
@@ -56,37 +59,40 @@ pub struct Firing {
 }
 
 impl Schedules {
-    /// Has a schedule fire now, whatever it is that it would fire at. [`StoreError::NotFound`] if there is none.
+    /// Has a schedule fire now, whatever it is that it would fire at. [`StoreError::NotFound`] if there is none, [`StoreError::Conflict`]
+    /// if too many wait already.
     pub async fn run_now(&self, schedule: ScheduleId) -> Result<Firing, StoreError> {
         let mut write = self.database.write().await?;
+        wake(&mut write, schedule).await?;
         known(&mut write, schedule).await?;
+        has_room(&mut write, schedule, 1).await?;
         let new = New { cause: FiringCause::Manual, status: FiringStatus::Waiting, reason: None };
         let now = Timestamp::from_millisecond(write.now).map_err(|error| StoreError::Corrupt(error.to_string()))?;
         let id = add(&mut write, schedule, now, &new).await?.ok_or(StoreError::Conflict)?;
-        wake(&mut write, schedule).await?;
         write.commit().await?;
         self.firing(id).await?.ok_or(StoreError::NotFound)
     }
 
     /// Has a schedule fire for moments that are past, but for those that it fired for. Answers for how many it will.
-    /// [`StoreError::NotFound`] if there is none.
+    /// [`StoreError::NotFound`] if there is none, [`StoreError::Conflict`] if too many wait already.
     pub async fn back_fill(&self, schedule: ScheduleId, moments: &[Timestamp]) -> Result<u64, StoreError> {
         let mut write = self.database.write().await?;
+        wake(&mut write, schedule).await?;
         known(&mut write, schedule).await?;
+        has_room(&mut write, schedule, moments.len()).await?;
         let new = New { cause: FiringCause::Backfill, status: FiringStatus::Waiting, reason: None };
         let mut made = 0;
         for moment in moments {
             // What was left out, or ended badly, is wanted now.
             let again = sqlx::query(
                 "UPDATE firings SET cause = 'backfill', status = 'waiting', reason = NULL, batch_id = NULL, pipeline_id = NULL,
-                     started_at = NULL, finished_at = NULL
+                     tried_at = NULL, started_at = NULL, finished_at = NULL
                  WHERE schedule_id = $1 AND scheduled_for = $2 AND cause <> 'manual'
                      AND status IN ('skipped', 'failed', 'cancelled')",
             );
             made += write.run(again.bind(schedule.to_string()).bind(moment.as_millisecond())).await?;
             made += u64::from(add(&mut write, schedule, *moment, &new).await?.is_some());
         }
-        wake(&mut write, schedule).await?;
         write.commit().await?;
         Ok(made)
     }
@@ -104,11 +110,13 @@ impl Schedules {
     /// Ends the firings of a schedule that wait. Answers how many, and those that run.
     pub async fn cancel_waiting(&self, schedule: ScheduleId) -> Result<(u64, Vec<Firing>), StoreError> {
         let mut write = self.database.write().await?;
+        wake(&mut write, schedule).await?;
+        // Both conditions: by the first, the index of those that are open is found.
         let cancel = sqlx::query(
-            "UPDATE firings SET status = 'cancelled', finished_at = $2 WHERE schedule_id = $1 AND status = 'waiting'",
+            "UPDATE firings SET status = 'cancelled', finished_at = $2
+             WHERE schedule_id = $1 AND status IN ('waiting', 'running') AND status = 'waiting'",
         );
         let cancelled = write.run(cancel.bind(schedule.to_string()).bind(write.now)).await?;
-        wake(&mut write, schedule).await?;
         write.commit().await?;
         Ok((cancelled, self.open(schedule).await?))
     }
@@ -150,13 +158,17 @@ impl Schedules {
         Ok((found, more))
     }
 
-    /// Forgets firings that ended before a moment, at most so many; answers how many.
-    pub async fn forget(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    /// How long firings are kept that ended. What is older can't be asked for again: whether it fired is not known any more.
+    pub const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
+
+    /// Forgets firings that ended longer ago than [`Schedules::KEPT`], at most so many; answers how many.
+    pub async fn forget(&self, limit: u32) -> Result<u64, StoreError> {
         let mut write = self.database.write().await?;
+        let before = write.now.saturating_sub(i64::try_from(Self::KEPT.as_millis()).unwrap_or(i64::MAX));
         let delete = sqlx::query(
             "DELETE FROM firings WHERE id IN (SELECT id FROM firings WHERE finished_at < $1 ORDER BY finished_at LIMIT $2)",
         );
-        let forgotten = write.run(delete.bind(before.as_millisecond()).bind(i64::from(limit))).await?;
+        let forgotten = write.run(delete.bind(before).bind(i64::from(limit))).await?;
         write.commit().await?;
         Ok(forgotten)
     }
@@ -166,6 +178,17 @@ impl Schedules {
         let rows = self.database.all(sqlx::query(AssertSqlSafe(sql)).bind(id)).await?;
         rows.iter().map(|row| firing(row, "")).collect()
     }
+}
+
+/// How many firings of a schedule may wait.
+const MOST_WAITING: u64 = 2_000;
+
+/// [`StoreError::Conflict`] if with so many more there would be too many firings that wait.
+async fn has_room(write: &mut Write, schedule: ScheduleId, more: usize) -> Result<(), StoreError> {
+    let query = "SELECT COUNT(*) AS n FROM firings WHERE schedule_id = $1 AND status IN ('waiting', 'running')";
+    let row = write.one(sqlx::query(query).bind(schedule.to_string())).await?;
+    let open: u64 = Fields(&row).count("n")?;
+    if open + more as u64 > MOST_WAITING { Err(StoreError::Conflict) } else { Ok(()) }
 }
 
 /// A firing to be noted.
@@ -218,6 +241,7 @@ pub(super) fn firing(row: &AnyRow, prefix: &str) -> Result<Firing, StoreError> {
         batch: fields.parsed_option(&column("batch_id"))?,
         pipeline: fields.parsed_option(&column("pipeline_id"))?,
         created_at: fields.time(&column("created_at"))?,
+        tried_at: fields.time_option(&column("tried_at"))?,
         started_at: fields.time_option(&column("started_at"))?,
         finished_at: fields.time_option(&column("finished_at"))?,
     })

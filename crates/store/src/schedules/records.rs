@@ -181,6 +181,7 @@ impl Schedules {
     /// Changes a schedule that is still as it was found. [`StoreError::Conflict`] if somebody else changed it since, or it is gone.
     pub async fn change(&self, found: &Schedule, change: ScheduleChange<'_>) -> Result<Schedule, StoreError> {
         let mut write = self.database.write().await?;
+        wake(&mut write, found.id).await?;
         let before = found.changed_at.as_millisecond();
         let update = sqlx::query(
             "UPDATE schedules SET work = $3, cron = $4, time_zone = $5, overlap = $6, misfire = $7, changed_at = $8,
@@ -202,7 +203,6 @@ impl Schedules {
             write.undo().await?;
             return Err(StoreError::Conflict);
         }
-        wake(&mut write, found.id).await?;
         write.commit().await?;
         self.get(found.id).await?.ok_or(StoreError::NotFound)
     }
@@ -210,13 +210,13 @@ impl Schedules {
     /// Forgets a schedule and its firings; what they began goes on. [`StoreError::NotFound`] if there is none.
     pub async fn remove(&self, id: ScheduleId) -> Result<(), StoreError> {
         let mut write = self.database.write().await?;
+        // Its task finds nothing, and ends.
+        wake(&mut write, id).await?;
         if write.run(sqlx::query("DELETE FROM schedules WHERE id = $1").bind(id.to_string())).await? == 0 {
             write.undo().await?;
             return Err(StoreError::NotFound);
         }
         write.run(sqlx::query("DELETE FROM firings WHERE schedule_id = $1").bind(id.to_string())).await?;
-        // Its task finds nothing, and ends.
-        wake(&mut write, id).await?;
         write.commit().await
     }
 
@@ -243,7 +243,8 @@ impl Schedules {
     }
 }
 
-/// Has a schedule looked at soon.
+/// Has a schedule looked at soon. It comes first in each write: whoever looks after it has the task locked, and then the schedule and its
+/// firings; the other way round, both would wait for each other.
 pub(super) async fn wake(write: &mut Write, id: ScheduleId) -> Result<(), StoreError> {
     let key = Some(format!("schedule {id}"));
     // It is never given up: whatever fails is noted of its firing.

@@ -78,8 +78,10 @@ impl Schedules {
     /// Notes why a firing still waits.
     pub async fn note(&self, lease: &TaskLease, firing: FiringId, reason: &str) -> Result<(), StoreError> {
         let mut write = tasks::fenced(&self.database, lease).await?;
-        let update = sqlx::query("UPDATE firings SET reason = $2 WHERE id = $1 AND status = 'waiting'");
-        write.run(update.bind(firing.to_string()).bind(text(reason))).await?;
+        let update = sqlx::query(
+            "UPDATE firings SET reason = $2, tried_at = COALESCE(tried_at, $3) WHERE id = $1 AND status = 'waiting'",
+        );
+        write.run(update.bind(firing.to_string()).bind(text(reason)).bind(write.now)).await?;
         write.commit().await
     }
 

@@ -120,21 +120,22 @@ impl Tasks {
     /// there.
     pub async fn again(&self, lease: &TaskLease, after: Duration) -> Result<(), StoreError> {
         let again = sqlx::query(
-            "UPDATE tasks SET status = 'queued', attempt = 0, error = NULL, lease_owner = NULL, lease_expires_at = NULL,
+            "UPDATE tasks SET status = 'queued', attempt = 0, error = NULL, job_sent_at = NULL, lease_owner = NULL, lease_expires_at = NULL,
                  run_at = CASE WHEN run_at = $3 THEN $2 ELSE run_at END WHERE id = $1",
         );
         let again = again.bind(lease.id.to_string());
         self.end(lease, |write| again.bind(write.now.saturating_add(millis(after))).bind(lease.run_at)).await
     }
 
-    /// Notes that an attempt failed, and that the next is due after a while.
+    /// Notes that an attempt failed, and that the next is due after a while, or at once if it was woken.
     pub async fn retry(&self, lease: &TaskLease, error: &str, after: Duration) -> Result<(), StoreError> {
         let retry = sqlx::query(
-            "UPDATE tasks SET status = 'queued', error = $2, run_at = $3, lease_owner = NULL, lease_expires_at = NULL
-             WHERE id = $1",
+            "UPDATE tasks SET status = 'queued', error = $2, job_sent_at = NULL, lease_owner = NULL, lease_expires_at = NULL,
+                 run_at = CASE WHEN run_at = $4 THEN $3 ELSE run_at END WHERE id = $1",
         );
         self.end(lease, |write| {
-            retry.bind(lease.id.to_string()).bind(fields::text(error)).bind(write.now.saturating_add(millis(after)))
+            let due = write.now.saturating_add(millis(after));
+            retry.bind(lease.id.to_string()).bind(fields::text(error)).bind(due).bind(lease.run_at)
         })
         .await
     }

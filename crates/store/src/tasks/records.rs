@@ -141,9 +141,9 @@ pub(crate) async fn create_or_wake(write: &mut Write, task: &NewTask) -> Result<
     if create(write, task).await?.is_some() {
         return Ok(());
     }
-    // Whoever has it in hand sees that it was woken by this: see `again`.
+    // Whoever has it in hand sees that it was woken by its being due at another moment: see `again`.
     let wake = sqlx::query(
-        "UPDATE tasks SET run_at = CASE WHEN run_at = $2 THEN $2 - 1 ELSE $2 END, job_sent_at = NULL
+        "UPDATE tasks SET run_at = CASE WHEN run_at <= $2 THEN run_at - 1 ELSE $2 END, job_sent_at = NULL
          WHERE unique_key = $1 AND status IN ('queued', 'running')",
     );
     write.run(wake.bind(task.key.as_deref()).bind(write.now)).await.map(drop)

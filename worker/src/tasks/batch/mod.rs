@@ -28,9 +28,15 @@ const AT_ONCE: u32 = 25;
 impl From<tables::Error> for TaskError {
     fn from(error: tables::Error) -> Self {
         // Addresses and what a store says are for the log.
-        let said = if matches!(error, tables::Error::Warehouse(warehouse::Error::Objects(_))) {
-            tracing::warn!(%error, "the tables can't be reached");
-            "the tables can't be read or written; the worker's log says why".to_owned()
+        let short = match &error {
+            tables::Error::Warehouse(warehouse::Error::Objects(_)) => Some("the tables can't be read or written"),
+            tables::Error::Artifacts(_) => Some("the model's files can't be read"),
+            tables::Error::Store(_) => Some("the database can't be asked"),
+            _ => None,
+        };
+        let said = if let Some(short) = short {
+            tracing::warn!(%error, short);
+            format!("{short}; the worker's log says why")
         } else {
             error.to_string()
         };

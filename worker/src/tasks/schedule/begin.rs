@@ -1,8 +1,9 @@
-//! Begins what a firing is for. What that is, is found by the firing's name, so it is begun once.
+//! Begins what a firing is for. What was begun is found by the firing's name, so it is begun once; what ended badly and is made up for is
+//! begun anew.
 
 use std::time::Duration;
 
-use contract::{FiringStatus, Retraining, ScheduleKind};
+use contract::{BatchStatus, FiringCause, FiringStatus, PipelineStatus, RegistryScan, Retraining, ScheduleKind};
 use forge::ForgeError;
 use jiff::Timestamp;
 use store::{Accepted, Began, Created, Firing, NewDelivery, NewPipeline, Schedule, TaskLease};
@@ -22,13 +23,12 @@ pub(super) async fn begin(
     worker: &Worker,
     lease: &TaskLease,
     (schedule, firing, now): (&Schedule, &Firing, Timestamp),
-    progress: &Progress,
 ) -> Result<Duration, TaskError> {
     let schedules = &worker.store.schedules;
     let outcome = match schedule.kind {
         ScheduleKind::BatchPrediction => batch(worker, schedule, firing).await,
         ScheduleKind::Retraining => pipeline(worker, schedule, firing).await,
-        ScheduleKind::Retention => Ok(Began::Here),
+        ScheduleKind::Retention | ScheduleKind::RegistryScan => Ok(Began::Here),
     };
     match outcome {
         Ok(began) => {
@@ -40,14 +40,10 @@ pub(super) async fn begin(
                     Began::Here => (None, None),
                 };
                 super::end(worker, &Firing { batch, pipeline, ..firing.clone() }).await?;
-            } else if began == Began::Here {
-                let failed = retention::run(worker, progress).await.err().map(|error| error.to_string());
-                let status = if failed.is_none() { FiringStatus::Succeeded } else { FiringStatus::Failed };
-                schedules.end(lease, firing.id, status, failed.as_deref()).await?;
             }
-            Ok(LOOK.0)
+            Ok(if began == Began::Here { Duration::ZERO } else { LOOK.0 })
         }
-        Err(TaskError::Retry(error)) if until(firing.created_at, now) < PATIENCE => {
+        Err(TaskError::Retry(error)) if until(firing.tried_at.unwrap_or(now), now) < PATIENCE => {
             let reason = format!("{error:#}");
             tracing::warn!(schedule.name, scheduled_for = %firing.scheduled_for, reason, "what a schedule asks for can't begin yet");
             schedules.note(lease, firing.id, &format!("not begun yet: {reason}")).await?;
@@ -62,11 +58,54 @@ pub(super) async fn begin(
     }
 }
 
+/// Does what the worker does itself: it may be begun again, and does no more then. Answers how that ended; none: it is to be tried again.
+pub(super) async fn here(
+    worker: &Worker,
+    (schedule, firing, now): (&Schedule, &Firing, Timestamp),
+    progress: &Progress,
+) -> Result<Option<(FiringStatus, Option<String>)>, TaskError> {
+    let done = match schedule.kind {
+        ScheduleKind::RegistryScan => scan(worker, schedule).await.map(Some),
+        _ => retention::run(worker, progress).await.map(|_| None),
+    };
+    Ok(match done {
+        Ok(said) => Some((FiringStatus::Succeeded, said)),
+        Err(TaskError::Retry(error)) if until(firing.started_at.unwrap_or(now), now) < PATIENCE => {
+            tracing::warn!(schedule.name, error = format!("{error:#}"), "what a schedule asks for can't be done yet");
+            None
+        }
+        Err(error) => Some((FiringStatus::Failed, Some(error.to_string()))),
+    })
+}
+
+/// Looks through a bucket; what is to be said of it.
+async fn scan(worker: &Worker, schedule: &Schedule) -> Result<String, TaskError> {
+    let RegistryScan { environment } = kept(schedule)?;
+    let sources = registry::Sources { store: &worker.store, artifacts: &worker.artifacts, warehouse: &worker.warehouse };
+    let scan = registry::scan(sources, &environment, true).await.map_err(|error| {
+        tracing::warn!(%error, "a bucket could not be scanned");
+        // Addresses and what a store says are for the log.
+        let short = error.in_short();
+        if error.may_pass() { TaskError::Retry(anyhow::Error::msg(short)) } else { TaskError::Fail(short) }
+    })?;
+    let [found, added, changed, removed] = [scan.versions.len(), scan.added.len(), scan.changed.len(), scan.removed.len()];
+    Ok(format!("{found} versions: {added} new, {changed} changed, {removed} gone"))
+}
+
 /// A table goes through a model.
 async fn batch(worker: &Worker, schedule: &Schedule, firing: &Firing) -> Result<Began, TaskError> {
-    let job = format!("schedule {} {}", schedule.id, firing.id);
-    if let Some(before) = worker.store.batches.of_job(Some(&job)).await? {
-        return Ok(Began::Batch(before.id));
+    let mut job = format!("schedule {} {}", schedule.id, firing.id);
+    while let Some(before) = worker.store.batches.of_job(Some(&job)).await? {
+        let ended_badly = matches!(before.status, BatchStatus::Failed | BatchStatus::Cancelled);
+        if !ended_badly || firing.cause != FiringCause::Backfill {
+            return Ok(Began::Batch(before.id));
+        }
+        if before.shards_done == before.shards {
+            // Its rows may be in the output: only it can find out.
+            worker.store.batches.resume(before.id).await?;
+            return Ok(Began::Batch(before.id));
+        }
+        job = format!("schedule {} {} after {}", schedule.id, firing.id, before.id);
     }
     let request: BatchRequest = kept(schedule)?;
     let sources = Sources { store: &worker.store, artifacts: &worker.artifacts, warehouse: &worker.warehouse };
@@ -79,15 +118,23 @@ async fn batch(worker: &Worker, schedule: &Schedule, firing: &Firing) -> Result<
 /// A notebook runs.
 async fn pipeline(worker: &Worker, schedule: &Schedule, firing: &Firing) -> Result<Began, TaskError> {
     let Retraining { repo, branch, notebook_path, mut parameters } = kept(schedule)?;
+    let mut id = format!("schedule-{}", firing.id);
+    while let Some(before) = worker.store.intake.delivered(&id).await?.first() {
+        let status = worker.store.pipelines.pipeline(before.id).await?.status;
+        let ended_badly = matches!(status, PipelineStatus::Failed | PipelineStatus::Cancelled);
+        if !ended_badly || firing.cause != FiringCause::Backfill {
+            return Ok(Began::Pipeline(before.id));
+        }
+        id = format!("schedule-{}-after-{}", firing.id, before.id);
+    }
     if worker.store.intake.repo_by_name(&repo).await?.is_none() {
         return Err(TaskError::Fail(format!("{repo} is not registered any more")));
     }
     let head = worker.hosts.of(&repo).head(&repo, &branch, ASK_HOST).await.map_err(|error| match error {
-        ForgeError::Unavailable(_) | ForgeError::RateLimited { .. } => TaskError::Retry(error.into()),
-        error => TaskError::Fail(error.to_string()),
+        ForgeError::NotFound(_) | ForgeError::TooLarge(_) => TaskError::Fail(error.to_string()),
+        error => TaskError::Retry(error.into()),
     })?;
     parameters.entry("scheduled_for".to_owned()).or_insert_with(|| firing.scheduled_for.to_string().into());
-    let id = format!("schedule-{}", firing.id);
     let delivery = NewDelivery { delivery_id: &id, event: "schedule", repo: Some(&repo) };
     let new = NewPipeline {
         repo: repo.clone(),

@@ -26,11 +26,21 @@ const MOST_WAITING: usize = 2_000;
 /// After how long what can't be begun is tried again, and for how long.
 const RETRY: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_hours(1);
-/// How long firings are kept that ended, and how many are forgotten at a time.
-const KEPT: Duration = Duration::from_hours(90 * 24);
+/// How many firings that ended long ago are forgotten at a time.
 const AT_ONCE: u32 = 500;
 
 pub(super) async fn run(worker: &Worker, lease: &TaskLease, id: ScheduleId, progress: &Progress) -> Result<Next, TaskError> {
+    match look_after(worker, lease, id, progress).await {
+        // Sooner than another task would be tried again: its next firing may be near.
+        Err(TaskError::Retry(error)) => {
+            tracing::warn!(schedule.id = %id, error = format!("{error:#}"), "a schedule can't be looked after yet");
+            Ok(Next::Again(RETRY))
+        }
+        done => done,
+    }
+}
+
+async fn look_after(worker: &Worker, lease: &TaskLease, id: ScheduleId, progress: &Progress) -> Result<Next, TaskError> {
     let schedules = &worker.store.schedules;
     let Some(schedule) = schedules.get(id).await? else { return Ok(Next::Done(json!({}))) };
     let now = schedules.now().await?;
@@ -42,17 +52,21 @@ pub(super) async fn run(worker: &Worker, lease: &TaskLease, id: ScheduleId, prog
     if schedule.overlap == Overlap::Replace {
         replace(worker, lease, &mut open).await?;
     }
-    let mut wait = next.map_or(REST, |next| until(now, next)).min(REST);
+    let wait = next.map_or(REST, |next| until(now, next)).min(REST);
     if let Some(running) = open.iter().find(|firing| firing.status == FiringStatus::Running) {
-        match look(worker, running).await? {
-            Some((status, reason)) => schedules.end(lease, running.id, status, reason.as_deref()).await?,
-            None => return Ok(Next::Again(wait.min(pace(running, now)))),
-        }
+        let ended = match (running.batch, running.pipeline) {
+            (None, None) => begin::here(worker, (&schedule, running, now), progress).await?,
+            _ => look(worker, running).await?,
+        };
+        let Some((status, reason)) = ended else { return Ok(Next::Again(wait.min(pace(running, now)))) };
+        schedules.end(lease, running.id, status, reason.as_deref()).await?;
     }
-    if let Some(waiting) = open.iter().find(|firing| firing.status == FiringStatus::Waiting) {
-        wait = wait.min(begin::begin(worker, lease, (&schedule, waiting, now), progress).await?);
-    }
-    Ok(Next::Again(wait))
+    // While it is paused, what came before waits; what somebody asks for does not.
+    let may_begin = |firing: &&Firing| schedule.next.is_some() || firing.cause != FiringCause::Cron;
+    let waiting = open.iter().filter(|firing| firing.status == FiringStatus::Waiting).find(may_begin);
+    let Some(waiting) = waiting else { return Ok(Next::Again(wait)) };
+    let soon = begin::begin(worker, lease, (&schedule, waiting, now)).await?;
+    Ok(Next::Again(wait.min(soon)))
 }
 
 /// Notes what came since the last look, and when the next one comes.
@@ -80,12 +94,12 @@ async fn fire(
         let more = format!("{}; so are {} before it", why_late(misfire), due.untold);
         oldest.left_out = Some(more);
     }
-    let room = MOST_WAITING.saturating_sub(open.len());
+    // What is asked for the past gives way to what is in time; it does not hold it up.
+    let ahead: Vec<_> = open.iter().filter(|firing| firing.cause != FiringCause::Backfill).collect();
+    let room = MOST_WAITING.saturating_sub(ahead.len());
     for (number, moment) in due.made_up.iter().chain(&due.now).enumerate() {
         let in_time = due.now == Some(*moment);
-        // What is asked for the past gives way to what is in time; it does not hold it up.
-        let before = open.iter().find(|firing| firing.cause != FiringCause::Backfill);
-        fired.push(match before {
+        fired.push(match ahead.first() {
             _ if number >= room => left_out(*moment, format!("{MOST_WAITING} wait already")),
             Some(before) if in_time && schedule.overlap == Overlap::Skip => {
                 left_out(*moment, format!("the one for {} was not over yet", before.scheduled_for))
@@ -164,8 +178,7 @@ async fn look(worker: &Worker, firing: &Firing) -> Result<Option<(FiringStatus, 
             PipelineStatus::Cancelled => Some((FiringStatus::Cancelled, pipeline.reason)),
         });
     }
-    // A worker was lost that did it itself.
-    Ok(Some((FiringStatus::Failed, Some("its worker was lost".to_owned()))))
+    Ok(gone())
 }
 
 /// When to look again after what runs.
@@ -181,10 +194,9 @@ fn until(from: Timestamp, to: Timestamp) -> Duration {
 
 /// Forgets firings that ended long ago.
 pub(super) async fn forget(worker: &Worker) -> Result<u64, StoreError> {
-    let before = Timestamp::now().checked_sub(KEPT).unwrap_or(Timestamp::MIN);
     let mut forgotten = 0;
     loop {
-        let some = worker.store.schedules.forget(before, AT_ONCE).await?;
+        let some = worker.store.schedules.forget(AT_ONCE).await?;
         forgotten += some;
         if some < u64::from(AT_ONCE) {
             return Ok(forgotten);

@@ -261,7 +261,7 @@ fn models(routes: Routes) -> Routes {
 
 fn tables(routes: Routes) -> Routes {
     use Action::BatchPredictions;
-    use routes::{batches, tables};
+    use routes::{batches, registry, tables};
     routes
         .add(Rule::see(Of::Everything), routes!(tables::list))
         .add(Rule::see(Of::Everything), routes!(tables::one))
@@ -273,6 +273,8 @@ fn tables(routes: Routes) -> Routes {
         .add(Rule::may(BatchPredictions, Of::Later), routes!(batches::cancel))
         .add(Rule::may(BatchPredictions, Of::Later), routes!(batches::resume))
         .add(Rule::may(BatchPredictions, Of::Everything).changes(), routes!(batches::predict))
+        .add(Rule::may(BatchPredictions, Of::Everything), routes!(registry::scan))
+        .add(Rule::may(BatchPredictions, Of::Everything).changes(), routes!(registry::call))
 }
 
 fn schedules(routes: Routes) -> Routes {

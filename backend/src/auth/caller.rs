@@ -89,6 +89,16 @@ impl Caller {
         if self.may(action, object) { Ok(()) } else { Err(forbidden(action, object)) }
     }
 
+    /// A 403 for a browser's session, where an address alone changes something: a link of another site would be followed with the
+    /// session's cookie.
+    pub(crate) fn require_key(&self, instead: &str) -> Result<(), ApiError> {
+        if self.kind == Kind::Person {
+            let detail = format!("a browser's session can't start this by an address; use {instead}, or a key");
+            return Err(ApiError::new(StatusCode::FORBIDDEN, "key_required", detail));
+        }
+        Ok(())
+    }
+
     /// A 403 unless they may until then, none being for ever: what somebody has for a time they give nobody for longer.
     pub(crate) fn require_until(&self, action: &Action, object: &Object, end: Option<Timestamp>) -> Result<(), ApiError> {
         self.require(action, object)?;

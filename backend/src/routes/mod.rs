@@ -14,6 +14,7 @@ pub(crate) mod notebook;
 pub(crate) mod overview;
 pub(crate) mod people;
 pub(crate) mod pipelines;
+pub(crate) mod registry;
 pub(crate) mod repo_check;
 pub(crate) mod repos;
 pub(crate) mod schedules;

@@ -62,6 +62,8 @@ const WHOM: &[(&str, &str, &str)] = &[
     ("POST /api/batch-predictions/{id}/cancel", "batch_predictions", "later"),
     ("POST /api/batch-predictions/{id}/resume", "batch_predictions", "later"),
     ("GET /predict", "batch_predictions", "everything"),
+    ("GET /model-registry", "batch_predictions", "everything"),
+    ("POST /model-registry", "batch_predictions", "everything"),
     ("GET /api/schedules", "see", "later"),
     ("POST /api/schedules", "schedules", "later"),
     ("GET /api/schedules/next", "see", "later"),

@@ -21,7 +21,7 @@ use self::bodies::{BatchPrediction, BatchPreview, BatchQuery, NewBatchPrediction
 use super::tables::columns;
 use crate::{
     Backend,
-    auth::{Caller, Kind, Trail, owned},
+    auth::{Caller, Trail, owned},
     error::{bad_request, from_store, from_tables, internal, not_found},
     routes::{parse, pipelines::Page},
 };
@@ -145,11 +145,7 @@ pub(crate) async fn predict(
     trail: Trail,
     Query(query): Query<PredictQuery>,
 ) -> Result<Response, ApiError> {
-    if caller.kind == Kind::Person {
-        // A link of another site would be followed with the session's cookie.
-        let detail = "a browser's session can't start this by an address; use POST /api/batch-predictions, or a key";
-        return Err(ApiError::new(StatusCode::FORBIDDEN, "key_required", detail));
-    }
+    caller.require_key("POST /api/batch-predictions")?;
     let new = NewBatchPrediction {
         version: query.model_version.as_deref().map(version).transpose()?,
         model_name: parse(&query.model_name)?,

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use contract::{
-    BatchId, FiringCause, FiringId, FiringStatus, Misfire, ModelName, Names, Overlap, PipelineId, RepoName, Retraining,
-    ScheduleId, ScheduleKind,
+    BatchId, FiringCause, FiringId, FiringStatus, Misfire, ModelName, Names, Overlap, PipelineId, RegistryScan, RepoName,
+    Retraining, ScheduleId, ScheduleKind,
 };
 use jiff::Timestamp;
 use pipeline::{access::Object, schedule::Cron};
@@ -29,6 +29,8 @@ pub(crate) enum Work {
     Retraining(Retraining),
     /// What the `RETENTION_*` settings no longer keep is removed.
     Retention {},
+    /// An environment's bucket is looked through for versions, and its registry's table says what there is.
+    RegistryScan(RegistryScan),
 }
 
 impl Work {
@@ -38,6 +40,7 @@ impl Work {
             ScheduleKind::BatchPrediction => Self::BatchPrediction(serde_json::from_value(kept.clone()).map_err(internal)?),
             ScheduleKind::Retraining => Self::Retraining(serde_json::from_value(kept.clone()).map_err(internal)?),
             ScheduleKind::Retention => Self::Retention {},
+            ScheduleKind::RegistryScan => Self::RegistryScan(serde_json::from_value(kept.clone()).map_err(internal)?),
         })
     }
 
@@ -46,6 +49,7 @@ impl Work {
             Self::BatchPrediction(_) => ScheduleKind::BatchPrediction,
             Self::Retraining(_) => ScheduleKind::Retraining,
             Self::Retention {} => ScheduleKind::Retention,
+            Self::RegistryScan(_) => ScheduleKind::RegistryScan,
         }
     }
 
@@ -55,6 +59,7 @@ impl Work {
             Self::BatchPrediction(request) => serde_json::to_value(request),
             Self::Retraining(retraining) => serde_json::to_value(retraining),
             Self::Retention {} => Ok(Value::Object(serde_json::Map::new())),
+            Self::RegistryScan(scan) => serde_json::to_value(scan),
         }
         .map_err(internal)
     }
@@ -82,6 +87,7 @@ impl Work {
                 format!("{}-{}-retraining", repo.name(), stem.chars().take(60).map(allowed).collect::<String>())
             }
             Self::Retention {} => "retention".to_owned(),
+            Self::RegistryScan(scan) => format!("registry-scan-{}", scan.environment.as_str()),
         }
     }
 }
@@ -150,11 +156,11 @@ pub(crate) struct Schedule {
     pub(super) overlap: Overlap,
     pub(super) misfire: Misfire,
     pub(super) paused: bool,
-    /// The pattern in English.
+    /// The pattern in English; or why it can't be read any more.
     pub(super) description: String,
     /// The next ten firings; none while it is paused.
     pub(super) next_firings: Vec<Timestamp>,
-    /// The newest firing.
+    /// The firing for the latest moment, of those that don't wait.
     #[schema(required)]
     pub(super) last_firing: Option<Firing>,
     /// How many firings wait, or run.
@@ -168,15 +174,20 @@ pub(crate) struct Schedule {
 impl Schedule {
     pub(super) fn of(schedule: store::Schedule) -> Result<Self, ApiError> {
         let work = Work::of(schedule.kind, &schedule.work)?;
-        let cron = Cron::parse(&schedule.cron, &schedule.time_zone).map_err(internal)?;
-        // It may be overdue: then it comes first.
-        let next_firings =
-            schedule.next.map_or_else(Vec::new, |next| std::iter::once(next).chain(cron.after(next)).take(NEXT).collect());
+        let (description, next_firings) = match Cron::parse(&schedule.cron, &schedule.time_zone) {
+            // It may be overdue: then it comes first.
+            Ok(cron) => {
+                let following = |next| std::iter::once(next).chain(cron.after(next)).take(NEXT).collect();
+                (cron.describe(), schedule.next.map_or_else(Vec::new, following))
+            }
+            // It was read when it was made; by an earlier program.
+            Err(error) => (error.to_string(), Vec::new()),
+        };
         Ok(Self {
             id: schedule.id,
             name: schedule.name,
             work,
-            description: cron.describe(),
+            description,
             cron: schedule.cron,
             time_zone: schedule.time_zone,
             overlap: schedule.overlap,
@@ -201,7 +212,7 @@ pub(crate) struct Firing {
     scheduled_for: Timestamp,
     cause: FiringCause,
     status: FiringStatus,
-    /// Why it failed, was left out, or waits.
+    /// Why it failed, was left out, or waits; or what is to be said of how it ended.
     #[schema(required)]
     reason: Option<String>,
     /// The batch prediction that it began.
@@ -278,7 +289,7 @@ pub(crate) struct CancelledFirings {
 #[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ScheduleQuery {
-    /// `batch_prediction`, `retraining` or `retention`.
+    /// `batch_prediction`, `retraining`, `retention` or `registry_scan`.
     pub(super) kind: Option<String>,
     /// Of this model.
     pub(super) model: Option<String>,

@@ -1,33 +1,33 @@
 //! `/api/schedules`: what happens at which times.
 
 mod bodies;
+mod checks;
+
+use std::collections::BTreeSet;
 
 use axum::{
     Json,
     extract::{Path, Query, State},
     http::StatusCode,
 };
-use contract::{FiringStatus, Misfire, ModelName, Overlap, ScheduleKind};
+use contract::{FiringStatus, ModelName, ScheduleKind};
 use jiff::Timestamp;
 use pipeline::{
     access::{Action, Object},
-    schedule::{Cron, CronError},
+    schedule::Cron,
 };
 use service::ApiError;
-use store::{ScheduleChange, ScheduleFilter, StoreError};
+use store::{ScheduleChange, ScheduleFilter, Schedules, StoreError};
 
 use self::bodies::{
     BackFill, BackFilled, CancelledFirings, Firing, NewSchedule, NextFirings, NextQuery, Schedule, SchedulePatch,
-    ScheduleQuery, Work, may_name,
+    ScheduleQuery, may_name,
 };
-use super::{
-    batches::sources,
-    pipelines::{ASK_HOST, check_branch_name},
-};
+use self::checks::{check_policies, check_work, from_cron};
 use crate::{
     Backend,
     auth::{Caller, Trail, owned},
-    error::{bad_request, from_store, from_tables, not_found},
+    error::{bad_request, from_store, not_found},
     routes::{
         parse,
         pipelines::{Page, PageQuery},
@@ -103,7 +103,7 @@ pub(crate) async fn list(
     Query(ScheduleQuery { kind, model, after, limit }): Query<ScheduleQuery>,
 ) -> Result<Json<Page<Schedule>>, ApiError> {
     let model: Option<ModelName> = model.as_deref().map(parse).transpose()?;
-    let unknown = || bad_request("bad_kind", "kind must be batch_prediction, retraining or retention");
+    let unknown = || bad_request("bad_kind", "kind must be batch_prediction, retraining, retention or registry_scan");
     let kind = kind.map(|word| ScheduleKind::from_word(&word).ok_or_else(unknown)).transpose()?;
     let limit = limit.unwrap_or(LIMITS.1).clamp(1, LIMITS.0);
     let filter = ScheduleFilter { kind, model: model.as_ref(), after: after.as_deref(), limit };
@@ -224,7 +224,7 @@ pub(crate) async fn run(
     trail: Trail,
 ) -> Result<(StatusCode, Json<Firing>), ApiError> {
     let found = told(&backend, (&caller, &trail), &id).await?;
-    let firing = backend.store.schedules.run_now(found.id).await.map_err(from_store)?;
+    let firing = backend.store.schedules.run_now(found.id).await.map_err(or_full)?;
     backend.bus.wake.notify_one();
     Ok((StatusCode::ACCEPTED, Json(Firing::of(firing))))
 }
@@ -246,16 +246,23 @@ pub(crate) async fn back_fill(
     if from >= to || from >= now {
         return Err(bad_request("bad_range", "from must be before to, and in the past"));
     }
+    if now.duration_since(from) > Schedules::KEPT {
+        let days = Schedules::KEPT.as_hours() / 24;
+        let detail = format!("from must be within the last {days} days: whether it fired before is not known any more");
+        return Err(bad_request("too_long_ago", detail));
+    }
     let cron = Cron::parse(&found.cron, &found.time_zone).map_err(from_cron)?;
     // The first moment may be one itself.
     let begin = from.saturating_sub(jiff::SignedDuration::from_millis(1)).unwrap_or(from);
-    let end = to.min(now);
+    // What is due, and not noted yet, is no past.
+    let end = to.min(now).min(found.next.unwrap_or(now));
     let mut moments: Vec<_> = cron.after(begin).take_while(|moment| *moment < end).take(BACK_FILL_MAX + 1).collect();
     if moments.len() > BACK_FILL_MAX {
         let detail = format!("that are more than {BACK_FILL_MAX} firings; choose a shorter range");
         return Err(bad_request("too_many_firings", detail));
     }
     let fired = backend.store.schedules.fired(found.id, from, end).await.map_err(from_store)?;
+    let fired: BTreeSet<_> = fired.into_iter().collect();
     moments.retain(|moment| !fired.contains(moment));
     let (first, last) = (moments.first().copied(), moments.last().copied());
     if dry_run {
@@ -264,7 +271,7 @@ pub(crate) async fn back_fill(
         return Ok((StatusCode::OK, Json(BackFilled { firings, first, last })));
     }
     trail.after(format_args!("{} firings from {from} to {to}", moments.len()));
-    let firings = backend.store.schedules.back_fill(found.id, &moments).await.map_err(from_store)?;
+    let firings = backend.store.schedules.back_fill(found.id, &moments).await.map_err(or_full)?;
     backend.bus.wake.notify_one();
     Ok((StatusCode::ACCEPTED, Json(BackFilled { firings, first, last })))
 }
@@ -317,6 +324,16 @@ pub(crate) async fn firings(
     Ok(Json(Page { items: firings.into_iter().map(Firing::of).collect(), next }))
 }
 
+fn or_full(error: StoreError) -> ApiError {
+    match error {
+        StoreError::Conflict => {
+            let detail = "too many of its firings wait already; wait until some are done, or cancel them";
+            ApiError::new(StatusCode::CONFLICT, "too_many_waiting", detail)
+        }
+        error => from_store(error),
+    }
+}
+
 /// The next moment of a pattern.
 async fn following(backend: &Backend, cron: &Cron) -> Result<Option<Timestamp>, ApiError> {
     let now = backend.store.schedules.now().await.map_err(from_store)?;
@@ -363,49 +380,4 @@ async fn object_of(
         Some(model) => owned(backend, model).await,
         None => Ok(Object { repo: repo.cloned(), model: None }),
     }
-}
-
-fn check_policies(overlap: Overlap, misfire: Misfire) -> Result<(), ApiError> {
-    if overlap == Overlap::Replace && misfire == Misfire::All {
-        let detail = "overlap replace and misfire all contradict each other: each made up for would end the one before it";
-        return Err(bad_request("bad_policies", detail));
-    }
-    Ok(())
-}
-
-/// Looks whether it could be done now: then it can be said to whoever asks.
-async fn check_work(backend: &Backend, work: &Work) -> Result<(), ApiError> {
-    match work {
-        Work::BatchPrediction(request) => match request.plan(sources(backend), Some(Timestamp::now())).await {
-            // Rows may come until then.
-            Ok(_) | Err(tables::Error::Empty { .. }) => Ok(()),
-            Err(error) => Err(from_tables(error)),
-        },
-        Work::Retraining(retraining) => {
-            let repo = &retraining.repo;
-            if backend.store.intake.repo_by_name(repo).await.map_err(from_store)?.is_none() {
-                return Err(not_found(format!("{repo} is not registered: POST /api/repos registers it")));
-            }
-            if !pipeline::is_notebook(&retraining.notebook_path) {
-                let detail = "notebook_path must be the path of an .ipynb file in the repository";
-                return Err(bad_request("bad_notebook_path", detail));
-            }
-            check_branch_name(&retraining.branch)?;
-            match backend.host(repo).head(repo, &retraining.branch, ASK_HOST).await {
-                // A host that can't be asked now may be asked then.
-                Ok(_) | Err(forge::ForgeError::Unavailable(_) | forge::ForgeError::RateLimited { .. }) => Ok(()),
-                Err(error) => Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "unknown_branch", error.to_string())),
-            }
-        }
-        Work::Retention {} => Ok(()),
-    }
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
-fn from_cron(error: CronError) -> ApiError {
-    let code = match &error {
-        CronError::Pattern { .. } => "bad_cron",
-        CronError::Zone(_) => "bad_time_zone",
-    };
-    bad_request(code, error.to_string())
 }

@@ -17,6 +17,7 @@ mod pipelines;
 mod predict;
 mod promote;
 mod push;
+mod registry;
 mod retention;
 mod run;
 mod schedules;
@@ -92,6 +93,9 @@ enum Command {
     /// List, show, import and export tables
     #[command(subcommand)]
     Tables(tables::Command),
+    /// Look which versions lie in an environment's bucket, and keep a table of them
+    #[command(subcommand)]
+    Registry(registry::Command),
     /// Print what things are called in an environment: service, bucket, dataset, …
     Names(names::Args),
     /// Check that a version was made from what is said of it, and is what was made
@@ -144,6 +148,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Schedules(command) => schedules::run(command, &settings).await,
         Command::Predict(args) => predict::run(args, &settings).await,
         Command::Tables(command) => tables::run(command, &settings).await,
+        Command::Registry(command) => registry::run(command, &settings).await,
         Command::Names(args) => names::run(&args),
         Command::Verify(args) => verify::run(args, &settings).await,
         Command::Doctor(args) => doctor::run(&args, &settings).await,

@@ -17,6 +17,7 @@ mod logs;
 mod models;
 mod owners;
 mod provenance;
+mod registry;
 mod schedules;
 mod secrets;
 mod settings;

@@ -1,6 +1,6 @@
 //! `mlsys schedules create`.
 
-use contract::RepoName;
+use contract::{Environment, RepoName};
 use serde_json::{Value, json};
 
 use crate::commands::batch::WhatArgs;
@@ -13,6 +13,8 @@ pub(crate) enum Create {
     Retraining(RetrainingArgs),
     /// What the `RETENTION_*` settings no longer keep is removed
     Retention(When),
+    /// An environment's bucket is looked through for versions: see `mlsys registry scan --help`
+    RegistryScan(ScanArgs),
 }
 
 #[derive(clap::Args)]
@@ -66,6 +68,15 @@ pub(crate) struct RetrainingArgs {
     when: When,
 }
 
+#[derive(clap::Args)]
+pub(crate) struct ScanArgs {
+    /// The environment: dev, staging or prod
+    #[arg(long, default_value = "dev")]
+    env: Environment,
+    #[command(flatten)]
+    when: When,
+}
+
 /// A notebook's parameter: what is no JSON is a text.
 fn parameter(text: &str) -> Result<(String, Value), String> {
     let (name, value) = text.split_once('=').ok_or("a parameter is NAME=VALUE")?;
@@ -91,6 +102,7 @@ pub(super) fn body(create: Create) -> (Value, bool) {
             });
             (work, args.when)
         }
+        Create::RegistryScan(args) => (json!({ "kind": "registry_scan", "environment": args.env }), args.when),
         Create::Retention(when) => (json!({ "kind": "retention" }), when),
     };
     let body = json!({

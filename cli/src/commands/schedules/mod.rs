@@ -58,7 +58,7 @@ pub(crate) enum Command {
 
 #[derive(clap::Args)]
 pub(crate) struct ListArgs {
-    /// `batch_prediction`, retraining or retention
+    /// `batch_prediction`, retraining, retention or `registry_scan`
     #[arg(long)]
     kind: Option<String>,
     /// Of this model

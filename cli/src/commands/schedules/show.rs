@@ -35,6 +35,7 @@ pub(super) fn show(schedule: &Value, json: bool) {
         Some("retraining") => {
             format!("{} of {}, {}", text(&work["notebook_path"]), text(&work["repo"]), text(&work["branch"]))
         }
+        Some("registry_scan") => format!("registry scan of {}", text(&work["environment"])),
         _ => "retention".to_owned(),
     };
     println!("{}: {what}", text(&schedule["name"]));

@@ -8,6 +8,7 @@ import { crowd } from './parts/crowd'
 import { failures } from './parts/failures'
 import { hostile } from './parts/hostile'
 import { pages } from './parts/pages'
+import { schedules } from './parts/schedules'
 import { signing } from './parts/signing'
 import { size } from './parts/size'
 import { story } from './parts/story'
@@ -44,6 +45,7 @@ afterAll(async () => {
 // The story begins with an mlsys that has seen nothing; the pages at the end have something to show.
 describe('the first push', story)
 describe('tables', tables)
+describe('schedules', schedules)
 describe('a connection', connection)
 describe('failures', failures)
 describe('hostile outputs', hostile)

@@ -23,6 +23,7 @@ interface Named {
 /** Every page of the dashboard, with what is stored in an mlsys: it needs a success, a failure and the model. */
 export async function places(stack: Stack): Promise<Place[]> {
   const pipelines = (await stack.get<Named>('/api/pipelines?limit=200')).items
+  const [schedule] = (await stack.get<Named>('/api/schedules')).items
   const repos = (await stack.get<Named>('/api/repos')).items
   const one = (status: string) => {
     const ended = pipelines.filter((pipeline) => pipeline.status === status)
@@ -45,6 +46,9 @@ export async function places(stack: Stack): Promise<Place[]> {
     { name: 'tables', path: '/tables', ready: heading('Tables') },
     { name: 'batch-predictions', path: '/batch-predictions', ready: heading('Batch predictions') },
     { name: 'batch-prediction-new', path: '/batch-predictions?new=', ready: heading('New batch prediction') },
+    { name: 'schedules', path: '/schedules', ready: heading('Schedules') },
+    { name: 'schedule-new', path: '/schedules?new=', ready: heading('New schedule') },
+    ...(schedule ? [{ name: 'schedule', path: `/schedules/${schedule.id}`, ready: heading('Calendar') }] : []),
     { name: 'repositories', path: '/repositories', ready: heading('Repositories') },
     { name: 'repository', path: `/repositories/${repos[0]?.id}`, ready: heading('How pushes come in') },
     { name: 'repository-add', path: '/repositories?add=', ready: heading('Add a repository') },

@@ -1,4 +1,4 @@
-import type { BatchStatus, Environment, NewRepo } from './types'
+import type { BatchStatus, Environment, NewRepo, ScheduleKind } from './types'
 
 /** The filters that the list of pipelines takes. */
 export interface PipelineFilter {
@@ -28,6 +28,12 @@ export interface RepoFilter {
 /** The filters that the list of batch predictions takes. */
 export interface BatchFilter {
   status?: BatchStatus | undefined
+  model?: string | undefined
+}
+
+/** The filters that the list of schedules takes. */
+export interface ScheduleFilter {
+  kind?: ScheduleKind | undefined
   model?: string | undefined
 }
 
@@ -67,6 +73,12 @@ export const keys = {
   batches: () => ['batches'] as const,
   batchList: (filter: BatchFilter, limit: number) => ['batches', 'list', filter, limit] as const,
   batch: (id: string) => ['batches', 'one', id] as const,
+  schedules: () => ['schedules'] as const,
+  scheduleLists: () => ['schedules', 'list'] as const,
+  scheduleList: (filter: ScheduleFilter, limit: number) => ['schedules', 'list', filter, limit] as const,
+  schedule: (id: string) => ['schedules', 'one', id] as const,
+  firings: (id: string, limit: number) => ['schedules', 'firings', id, limit] as const,
+  nextFirings: (cron: string, zone: string, count: number) => ['schedule-pattern', cron, zone, count] as const,
   statistics: (days: number) => ['statistics', days] as const,
   settings: () => ['settings'] as const,
   me: () => ['me'] as const,

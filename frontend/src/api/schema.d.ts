@@ -780,6 +780,128 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The schedules, by name. */
+        get: operations["listSchedules"];
+        put?: never;
+        /** Makes a schedule. */
+        post: operations["createSchedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/schedules/next": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** When a pattern would fire. */
+        get: operations["nextFirings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/schedules/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A schedule. */
+        get: operations["getSchedule"];
+        put?: never;
+        post?: never;
+        /** Removes a schedule. What it began goes on; what waited is forgotten, and so is what it did before. */
+        delete: operations["removeSchedule"];
+        options?: never;
+        head?: never;
+        /** Changes a schedule; what is not given stays. */
+        patch: operations["changeSchedule"];
+        trace?: never;
+    };
+    "/api/schedules/{id}/backfill": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Has a schedule fire for each of its moments in a range of the past, one after the other; with `dry_run` it only counts them (200). */
+        post: operations["backFillSchedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/schedules/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ends the firings of a schedule that wait, and what runs. */
+        post: operations["cancelFirings"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/schedules/{id}/firings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The firings of a schedule, those for the latest moments first. */
+        get: operations["listFirings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/schedules/{id}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Has a schedule fire now, also while it is paused. If something of it runs, that comes to its end first. */
+        post: operations["runSchedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/sessions": {
         parameters: {
             query?: never;
@@ -945,6 +1067,24 @@ export interface paths {
         get: operations["getTableSample"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/model-registry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The same, as one call for scripts. */
+        get: operations["registry"];
+        put?: never;
+        /** Looks what lies in an environment's bucket, and has the table of its registry say so. */
+        post: operations["scanRegistry"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1183,6 +1323,33 @@ export interface components {
             /** @description What came of it: `done`, or the word of the problem. */
             result: string;
         };
+        /** @description Which moments of the past a schedule is to fire for. */
+        BackFill: {
+            /**
+             * Format: date-time
+             * @description From this moment on,
+             */
+            from: string;
+            /**
+             * Format: date-time
+             * @description up to this one, which is not one of them.
+             */
+            to: string;
+            /** @description Whether it is only looked how many that are. */
+            dry_run?: boolean;
+        };
+        /** @description For which moments a schedule fires. */
+        BackFilled: {
+            /**
+             * Format: int64
+             * @description How many: those that it fired for are not among them, unless that was left out or ended badly.
+             */
+            firings: number;
+            /** Format: date-time */
+            first: string | null;
+            /** Format: date-time */
+            last: string | null;
+        };
         /**
          * Format: uuid
          * @description A batch prediction. Ordered by creation time (UUID version 7).
@@ -1273,6 +1440,30 @@ export interface components {
             shards: number;
             output_columns: components["schemas"]["TableColumn"][];
         };
+        /** @description A table to send through a model. */
+        BatchRequest: {
+            /** @description The model. */
+            model_name: components["schemas"]["ModelName"];
+            /** @description Whose deployment is meant, unless a version is given. */
+            environment: components["schemas"]["Environment"];
+            /**
+             * Format: int64
+             * @description Which version; none given: the one that is deployed in the environment.
+             */
+            version?: number | null;
+            /** @description The table whose rows are scored, as they are then: `project.dataset.table`. */
+            input_table: string;
+            /** @description The table that they go to, with the predictions. */
+            output_table: string;
+            /** @description What becomes of the rows that the output has. */
+            write_disposition?: components["schemas"]["WriteDisposition"];
+            /** @description The columns of the input that go through to the output; none given: all. */
+            id_columns?: string[] | null;
+            /** @description What becomes of rows that can't be scored. */
+            on_reject?: components["schemas"]["OnReject"];
+            /** @description What the columns are called that are added. */
+            names?: components["schemas"]["OutputNames"];
+        };
         /**
          * @description How far a batch prediction is.
          * @enum {string}
@@ -1333,6 +1524,14 @@ export interface components {
             outcome: components["schemas"]["CanaryOutcome"];
             /** @description Why, in words. */
             reason: string;
+        };
+        /** @description What was ended. */
+        CancelledFirings: {
+            /**
+             * Format: int64
+             * @description How many firings waited or ran.
+             */
+            cancelled: number;
         };
         /** @description The version that was deployed when the gates decided: what they compared with. */
         Champion: {
@@ -1539,6 +1738,41 @@ export interface components {
             /** @description Why it was made. */
             cause: components["schemas"]["DeploymentCause"];
         };
+        /** @description A version in a bucket. */
+        Entry: {
+            /** @description The model. */
+            name: components["schemas"]["ModelName"];
+            /**
+             * Format: int64
+             * @description The version.
+             */
+            version: number;
+            /** @description The environment. */
+            environment: components["schemas"]["Environment"];
+            /** @description The bucket, or the folder that stands for one. */
+            bucket: string;
+            /** @description Where its pickle lies in it. */
+            path: string;
+            /**
+             * Format: int64
+             * @description The size of all its files, in bytes.
+             */
+            size: number;
+            /** @description Who put it there: `mlsys`, or whom its `metadata.json` names. */
+            uploader: string | null;
+            /**
+             * Format: date-time
+             * @description When its pickle was last written.
+             */
+            uploaded_at: string;
+            /**
+             * Format: date-time
+             * @description When it was first found.
+             */
+            registered_at: string;
+            /** @description Its metrics by their names, if they are known. */
+            metrics: unknown;
+        };
         /**
          * @description Where a model is deployed.
          * @enum {string}
@@ -1567,6 +1801,43 @@ export interface components {
             /** @description For each row and column a number, or a list. */
             values: unknown[][];
         };
+        /** @description One firing of a schedule. */
+        Firing: {
+            id: components["schemas"]["FiringId"];
+            schedule_id: components["schemas"]["ScheduleId"];
+            /**
+             * Format: date-time
+             * @description The moment that it stands for.
+             */
+            scheduled_for: string;
+            cause: components["schemas"]["FiringCause"];
+            status: components["schemas"]["FiringStatus"];
+            /** @description Why it failed, was left out, or waits; or what is to be said of how it ended. */
+            reason: string | null;
+            batch_id: components["schemas"]["BatchId"] | null;
+            pipeline_id: components["schemas"]["PipelineId"] | null;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            started_at: string | null;
+            /** Format: date-time */
+            finished_at: string | null;
+        };
+        /**
+         * @description Why there is a firing.
+         * @enum {string}
+         */
+        FiringCause: "cron" | "manual" | "backfill";
+        /**
+         * Format: uuid
+         * @description One firing of a schedule. Ordered by creation time (UUID version 7).
+         */
+        FiringId: string;
+        /**
+         * @description How far a firing is.
+         * @enum {string}
+         */
+        FiringStatus: "waiting" | "running" | "succeeded" | "failed" | "skipped" | "cancelled";
         /**
          * @description What computes a model's predictions.
          * @enum {string}
@@ -1695,6 +1966,11 @@ export interface components {
              */
             expires_at: string | null;
         };
+        /**
+         * @description What becomes of firings that nobody was there for.
+         * @enum {string}
+         */
+        Misfire: "skip" | "once" | "all";
         /** @description What is to change of a model. */
         ModelChange: {
             /** @description The registered repository that its name is to belong to. */
@@ -1882,10 +2158,38 @@ export interface components {
             /** @description The notebooks that run, as a glob of their paths. */
             notebook_glob?: string;
         };
+        /** @description A bucket to look through. */
+        NewScan: {
+            environment: components["schemas"]["Environment"];
+            /** @description Whether it is only looked what would change. */
+            dry_run?: boolean;
+        };
+        /** @description A schedule to be made. */
+        NewSchedule: {
+            /** @description Its name, which no other has; none given: for batch predictions `{model}-predictions-{env}`. */
+            name?: string | null;
+            work: components["schemas"]["Work"];
+            /** @description When it fires: five fields, minute hour day month weekday; also `@daily` and the like, `L`, `#`, `W`. */
+            cron: string;
+            /** @description In which time zone of the IANA database. */
+            time_zone?: string;
+            /** @description What becomes of a firing that comes while the one before still runs. */
+            overlap?: components["schemas"]["Overlap"];
+            /** @description What becomes of firings that no worker was there for. */
+            misfire?: components["schemas"]["Misfire"];
+            /** @description Whether it does not fire yet. */
+            paused?: boolean;
+        };
         /** @description What a secret is from now on. */
         NewSecret: {
             /** @description At least 4 characters in one of its lines, at most 64 KiB. */
             value: string;
+        };
+        /** @description When a pattern fires next. */
+        NextFirings: {
+            /** @description The pattern in English. */
+            description: string;
+            next_firings: string[];
         };
         /** @description A notebook in nbformat's JSON. */
         Notebook: {
@@ -1942,7 +2246,17 @@ export interface components {
              * @default PredictionProbability
              */
             probability: string;
+            /**
+             * @description The moment that the rows stand for, where a schedule had them scored.
+             * @default ScheduledFor
+             */
+            scheduled_for: string;
         };
+        /**
+         * @description What becomes of a firing that comes while the one before still runs.
+         * @enum {string}
+         */
+        Overlap: "skip" | "queue" | "replace";
         /** @description How much there is of everything, and what needs a person. */
         Overview: {
             /**
@@ -1995,6 +2309,13 @@ export interface components {
             next: string | null;
         };
         /** @description A page of a list. */
+        Page_Firing: {
+            /** @description In order. */
+            items: components["schemas"]["Firing"][];
+            /** @description What to give as `after` for the following page; null: there is none. */
+            next: string | null;
+        };
+        /** @description A page of a list. */
         Page_LogLine: {
             /** @description In order. */
             items: components["schemas"]["LogLine"][];
@@ -2012,6 +2333,13 @@ export interface components {
         Page_Person: {
             /** @description In order. */
             items: components["schemas"]["Person"][];
+            /** @description What to give as `after` for the following page; null: there is none. */
+            next: string | null;
+        };
+        /** @description A page of a list. */
+        Page_Schedule: {
+            /** @description In order. */
+            items: components["schemas"]["Schedule"][];
             /** @description What to give as `after` for the following page; null: there is none. */
             next: string | null;
         };
@@ -2296,6 +2624,11 @@ export interface components {
             /** @description In words, for who asked. */
             reason?: string;
         };
+        /** @description An environment's bucket that is looked through. */
+        RegistryScan: {
+            /** @description The environment. */
+            environment: components["schemas"]["Environment"];
+        };
         /** @description A registered repository, and what its webhook needs. */
         Repo: {
             /** Format: int64 */
@@ -2366,6 +2699,19 @@ export interface components {
         };
         /** @description A repository's full name, `owner/name`. Pushes to mlsys's own git remote have the owner `local`. */
         RepoName: string;
+        /** @description A notebook that runs again and again. */
+        Retraining: {
+            /** @description A registered repository. */
+            repo: components["schemas"]["RepoName"];
+            /** @description The branch whose head is run. */
+            branch?: string;
+            /** @description The notebook's path in the repository. */
+            notebook_path: string;
+            /** @description What the cell tagged `parameters` is overridden with. `scheduled_for` is added: the moment that the run stands for. */
+            parameters?: {
+                [key: string]: unknown;
+            };
+        };
         /**
          * @description What somebody is here for.
          * @enum {string}
@@ -2388,6 +2734,65 @@ export interface components {
              * @description When.
              */
             set_at: string;
+        };
+        /** @description What was found, and what that changed. */
+        Scan: {
+            /** @description The environment. */
+            environment: components["schemas"]["Environment"];
+            /** @description The table. */
+            table: string;
+            /** @description All versions that lie in the bucket, by model and number. */
+            versions: components["schemas"]["Entry"][];
+            /** @description Those that are new in the table, as `{model}/v{N}`. */
+            added: string[];
+            /** @description Those of which it said something else. */
+            changed: string[];
+            /** @description Those that are gone from the bucket, and so from the table. */
+            removed: string[];
+            /** @description What lies in the bucket and can't be registered, and why. */
+            problems: string[];
+            /** @description Whether the table was written. */
+            written: boolean;
+        };
+        /** @description What happens at which times. */
+        Schedule: {
+            id: components["schemas"]["ScheduleId"];
+            name: string;
+            work: components["schemas"]["Work"];
+            cron: string;
+            time_zone: string;
+            overlap: components["schemas"]["Overlap"];
+            misfire: components["schemas"]["Misfire"];
+            paused: boolean;
+            /** @description The pattern in English; or why it can't be read any more. */
+            description: string;
+            /** @description The next ten firings; none while it is paused. */
+            next_firings: string[];
+            last_firing: components["schemas"]["Firing"] | null;
+            /**
+             * Format: int64
+             * @description How many firings wait, or run.
+             */
+            waiting: number;
+            created_by: string | null;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            changed_at: string;
+        };
+        /**
+         * Format: uuid
+         * @description A schedule. Ordered by creation time (UUID version 7).
+         */
+        ScheduleId: string;
+        /** @description What is to change of a schedule; what is not given stays. */
+        SchedulePatch: {
+            work?: components["schemas"]["Work"] | null;
+            cron?: string | null;
+            time_zone?: string | null;
+            overlap?: components["schemas"]["Overlap"] | null;
+            misfire?: components["schemas"]["Misfire"] | null;
+            paused?: boolean | null;
         };
         /** @description The secrets of a repository. */
         SecretList: {
@@ -2867,6 +3272,20 @@ export interface components {
          * @enum {string}
          */
         WebhookState: "local" | "installed" | "addable" | "manual" | "unknown";
+        /** @description What a schedule has done. */
+        Work: (components["schemas"]["BatchRequest"] & {
+            /** @enum {string} */
+            kind: "batch_prediction";
+        }) | (components["schemas"]["Retraining"] & {
+            /** @enum {string} */
+            kind: "retraining";
+        }) | {
+            /** @enum {string} */
+            kind: "retention";
+        } | (components["schemas"]["RegistryScan"] & {
+            /** @enum {string} */
+            kind: "registry_scan";
+        });
         /**
          * @description What becomes of the rows that a table has.
          * @enum {string}
@@ -4814,6 +5233,350 @@ export interface operations {
             };
         };
     };
+    listSchedules: {
+        parameters: {
+            query?: {
+                /** @description `batch_prediction`, `retraining`, `retention` or `registry_scan`. */
+                kind?: string;
+                /** @description Of this model. */
+                model?: string;
+                /** @description The `next` of the page before. */
+                after?: string;
+                /** @description At most so many. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Schedule"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createSchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSchedule"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    nextFirings: {
+        parameters: {
+            query: {
+                /** @description The pattern: five fields. */
+                cron: string;
+                /** @description In which time zone; none given: UTC. */
+                time_zone?: string;
+                /** @description How many are told, 10 unless asked otherwise. */
+                count?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NextFirings"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeSchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeSchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SchedulePatch"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    backFillSchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BackFill"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BackFilled"];
+                };
+            };
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BackFilled"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancelFirings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CancelledFirings"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listFirings: {
+        parameters: {
+            query?: {
+                /** @description At most so many; 50 when nobody says, never more than 500. */
+                limit?: number;
+                /** @description What the page before gave as `next`. */
+                after?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Firing"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    runSchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Firing"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listSessions: {
         parameters: {
             query?: {
@@ -5147,6 +5910,71 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TableSample"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    registry: {
+        parameters: {
+            query: {
+                /** @description The environment. */
+                env: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Scan"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    scanRegistry: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewScan"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Scan"];
                 };
             };
             /** @description What went wrong */

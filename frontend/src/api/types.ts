@@ -65,6 +65,22 @@ export type NewBatchPrediction = Schemas['NewBatchPrediction']
 export type WriteDisposition = Schemas['WriteDisposition']
 export type OnReject = Schemas['OnReject']
 
+export type Schedule = Schemas['Schedule']
+export type NewSchedule = Schemas['NewSchedule']
+export type SchedulePatch = Schemas['SchedulePatch']
+export type Work = Schemas['Work']
+export type ScheduleKind = Work['kind']
+export type BatchPredictionWork = Extract<Work, { kind: 'batch_prediction' }>
+export type RetrainingWork = Extract<Work, { kind: 'retraining' }>
+export type Overlap = Schemas['Overlap']
+export type Misfire = Schemas['Misfire']
+export type Firing = Schemas['Firing']
+export type FiringCause = Schemas['FiringCause']
+export type FiringStatus = Schemas['FiringStatus']
+export type NextFirings = Schemas['NextFirings']
+export type BackFill = Schemas['BackFill']
+export type BackFilled = Schemas['BackFilled']
+
 export type Me = Schemas['Me']
 export type Grant = Schemas['Grant']
 export type Role = Schemas['Role']
@@ -91,6 +107,10 @@ export interface CountedPage<T> extends Page<T> {
 export const PHASES: readonly PhaseName[] = ['download', 'validate', 'execute', 'register', 'deploy']
 export const STATUSES: readonly PipelineStatus[] = ['queued', 'running', 'succeeded', 'failed', 'cancelled', 'skipped']
 export const BATCH_STATUSES: readonly BatchStatus[] = ['queued', 'running', 'writing', 'succeeded', 'failed', 'cancelled']
+export const SCHEDULE_KINDS: readonly ScheduleKind[] = ['batch_prediction', 'retraining', 'retention', 'registry_scan']
+export const OVERLAPS: readonly Overlap[] = ['skip', 'queue', 'replace']
+export const MISFIRES: readonly Misfire[] = ['skip', 'once', 'all']
+export const FIRING_STATUSES: readonly FiringStatus[] = ['waiting', 'running', 'succeeded', 'failed', 'skipped', 'cancelled']
 export const ROLES: readonly Role[] = ['viewer', 'predictor', 'developer', 'operator', 'admin']
 export const ENVIRONMENTS: readonly Environment[] = ['dev', 'staging', 'prod']
 
@@ -102,4 +122,9 @@ export function isActive(status: PipelineStatus): boolean {
 /** Whether a batch prediction still changes by itself. */
 export function isUnfinished(status: BatchStatus): boolean {
   return status === 'queued' || status === 'running' || status === 'writing'
+}
+
+/** Whether a firing still changes by itself. */
+export function isUnderWay(status: FiringStatus): boolean {
+  return status === 'waiting' || status === 'running'
 }

@@ -1,15 +1,14 @@
 import { useEffect, useId, useRef } from 'react'
 import { useNavigate } from 'react-router'
-import type { OnReject } from '../api/types'
 import { Button } from '../ui/Button'
 import { ErrorState } from '../ui/States'
 import { toast } from '../ui/toasts'
 import { ColumnChoice } from './ColumnChoice'
 import { ModelFields } from './ModelFields'
 import { Preview } from './Preview'
+import { RejectChoice } from './RejectChoice'
 import { TableFields } from './TableFields'
 import { focusMistake, useBatchForm } from './useBatchForm'
-import { REJECTS } from './words'
 
 /** The fields, what they would do, and the button that does it. */
 export function BatchForm({ input, onClose }: { input: string; onClose: () => void }) {
@@ -33,16 +32,7 @@ export function BatchForm({ input, onClose }: { input: string; onClose: () => vo
       <ModelFields draft={draft} problems={problems} names={form.names} deployed={form.deployed} onChange={change} />
       <TableFields draft={draft} problems={problems} table={form.table} looking={form.looking} onChange={change} />
       <ColumnChoice columns={form.table?.columns} chosen={draft.columns} problem={problems.columns} onChange={(columns) => change({ columns })} />
-      <label className="flex flex-col gap-1">
-        Rows that can’t be scored
-        <select className="field" value={draft.reject} onChange={(event) => change({ reject: event.target.value as OnReject })}>
-          {Object.entries(REJECTS).map(([reject, words]) => (
-            <option key={reject} value={reject}>
-              {words}
-            </option>
-          ))}
-        </select>
-      </label>
+      <RejectChoice reject={draft.reject} onChange={(reject) => change({ reject })} />
       <div ref={outcome} className="scroll-mb-20 pt-1">
         <div role="status">{checked && <Preview preview={checked.preview} output={checked.body.output_table} />}</div>
         {error && !refused && <ErrorState error={error} title={form.failedToStart ? 'The batch prediction was not started' : 'It could not be checked'} />}

@@ -7,6 +7,8 @@ interface ModelFieldsProps {
   problems: Problems
   names: readonly string[]
   deployed: ModelSummary['environments'] | undefined
+  /** Why the model can't be changed, if it can't. */
+  fixed?: string | undefined
   onChange: (change: Partial<Draft>) => void
 }
 
@@ -17,12 +19,20 @@ function place(environment: Environment, deployed: ModelFieldsProps['deployed'])
 }
 
 /** Which version of which model scores. */
-export function ModelFields({ draft, problems, names, deployed, onChange }: ModelFieldsProps) {
+export function ModelFields({ draft, problems, names, deployed, fixed, onChange }: ModelFieldsProps) {
   const environment = environmentOf(draft, deployed)
   const version = deployed?.[environment]
   return (
     <div className="grid gap-x-3 gap-y-1 sm:grid-cols-[2fr_1fr_1fr]">
-      <TextField label="Model" value={draft.model} suggestions={names} problem={problems.model} onChange={(model) => onChange({ model })} />
+      <TextField
+        label="Model"
+        value={draft.model}
+        suggestions={fixed === undefined ? names : []}
+        problem={problems.model}
+        help={fixed}
+        fixed={fixed !== undefined}
+        onChange={(model) => onChange({ model })}
+      />
       <label className="flex min-w-0 flex-col gap-1">
         Environment
         <select className="field" value={environment} onChange={(event) => onChange({ environment: event.target.value as Environment })}>

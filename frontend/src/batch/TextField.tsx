@@ -12,21 +12,24 @@ interface TextFieldProps {
   /** What it is, while nothing is wrong. */
   help?: ReactNode
   numeric?: boolean
+  /** It is shown, and can't be changed. */
+  fixed?: boolean
 }
 
 /** A labelled line of text, with names to choose from and what is wrong with it. */
-export function TextField({ label, value, onChange, placeholder, suggestions = [], problem, help, numeric = false }: TextFieldProps) {
+export function TextField({ label, value, onChange, placeholder, suggestions = [], problem, help, numeric = false, fixed = false }: TextFieldProps) {
   const id = useId()
   return (
     <div className="flex min-w-0 flex-col gap-1">
       <label htmlFor={id}>{label}</label>
       <input
         id={id}
-        className="field font-mono"
+        className={cx('field font-mono', fixed && 'bg-canvas text-muted')}
         value={value}
         placeholder={placeholder}
         inputMode={numeric ? 'numeric' : 'text'}
         list={suggestions.length > 0 ? `${id}-known` : undefined}
+        readOnly={fixed}
         maxLength={800}
         autoComplete="off"
         autoCapitalize="none"

@@ -69,7 +69,7 @@ export function bodyOf(draft: Draft, environment: Environment): NewBatchPredicti
 }
 
 /** Whether a text has a name in it, and not only as a part of another one. */
-function mentions(text: string, name: string): boolean {
+export function mentions(text: string, name: string): boolean {
   for (let at = text.indexOf(name); at !== -1; at = text.indexOf(name, at + 1)) {
     const isPart = /[\p{L}\p{N}_-]\.?$/u.test(text.slice(0, at)) || /^\.?[\p{L}\p{N}_-]/u.test(text.slice(at + name.length))
     if (!isPart) return true
@@ -77,9 +77,14 @@ function mentions(text: string, name: string): boolean {
   return false
 }
 
+/** Whether a refusal is about what was asked for, and not about who asks or about the server. */
+export function isAboutRequest({ status }: ApiProblem): boolean {
+  return status >= 400 && status < 500 && status !== 401 && status !== 403 && status !== 429
+}
+
 /** The field that a refusal is about, if it names what one of them has. */
 export function fieldOf(problem: ApiProblem, body: NewBatchPrediction): Field | null {
-  if (problem.status < 400 || problem.status >= 500 || problem.status === 401 || problem.status === 403 || problem.status === 429) return null
+  if (!isAboutRequest(problem)) return null
   const { detail } = problem
   if (mentions(detail, body.output_table)) return 'output'
   if (mentions(detail, body.input_table)) return 'input'

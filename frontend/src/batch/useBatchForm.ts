@@ -1,26 +1,15 @@
 import { type FormEvent, type RefObject, useState } from 'react'
 import { newJob, useCheckBatch, useStartBatch } from '../api/batch'
 import { asProblem } from '../api/problem'
-import { useTable } from '../api/tables'
 import type { BatchPrediction, BatchPreview, NewBatchPrediction } from '../api/types'
-import { nameIn } from '../tables/name'
-import { useSettled } from '../ui/useSettled'
 import { bodyOf, type Draft, draftOf, environmentOf, fieldOf, type Problems, problemsOf } from './form'
 import { useDeployed } from './useDeployed'
+import { useInput } from './useInput'
 
 /** What was checked, which is what is started. */
 export interface Checked {
   body: NewBatchPrediction
   preview: BatchPreview
-}
-
-/** The table that is typed, once its name is one and stands still. */
-function useInput(text: string) {
-  const name = nameIn(text)
-  const settled = useSettled(name)
-  const query = useTable(settled)
-  const current = name !== null && name === settled
-  return { table: current ? query.data : undefined, error: current ? query.error : null, looking: name !== null && (!current || query.isPending) }
 }
 
 /** The first field that is marked as wrong, when the marks have been drawn. */

@@ -2,7 +2,7 @@ import type { ApiKey, Approval, AuditEntry, Invite, MakeKey, Me, Person, PersonC
 import { json, page, problem } from './http'
 import type { Handler } from './server'
 
-const MAY = ['see', 'run', 'cancel', 'retry', 'promote:staging', 'promote:prod', 'traffic', 'batch_predictions', 'repositories', 'people', 'keys', 'settings', 'audit']
+const MAY = ['see', 'run', 'cancel', 'retry', 'promote:staging', 'promote:prod', 'traffic', 'schedules', 'batch_predictions', 'repositories', 'people', 'keys', 'settings', 'audit']
 
 /** Who may do what, in memory. */
 export class MockAccess {

@@ -17,6 +17,16 @@ export function move(batch: BatchPrediction, now: number): BatchPrediction {
   return batch
 }
 
+/** What added columns are called, unless something else is asked for. */
+export const NAMES: BatchPrediction['names'] = {
+  prediction: 'Prediction',
+  timestamp: 'PredictionTimestamp',
+  model_name: 'ModelName',
+  model_version: 'ModelVersion',
+  probability: 'PredictionProbability',
+  scheduled_for: 'ScheduledFor',
+}
+
 export function makeBatch(number: number, given: Partial<BatchPrediction>): BatchPrediction {
   const rows = given.rows ?? 1_204_332
   return {
@@ -32,7 +42,7 @@ export function makeBatch(number: number, given: Partial<BatchPrediction>): Batc
     reject_table: 'acme.shop.churn_predictions_rejects',
     write_disposition: 'WRITE_APPEND',
     through: ['customer_id'],
-    names: { prediction: 'Prediction', timestamp: 'PredictionTimestamp', model_name: 'ModelName', model_version: 'ModelVersion', probability: 'PredictionProbability' },
+    names: NAMES,
     status: 'queued',
     rows,
     rows_done: 0,

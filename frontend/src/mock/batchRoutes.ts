@@ -5,14 +5,14 @@ import type { MockModel } from './models'
 import type { Call, Handler } from './server'
 import { type MockTable, tableAt } from './tables'
 
-interface World {
+export interface World {
   batches: BatchPrediction[]
   tables: MockTable[]
   models: ReadonlyMap<string, MockModel>
   access: { me: { name: string } | null }
 }
 
-function preview(body: NewBatchPrediction, { tables, models }: World): BatchPreview | Response {
+export function preview(body: NewBatchPrediction, { tables, models }: World): BatchPreview | Response {
   const model = models.get(body.model_name)?.detail
   if (!model) return problem(404, 'not_found', `there is no model ${body.model_name}: choose one of those that mlsys models shows`)
   const version = body.version ?? model.environments[body.environment]

@@ -11,6 +11,8 @@ import { makeNotebook } from './notebook'
 import { makeOverview, needPerson, reposNeedPerson } from './overview'
 import { makePipeline, makePipelines } from './pipelines'
 import { checkRepo, makeRepos, webhook } from './repos'
+import { scheduleRoutes } from './scheduleRoutes'
+import { type MockSchedule, makeSchedules } from './schedules'
 import { makeSettings, makeStatistics, PARAMETERS } from './system'
 import { makeTables, tableRoutes } from './tables'
 import { changeTraffic, makeTraffic, promoteCandidate, withdrawCandidate } from './traffic'
@@ -33,6 +35,7 @@ export class MockServer {
   repos: Repo[] = makeRepos(this.started)
   readonly tables = makeTables(this.started)
   batches = makeBatches(this.started)
+  private scheduled: MockSchedule[] | null = null
   /** By repository. */
   readonly secrets = new Map<number, RunSecret[]>()
   readonly access = new MockAccess(this.started)
@@ -45,7 +48,7 @@ export class MockServer {
     const special = await this.intercept(request)
     if (special) return special
     const url = new URL(request.url)
-    for (const [route, handler] of [...this.routes, ...accessRoutes(this.access), ...tableRoutes(this.tables), ...batchRoutes(this)]) {
+    for (const [route, handler] of [...this.routes, ...accessRoutes(this.access), ...tableRoutes(this.tables), ...batchRoutes(this), ...scheduleRoutes(this)]) {
       const [method, pattern] = route.split(' ')
       const match = method === request.method && new RegExp(`^${pattern?.replaceAll('*', '([^/]+)')}$`).exec(url.pathname)
       if (!match) continue
@@ -54,6 +57,12 @@ export class MockServer {
       return handler({ request, query: url.searchParams, parts: match.slice(1).map(decodeURIComponent), body })
     }
     return problem(404, 'not_found', `There is nothing at ${url.pathname}.`)
+  }
+
+  /** Made when they are first asked for: some have a long past. */
+  get schedules(): MockSchedule[] {
+    this.scheduled ??= makeSchedules(this, this.started)
+    return this.scheduled
   }
 
   log(pipeline: PipelineDetail): MockLog {

@@ -16,6 +16,7 @@ const places: readonly { to: string; name: string; key: string; icon: IconName }
   { to: '/models', name: 'Models', key: 'm', icon: 'models' },
   { to: '/tables', name: 'Tables', key: 't', icon: 'tables' },
   { to: '/batch-predictions', name: 'Batch predictions', key: 'b', icon: 'batches' },
+  { to: '/schedules', name: 'Schedules', key: 'c', icon: 'schedules' },
   { to: '/repositories', name: 'Repositories', key: 'r', icon: 'repositories' },
   { to: '/settings', name: 'Settings', key: 's', icon: 'settings' },
 ]
@@ -39,7 +40,8 @@ function Navigation({ open }: { open: boolean }) {
             )
           }
         >
-          <Icon name={place.icon} />
+          {/* The names alone have room on narrower screens. */}
+          <Icon name={place.icon} className="size-4 lg:max-xl:hidden" />
           {place.name}
         </NavLink>
       ))}

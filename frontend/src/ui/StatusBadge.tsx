@@ -1,4 +1,4 @@
-import type { BatchStatus, PhaseStatus, PipelineStatus } from '../api/types'
+import type { BatchStatus, FiringStatus, PhaseStatus, PipelineStatus } from '../api/types'
 import { cx } from './cx'
 import { Icon, type IconName } from './Icon'
 
@@ -30,10 +30,11 @@ export function Badge({ tone, icon, iconClass, children, title }: BadgeProps) {
   )
 }
 
-type Status = PipelineStatus | PhaseStatus | BatchStatus
+type Status = PipelineStatus | PhaseStatus | BatchStatus | FiringStatus
 
 const statuses: Record<Status, { tone: Tone; icon: IconName; word: string }> = {
   queued: { tone: 'neutral', icon: 'clock', word: 'Queued' },
+  waiting: { tone: 'neutral', icon: 'clock', word: 'Waiting' },
   pending: { tone: 'neutral', icon: 'clock', word: 'Pending' },
   running: { tone: 'accent', icon: 'run', word: 'Running' },
   writing: { tone: 'accent', icon: 'run', word: 'Writing' },
@@ -41,6 +42,11 @@ const statuses: Record<Status, { tone: Tone; icon: IconName; word: string }> = {
   failed: { tone: 'danger', icon: 'cross', word: 'Failed' },
   cancelled: { tone: 'warning', icon: 'stop', word: 'Cancelled' },
   skipped: { tone: 'neutral', icon: 'skip', word: 'Skipped' },
+}
+
+/** How a status looks and what it is called, for what draws it by itself. */
+export function statusLook(status: Status): { tone: Tone; icon: IconName; word: string } {
+  return statuses[status]
 }
 
 export function statusWord(status: Status): string {

@@ -1,0 +1,20 @@
+import type { Schedule } from '../api/types'
+import { Dialog } from '../ui/Dialog'
+import { ScheduleForm } from './ScheduleForm'
+
+interface ScheduleDialogProps {
+  open: boolean
+  onClose: () => void
+  /** The schedule to change; null: a new one. */
+  schedule?: Schedule | null
+  onSaved: (schedule: Schedule) => void
+}
+
+/** Makes a schedule, or changes one. */
+export function ScheduleDialog({ open, onClose, schedule = null, onSaved }: ScheduleDialogProps) {
+  return (
+    <Dialog open={open} onClose={onClose} title={schedule ? `Edit ${schedule.name}` : 'New schedule'} wide>
+      <ScheduleForm schedule={schedule} onSaved={onSaved} onClose={onClose} />
+    </Dialog>
+  )
+}

@@ -7,6 +7,7 @@ mod access;
 mod batch;
 mod canary;
 mod changes;
+mod data;
 mod gates;
 mod id;
 mod job;
@@ -27,6 +28,7 @@ pub use access::{AccessList, Grant, ListedKey, Role, Scope};
 pub use batch::{BatchShard, BatchStatus};
 pub use canary::{CanaryOutcome, CanaryRules, CanaryVerdict, OnPass};
 pub use changes::FileChanges;
+pub use data::{DataAccess, DataGrant, DataKind, DataPlace, DataPlaceError, DataRead, PLACES_PER_REPO, TableRead};
 pub use gates::{Champion, GateReport, GateResult};
 pub use id::{
     ApprovalId, BatchId, CommitSha, FiringId, IdError, KeyId, ModelName, PersonId, PipelineId, RepoName, ScheduleId,

@@ -39,7 +39,9 @@ pub use access::{
 pub use batches::{Batch, BatchFilter, Batches, Created, NewBatch, ShardDone, ShardEnd, ShardWork};
 pub use db::sealing::{BadKeys, SealingKeys};
 pub use error::{Outage, StoreError};
-pub use intake::{Accepted, Intake, NewDelivery, NewPipeline, PipelineRef, Repo, RepoChange, RunSecret, WebhookSecret};
+pub use intake::{
+    Accepted, AllowedData, Intake, NewDelivery, NewPipeline, PipelineRef, Repo, RepoChange, RunSecret, WebhookSecret,
+};
 pub use pipelines::{
     Attention, DayStatistics, Description, Details, Filter, Lease, LeaseState, NeedsPerson, PipelineCounts, Pipelines,
     Reason, StatusCounts,

@@ -5,6 +5,7 @@
 //! | `repos` | which repositories push here |
 //! | `secrets` | what their deliveries are signed with |
 //! | `run_secrets` | what their notebooks ask for by name |
+//! | `data_access` | which tables and files their notebooks may reach |
 //! | `reseal` | both, sealed with the newest key |
 //! | `deliveries` | webhook deliveries, and what each of them started |
 //! | `way_in` | deliveries that arrive at the same time, in one transaction |
@@ -12,6 +13,7 @@
 
 mod batch;
 mod call;
+mod data_access;
 mod deliveries;
 mod plan;
 mod repos;
@@ -20,6 +22,7 @@ mod run_secrets;
 mod secrets;
 mod way_in;
 
+pub use data_access::AllowedData;
 pub use deliveries::{Accepted, NewDelivery, NewPipeline, PipelineRef};
 pub use repos::{Repo, RepoChange};
 pub use run_secrets::RunSecret;

@@ -155,14 +155,15 @@ impl Intake {
         repo(&row)
     }
 
-    /// Forgets a repository and its secrets. Its pipelines stay.
+    /// Forgets a repository, its secrets and what its notebooks may reach. Its pipelines stay.
     pub async fn delete_repo(&self, id: i64) -> Result<(), StoreError> {
         let mut write = self.database.write().await?;
-        for secrets in [
+        for what_belongs in [
             "DELETE FROM webhook_secrets WHERE repo = (SELECT full_name FROM repos WHERE id = $1)",
             "DELETE FROM run_secrets WHERE repo = (SELECT full_name FROM repos WHERE id = $1)",
+            "DELETE FROM data_access WHERE repo = (SELECT full_name FROM repos WHERE id = $1)",
         ] {
-            write.run(sqlx::query(secrets).bind(id)).await?;
+            write.run(sqlx::query(what_belongs).bind(id)).await?;
         }
         let deleted = write.run(sqlx::query("DELETE FROM repos WHERE id = $1").bind(id)).await?;
         write.commit().await?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use contract::{ModelName, Phase, PipelineId, PipelineRecord, PipelineStatus};
+use contract::{DataRead, ModelName, Phase, PipelineId, PipelineRecord, PipelineStatus};
 use sqlx::{AssertSqlSafe, any::AnyRow};
 
 use crate::{
@@ -27,6 +27,8 @@ pub struct Description {
     pub mlflow_run_id: Option<String>,
     /// All metrics that the gates may read.
     pub metrics: Option<BTreeMap<String, f64>>,
+    /// What its notebook read.
+    pub reads: Option<Vec<DataRead>>,
 }
 
 /// Pipelines beside their phases, all of one moment: a row for each phase that has one, or one without any.
@@ -115,7 +117,7 @@ impl Pipelines {
         let describe = sqlx::query(
             "UPDATE pipelines SET model_name = COALESCE($2, model_name), declared_version = COALESCE($3, declared_version),
                  registry_version = COALESCE($4, registry_version), mlflow_run_id = COALESCE($5, mlflow_run_id),
-                 metrics = COALESCE($6, metrics)
+                 metrics = COALESCE($6, metrics), reads = COALESCE($7, reads)
              WHERE id = $1",
         )
         .bind(lease.pipeline_id.to_string())
@@ -123,7 +125,8 @@ impl Pipelines {
         .bind(description.declared_version.as_deref().map(fields::text))
         .bind(description.registry_version.map(u64::cast_signed))
         .bind(description.mlflow_run_id)
-        .bind(description.metrics.as_ref().map(fields::metrics).transpose()?);
+        .bind(description.metrics.as_ref().map(fields::metrics).transpose()?)
+        .bind(description.reads.as_ref().map(fields::json).transpose()?);
         write.run(describe).await?;
         write.commit().await
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use contract::{CommitSha, Environment, Flavour, ModelName, PipelineId, RepoName};
+use contract::{CommitSha, DataRead, Environment, Flavour, ModelName, PipelineId, RepoName};
 use jiff::Timestamp;
 use serde::Serialize;
 use sqlx::{AssertSqlSafe, any::AnyRow};
@@ -57,6 +57,8 @@ pub struct VersionRecord {
     pub mlflow_run_id: Option<String>,
     /// Its metrics; `None` for what is no number in JSON.
     pub metrics: BTreeMap<String, Option<f64>>,
+    /// What its notebook read, query by query; each once.
+    pub reads: Vec<DataRead>,
     /// What computes its predictions.
     pub flavour: Flavour,
     /// The folder that holds its files.
@@ -153,7 +155,7 @@ impl Serving {
     ) -> Result<(Vec<VersionRecord>, Option<u64>), StoreError> {
         let query = sqlx::query(
             "SELECT v.version, v.pipeline_id, v.flavour, v.uri, v.sha256, v.created_at, p.declared_version, p.delivery_id,
-                 p.repo, p.commit_sha, p.notebook_path, p.mlflow_run_id, p.metrics, d.environment
+                 p.repo, p.commit_sha, p.notebook_path, p.mlflow_run_id, p.metrics, p.reads, d.environment
              FROM (SELECT * FROM versions WHERE model_name = $1 AND version < $2 ORDER BY version DESC LIMIT $3) v
              JOIN pipelines p ON p.id = v.pipeline_id
              LEFT JOIN deployments d ON d.model_name = v.model_name AND d.version = v.version
@@ -251,6 +253,7 @@ fn version(row: &AnyRow) -> Result<VersionRecord, StoreError> {
         notebook_path: fields.get("notebook_path")?,
         mlflow_run_id: fields.get("mlflow_run_id")?,
         metrics: fields.metrics("metrics")?,
+        reads: if fields.get::<Option<String>>("reads")?.is_some() { fields.json("reads")? } else { Vec::new() },
         flavour: fields.word("flavour", flavour_from_word)?,
         uri: fields.get("uri")?,
         sha256: fields.get("sha256")?,

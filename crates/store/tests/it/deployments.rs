@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use contract::{Environment, Flavour, ModelName};
+use contract::{DataRead, Environment, Flavour, ModelName, TableRead};
 use store::{Deployment, Description, Lease, Locked, ModelFilter, NewDeployment, NewVersion, Pushed, Serves, Store};
 
 use crate::{TTL, World};
@@ -146,7 +146,11 @@ async fn versions_are_recorded_once_and_listed_with_their_lineage_and_environmen
         };
         world.store.serving.record_version(lease, version).await.unwrap();
     }
-    let known = Description { mlflow_run_id: Some("run-1".to_owned()), ..Description::default() };
+    let table = TableRead { table: "local.titanic.train".to_owned(), version: "4".to_owned() };
+    let (query, at) = ("SELECT *".to_owned(), "2026-01-01T00:00:00Z".to_owned());
+    let reads = vec![DataRead { query, tables: vec![table], rows: 891, at }];
+    let known =
+        Description { mlflow_run_id: Some("run-1".to_owned()), reads: Some(reads.clone()), ..Description::default() };
     world.store.pipelines.describe(&first, known).await.unwrap();
     for environment in ["dev", "staging"] {
         let environment = environment.parse().unwrap();
@@ -159,6 +163,7 @@ async fn versions_are_recorded_once_and_listed_with_their_lineage_and_environmen
     assert_eq!(versions[0].environments, []);
     assert_eq!(versions[1].environments, ["dev".parse().unwrap(), "staging".parse().unwrap()]);
     assert_eq!((versions[1].pipeline_id, versions[1].mlflow_run_id.as_deref()), (first.pipeline_id, Some("run-1")));
+    assert_eq!((&versions[0].reads, &versions[1].reads), (&Vec::new(), &reads));
     assert_eq!((versions[1].repo.as_str(), versions[1].flavour), ("octocat/titanic", Flavour::Onnx));
 
     let (models, _) = world.store.serving.models(&ModelFilter { limit: 50, ..ModelFilter::default() }).await.unwrap();

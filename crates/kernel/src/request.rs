@@ -16,6 +16,8 @@ pub struct RunRequest {
     pub directory: PathBuf,
     /// The repository's root, where modules are found after all other places.
     pub import_root: PathBuf,
+    /// A folder of our own modules, which come after even these.
+    pub library: Option<PathBuf>,
     /// Set in the kernel's environment before the first cell. With `MLFLOW_RUN_ID`, MLflow's fluent functions log to that run
     /// and no other, whatever experiment the notebook sets.
     pub environment: BTreeMap<String, String>,

@@ -1,4 +1,4 @@
-//! The folder of a confined kernel: nothing else can be written by what runs there.
+//! The folder of a confined kernel: beside what its repository's data is, nothing else can be written by what runs there.
 
 use std::{
     ffi::OsString,
@@ -43,7 +43,8 @@ impl Room {
         let named = ["SSL_CERT_FILE", "SSL_CERT_DIR", "LD_LIBRARY_PATH"].into_iter().filter_map(std::env::var_os);
         read.extend(named.flat_map(|paths| std::env::split_paths(&paths).collect::<Vec<_>>()));
         let egress = spec.confined.as_ref().map(|confined| confined.egress.clone()).unwrap_or_default();
-        let write = vec![self.folder.path().to_owned(), directory.to_owned()];
+        let mut write = vec![self.folder.path().to_owned(), directory.to_owned()];
+        write.extend(spec.confined.iter().flat_map(|confined| confined.write.iter().cloned()));
         Confinement { read, write, egress, ..Confinement::default() }
     }
 
@@ -79,6 +80,11 @@ impl Room {
     /// A folder for what is made of that. It is not there yet.
     pub fn made(&self) -> PathBuf {
         self.folder.path().join("made")
+    }
+
+    /// A file for what the run writes down of what it read. It is not there yet.
+    pub fn reads(&self) -> PathBuf {
+        self.folder.path().join("reads")
     }
 
     /// Moves [`made`](Self::made) to its place outside. Nothing happens if there is none. The run must have ended.
@@ -146,7 +152,7 @@ mod tests {
         let rooms = tempfile::tempdir().expect("a folder");
         for (egress, restricted) in [("all", false), ("all,localhost:5432", false), ("none", true), ("example.org", true)] {
             let egress = egress.parse().expect("places");
-            let confined = Some(Confined { rooms: rooms.path().to_owned(), read: Vec::new(), egress });
+            let confined = Some(Confined { rooms: rooms.path().to_owned(), read: Vec::new(), write: Vec::new(), egress });
             let spec = KernelSpec { python: "python3".into(), memory_limit: None, preload: Vec::new(), confined };
             let room = Room::furnish(&spec).expect("furnished").expect("a room");
             let variables = room.variables(&spec, rooms.path());

@@ -125,12 +125,14 @@ impl Run<'_> {
     }
 
     async fn prepare(&mut self) -> ControlFlow<Outcome> {
-        let RunRequest { directory, import_root, environment, secrets, injected, .. } = &self.request;
+        let RunRequest { directory, import_root, library, environment, secrets, injected, .. } = &self.request;
         let secrets = secrets.0.iter().map(|(name, value)| (name.as_str(), value));
         let own = environment.iter().map(|(name, value)| (name.as_str(), value));
         let environment: BTreeMap<_, _> = secrets.chain(own).collect();
-        let arguments =
-            json!({"directory": directory, "import_root": import_root, "environment": environment, "variables": injected});
+        let arguments = json!({
+            "directory": directory, "import_root": import_root, "library": library, "environment": environment,
+            "variables": injected,
+        });
         match self.call("prepare", &arguments, CALL, Step { position: 0, index: 0 }).await {
             Ok(Ok(_)) => Continue(()),
             Ok(Err(error)) => Break(Outcome::Broken(KernelError::Prepare(error))),

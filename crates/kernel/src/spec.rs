@@ -7,10 +7,12 @@ use sandbox::Egress;
 /// What a kernel that runs code of others may reach, beside the system's libraries and its Python environment.
 #[derive(Debug, Clone)]
 pub struct Confined {
-    /// Each kernel gets a new folder in here, and can write nowhere else.
+    /// Each kernel gets a new folder in here.
     pub rooms: PathBuf,
     /// More that it may read.
     pub read: Vec<PathBuf>,
+    /// More that it may change.
+    pub write: Vec<PathBuf>,
     /// Whom it may connect to.
     pub egress: Egress,
 }

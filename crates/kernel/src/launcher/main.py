@@ -175,12 +175,11 @@ def call(name, arguments):
         flush_streams()
 
 
-def prepare(directory, import_root, environment, variables):
+def prepare(directory, import_root, library, environment, variables):
     os.environ.update(environment)
     os.chdir(directory)
-    use_own_tools(private)
-    if import_root not in sys.path:
-        sys.path.append(import_root)
+    use_own_tools(private, library)
+    sys.path.extend(folder for folder in (import_root, library) if folder and folder not in sys.path)
     if run_id := environment.get("MLFLOW_RUN_ID"):
         join_mlflow_run(run_id, environment.get("MLFLOW_TRACKING_URI"))
     pickle_by_value()

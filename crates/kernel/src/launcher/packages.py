@@ -6,8 +6,9 @@ import shutil
 import sys
 
 
-def use_own_tools(private):
-    """Puts the environment's programs first, and before them a pip that acts on this run alone. `private` has that pip in `tools`."""
+def use_own_tools(private, library):
+    """Puts the environment's programs first, and before them a pip that acts on this run alone. `private` has that pip in `tools`;
+    what is started finds the modules in `library`, too."""
     global packages
     tools, packages, programs = (os.path.join(private, name) for name in ("tools", "packages", "bin"))
     for folder in (packages, programs):
@@ -26,11 +27,11 @@ def use_own_tools(private):
     if sys.prefix != sys.base_prefix:
         os.environ["VIRTUAL_ENV"] = sys.prefix
 
-    def before(folders, name):
-        return os.pathsep.join([*folders, *filter(None, [os.environ.get(name)])])
+    def before(folders, name, after=None):
+        return os.pathsep.join([*folders, *filter(None, [os.environ.get(name), after])])
 
     os.environ["PATH"] = before([programs, os.path.dirname(sys.executable)], "PATH")
-    os.environ["PYTHONPATH"] = before([tools, packages], "PYTHONPATH")
+    os.environ["PYTHONPATH"] = before([tools, packages], "PYTHONPATH", library)
     os.environ["MLSYS_RUN_PACKAGES"] = packages
     at = next((at for at, folder in enumerate(sys.path) if folder.endswith("site-packages")), len(sys.path))
     sys.path[at:at] = [tools, packages]

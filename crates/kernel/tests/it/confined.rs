@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::harness::{Bench, Done, spec};
 
 fn confined(rooms: &Path) -> KernelSpec {
-    let confined = Confined { rooms: rooms.to_owned(), read: Vec::new(), egress: Egress::all() };
+    let confined = Confined { rooms: rooms.to_owned(), read: Vec::new(), write: Vec::new(), egress: Egress::all() };
     KernelSpec { confined: Some(confined), ..spec() }
 }
 

@@ -95,6 +95,7 @@ impl Bench {
             notebook: notebook(cells),
             directory,
             import_root,
+            library: None,
             environment: [].into(),
             secrets: RunSecrets::default(),
             injected: [].into(),

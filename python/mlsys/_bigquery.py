@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from mlsys import _frames
-from mlsys._cloud import errors_of_this_package, library
+from mlsys._cloud import credentials, errors_of_this_package, library
 from mlsys._lineage import TableVersion
 from mlsys._names import TableId
 from mlsys.errors import AlreadyExists, InvalidInput
@@ -62,8 +62,7 @@ def _client(project: str, emulator: str | None) -> Any:
     """One client for all calls: making one looks for credentials, which takes a while."""
     bigquery = library("google.cloud.bigquery")
     # The client finds the emulator by itself, but would still ask Google for credentials.
-    credentials = library("google.auth.credentials").AnonymousCredentials() if emulator else None
-    return bigquery.Client(project=project, credentials=credentials)
+    return bigquery.Client(project=project, credentials=credentials(emulator))
 
 
 def _versions(client: Any, job: Any) -> list[TableVersion]:

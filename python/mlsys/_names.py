@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlsys.errors import InvalidInput
+from mlsys.errors import InvalidInput, NotAllowed
 
 # Letters of any language, digits, `_` and `-`, as BigQuery has them. No dot and no slash, so a part is always one folder's name.
 _PART = re.compile(r"\w[\w-]*")
@@ -50,6 +50,13 @@ class TableId:
 
 def _count(parts: list[str]) -> str:
     return "1 part" if len(parts) == 1 else f"{len(parts)} parts"
+
+
+def not_allowed(what: str, place: str, writing: bool = False) -> NotAllowed:
+    """The error of a notebook that reaches for data which its repository may not read or write."""
+    verb, flag = ("write", " --write") if writing else ("read", "")
+    how = f"an admin allows it by: mlsys data allow {place} --repo OWNER/NAME{flag}"
+    return NotAllowed(f"this notebook may not {verb} {what}: {how}")
 
 
 def inside(root: Path, *parts: str) -> Path:

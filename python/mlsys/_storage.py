@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from mlsys._cloud import errors_of_this_package, library
+from mlsys._cloud import credentials, errors_of_this_package, library
 from mlsys.settings import Settings
 
 
@@ -40,5 +40,4 @@ def _client(project: str, emulator: str | None) -> Any:
     """One client for all calls: making one looks for credentials, which takes a while."""
     storage = library("google.cloud.storage")
     # The client finds the emulator by itself, but older ones would still ask Google for credentials.
-    credentials = library("google.auth.credentials").AnonymousCredentials() if emulator else None
-    return storage.Client(project=project, credentials=credentials)
+    return storage.Client(project=project, credentials=credentials(emulator))

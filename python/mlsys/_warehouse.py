@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlsys import _frames
 from mlsys._lineage import TableVersion
-from mlsys._names import TableId, inside
+from mlsys._names import TableId, inside, not_allowed
 from mlsys._sql import translate
 from mlsys.errors import AlreadyExists, InvalidInput, NotFound, Unavailable
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 # How often a write starts anew when others wrote the same table meanwhile, and how long it waits in between at most.
 _ATTEMPTS = 40
 _LONGEST_WAIT_SECONDS = 0.5
+# What the library says of files that may not be read or written, which it does not tell from other errors.
+_NO_PERMISSION = "Permission denied"
 
 
 def get(root: Path, query: str, parameters: Mapping[str, Any]) -> tuple[pa.Table, list[TableVersion]]:
@@ -42,15 +45,18 @@ def put(root: Path, identity: TableId, data: pa.Table, write_disposition: str) -
     from deltalake.exceptions import DeltaError
 
     folder = _folder(root, identity)
+    _check_allowed(root, identity, writing=True)
     for attempt in range(_ATTEMPTS):
         existing = _open(folder)
         try:
             return _write(folder, existing, identity, data, write_disposition)
-        except DeltaError as error:
+        except (DeltaError, OSError) as error:
+            if isinstance(error, PermissionError) or _NO_PERMISSION in str(error):
+                raise not_allowed(str(identity), _dataset_of(identity), writing=True) from error
+            if isinstance(error, OSError):
+                raise Unavailable(f"{identity} could not be written: {error}") from error
             if not _was_overtaken(folder, existing, error):
                 raise Unavailable(f"{identity} could not be written: {error}") from error
-        except OSError as error:
-            raise Unavailable(f"{identity} could not be written: {error}") from error
         time.sleep(random.uniform(0, min(_LONGEST_WAIT_SECONDS, 0.01 * 2**attempt)))
     raise Unavailable(f"{identity} is written by others all the time: {_ATTEMPTS} attempts failed. Try again later")
 
@@ -109,12 +115,26 @@ def _open(folder: Path) -> DeltaTable | None:
 
 
 def _open_or_fail(root: Path, identity: TableId) -> DeltaTable:
+    _check_allowed(root, identity)
     table = _open(_folder(root, identity))
     if table is None:
         others = _tables_beside(root, identity)
         exist = f"{identity.project}.{identity.dataset} has {', '.join(others)}" if others else "its dataset has no tables"
         raise NotFound(f"there is no table {identity}: {exist}. Tables are made by bq_put")
     return table
+
+
+def _check_allowed(root: Path, identity: TableId, writing: bool = False) -> None:
+    try:
+        os.scandir(inside(root, identity.project, identity.dataset)).close()
+    except PermissionError as error:
+        raise not_allowed(str(identity), _dataset_of(identity), writing) from error
+    except OSError:
+        pass  # whoever reads says that there is no such dataset, and whoever writes makes it
+
+
+def _dataset_of(identity: TableId) -> str:
+    return f"{identity.project}.{identity.dataset}"
 
 
 def _tables_beside(root: Path, identity: TableId) -> list[str]:

@@ -19,5 +19,9 @@ class AlreadyExists(MlsysError):
     """The table has rows already, and was to be written only if it had none."""
 
 
+class NotAllowed(MlsysError, PermissionError):
+    """The data is there or could be, and this notebook may not read or write it."""
+
+
 class Unavailable(MlsysError, RuntimeError):
     """The place where the data lives refused or failed, or the library that reaches it is not installed."""

@@ -53,4 +53,9 @@ def _folder(name: str, cloud: str, default: Path) -> Path | None:
     value = _variable(name)
     if value is None:
         return default
-    return None if value.lower() == cloud else Path(value)
+    if value.lower() == cloud:
+        return None
+    folder = value.removeprefix("file://")
+    if "://" in folder:
+        raise InvalidInput(f"{name} is {value!r}, which notebooks do not reach: it has to be a folder or the word {cloud}")
+    return Path(folder)

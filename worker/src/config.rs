@@ -11,7 +11,7 @@ use assembly::Connections;
 use provenance::SigningKey;
 use service::{Check, SIGNING_KEY, Setting, Settings, SettingsError};
 
-use crate::{runner::KubernetesConfig, tasks::retention::RetentionSettings};
+use crate::{data::DataPlaces, runner::KubernetesConfig, tasks::retention::RetentionSettings};
 
 /// How long a phase may go on once its worker is to stop, in seconds, unless set.
 const GRACE_SECONDS: u64 = 30;
@@ -63,6 +63,12 @@ pub const SETTINGS: &[Setting] = &[
         "What code of others (notebooks, builds, models in Python) is confined to: auto, the best this machine offers; require, and refuse to run without Landlock; landlock, as auto without namespaces; off",
     ),
     setting("SANDBOX_READ", "", "Folders that notebooks may read beside their own, separated by colons, such as data sets"),
+    setting(
+        "MLSYS_BUCKETS",
+        "",
+        "The files that notebooks reach by mlsys.gcs: a folder with one for each bucket, or gcs for Google Cloud Storage; unset: buckets under MLSYS_HOME",
+    ),
+    setting("GCP_PROJECT_ID", "", "The Google Cloud project that pays for what notebooks do by mlsys.bq and mlsys.gcs"),
     setting(
         "SANDBOX_EGRESS",
         "all",
@@ -183,6 +189,8 @@ pub struct ProcessConfig {
     pub sandbox: sandbox::Mode,
     /// What notebooks may read beside their own.
     pub sandbox_read: Vec<PathBuf>,
+    /// Where the tables and files of notebooks lie.
+    pub data: DataPlaces,
     /// Whom notebooks may connect to.
     pub sandbox_egress: sandbox::Egress,
     /// Whether packages may be built from source, and be had from paths and URLs.
@@ -213,6 +221,7 @@ impl ProcessConfig {
             python: path("MLSYS_PYTHON", "python/bin/python"),
             uv: path("MLSYS_UV", "uv/bin/uv"),
             sandbox: check.or(settings.parse("SANDBOX"), sandbox::Mode::Auto),
+            data: DataPlaces::read(settings, &connections.home),
             sandbox_egress: check.or(settings.parse("SANDBOX_EGRESS"), sandbox::Egress::all()),
             source_builds: check.or(settings.parse("ALLOW_SOURCE_BUILDS"), false),
             sandbox_read: settings.get("SANDBOX_READ").map(std::env::split_paths).into_iter().flatten().collect(),

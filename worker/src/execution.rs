@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use contract::{Flavour, RunSecrets, Stream};
+use contract::{DataRead, Flavour, RunSecrets, Stream};
 use kernel::{
     AfterCell, EventSink, Kernel, KernelError, KernelSpec, NotebookError, NotebookFile, Pool, Room, RunReport, RunRequest,
     Then, Unanswered,
@@ -21,7 +21,11 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Tuning, packager};
+use crate::{
+    Tuning,
+    data::{self, DataPlaces, Folders},
+    packager,
+};
 
 /// What notebooks run with.
 #[derive(Clone, Copy)]
@@ -30,6 +34,10 @@ pub struct Means<'a> {
     pub kernels: &'a Pool,
     /// Environments of notebooks that name their dependencies.
     pub environments: &'a Environments,
+    /// The folder of the notebooks' package.
+    pub library: &'a Path,
+    /// Where tables and files lie.
+    pub data: &'a DataPlaces,
     /// How long, and with how much.
     pub tuning: &'a Tuning,
 }
@@ -54,6 +62,10 @@ pub struct Execution<'a> {
     pub variables: Vec<(&'static str, String)>,
     /// The secrets that it asks for.
     pub secrets: RunSecrets,
+    /// The folders of tables and files that it may reach.
+    pub folders: Folders,
+    /// Where it is to write down what it reads.
+    pub reads: &'a Path,
     /// The MLflow run that a packaged model belongs to.
     pub run_id: Option<&'a str>,
     /// The file that the export cell is to write.
@@ -72,6 +84,8 @@ pub struct Executed {
     pub package: Option<packager::Answer>,
     /// SHA-256 of the notebook that ran, in hex.
     pub notebook_sha256: String,
+    /// What it read, query by query.
+    pub reads: Vec<DataRead>,
 }
 
 /// Why a notebook could not be run.
@@ -115,7 +129,7 @@ impl Execution<'_> {
         let (notebook, notebook_sha256) = (NotebookFile::parse(&bytes)?, hex::encode(Sha256::digest(&bytes)));
         let asked = Instant::now();
         let mut kernel = tokio::select! {
-            kernel = start(means, &environment) => kernel?,
+            kernel = start(means, &environment, &self.folders) => kernel?,
             () = cancel.cancelled() => return Err(ExecutionError::Cancelled),
         };
         say(format!("a kernel was ready after {} ms", asked.elapsed().as_millis()));
@@ -137,7 +151,8 @@ impl Execution<'_> {
         if let (Some(places), Some(outside)) = (&places, self.package) {
             places.room.hand_out(outside)?;
         }
-        Ok(Executed { report, package, notebook_sha256 })
+        let reads = data::reads(places.as_ref().map_or(self.reads, |places| &places.reads));
+        Ok(Executed { report, package, notebook_sha256, reads })
     }
 
     async fn environment(
@@ -157,12 +172,13 @@ impl Execution<'_> {
         means: Means<'_>,
         (environment, verdict): (Option<&str>, &Verdict),
     ) -> RunRequest {
-        let Means { environments, tuning, .. } = means;
+        let Means { environments, library, data, tuning, .. } = means;
         let after_cell = self.after_cell((environment, verdict), tuning);
         let variables = [
             ("MLFLOW_TRACKING_URI", self.tracking.to_owned()),
             ("PIPELINE_ID", self.id.to_owned()),
             ("MLSYS_UV", environments.uv().to_string_lossy().into_owned()),
+            ("MLSYS_LINEAGE", self.reads.to_string_lossy().into_owned()),
         ];
         let injected = [
             ("MODEL_OUTPUT_PATH", self.model.to_string_lossy().into_owned()),
@@ -176,8 +192,10 @@ impl Execution<'_> {
             notebook,
             directory: path.parent().unwrap_or(self.tree).to_owned(),
             import_root: self.tree.to_owned(),
+            library: Some(library.to_owned()),
             environment: variables
                 .into_iter()
+                .chain(data.variables())
                 .chain(self.variables.clone())
                 .map(|(name, value)| (name.to_owned(), value))
                 .collect(),
@@ -248,6 +266,7 @@ struct Places {
     tree: PathBuf,
     model: PathBuf,
     package: PathBuf,
+    reads: PathBuf,
     room: Room,
 }
 
@@ -255,7 +274,7 @@ impl Places {
     fn within(mut room: Room, execution: &Execution<'_>) -> std::io::Result<Self> {
         let tree = room.take_in(execution.tree)?;
         let model = room.export().join(execution.model.file_name().unwrap_or("model.pkl".as_ref()));
-        Ok(Self { tree, model, package: room.made(), room })
+        Ok(Self { tree, model, package: room.made(), reads: room.reads(), room })
     }
 
     /// The same execution in there.
@@ -267,17 +286,24 @@ impl Places {
             parameters: execution.parameters.clone(),
             variables: execution.variables.clone(),
             secrets: execution.secrets.clone(),
+            folders: execution.folders.clone(),
+            reads: &self.reads,
             ..*execution
         }
     }
 }
 
-async fn start(means: Means<'_>, environment: &PythonEnvironment) -> Result<Kernel, KernelError> {
-    if environment.id.is_none() {
+/// A kernel that was started ahead, or one that is made for the run: what a process may reach is settled when it starts.
+async fn start(means: Means<'_>, environment: &PythonEnvironment, folders: &Folders) -> Result<Kernel, KernelError> {
+    if environment.id.is_none() && folders.is_empty() {
         return means.kernels.take().await;
     }
-    let python = environment.python.clone();
-    Kernel::start(&KernelSpec { python, preload: Vec::new(), ..means.kernels.spec().clone() }).await
+    let mut spec = KernelSpec { python: environment.python.clone(), preload: Vec::new(), ..means.kernels.spec().clone() };
+    if let Some(confined) = &mut spec.confined {
+        confined.read.extend(folders.read.iter().cloned());
+        confined.write.extend(folders.write.iter().cloned());
+    }
+    Kernel::start(&spec).await
 }
 
 /// What the packager said; all of it is in the log.

@@ -8,11 +8,13 @@
 //! - [`tasks`]: background work that is no pipeline; one file a kind.
 //! - [`mlflow_proxy`]: MLflow as a run's notebook may use it.
 //! - `log`: a pipeline's log, numbered and stored in batches.
+//! - [`data`]: the package that notebooks reach tables and files by.
 //! - [`packager`]: the Python that packages a model inside the kernel that trained it.
 //!
 //! Architecture invariant: the worker serves nothing but its health, its metrics and, on the loopback, MLflow to its own runs. It
 //! never loads a model or a pickle.
 
+pub mod data;
 pub mod execution;
 pub mod mlflow_proxy;
 pub mod packager;

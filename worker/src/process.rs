@@ -12,7 +12,7 @@ use service::{Secret, Settings, Shutdown, health, telemetry};
 use tokio::net::TcpListener;
 
 use crate::{
-    Config, ProcessConfig, Worker,
+    Config, ProcessConfig, Worker, data,
     folder::WorkFolder,
     mlflow_proxy::Proxy,
     pods,
@@ -175,9 +175,11 @@ fn assemble(config: &ProcessConfig, adapters: Adapters, role: Role, shutdown: &S
     let rooms = WorkFolder::open(&connections.home.join("work"))?;
     let mlflow_proxy = Proxy::start(adapters.mlflow.clone())?;
     // `!pip install` calls it.
-    let read = config.sandbox_read.iter().chain([&config.uv]).cloned().collect();
+    let library = rooms.path().join("library");
+    data::lay_out_package(&library).context("the notebooks' package can't be laid out")?;
+    let read = config.sandbox_read.iter().chain([&config.uv, &library]).cloned().collect();
     let egress = config.sandbox_egress.clone().and_urls(mlflow_proxy.url());
-    let confined = Confined { rooms: rooms.path().to_owned(), read, egress };
+    let confined = Confined { rooms: rooms.path().to_owned(), read, write: Vec::new(), egress };
     let spec = KernelSpec {
         python: python.clone(),
         memory_limit: config.tuning.memory_limit,
@@ -192,7 +194,8 @@ fn assemble(config: &ProcessConfig, adapters: Adapters, role: Role, shutdown: &S
     }
     let environments = Environments::new(connections.home.join("environments"), config.uv.clone(), python);
     let environments = environments.with_sources(config.source_builds).with_memory_limit(config.tuning.build_memory_limit);
-    let notebooks = Notebooks { kernels: kernels.clone(), environments, mlflow_proxy, pods };
+    let (kernels_of, data) = (kernels.clone(), config.data.clone());
+    let notebooks = Notebooks { kernels: kernels_of, environments, library, data, mlflow_proxy, pods };
     let worker_config = Config {
         name,
         tuning: config.tuning.clone(),

@@ -15,7 +15,9 @@ use service::health::check;
 use store::StoreError;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
-use crate::{Tuning, drive, folder::WorkFolder, mlflow_proxy::Proxy, pods, runner::KubernetesRunner, tasks};
+use crate::{
+    Tuning, data::DataPlaces, drive, folder::WorkFolder, mlflow_proxy::Proxy, pods, runner::KubernetesRunner, tasks,
+};
 
 /// How a worker works.
 #[derive(Debug, Clone)]
@@ -52,6 +54,8 @@ pub struct Parts {
     pub(crate) models: tasks::batch::Models,
     pub(crate) kernels: Arc<kernel::Pool>,
     pub(crate) environments: Environments,
+    pub(crate) library: PathBuf,
+    pub(crate) data: DataPlaces,
     pub(crate) rollout: rollout::Rollout,
     pub(crate) fleet: fleet::Fleet,
     pub(crate) pods: Option<KubernetesRunner>,
@@ -71,6 +75,10 @@ pub struct Notebooks {
     pub kernels: Arc<kernel::Pool>,
     /// Environments of notebooks that name their dependencies.
     pub environments: Environments,
+    /// The folder of the package that they reach tables and files by.
+    pub library: PathBuf,
+    /// Where tables and files lie.
+    pub data: DataPlaces,
     /// MLflow, as they reach it.
     pub mlflow_proxy: Proxy,
     /// Runs pipelines in pods; none: this process runs them.
@@ -84,7 +92,7 @@ impl Worker {
     /// When no HTTP client can be built, or the working folder can't be used.
     pub fn new(config: Config, adapters: Adapters, notebooks: Notebooks) -> anyhow::Result<Self> {
         let Adapters { store, queue, hub, hosts, mlflow, artifacts, warehouse } = adapters;
-        let Notebooks { kernels, environments, mlflow_proxy, pods } = notebooks;
+        let Notebooks { kernels, environments, library, data, mlflow_proxy, pods } = notebooks;
         let fleet = fleet::Fleet::new(config.internal_token.expose())?;
         let rollout = rollout::Rollout::new(store.serving.clone(), artifacts.clone(), fleet.clone(), mlflow.clone());
         let folder = WorkFolder::open(&config.work_directory)?;
@@ -101,6 +109,8 @@ impl Worker {
             models: tasks::batch::Models::default(),
             kernels,
             environments,
+            library,
+            data,
             rollout,
             fleet,
             pods,

@@ -17,7 +17,7 @@ use crate::{
     metrics,
     mlflow_proxy::Grant,
     packager,
-    phases::{download, secrets, tracking, validate},
+    phases::{data, download, secrets, tracking, validate},
     run::{Run, Stop},
 };
 
@@ -63,7 +63,7 @@ pub async fn run(run: &Arc<Run>, attempt: u32) -> Result<Next, PhaseError> {
     }
     let contract = validate::contract(run).await?;
     let tracked = tracking::open_run(run, &contract, attempt).await?;
-    let Executed { report, package, notebook_sha256 } = execute(run, &contract, &tracked).await?;
+    let Executed { report, package, notebook_sha256, reads } = execute(run, &contract, &tracked).await?;
     keep_notebook(run, &report.notebook).await?;
     if let Err(error) = conclude(run, &report) {
         if run.stopped() != Some(Stop::Lost) {
@@ -82,7 +82,8 @@ pub async fn run(run: &Arc<Run>, attempt: u32) -> Result<Next, PhaseError> {
     let logged = logged.into_iter().map(|metric| (metric.key, metric.value));
     let metrics = metrics::collect(logged, &report.scraps, &report.variables);
     say_metrics(run, &metrics);
-    let description = store::Description { metrics: Some(metrics.clone()), ..store::Description::default() };
+    let description =
+        store::Description { metrics: Some(metrics.clone()), reads: Some(reads), ..store::Description::default() };
     run.describe(description).await?;
     let metrics = metrics.into_iter().map(|(name, value)| (name, metrics::to_json(value))).collect();
     let made_with = MadeWith { notebook_sha256: Some(notebook_sha256), packages };
@@ -133,12 +134,20 @@ async fn execute(run: &Arc<Run>, contract: &Contract, tracked: &mlflow::Run) -> 
             ("GIT_COMMIT", record.commit_sha.to_string()),
         ],
         secrets,
+        folders: data::open(run).await?,
+        reads: &output.join("reads"),
         run_id: Some(&tracked.run_id),
         model: &output.join("export/model.pkl"),
         package: Some(&run.package()),
         outputs: &output.join("outputs"),
     };
-    let means = Means { kernels: &worker.kernels, environments: &worker.environments, tuning: &worker.config.tuning };
+    let means = Means {
+        kernels: &worker.kernels,
+        environments: &worker.environments,
+        library: &worker.library,
+        data: &worker.data,
+        tuning: &worker.config.tuning,
+    };
     let (snapshots, saver) = save_snapshots(run);
     let sink = Sink { run: run.clone(), snapshots };
     let executed = execution.run(means, &sink, &run.cancel).await;

@@ -1,5 +1,6 @@
 //! The phases, one file each.
 
+pub mod data;
 pub mod deploy;
 pub mod download;
 pub mod execute;

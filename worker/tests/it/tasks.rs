@@ -105,6 +105,8 @@ impl Stage {
         let notebooks = Notebooks {
             kernels: kernel::Pool::start(spec, 0, stop.clone()),
             environments: python::Environments::new(folder("environments"), "uv".into(), "python3".into()),
+            library: folder("library"),
+            data: worker::data::DataPlaces::read(&Settings::default(), &folder("home")),
             mlflow_proxy: worker::mlflow_proxy::Proxy::start(adapters.mlflow.clone()).expect("a port"),
             pods: None,
         };

@@ -219,7 +219,7 @@ fn pipelines(routes: Routes) -> Routes {
 
 fn models(routes: Routes) -> Routes {
     use Action::{Promote, Repositories, RollBack, Traffic};
-    use routes::{approvals, changes, models, overview, repo_check, repos, secrets, statistics, traffic, versions};
+    use routes::{approvals, changes, data, models, overview, repo_check, repos, secrets, statistics, traffic, versions};
     let dev = contract::Environment::dev;
     let prod = contract::Environment::prod;
     routes
@@ -252,6 +252,9 @@ fn models(routes: Routes) -> Routes {
         .add(Rule::may(Repositories, Of::Repo), routes!(repos::install_webhook))
         .add(Rule::may(Repositories, Of::Repo), routes!(repos::renew_secret))
         .add(Rule::may(Repositories, Of::Repo), routes!(repos::remove_old_secret))
+        .add(Rule::may(Repositories, Of::Repo).only_looks(), routes!(data::list))
+        .add(Rule::may(Repositories, Of::Repo), routes!(data::allow))
+        .add(Rule::may(Repositories, Of::Repo), routes!(data::forbid))
         .add(Rule::may(Repositories, Of::Repo).only_looks(), routes!(secrets::list))
         .add(Rule::may(Repositories, Of::Repo), routes!(secrets::set))
         .add(Rule::may(Repositories, Of::Repo), routes!(secrets::remove))

@@ -4,6 +4,7 @@ pub(crate) mod approvals;
 pub(crate) mod audit;
 pub(crate) mod batches;
 pub(crate) mod changes;
+pub(crate) mod data;
 pub(crate) mod health;
 pub(crate) mod internal;
 pub(crate) mod issuer;

@@ -35,7 +35,7 @@ impl Route {
         let uuid = PipelineId::generate().to_string();
         let number = if self.path.contains("/versions/") { "1" } else { "987654" };
         let path = self.path.replace("{name}", "nobody").replace("{version}", number).replace("{cell_id}", "none");
-        let path = path.replace("{table}", "p.d.nothing");
+        let path = path.replace("{table}", "p.d.nothing").replace("{place}", "p.d");
         if path.starts_with("/api/repos") { path.replace("{id}", number) } else { path.replace("{id}", &uuid) }
     }
 }
@@ -73,8 +73,12 @@ async fn a_method_that_a_path_has_not_is_a_405_that_names_those_it_has() {
             if has_it {
                 continue;
             }
-            let given =
-                path.replace("{name}", "titanic").replace("{version}", "1").replace("{cell_id}", "x").replace("{id}", "1");
+            let given = path
+                .replace("{name}", "titanic")
+                .replace("{version}", "1")
+                .replace("{cell_id}", "x")
+                .replace("{place}", "p.d")
+                .replace("{id}", "1");
             let internal = [("authorization", crate::world::INTERNAL)];
             let headers = if path.starts_with("/internal") { &internal[..] } else { &[] };
             let answer = world.ask(method.clone(), &given, headers, "").await;
@@ -200,6 +204,7 @@ fn body_for(route: &Route) -> Value {
         path if path.contains("/traffic/") => json!({ "environment": "dev" }),
         path if path.ends_with("/promote") => json!({ "version": 1, "from": "dev", "to": "staging" }),
         "/api/models/{name}" => json!({ "owner": "octocat/titanic" }),
+        path if path.ends_with("/data/{place}") => json!({ "access": "read" }),
         path if path.ends_with("/secrets/{name}") => json!({ "value": "a secret" }),
         path if path.ends_with("/rollback") => json!({ "environment": "dev" }),
         "/api/repos" | "/api/repos/check" => json!({ "full_name": "local/new" }),

@@ -7,7 +7,7 @@ use service::{
     Check, EffectiveSetting, Secret, Setting, SettingError, SettingsError, StoreSettings,
     telemetry::{self, Telemetry},
 };
-use worker::Tuning;
+use worker::{Tuning, data::DataPlaces};
 
 use crate::home::{Addresses, Home};
 
@@ -172,6 +172,11 @@ impl Settings {
     /// Where all models' files are.
     pub fn artifacts(&self) -> StoreSettings {
         StoreSettings::artifacts(&self.given, &self.home)
+    }
+
+    /// Where the tables and files are that notebooks reach.
+    pub fn data_places(&self) -> DataPlaces {
+        DataPlaces::read(&self.given, &self.home)
     }
 
     /// Where the tables are.

@@ -113,7 +113,8 @@ impl Stack {
                 tracing::warn!(%error, "there is no uv: notebooks that name dependencies will fail");
             }
         }));
-        ground.run(sockets, (lock, uv), say).await
+        // All processes are in it: much for the stack of whoever waits.
+        Box::pin(ground.run(sockets, (lock, uv), say)).await
     }
 
     /// Waits until the stack is told to stop, or a part of it ends by itself, which is an error.

@@ -3,6 +3,7 @@
 mod approvals;
 mod artifacts;
 mod batch;
+mod data;
 mod demo;
 mod doctor;
 mod hook;
@@ -71,6 +72,9 @@ enum Command {
     /// Invite and list people
     #[command(subcommand)]
     People(people::Command),
+    /// Say which tables and files a repository's notebooks may reach
+    #[command(subcommand)]
+    Data(data::Command),
     /// Set, list and remove what a repository's notebooks ask for by name
     #[command(subcommand)]
     Secrets(secrets::Command),
@@ -140,6 +144,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Login(args) => login::run(args, &settings).await,
         Command::Keys(command) => keys::run(command, &settings).await,
         Command::People(command) => people::run(command, &settings).await,
+        Command::Data(command) => data::run(command, &settings).await,
         Command::Secrets(command) => secrets::run(command, &settings).await,
         Command::Promote(args) => promote::run(args, &settings).await,
         Command::Traffic(command) => traffic::run(command, &settings).await,

@@ -16,6 +16,7 @@ use python::Environments;
 use serde_json::{Value, json};
 use service::Shutdown;
 use worker::{
+    data::{self, Folders},
     execution::{Executed, Execution, Means},
     metrics, packager,
 };
@@ -76,6 +77,8 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<ExitC
         tracking: &format!("file://{}", tracking.display()),
         variables: vec![("MLFLOW_ALLOW_FILE_STORE", "true".to_owned())],
         secrets: own_secrets(contract.as_ref())?,
+        folders: Folders::default(),
+        reads: &scratch.path().join("reads"),
         run_id: None,
         model: &scratch.path().join("model.pkl"),
         package: args.package.then_some(package.as_path()),
@@ -84,7 +87,10 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<ExitC
     // One's own notebook: what it names is one's own as well.
     let environments = Environments::new(settings.home.join("environments"), platform.uv(), python);
     let environments = environments.with_sources(true).with_memory_limit(tuning.build_memory_limit);
-    let means = Means { kernels: &kernels, environments: &environments, tuning: &tuning };
+    let library = scratch.path().join("library");
+    data::lay_out_package(&library)?;
+    let data = settings.data_places();
+    let means = Means { kernels: &kernels, environments: &environments, library: &library, data: &data, tuning: &tuning };
     let screen = Screen { printer: (!args.json).then(|| Printer::new(false)) };
     let executed = execution.run(means, &screen, &shutdown.token()).await?;
     let notebook = executed.report.notebook.to_json();

@@ -49,14 +49,14 @@ pub(crate) async fn run(command: Command, settings: &Settings) -> anyhow::Result
     let client = Client::new(settings)?;
     match command {
         Command::Set { name, repo } => {
-            let path = format!("{}/{name}", secrets_of(&client, &repo).await?);
+            let path = format!("{}/{name}", part_of(&client, &repo, "secrets").await?);
             let value = asked(&name)?;
             check_secret(&value).map_err(anyhow::Error::msg)?;
             client.put(&path, json!({ "value": value }).to_string()).await?;
             println!("{repo} has the secret {name}. Its notebooks ask for it by SECRETS = [\"{name}\"].");
         }
         Command::List { repo, json } => {
-            let all: Value = client.get(&secrets_of(&client, &repo).await?, &[]).await?;
+            let all: Value = client.get(&part_of(&client, &repo, "secrets").await?, &[]).await?;
             if json {
                 println!("{all:#}");
                 return Ok(ExitCode::SUCCESS);
@@ -67,18 +67,18 @@ pub(crate) async fn run(command: Command, settings: &Settings) -> anyhow::Result
             table::print(["NAME", "SET AT", "SET BY"], all["items"].as_array().into_iter().flatten().map(row));
         }
         Command::Remove { name, repo } => {
-            client.delete(&format!("{}/{name}", secrets_of(&client, &repo).await?)).await?;
+            client.delete(&format!("{}/{name}", part_of(&client, &repo, "secrets").await?)).await?;
             println!("The secret is removed.");
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Where a repository's secrets are.
-async fn secrets_of(client: &Client, repo: &RepoName) -> anyhow::Result<String> {
+/// Where a part of what there is of a repository is.
+pub(crate) async fn part_of(client: &Client, repo: &RepoName, part: &str) -> anyhow::Result<String> {
     let found: Page<Value> = client.get("/api/repos", &[("repo", repo.to_string())]).await?;
     let id = found.items.first().map(|repo| repo["id"].to_string());
-    Ok(format!("/api/repos/{}/secrets", id.with_context(|| format!("{repo} is not registered"))?))
+    Ok(format!("/api/repos/{}/{part}", id.with_context(|| format!("{repo} is not registered"))?))
 }
 
 /// A secret from standard input, all of it but a line break at its end; on a terminal, one line that is not shown.

@@ -71,8 +71,9 @@ def rows_of(rows, target, seed, count):
     return made, target(made, draw)
 
 
-def try_case(verifier, case):
-    """Exports what one case makes and compares it on rows that it has not seen; the answer, the graph and the proof."""
+def try_case(verifier, case, far=1):
+    """Exports what one case makes and compares it on rows that it has not seen, so many times as far away; the answer, the graph and the
+    proof."""
     make, rows, target = case
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -82,6 +83,7 @@ def try_case(verifier, case):
         signature, own = schema.signature(found)
         graph, says = native.export(model, found, signature, own)
         unseen, _ = rows_of(rows, target, 2, UNSEEN)
+        unseen = unseen if far == 1 else unseen * far
         proof = proven(model, found, signature, own, unseen, says)
     return verifier.verify(graph, proof), graph, proof
 
@@ -116,6 +118,15 @@ class Native(unittest.TestCase):
                 for _ in range(BROKEN):
                     with self.subTest(f"{name}, broken"):
                         self.assertIn(verifier.verify(broken(graph, chance), proof)[:2], ("ok", "no"))
+
+    def test_far_from_all_centers_rounding_decides_as_in_the_estimator(self):
+        far = ("k_means", "k_means_array", "mini_batch", "bisecting", "mean_shift", "birch", "centroid", "centroid_three")
+        with Verifier() as verifier:
+            for name, case in ((name, case) for name, case in cases(["clusters"]) if name.partition(".")[2] in far):
+                for times in (1e3, 1e8, 1e15, 1e30, 1e150):
+                    answer, *_ = try_case(verifier, case, times)
+                    with self.subTest(name, times=times):
+                        self.assertTrue(answer.startswith("ok"), answer)
 
 
 def is_right(name, answer):

@@ -19,6 +19,11 @@ pub(crate) fn dot_by_twos(one: &[f64], other: &[f64]) -> f64 {
     ones_rest.iter().zip(others_rest).fold(sums[0] + sums[1], |sum, (a, b)| sum + a * b)
 }
 
+/// The sum of products as a product of matrices has it: one after the other, each rounded once with its sum.
+pub(crate) fn fused_dot(one: &[f64], other: &[f64]) -> f64 {
+    one.iter().zip(other).fold(0.0, |sum, (a, b)| a.mul_add(*b, sum))
+}
+
 /// The sum of squared differences.
 pub(crate) fn squared_distance(one: &[f64], other: &[f64]) -> f64 {
     sum_of(one, other, |a, b| (a - b) * (a - b))

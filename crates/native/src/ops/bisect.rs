@@ -1,6 +1,6 @@
 //! `bisect`: from the root of a tree of centers to a leaf, each time to the nearer of two. `BisectingKMeans`.
 
-use crate::{Answer, BadGraph, Refused, Value, Wanted, file::Fields, math::squared_distance, operator::Operate};
+use crate::{Answer, BadGraph, Refused, Value, Wanted, file::Fields, math::{fused_dot, squared_distance}, operator::Operate};
 
 #[derive(Debug)]
 pub(crate) struct Bisect {
@@ -10,6 +10,8 @@ pub(crate) struct Bisect {
     /// Of each node, its left child, which the right one follows; 0 for a leaf.
     left: Vec<u32>,
     labels: Vec<u32>,
+    /// Of each node, its center's square. Absent in graphs of an older mlsys, which compare the sums of squared differences.
+    squares: Option<Vec<f64>>,
 }
 
 impl Operate for Bisect {
@@ -20,17 +22,23 @@ impl Operate for Bisect {
             return fields.wrong("left", "places behind their node");
         }
         let centers = fields.f64s_of("centers", labels.len().saturating_mul(features))?;
-        Ok(Self { features, centers, left, labels })
+        let squares = fields.has("squares").then(|| fields.f64s_of("squares", labels.len())).transpose()?;
+        Ok(Self { features, centers, left, labels, squares })
     }
 
     fn answer(&self, x: &Value<'_>, _: Wanted) -> Result<Answer, Refused> {
         let x = x.dense(self.features)?;
         let center = |node: usize| &self.centers[node * self.features..(node + 1) * self.features];
+        // `|c|² - 2·x·c`, as scikit-learn's K-means compares them.
+        let distance = |row: &[f64], node: usize| match &self.squares {
+            Some(squares) => -2.0 * fused_dot(row, center(node)) + squares[node],
+            None => squared_distance(row, center(node)),
+        };
         let label = |row: &[f64]| {
             let mut node = 0;
             while self.left[node] > 0 {
                 let left = self.left[node] as usize;
-                let right_is_nearer = squared_distance(row, center(left + 1)) < squared_distance(row, center(left));
+                let right_is_nearer = distance(row, left + 1) < distance(row, left);
                 node = left + usize::from(right_is_nearer);
             }
             self.labels[node]

@@ -1,7 +1,12 @@
 //! `nearest`: the label of the nearest center; transformed, the distances to all. `KMeans`, `MiniBatchKMeans`, `MeanShift`,
 //! `AffinityPropagation`, `Birch`, `NearestCentroid`.
 
-use crate::{Answer, BadGraph, Matrix, Refused, Value, Wanted, file::Fields, math::squared_distance, operator::Operate};
+use crate::{
+    Answer, BadGraph, Matrix, Refused, Value, Wanted,
+    file::Fields,
+    math::{fused_dot, squared_distance},
+    operator::Operate,
+};
 
 #[derive(Debug)]
 pub(crate) struct Nearest {
@@ -9,7 +14,30 @@ pub(crate) struct Nearest {
     /// `[labels, features]`
     centers: Vec<f64>,
     labels: Vec<u32>,
-    manhattan: bool,
+    metric: Metric,
+}
+
+/// How a row and a center are compared. Far away from all centers, and between two of them, rounding decides.
+#[derive(Debug)]
+enum Metric {
+    /// By the sum of squared differences, as an earlier mlsys exported all but the next.
+    Euclidean,
+    Manhattan,
+    /// By `|c|² - 2·x·c`, as scikit-learn's K-means does it.
+    Products(Vec<f64>),
+    /// By `|x|² - 2·x·c + |c|²`, not below 0, as `pairwise_distances_argmin` does it.
+    AllProducts(Vec<f64>),
+}
+
+impl Metric {
+    fn distance(&self, place: usize, row: &[f64], center: &[f64]) -> f64 {
+        match self {
+            Self::Euclidean => squared_distance(row, center),
+            Self::Manhattan => row.iter().zip(center).map(|(a, b)| (a - b).abs()).sum(),
+            Self::Products(squares) => -2.0 * fused_dot(row, center) + squares[place],
+            Self::AllProducts(squares) => (fused_dot(row, row) + -2.0 * fused_dot(row, center) + squares[place]).max(0.0),
+        }
+    }
 }
 
 impl Operate for Nearest {
@@ -19,12 +47,15 @@ impl Operate for Nearest {
             return fields.wrong("labels", "at least one, in at least one column");
         }
         let centers = fields.f64s_of("centers", labels.len().saturating_mul(features))?;
-        let manhattan = match fields.word("metric")? {
-            "euclidean" => false,
-            "manhattan" => true,
+        let squares = || fields.f64s_of("squares", labels.len());
+        let metric = match fields.word("metric")? {
+            "euclidean" => Metric::Euclidean,
+            "manhattan" => Metric::Manhattan,
+            "products" => Metric::Products(squares()?),
+            "all_products" => Metric::AllProducts(squares()?),
             _ => return fields.wrong("metric", "a known word"),
         };
-        Ok(Self { features, centers, labels, manhattan })
+        Ok(Self { features, centers, labels, metric })
     }
 
     fn transform<'a>(&'a self, x: Value<'a>) -> Result<Value<'a>, Refused> {
@@ -40,22 +71,13 @@ impl Operate for Nearest {
 
     fn answer(&self, x: &Value<'_>, _: Wanted) -> Result<Answer, Refused> {
         let x = x.dense(self.features)?;
-        let distance = |row: &[f64], center: &[f64]| {
-            if self.manhattan {
-                row.iter().zip(center).map(|(a, b)| (a - b).abs()).sum()
-            } else {
-                squared_distance(row, center)
-            }
-        };
         let label = |row: &[f64]| {
-            let (mut nearest, mut least) = (0, f64::INFINITY);
-            for (center, label) in self.centers.chunks_exact(self.features).zip(&self.labels) {
-                let distance = distance(row, center);
-                if distance < least {
-                    (nearest, least) = (*label, distance);
-                }
-            }
-            nearest
+            let centers = self.centers.chunks_exact(self.features).enumerate();
+            let mut distances = centers.map(|(place, center)| self.metric.distance(place, row, center)).enumerate();
+            // The first one stands, also if it is no number.
+            let first = distances.next().unwrap_or((0, 0.0));
+            let (nearest, _) = distances.fold(first, |least, next| if next.1 < least.1 { next } else { least });
+            self.labels[nearest]
         };
         Ok(Answer::labels(x.each_row().map(label).collect()))
     }

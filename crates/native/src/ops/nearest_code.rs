@@ -1,6 +1,8 @@
 //! `nearest_code`: the class whose code is nearest to a row of scores. `OutputCodeClassifier`.
 
-use crate::{Answer, BadGraph, Prediction, Refused, Value, Wanted, file::Fields, operator::Operate};
+use crate::{
+    Answer, BadGraph, Prediction, Refused, Value, Wanted, file::Fields, math::fused_dot as product, operator::Operate,
+};
 
 #[derive(Debug)]
 pub(crate) struct NearestCode {
@@ -42,9 +44,4 @@ impl Operate for NearestCode {
         let labels = x.each_row().map(nearest).collect();
         Ok(Answer { prediction: Some(Prediction::Labels(labels)), ..Answer::default() })
     }
-}
-
-/// The sum of products, one after the other.
-fn product(one: &[f64], other: &[f64]) -> f64 {
-    one.iter().zip(other).fold(0.0, |sum, (a, b)| a.mul_add(*b, sum))
 }

@@ -1,6 +1,7 @@
 """Clusterers that assign rows to the nearest center, and the nearest-centroid classifier."""
 
 import numpy as np
+from sklearn.utils.extmath import row_norms
 
 from . import kinds
 from .gaussians import gaussians
@@ -22,15 +23,19 @@ def export(model, x, writer):
     classes, places = np.arange(len(centers)), None
     if name == "Birch":
         classes, places = np.unique(model.subcluster_labels_, return_inverse=True)
-    node = _nearest(width, centers, writer, places)
+    # What the estimator compares by, in its own arithmetic.
+    metric = "products" if name in ("KMeans", "MiniBatchKMeans", "BisectingKMeans") else "all_products"
+    node = _nearest(width, centers, writer, places, metric)
     if name == "BisectingKMeans":
         node = {"op": "split", "answer": _bisecting(model, width, writer), "transform": node}
     return kinds.chain(steps, node), Says(classes, transformed=Matrix(len(centers)) if hasattr(model, "transform") else None)
 
 
-def _nearest(width, centers, writer, labels=None, metric="euclidean"):
+def _nearest(width, centers, writer, labels, metric):
     labels = np.arange(len(centers)) if labels is None else labels
     arrays = {"centers": writer.array(centers), "labels": writer.array(labels, "u4")}
+    if metric != "manhattan":
+        arrays["squares"] = writer.array(row_norms(np.ascontiguousarray(centers), squared=True))
     return {"op": "nearest", "features": width, "metric": metric, **arrays}
 
 
@@ -39,7 +44,8 @@ def _centroids(model, width, writer):
     uniform = np.isclose(model.class_prior_, 1 / len(classes)).all()
     if model.metric not in ("euclidean", "manhattan") or (model.metric == "manhattan" and not uniform):
         raise Unsupported("NearestCentroid with another metric, or one other than the Euclidean and priors")
-    nearest = _nearest(width, model.centroids_, writer, metric=model.metric)
+    metric = "manhattan" if model.metric == "manhattan" else "all_products"
+    nearest = _nearest(width, model.centroids_, writer, None, metric)
     if model.metric == "manhattan":
         return nearest, Says(classes)
     scale = np.where(model.within_class_std_dev_ != 0, model.within_class_std_dev_, 1.0)
@@ -59,4 +65,5 @@ def _bisecting(model, width, writer):
         if node.left is not None:
             nodes += [node.left, node.right]
     arrays = {"centers": writer.array(centers), "left": writer.array(left, "u4"), "labels": writer.array(labels, "u4")}
+    arrays["squares"] = writer.array(row_norms(np.ascontiguousarray(centers), squared=True))
     return {"op": "bisect", "features": width, **arrays}

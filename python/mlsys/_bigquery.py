@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
@@ -13,6 +14,7 @@ from mlsys import _frames
 from mlsys._cloud import credentials, errors_of_this_package, library
 from mlsys._lineage import TableVersion
 from mlsys._names import TableId
+from mlsys._sql import LOCAL, in_project
 from mlsys.errors import AlreadyExists, InvalidInput
 from mlsys.settings import Settings
 
@@ -27,6 +29,7 @@ def get(settings: Settings, query: str, parameters: Mapping[str, Any]) -> tuple[
     """The query's result, and what BigQuery says of the versions of the tables it read, if somebody wants to know."""
     bigquery = library("google.cloud.bigquery")
     values = [_parameter(bigquery, name, value) for name, value in parameters.items()]
+    query = in_project(query, settings.require_gcp_project())
     with errors_of_this_package():
         client = _client(settings.require_gcp_project(), settings.bigquery_emulator)
         plan = client.query(query, job_config=bigquery.QueryJobConfig(query_parameters=values, dry_run=True))
@@ -44,6 +47,8 @@ def put(settings: Settings, identity: TableId, data: pa.Table, write_disposition
     import pyarrow.parquet as pq
 
     bigquery = library("google.cloud.bigquery")
+    if identity.project == LOCAL:
+        identity = replace(identity, project=settings.require_gcp_project())
     with errors_of_this_package():
         client = _client(settings.require_gcp_project(), settings.bigquery_emulator)
         fitting = _fitting(client, identity, data, write_disposition)

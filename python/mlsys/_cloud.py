@@ -34,7 +34,7 @@ def credentials(emulator: str | None) -> Any:
         return library("google.oauth2.service_account").Credentials.from_service_account_info(
             json.loads(key), scopes=_SCOPES
         )
-    except (ValueError, KeyError, TypeError):
+    except (AttributeError, KeyError, TypeError, ValueError):
         # The reason would show parts of the key.
         raise InvalidInput(
             "GOOGLE_SERVICE_ACCOUNT_KEY holds no service account's key: set the secret to the whole JSON file"

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
 
+# The project of tables on a laptop; elsewhere it stands for the one that runs the queries.
+LOCAL = "local"
+
+
 @dataclass(frozen=True)
 class Query:
     """A query in DuckDB's SQL, and the names by which it calls the tables."""
@@ -45,6 +49,24 @@ def translate(text: str) -> Query:
         node.set("alias", alias)
     parameters = frozenset(node.name for node in tree.find_all(exp.Parameter))
     return Query(tree.sql(dialect="duckdb"), tables, parameters)
+
+
+def in_project(text: str, project: str) -> str:
+    """The query with ``project`` in the place of the project ``local``, which on a laptop is the own one. What is not understood stays as it
+    is: BigQuery says what is wrong with it."""
+    import sqlglot
+    from sqlglot import exp
+
+    if LOCAL not in text:
+        return text
+    try:
+        tree = sqlglot.parse_one(text, read="bigquery")
+    except sqlglot.errors.SqlglotError:
+        return text
+    own = [table for table in tree.find_all(exp.Table) if table.catalog == LOCAL]
+    for table in own:
+        table.set("catalog", exp.to_identifier(project, quoted=True))
+    return tree.sql(dialect="bigquery") if own else text
 
 
 def _parse(text: str) -> exp.Query:

@@ -69,6 +69,20 @@ class Answers(Place):
         with self.assertRaisesRegex(InvalidInput, "'place'"):
             bq_put(pd.DataFrame({"a": [1], "place": ["POINT(1 2)"]}), f"{PROJECT}.data.t")
 
+    def test_the_project_of_a_laptop_is_the_own_one(self) -> None:
+        import pandas as pd
+
+        client = self.client()
+        client.query.return_value.statement_type = "SELECT"
+        client.query.return_value.result.return_value.to_arrow.return_value = pa.table({"n": [1]})
+        bq_get("SELECT local.n FROM local.data.t AS local JOIN other.data.u USING (n) WHERE s = 'local.data.t'")
+        asked = {call.args[0] for call in client.query.call_args_list}
+        own = f"SELECT local.n FROM `{PROJECT}`.data.t AS local JOIN other.data.u USING (n) WHERE s = 'local.data.t'"
+        self.assertEqual(asked, {own})
+        client.get_table.return_value.schema = [bigquery.SchemaField("a", "INTEGER")]
+        bq_put(pd.DataFrame({"a": [1]}), "local.data.t")
+        self.assertEqual(client.load_table_from_file.call_args.args[1], f"{PROJECT}.data.t")
+
     def test_without_credentials(self) -> None:
         with (
             mock.patch.object(_bigquery, "_client", side_effect=DefaultCredentialsError("run gcloud auth")),

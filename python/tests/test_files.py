@@ -111,6 +111,11 @@ class LocalFiles(Files, Place):
                     call(name)
         self.assertEqual(sorted(self.home.rglob("*")), before)
 
+    def test_what_is_not_whole_yet_has_no_name(self) -> None:
+        for name in (".unfinished/x", "folder/.unfinished"):
+            with self.assertRaises(InvalidInput):
+                gcs_put(self.bucket, name, b"x")
+
     def test_links_are_not_followed(self) -> None:
         outside = self.home / "outside"
         outside.mkdir()
@@ -167,7 +172,7 @@ class LocalFiles(Files, Place):
             self.assertIn(gcs_get(self.bucket, "big"), versions)
             self.assertEqual(gcs_list_blobs(self.bucket), ["big"])
         writer.join()
-        self.assertEqual(list((self.home / "buckets" / ".unfinished").iterdir()), [])
+        self.assertEqual(list((self.home / "buckets" / self.bucket / ".unfinished").iterdir()), [])
 
 
 class StorageFiles(Files, Storage):

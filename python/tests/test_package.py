@@ -9,6 +9,7 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
+from mlsys._cloud import credentials
 from mlsys.errors import InvalidInput
 from mlsys.settings import settings
 
@@ -36,6 +37,24 @@ class Settings(unittest.TestCase):
             chosen = settings()
         self.assertEqual((chosen.warehouse, chosen.buckets, chosen.lineage), (None, None, Path("/l")))
         self.assertEqual(chosen.require_gcp_project(), "p")
+
+    def test_an_address_that_notebooks_do_not_reach_is_named(self) -> None:
+        with (
+            mock.patch.dict(os.environ, {"MLSYS_WAREHOUSE": "s3://tables/all"}, clear=True),
+            self.assertRaisesRegex(InvalidInput, "MLSYS_WAREHOUSE is 's3://tables/all'"),
+        ):
+            settings()
+        with mock.patch.dict(os.environ, {"MLSYS_WAREHOUSE": "file:///t"}, clear=True):
+            self.assertEqual(settings().warehouse, Path("/t"))
+
+    def test_a_key_that_is_none_is_refused_and_not_shown(self) -> None:
+        for key in ("secret-part", '{"private_key": "secret-part"}', '["secret-part"]'):
+            with (
+                mock.patch.dict(os.environ, {"GOOGLE_SERVICE_ACCOUNT_KEY": key}, clear=True),
+                self.assertRaises(InvalidInput) as refused,
+            ):
+                credentials(None)
+            self.assertNotIn("secret-part", str(refused.exception))
 
     def test_a_missing_project_is_an_error_with_its_remedy(self) -> None:
         with (

@@ -253,7 +253,8 @@ fn models(routes: Routes) -> Routes {
         .add(Rule::may(Repositories, Of::Repo), routes!(repos::renew_secret))
         .add(Rule::may(Repositories, Of::Repo), routes!(repos::remove_old_secret))
         .add(Rule::may(Repositories, Of::Repo).only_looks(), routes!(data::list))
-        .add(Rule::may(Repositories, Of::Repo), routes!(data::allow))
+        // Data belongs to no repository: who decides for one alone must not open it that of all.
+        .add(Rule::may(Repositories, Of::Everything), routes!(data::allow))
         .add(Rule::may(Repositories, Of::Repo), routes!(data::forbid))
         .add(Rule::may(Repositories, Of::Repo).only_looks(), routes!(secrets::list))
         .add(Rule::may(Repositories, Of::Repo), routes!(secrets::set))

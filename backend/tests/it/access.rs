@@ -47,7 +47,7 @@ const WHOM: &[(&str, &str, &str)] = &[
     ("GET /api/repos/{id}", "see", "repo"),
     ("PATCH /api/repos/{id}", "repositories", "repo"),
     ("GET /api/repos/{id}/data", "repositories", "repo"),
-    ("PUT /api/repos/{id}/data/{place}", "repositories", "repo"),
+    ("PUT /api/repos/{id}/data/{place}", "repositories", "everything"),
     ("DELETE /api/repos/{id}/data/{place}", "repositories", "repo"),
     ("GET /api/repos/{id}/secrets", "repositories", "repo"),
     ("PUT /api/repos/{id}/secrets/{name}", "repositories", "repo"),

@@ -23,12 +23,12 @@ fn says(arguments: &[&str]) -> String {
     String::from_utf8(answer.stdout).expect("text")
 }
 
-fn trying(model: &str, code: &str) -> Vec<u8> {
+fn trying(model: &str, code: &str) -> String {
     Notebook::valid(model).before("mlops:export", &format!("{TRIES}{code}")).json()
 }
 
 /// What a pushed notebook printed, and how it ended.
-async fn printed(project: &Project, notebook: Vec<u8>) -> (Vec<String>, Value) {
+async fn printed(project: &Project, notebook: String) -> (Vec<String>, Value) {
     let id = project.push_notebook("n.ipynb", notebook);
     let pipeline = mlsys().ended(id).await;
     assert_eq!(pipeline.status, PipelineStatus::Succeeded, "{:?}", pipeline.reason);

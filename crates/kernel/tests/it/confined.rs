@@ -32,6 +32,46 @@ async fn said(code: &str) -> String {
     done.sink.texts(Stream::Stdout).join("\n")
 }
 
+#[tokio::test]
+async fn folders_that_a_run_may_reach_are_open_and_what_lies_beside_them_is_not() {
+    if !has_landlock() {
+        return;
+    }
+    let data = tempfile::tempdir().unwrap();
+    for name in ["read", "write", "beside"] {
+        std::fs::create_dir(data.path().join(name)).unwrap();
+        std::fs::write(data.path().join(name).join("a"), name).unwrap();
+    }
+    let rooms = tempfile::tempdir().unwrap();
+    let mut spec = confined(rooms.path());
+    if let Some(confined) = &mut spec.confined {
+        confined.read = vec![data.path().join("read")];
+        confined.write = vec![data.path().join("write")];
+    }
+    let mut kernel = Kernel::start(&spec).await.unwrap();
+    let room = kernel.take_room().expect("a room");
+    let code = format!(
+        "{ATTEMPT}
+import os
+at = lambda name: os.path.join({:?}, name)
+print(attempt(lambda: open(at('read/a')).read()))
+print(attempt(lambda: open(at('read/a'), 'w')))
+print(attempt(lambda: open(at('write/a')).read()))
+print(attempt(lambda: open(at('write/b'), 'w').write('b')))
+print(attempt(lambda: open(at('beside/a')).read()))
+print(attempt(lambda: os.rename(at('write/a'), at('beside/b'))))
+os.symlink(at('beside'), at('write/link'))
+print(attempt(lambda: open(at('write/link/a')).read()))",
+        data.path().display().to_string()
+    );
+    let bench = Bench::new(&[("", &code)]);
+    let done = bench.run_on(kernel).await;
+    drop(room);
+    let said = done.sink.texts(Stream::Stdout);
+    let refused = "PermissionError";
+    assert_eq!(said, ["done: read", refused, "done: write", "done: 1", refused, refused, refused]);
+}
+
 fn has_landlock() -> bool {
     sandbox::Offer::of_this_machine().landlock.is_some()
 }

@@ -6,6 +6,7 @@
 mod access;
 mod approvals;
 mod dashboard;
+mod declared;
 mod errors;
 mod guards;
 mod internal;

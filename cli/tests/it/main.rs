@@ -9,6 +9,7 @@ mod changes;
 mod commands;
 mod contract;
 mod crash;
+mod declared;
 mod detail;
 mod faults;
 mod gates;

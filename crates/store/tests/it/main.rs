@@ -25,6 +25,7 @@ mod approvals;
 mod batches;
 mod candidates;
 mod changes;
+mod declared;
 mod deliveries;
 mod deployments;
 mod details;

@@ -707,6 +707,23 @@ export interface paths {
         patch: operations["changeRepo"];
         trace?: never;
     };
+    "/api/repos/{id}/declared": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What came of a repository's `mlsys.toml` files when they were last read, which is after each push that changes one. */
+        get: operations["getDeclared"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/repos/{id}/secrets": {
         parameters: {
             query?: never;
@@ -792,6 +809,23 @@ export interface paths {
         put?: never;
         /** Makes a schedule. */
         post: operations["createSchedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/schedules/difference": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What a push of these files would change of the schedules. Changes nothing. */
+        post: operations["compareSchedules"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1306,7 +1340,7 @@ export interface components {
              * @description When.
              */
             at: string;
-            /** @description What showed who it was: `person`, `key`, `home`, `nobody`. */
+            /** @description What showed who it was: `person`, `key`, `home`, `nobody`; `push` where a file says so that was pushed. */
             actor_kind: string;
             /** @description Who. */
             actor: string;
@@ -1663,6 +1697,42 @@ export interface components {
              */
             median_seconds: number | null;
         };
+        /** @description What is done with a schedule. */
+        DeclaredChange: {
+            /** @description What. */
+            what: components["schemas"]["DeclaredChangeKind"];
+            /** @description The schedule's name. */
+            name: string;
+            /** @description The file that declares it, or did. */
+            file: string;
+            /** @description When it fires, or what of it changes. */
+            detail: string;
+        };
+        /**
+         * @description What is done with a schedule.
+         * @enum {string}
+         */
+        DeclaredChangeKind: "created" | "changed" | "removed";
+        /** @description What was done, or would be. */
+        DeclaredReport: {
+            /** @description The schedules that are another than before; none where something is wrong. */
+            changes: components["schemas"]["DeclaredChange"][];
+            /** @description What is wrong: until it is corrected, everything stays as it is. */
+            problems: components["schemas"]["FileProblem"][];
+        };
+        /** @description What came of a repository's files when they were last read. */
+        DeclaredView: {
+            /** @description The branch that they are of; null: they were not read yet, or none of the repository's branches is there. */
+            branch: string | null;
+            commit_sha: components["schemas"]["CommitSha"] | null;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            read_at: string | null;
+            /** @description What was changed then, or why nothing was. */
+            report: components["schemas"]["DeclaredReport"];
+        };
         /** @description A model's current version in an environment. */
         Deployment: {
             /** @description The environment. */
@@ -1801,6 +1871,26 @@ export interface components {
             /** @description For each row and column a number, or a list. */
             values: unknown[][];
         };
+        /** @description One thing wrong with a file, where, and how to fix it. */
+        FileProblem: {
+            /** @description The file's path in the repository. */
+            file: string;
+            /** @description The line, from 1; none: it concerns the whole. */
+            line: number | null;
+            /** @description The letter in the line, from 1. */
+            column: number | null;
+            /** @description What is wrong. */
+            problem: string;
+            /** @description What to do about it. */
+            fix: string;
+        };
+        /** @description A file. */
+        FileText: {
+            /** @description Its path in the repository; it ends with `mlsys.toml`. */
+            path: string;
+            /** @description All that it says. */
+            text: string;
+        };
         /** @description One firing of a schedule. */
         Firing: {
             id: components["schemas"]["FiringId"];
@@ -1851,6 +1941,8 @@ export interface components {
             passed: boolean;
             /** @description The facts it rests on. */
             explanation: string;
+            /** @description The `mlsys.toml` that demands it; none: the notebook does. */
+            file?: string;
         };
         /** @description A role that was given: for everything, or for one repository or one model. */
         Grant: {
@@ -2643,6 +2735,8 @@ export interface components {
             cpu: string | null;
             /** @description Memory of a pipeline's pod, as a Kubernetes quantity; null: as the runner is set. */
             memory: string | null;
+            /** @description Which tables its `mlsys.toml` may have read and written: globs of names, separated by commas; null: all if it is of the local remote, else none. */
+            tables: string | null;
             /** Format: date-time */
             created_at: string;
             /**
@@ -2669,6 +2763,11 @@ export interface components {
             cpu?: string | null;
             /** @description Memory of a pipeline's pod, as a Kubernetes quantity; null: as the runner is set. */
             memory?: string | null;
+            /**
+             * @description Which tables its `mlsys.toml` may have read and written, for who may send any table through models: globs of names, separated by commas, as
+             *     in `local.titanic.*`; null: all if it is of the local remote, else none.
+             */
+            tables?: string | null;
         };
         /** @description What registering a repository would find. */
         RepoCheck: {
@@ -2779,6 +2878,7 @@ export interface components {
             created_at: string;
             /** Format: date-time */
             changed_at: string;
+            source: components["schemas"]["ScheduleSource"] | null;
         };
         /**
          * Format: uuid
@@ -2793,6 +2893,14 @@ export interface components {
             overlap?: components["schemas"]["Overlap"] | null;
             misfire?: components["schemas"]["Misfire"] | null;
             paused?: boolean | null;
+        };
+        /** @description The file that declares a schedule. */
+        ScheduleSource: {
+            repo: components["schemas"]["RepoName"];
+            /** @description Its path there. */
+            path: string;
+            /** @description The commit that made the schedule as it is. */
+            commit_sha: components["schemas"]["CommitSha"];
         };
         /** @description The secrets of a repository. */
         SecretList: {
@@ -3071,6 +3179,13 @@ export interface components {
             dtype: string;
             /** @description The shape; -1 stands for any length. The first axis is rows. */
             shape: number[];
+        };
+        /** @description Files that may be pushed. */
+        ToCompare: {
+            /** @description The repository. */
+            repo: components["schemas"]["RepoName"];
+            /** @description All its files. */
+            files: components["schemas"]["FileText"][];
         };
         /** @description How many requests took at most so long. */
         TrafficBucket: {
@@ -5047,6 +5162,37 @@ export interface operations {
             };
         };
     };
+    getDeclared: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeclaredView"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listSecrets: {
         parameters: {
             query?: never;
@@ -5291,6 +5437,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    compareSchedules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ToCompare"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeclaredReport"];
                 };
             };
             /** @description What went wrong */

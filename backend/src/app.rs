@@ -282,13 +282,15 @@ fn tables(routes: Routes) -> Routes {
 }
 
 fn schedules(routes: Routes) -> Routes {
-    use Action::Schedules;
+    use Action::{Schedules, Validate};
     use routes::schedules;
     routes
         .add(Rule::see(Of::Later), routes!(schedules::list))
         // Whose it is the body says, and the handler looks.
         .add(Rule::may(Schedules, Of::Later), routes!(schedules::create))
         .add(Rule::see(Of::Later), routes!(schedules::next))
+        .add(Rule::see(Of::Repo), routes!(schedules::declared::one))
+        .add(Rule::may(Validate, Of::Later).only_looks(), routes!(schedules::declared::compare))
         .add(Rule::see(Of::Later), routes!(schedules::one))
         .add(Rule::may(Schedules, Of::Later), routes!(schedules::change))
         .add(Rule::may(Schedules, Of::Later), routes!(schedules::remove))

@@ -159,8 +159,17 @@ async fn take_push(backend: &Backend, delivery: NewDelivery<'_>, push: &Push) ->
     }
     let files = changed_files(backend, push).await?;
     let notebooks = trigger.notebooks(&files);
-    if notebooks.is_empty() {
+    let declares = files.added_or_modified.iter().chain(&files.removed).any(|path| pipeline::declares(path));
+    if declares {
+        // Before the delivery counts as accepted: one that is sent again has it done again, which finds nothing to do.
+        backend.store.schedules.declare(&push.repo, branch, &push.after).await.map_err(from_store)?;
+        backend.bus.wake.notify_one();
+    }
+    if notebooks.is_empty() && !declares {
         return Ok(ignored(&format!("no notebook that matches {} was added or changed", repo.notebook_glob)));
+    }
+    if notebooks.is_empty() {
+        return Ok(answer(backend, Accepted::New(Vec::new()), declares));
     }
     let traceparent = telemetry::current_traceparent();
     let pipelines = notebooks
@@ -177,14 +186,15 @@ async fn take_push(backend: &Backend, delivery: NewDelivery<'_>, push: &Push) ->
         })
         .collect();
     let accepted = backend.store.intake.accept_delivery(delivery, pipelines).await.map_err(from_store)?;
-    Ok(answer(backend, accepted))
+    Ok(answer(backend, accepted, declares))
 }
 
-fn answer(backend: &Backend, accepted: Accepted) -> Response {
+/// `declares`: the push changes a file that declares schedules, and has them made as it says.
+fn answer(backend: &Backend, accepted: Accepted, declares: bool) -> Response {
     let list = |pipelines: &[PipelineRef]| {
         let items: Vec<_> =
             pipelines.iter().map(|one| json!({ "id": one.id, "notebook_path": one.notebook_path })).collect();
-        json!({ "pipelines": items })
+        json!({ "pipelines": items, "declares": declares })
     };
     match accepted {
         Accepted::New(pipelines) => {

@@ -70,6 +70,8 @@ const WHOM: &[(&str, &str, &str)] = &[
     ("GET /api/schedules", "see", "later"),
     ("POST /api/schedules", "schedules", "later"),
     ("GET /api/schedules/next", "see", "later"),
+    ("GET /api/repos/{id}/declared", "see", "repo"),
+    ("POST /api/schedules/difference", "validate", "later"),
     ("GET /api/schedules/{id}", "see", "later"),
     ("PATCH /api/schedules/{id}", "schedules", "later"),
     ("DELETE /api/schedules/{id}", "schedules", "later"),

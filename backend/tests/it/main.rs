@@ -7,6 +7,7 @@ mod access;
 mod approvals;
 mod dashboard;
 mod data;
+mod declared;
 mod errors;
 mod guards;
 mod internal;

@@ -51,6 +51,9 @@ fn say(answer: &Value, api: &str) {
     if let Some(reason) = answer["reason"].as_str() {
         eprintln!("mlsys: nothing to run: {reason}");
     }
+    if answer["declares"] == true {
+        eprintln!("mlsys: it changes mlsys.toml: `mlsys schedules diff` tells what of it is not done, and why");
+    }
     for pipeline in answer["pipelines"].as_array().into_iter().flatten() {
         let text = |key: &str| pipeline[key].as_str().unwrap_or_default().to_owned();
         let id = text("id");

@@ -95,7 +95,7 @@ pub(crate) async fn ensure_project(home: &Home, project: &str) -> anyhow::Result
     Ok(remote.ensure_project(project, &[program, "hook", "--home", folder]).await?)
 }
 
-fn project_name(top: &Path) -> anyhow::Result<String> {
+pub(crate) fn project_name(top: &Path) -> anyhow::Result<String> {
     let name =
         top.file_name().and_then(|name| name.to_str()).context("the repository's folder has no name: use --project")?;
     let legal = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '-' };

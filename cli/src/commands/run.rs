@@ -22,7 +22,10 @@ use worker::{
 };
 
 use crate::{
-    commands::{logs::Printer, validate},
+    commands::{
+        logs::Printer,
+        validate::{self, Place},
+    },
     settings::Settings,
 };
 
@@ -56,7 +59,7 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<ExitC
     // One's own notebook, as Jupyter would run it.
     let spec = KernelSpec { python: python.clone(), memory_limit: tuning.memory_limit, preload: Vec::new(), confined: None };
     let kernels = Pool::start(spec, 0, shutdown.token());
-    let Some(contract) = contract(&args, &bytes) else { return Ok(ExitCode::FAILURE) };
+    let Some(contract) = contract(&args, &bytes)? else { return Ok(ExitCode::FAILURE) };
     let place = Place::of(&args.notebook)?;
     let scratch = tempfile::tempdir()?;
     let tracking = scratch.path().join("mlruns");
@@ -69,7 +72,7 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<ExitC
     let execution = Execution {
         repository: &place.root.to_string_lossy(),
         tree: &place.root,
-        notebook: &place.notebook,
+        notebook: Path::new(&place.path),
         contract: contract.as_ref(),
         parameters: args.parameters.iter().cloned().collect(),
         id: "local",
@@ -96,32 +99,40 @@ pub(crate) async fn run(args: Args, settings: &Settings) -> anyhow::Result<ExitC
     let notebook = executed.report.notebook.to_json();
     std::fs::write(&output, notebook).with_context(|| format!("{} can't be written", output.display()))?;
     let metrics = metrics::collect(logged_metrics(&tracking), &executed.report.scraps, &executed.report.variables);
-    let gates = contract.map(|contract| pipeline::decide(contract.gates.as_deref(), tuning.min_accuracy, &metrics, None));
+    let gates = contract.map(|contract| {
+        pipeline::decide(contract.gates.as_deref(), contract.demanded.as_ref(), tuning.min_accuracy, &metrics, None)
+    });
     Ok(Told { executed: &executed, metrics: &metrics, gates: gates.as_ref(), output: &output, started }.tell(&args))
 }
 
-/// What the notebook declares, if it has tags. `None` if it breaks its contract, which is told.
+/// What the notebook declares, if it has tags. `None` if it breaks its contract, or its file can't be read, which is told.
 #[expect(clippy::option_option, reason = "a notebook without tags has no contract to break")]
-fn contract(args: &Args, bytes: &[u8]) -> Option<Option<Contract>> {
-    let name = args.notebook.display().to_string();
-    match pipeline::validate(bytes, &name) {
-        Verdict::Valid(contract) => Some(Some(*contract)),
-        Verdict::Skipped => {
+fn contract(args: &Args, bytes: &[u8]) -> anyhow::Result<Option<Option<Contract>>> {
+    let checked = validate::check(&args.notebook, bytes)?;
+    Ok(match checked.verdict {
+        Verdict::Valid(contract) if checked.problems.is_empty() => Some(Some(*contract)),
+        Verdict::Skipped if checked.problems.is_empty() => {
             if !args.json {
                 eprintln!("note: the notebook has no cell with an mlops:* tag: it runs here, but a push would skip it");
             }
             Some(None)
         }
         Verdict::Invalid(violations) if args.json => {
-            let outcome = "the notebook breaks its contract";
-            println!("{:#}", json!({ "status": "failed", "outcome": outcome, "violations": violations }));
+            let (outcome, problems) = ("the notebook breaks its contract", checked.problems);
+            let report = json!({ "status": "failed", "outcome": outcome, "violations": violations, "problems": problems });
+            println!("{report:#}");
             None
         }
-        invalid @ Verdict::Invalid(_) => {
-            validate::show(&name, &invalid);
+        _ if args.json => {
+            let outcome = "the file that belongs to the notebook can't be read";
+            println!("{:#}", json!({ "status": "failed", "outcome": outcome, "problems": checked.problems }));
             None
         }
-    }
+        _ => {
+            checked.show(&args.notebook.display().to_string());
+            None
+        }
+    })
 }
 
 /// The secrets that the notebook asks for, from one's own environment.
@@ -135,23 +146,6 @@ fn own_secrets(contract: Option<&Contract>) -> anyhow::Result<RunSecrets> {
         Ok((name.clone(), value))
     };
     asked.iter().map(own).collect::<anyhow::Result<_>>().map(RunSecrets)
-}
-
-/// Where the notebook lies.
-struct Place {
-    /// The repository's root, or the notebook's folder.
-    root: PathBuf,
-    /// The notebook's path in it.
-    notebook: PathBuf,
-}
-
-impl Place {
-    fn of(notebook: &Path) -> anyhow::Result<Self> {
-        let notebook = notebook.canonicalize()?;
-        let folder = notebook.parent().context("the notebook lies in no folder")?;
-        let root = folder.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(folder).to_owned();
-        Ok(Self { notebook: notebook.strip_prefix(&root)?.to_owned(), root })
-    }
 }
 
 /// What is told of a run.

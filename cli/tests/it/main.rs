@@ -10,6 +10,7 @@ mod commands;
 mod contract;
 mod crash;
 mod data;
+mod declared;
 mod detail;
 mod faults;
 mod gates;

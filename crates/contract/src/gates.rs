@@ -14,6 +14,10 @@ pub struct GateResult {
     pub passed: bool,
     /// The facts it rests on.
     pub explanation: String,
+    /// The `mlsys.toml` that demands it; none: the notebook does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub file: Option<String>,
 }
 
 /// The version that was deployed when the gates decided: what they compared with.

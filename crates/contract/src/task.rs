@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BatchId, BatchShard, Environment, ModelName, PipelineId, ScheduleId};
+use crate::{BatchId, BatchShard, Environment, ModelName, PipelineId, RepoName, ScheduleId};
 
 /// What a task is to do: one variant a kind, with all that its handler needs to know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +22,8 @@ pub enum TaskPayload {
     BatchCommit(BatchId),
     /// Look what of a schedule is due, and how what it began goes on; again and again.
     Schedule(ScheduleId),
+    /// Make a repository's schedules as its files declare them.
+    Declared(RepoName),
 }
 
 /// A candidate whose rules are to be looked at.
@@ -51,7 +53,8 @@ pub struct Leftovers {
 
 impl TaskPayload {
     /// Every kind there is, by the name it is kept under: workers take tasks of these.
-    pub const KINDS: [&str; 6] = ["retention", "remove_files", "canary", "batch_shard", "batch_commit", "schedule"];
+    pub const KINDS: [&str; 7] =
+        ["retention", "remove_files", "canary", "batch_shard", "batch_commit", "schedule", "declared"];
 
     /// Of these, those which score rows, or write them. They take long, and no other waits for them.
     pub const BATCH_KINDS: [&str; 2] = ["batch_shard", "batch_commit"];
@@ -66,6 +69,7 @@ impl TaskPayload {
             Self::BatchShard(_) => 3,
             Self::BatchCommit(_) => 4,
             Self::Schedule(_) => 5,
+            Self::Declared(_) => 6,
         };
         Self::KINDS[place]
     }
@@ -128,6 +132,7 @@ mod tests {
             TaskPayload::BatchShard(BatchShard { batch, shard: 3 }),
             TaskPayload::BatchCommit(batch),
             TaskPayload::Schedule(ScheduleId::generate()),
+            TaskPayload::Declared("local/titanic".parse().expect("a name")),
         ];
         let kinds = all.map(|payload| {
             let json = serde_json::to_value(&payload).expect("writable");

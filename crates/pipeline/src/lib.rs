@@ -22,8 +22,8 @@ mod retry;
 pub mod schedule;
 mod trigger;
 
-pub use gate::{Decision, Gate, GateError, decide};
+pub use gate::{Decision, Demanded, Gate, GateError, decide};
 pub use notebook::{Contract, Verdict, Violation, parameters, validate, without_outputs};
 pub use plan::{may_replace, next_phase};
 pub use retry::{MAX_ATTEMPTS, backoff};
-pub use trigger::{Trigger, TriggerError, is_notebook};
+pub use trigger::{DECLARATIONS, Trigger, TriggerError, declares, is_notebook};

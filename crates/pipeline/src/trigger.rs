@@ -54,9 +54,21 @@ fn matcher(setting: &'static str, glob: &str) -> Result<GlobMatcher, TriggerErro
 /// Whether a path from the repository's root is that of a notebook that may be run. Files in hidden folders (Jupyter's
 /// checkpoints among them), hidden files and paths that could lead out of the tree never are.
 pub fn is_notebook(path: &str) -> bool {
-    let is_plain = |part: &str| !part.is_empty() && !part.starts_with('.');
     let has_extension = path.rsplit_once('.').is_some_and(|(_, extension)| extension == "ipynb");
-    has_extension && !path.chars().any(|c| c == '\\' || c.is_control()) && path.split('/').all(is_plain)
+    has_extension && is_plain(path)
+}
+
+/// What the files are called that declare gates and schedules.
+pub const DECLARATIONS: &str = "mlsys.toml";
+
+/// Whether a path from the repository's root is that of a file that declares gates and schedules.
+pub fn declares(path: &str) -> bool {
+    path.rsplit('/').next() == Some(DECLARATIONS) && is_plain(path)
+}
+
+fn is_plain(path: &str) -> bool {
+    let is_plain = |part: &str| !part.is_empty() && !part.starts_with('.');
+    !path.chars().any(|c| c == '\\' || c.is_control()) && path.split('/').all(is_plain)
 }
 
 #[cfg(test)]
@@ -113,6 +125,16 @@ mod tests {
             ".ipynb",
         ];
         assert_eq!(chosen(&changes(&bad, &[]), "**"), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn only_files_of_one_name_in_places_that_are_seen_declare_anything() {
+        for path in ["mlsys.toml", "a/b/mlsys.toml"] {
+            assert!(declares(path), "{path}");
+        }
+        for path in ["Mlsys.toml", "xmlsys.toml", ".git/mlsys.toml", "a/../mlsys.toml", "mlsys.toml/x", "/mlsys.toml", ""] {
+            assert!(!declares(path), "{path}");
+        }
     }
 
     #[test]

@@ -47,7 +47,10 @@ pub use pipelines::{
     Reason, StatusCounts,
 };
 pub use retention::{Cursor, Ended, OldVersion, Retention, VersionCursor};
-pub use schedules::{Began, Fired, Firing, NewSchedule, Schedule, ScheduleChange, ScheduleFilter, Schedules};
+pub use schedules::{
+    Began, Declaration, DeclaredChange, Fired, Firing, NewSchedule, ReadFiles, Schedule, ScheduleChange, ScheduleFilter,
+    Schedules, Source,
+};
 pub use serving::{
     Addresses, Approval, ApprovalState, Candidate, Cause, Change, DeployedVersion, Deployment, DeploymentEvent,
     DeploymentLock, Locked, ModelCounts, ModelFilter, ModelOrder, ModelSummary, NewApproval, NewDeployment, NewVersion,

@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use store::{Created, NewBatch, Store};
 use utoipa::ToSchema;
-use warehouse::{Disposition, Warehouse};
+use warehouse::{Disposition, TableName, Warehouse};
 
-use crate::{Error, OnReject, OutputNames, Plan, Request, plan};
+use crate::{Error, OnReject, OutputNames, Plan, Request, plan, spec::rejects_of};
 
 /// What becomes of the rows that a table has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
@@ -86,6 +86,16 @@ pub struct Sources<'a> {
 }
 
 impl BatchRequest {
+    /// The table that it reads, and those that it writes.
+    ///
+    /// # Errors
+    /// Where one of them can't be called so.
+    pub fn tables(&self) -> Result<(TableName, Vec<TableName>), warehouse::Error> {
+        let output: TableName = self.output_table.parse()?;
+        let rejects = (self.on_reject == OnReject::Table).then(|| rejects_of(&output)).flatten();
+        Ok((self.input_table.parse()?, std::iter::once(output).chain(rejects).collect()))
+    }
+
     /// All of it as text: the same for the same.
     ///
     /// # Errors

@@ -27,6 +27,7 @@ const BELOW_PROCESSES: &[&str] = &[
     "rollout",
     "tables",
     "registry",
+    "declared",
     "assembly",
 ];
 
@@ -51,6 +52,7 @@ const MAP: &[(&str, &[&[&str]])] = &[
     ("rollout", &[CONTRACT, &["pipeline", "service", "store", "mlflow", "artifacts", "fleet"]]),
     ("tables", &[CONTRACT, &["store", "objects", "artifacts", "warehouse", "scoring"]]),
     ("registry", &[CONTRACT, &["store", "artifacts", "warehouse"]]),
+    ("declared", &[CONTRACT, &["pipeline", "store", "tables", "warehouse"]]),
     ("assembly", &[CONTRACT, &["service", "store", "bus", "forge", "mlflow", "artifacts", "warehouse"]]),
     ("native", &[&["allocator"]]),
     ("scoring", &[CONTRACT, &["native", "sandbox"]]),

@@ -707,36 +707,18 @@ export interface paths {
         patch: operations["changeRepo"];
         trace?: never;
     };
-    "/api/repos/{id}/data": {
+    "/api/repos/{id}/declared": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** What a repository's notebooks may reach of tables and files, with who allowed it and when. */
-        get: operations["listData"];
+        /** What came of a repository's `mlsys.toml` files when they were last read, which is after each push that changes one. */
+        get: operations["getDeclared"];
         put?: never;
         post?: never;
         delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/repos/{id}/data/{place}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        /** Allows the repository's notebooks to reach a dataset (`project.dataset`) or a bucket (`gs://bucket`), from their next run on. */
-        put: operations["allowData"];
-        post?: never;
-        /** Keeps the repository's notebooks from a place again, from their next run on. */
-        delete: operations["forbidData"];
         options?: never;
         head?: never;
         patch?: never;
@@ -827,6 +809,23 @@ export interface paths {
         put?: never;
         /** Makes a schedule. */
         post: operations["createSchedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/schedules/difference": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What a push of these files would change of the schedules. Changes nothing. */
+        post: operations["compareSchedules"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1164,20 +1163,6 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** @description A place of data that the notebooks of a repository may reach. */
-        AllowedData: {
-            /** @description The place. */
-            place: components["schemas"]["DataPlace"];
-            /** @description What they may do with it. */
-            access: components["schemas"]["DataAccess"];
-            /** @description Who allowed it last. */
-            set_by: string;
-            /**
-             * Format: date-time
-             * @description When.
-             */
-            set_at: string;
-        };
         /** @description A key, without what lets it in. */
         ApiKey: {
             /** @description Its number. */
@@ -1355,7 +1340,7 @@ export interface components {
              * @description When.
              */
             at: string;
-            /** @description What showed who it was: `person`, `key`, `home`, `nobody`. */
+            /** @description What showed who it was: `person`, `key`, `home`, `nobody`; `push` where a file says so that was pushed. */
             actor_kind: string;
             /** @description Who. */
             actor: string;
@@ -1674,35 +1659,6 @@ export interface components {
              */
             total: number;
         };
-        /**
-         * @description What notebooks may do with a place of data.
-         * @enum {string}
-         */
-        DataAccess: "read" | "write";
-        /** @description What a repository's notebooks may reach. */
-        DataList: {
-            /** @description By name. */
-            items: components["schemas"]["AllowedData"][];
-        };
-        /**
-         * @description A place of data: a dataset with all its tables, `project.dataset`, or a bucket, `gs://bucket`.
-         * @example local.titanic
-         */
-        DataPlace: string;
-        /** @description What a run read by one query. */
-        DataRead: {
-            /** @description The query, or its beginning. */
-            query: string;
-            /** @description The tables that it named, as it saw them. */
-            tables: components["schemas"]["TableRead"][];
-            /**
-             * Format: int64
-             * @description How many rows it gave.
-             */
-            rows: number;
-            /** @description When, by the clock of the machine that ran it. */
-            at: string;
-        };
         /** @description What ended on a day, in UTC. */
         DayStatistics: {
             /**
@@ -1740,6 +1696,42 @@ export interface components {
              * @description How long one that succeeded took from its start, in the middle of all of them; null: none succeeded.
              */
             median_seconds: number | null;
+        };
+        /** @description What is done with a schedule. */
+        DeclaredChange: {
+            /** @description What. */
+            what: components["schemas"]["DeclaredChangeKind"];
+            /** @description The schedule's name. */
+            name: string;
+            /** @description The file that declares it, or did. */
+            file: string;
+            /** @description When it fires, or what of it changes. */
+            detail: string;
+        };
+        /**
+         * @description What is done with a schedule.
+         * @enum {string}
+         */
+        DeclaredChangeKind: "created" | "changed" | "removed";
+        /** @description What was done, or would be. */
+        DeclaredReport: {
+            /** @description The schedules that are another than before; none where something is wrong. */
+            changes: components["schemas"]["DeclaredChange"][];
+            /** @description What is wrong: until it is corrected, everything stays as it is. */
+            problems: components["schemas"]["FileProblem"][];
+        };
+        /** @description What came of a repository's files when they were last read. */
+        DeclaredView: {
+            /** @description The branch that they are of; null: they were not read yet, or none of the repository's branches is there. */
+            branch: string | null;
+            commit_sha: components["schemas"]["CommitSha"] | null;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            read_at: string | null;
+            /** @description What was changed then, or why nothing was. */
+            report: components["schemas"]["DeclaredReport"];
         };
         /** @description A model's current version in an environment. */
         Deployment: {
@@ -1879,6 +1871,26 @@ export interface components {
             /** @description For each row and column a number, or a list. */
             values: unknown[][];
         };
+        /** @description One thing wrong with a file, where, and how to fix it. */
+        FileProblem: {
+            /** @description The file's path in the repository. */
+            file: string;
+            /** @description The line, from 1; none: it concerns the whole. */
+            line: number | null;
+            /** @description The letter in the line, from 1. */
+            column: number | null;
+            /** @description What is wrong. */
+            problem: string;
+            /** @description What to do about it. */
+            fix: string;
+        };
+        /** @description A file. */
+        FileText: {
+            /** @description Its path in the repository; it ends with `mlsys.toml`. */
+            path: string;
+            /** @description All that it says. */
+            text: string;
+        };
         /** @description One firing of a schedule. */
         Firing: {
             id: components["schemas"]["FiringId"];
@@ -1929,6 +1941,8 @@ export interface components {
             passed: boolean;
             /** @description The facts it rests on. */
             explanation: string;
+            /** @description The `mlsys.toml` that demands it; none: the notebook does. */
+            file?: string;
         };
         /** @description A role that was given: for everything, or for one repository or one model. */
         Grant: {
@@ -2211,11 +2225,6 @@ export interface components {
             names?: components["schemas"]["OutputNames"];
             /** @description Whether it is only looked what would be done. */
             dry_run?: boolean;
-        };
-        /** @description What notebooks may do with a place from now on. */
-        NewData: {
-            /** @description `read`, or `write`, which reads as well. */
-            access: components["schemas"]["DataAccess"];
         };
         /** @description A notebook to run by hand. */
         NewPipeline: {
@@ -2726,6 +2735,8 @@ export interface components {
             cpu: string | null;
             /** @description Memory of a pipeline's pod, as a Kubernetes quantity; null: as the runner is set. */
             memory: string | null;
+            /** @description Which tables its `mlsys.toml` may have read and written: globs of names, separated by commas; null: all if it is of the local remote, else none. */
+            tables: string | null;
             /** Format: date-time */
             created_at: string;
             /**
@@ -2752,6 +2763,11 @@ export interface components {
             cpu?: string | null;
             /** @description Memory of a pipeline's pod, as a Kubernetes quantity; null: as the runner is set. */
             memory?: string | null;
+            /**
+             * @description Which tables its `mlsys.toml` may have read and written, for who may send any table through models: globs of names, separated by commas, as
+             *     in `local.titanic.*`; null: all if it is of the local remote, else none.
+             */
+            tables?: string | null;
         };
         /** @description What registering a repository would find. */
         RepoCheck: {
@@ -2862,6 +2878,7 @@ export interface components {
             created_at: string;
             /** Format: date-time */
             changed_at: string;
+            source: components["schemas"]["ScheduleSource"] | null;
         };
         /**
          * Format: uuid
@@ -2876,6 +2893,14 @@ export interface components {
             overlap?: components["schemas"]["Overlap"] | null;
             misfire?: components["schemas"]["Misfire"] | null;
             paused?: boolean | null;
+        };
+        /** @description The file that declares a schedule. */
+        ScheduleSource: {
+            repo: components["schemas"]["RepoName"];
+            /** @description Its path there. */
+            path: string;
+            /** @description The commit that made the schedule as it is. */
+            commit_sha: components["schemas"]["CommitSha"];
         };
         /** @description The secrets of a repository. */
         SecretList: {
@@ -3081,13 +3106,6 @@ export interface components {
             /** @description Whether a value may be missing. */
             nullable: boolean;
         };
-        /** @description A table as a query saw it. */
-        TableRead: {
-            /** @description Its full name. */
-            table: string;
-            /** @description Its version: how many changes there had been before, or what `BigQuery` calls it. */
-            version: string;
-        };
         /** @description A table's first rows. */
         TableSample: {
             /** Format: int64 */
@@ -3161,6 +3179,13 @@ export interface components {
             dtype: string;
             /** @description The shape; -1 stands for any length. The first axis is rows. */
             shape: number[];
+        };
+        /** @description Files that may be pushed. */
+        ToCompare: {
+            /** @description The repository. */
+            repo: components["schemas"]["RepoName"];
+            /** @description All its files. */
+            files: components["schemas"]["FileText"][];
         };
         /** @description How many requests took at most so long. */
         TrafficBucket: {
@@ -3303,8 +3328,6 @@ export interface components {
             metrics: {
                 [key: string]: number | null;
             };
-            /** @description What its notebook read, query by query; each once. */
-            reads: components["schemas"]["DataRead"][];
             /** @description What computes its predictions. */
             flavour: components["schemas"]["Flavour"];
             /** @description The folder that holds its files. */
@@ -5139,7 +5162,7 @@ export interface operations {
             };
         };
     };
-    listData: {
+    getDeclared: {
         parameters: {
             query?: never;
             header?: never;
@@ -5156,72 +5179,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["DataList"];
+                    "application/json": components["schemas"]["DeclaredView"];
                 };
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    allowData: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: number;
-                place: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["NewData"];
-            };
-        };
-        responses: {
-            /** @description Done */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description What went wrong */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    forbidData: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: number;
-                place: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description What went wrong */
             default: {
@@ -5478,6 +5437,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    compareSchedules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ToCompare"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeclaredReport"];
                 };
             };
             /** @description What went wrong */

@@ -66,6 +66,7 @@ export type WriteDisposition = Schemas['WriteDisposition']
 export type OnReject = Schemas['OnReject']
 
 export type Schedule = Schemas['Schedule']
+export type ScheduleSource = Schemas['ScheduleSource']
 export type NewSchedule = Schemas['NewSchedule']
 export type SchedulePatch = Schemas['SchedulePatch']
 export type Work = Schemas['Work']

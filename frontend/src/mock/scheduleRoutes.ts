@@ -68,7 +68,7 @@ function create(body: NewSchedule, world: ScheduleWorld, now: number): Response 
   if (world.schedules.some(({ kept }) => kept.name === name)) return problem(409, 'name_taken', `another schedule is called ${name}; choose another name, or change that one`)
   const at = new Date(now).toISOString()
   const id = uuid7(now, seeded(now))
-  const made = { kept: { id, name, work, cron, time_zone, overlap, misfire, paused, created_by: world.access.me?.name ?? null, created_at: at, changed_at: at }, firings: [], seen: now }
+  const made = { kept: { id, name, work, cron, time_zone, overlap, misfire, paused, created_by: world.access.me?.name ?? null, created_at: at, changed_at: at, source: null }, firings: [], seen: now }
   world.schedules.push(made)
   world.schedules.sort((one, other) => one.kept.name.localeCompare(other.kept.name))
   return json(scheduleAt(made, now), 201)
@@ -81,6 +81,8 @@ function subject(work: Work): string {
 
 function change(schedule: MockSchedule, body: SchedulePatch, world: ScheduleWorld, now: number): Response {
   const { kept } = schedule
+  if (kept.source && Object.keys(body).some((name) => name !== 'paused'))
+    return problem(409, 'declared_by_file', `${kept.source.path} of ${kept.source.repo} declares this schedule: change it there and push`)
   const given: Partial<Kept> = Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null))
   const wanted = { ...kept, ...given }
   const wrong = badPattern(wanted.cron, wanted.time_zone) ?? badPolicies(wanted)

@@ -104,6 +104,16 @@ const EXAMPLES: readonly Example[] = [
   },
   { name: 'retention', work: { kind: 'retention' }, cron: '15 4 * * 0', time_zone: 'UTC', given: { misfire: 'skip', created_by: null }, days: 30, failed: 0, skipped: 0 },
   { name: 'registry-scan-dev', work: { kind: 'registry_scan', environment: 'dev' }, cron: '45 * * * *', time_zone: 'UTC', days: 10, failed: 0, skipped: 0 },
+  {
+    name: 'loans-retraining',
+    work: { kind: 'retraining', repo: 'acme/loans', branch: 'main', notebook_path: 'notebooks/loans.ipynb', parameters: {} },
+    cron: '0 3 * * 6',
+    time_zone: 'UTC',
+    given: { created_by: 'acme/loans@4f2a91c', source: { repo: 'acme/loans', path: 'notebooks/mlsys.toml', commit_sha: '4f2a91c07b6d5e3f8a1b2c3d4e5f60718293a4b5' } },
+    days: 40,
+    failed: 0,
+    skipped: 0,
+  },
 ]
 
 const REASONS: Partial<Record<FiringStatus, string>> = {
@@ -155,7 +165,7 @@ export function makeSchedules(world: World, now: number): MockSchedule[] {
     const created = new Date(now - example.days * DAY).toISOString()
     // Not from the present time: an address stays good when the page is loaded again.
     const id = uuid7(1_789_000_000_000 + index, seeded(index + 300))
-    const kept: Kept = { id, name, work, cron, time_zone, overlap: 'skip', misfire: 'once', paused: false, created_by: 'owner', created_at: created, changed_at: created, ...given }
+    const kept: Kept = { id, name, work, cron, time_zone, overlap: 'skip', misfire: 'once', paused: false, created_by: 'owner', created_at: created, changed_at: created, source: null, ...given }
     return { kept, firings: pastOf(example, kept, world, now), seen: now }
   })
   return made.sort((one, other) => one.kept.name.localeCompare(other.kept.name))

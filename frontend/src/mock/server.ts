@@ -281,6 +281,7 @@ export class MockServer {
       notebook_glob: body.notebook_glob ?? '**/*.ipynb',
       cpu: null,
       memory: null,
+      tables: null,
       created_at: new Date().toISOString(),
       last_delivery_at: null,
       webhook: webhook(state),

@@ -37,6 +37,7 @@ const schedule = (given: Partial<Schedule> = {}): Schedule => ({
   created_by: null,
   created_at: '2026-12-01T00:00:00Z',
   changed_at: '2026-12-01T00:00:00Z',
+  source: null,
   ...given,
 })
 

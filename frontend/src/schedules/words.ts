@@ -1,4 +1,4 @@
-import type { Environment, Firing, FiringCause, Misfire, Overlap, ScheduleKind, Work } from '../api/types'
+import type { Environment, Firing, FiringCause, Misfire, Overlap, ScheduleKind, ScheduleSource, Work } from '../api/types'
 import { type WholeBatch, wholeWork } from './work'
 
 /** What can be chosen, in a word, and in a line for whoever chooses. */
@@ -50,6 +50,9 @@ export function workText(given: Work): string {
   if (work.kind === 'registry_scan') return `The bucket of ${work.environment} → ${registryTable(work.environment)}`
   return KIND_WORDS[work.kind].means
 }
+
+/** The file that declares a schedule, as of which commit. */
+export const sourceText = ({ repo, path, commit_sha }: ScheduleSource) => `${repo}: ${path}@${commit_sha.slice(0, 7)}`
 
 /** Where one sees what a firing began. */
 export function resultOf({ batch_id, pipeline_id }: Firing): { to: string; label: string } | null {

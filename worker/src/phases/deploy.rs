@@ -63,9 +63,11 @@ async fn deploy(run: &Run) -> Result<Checkpoint, PhaseError> {
     let champion = current.as_ref().map(champion_metrics);
     let metrics = executed.numbers();
     let minimum = run.worker.config.tuning.min_accuracy;
-    let decision = pipeline::decide(contract.gates.as_deref(), minimum, &metrics, champion.as_ref());
+    let decision =
+        pipeline::decide(contract.gates.as_deref(), contract.demanded.as_ref(), minimum, &metrics, champion.as_ref());
     for gate in &decision.gates {
-        run.log.say(format!("gate {}: {}", if gate.passed { "passed" } else { "failed" }, gate.explanation));
+        let of = gate.file.as_ref().map(|file| format!(" ({file})")).unwrap_or_default();
+        run.log.say(format!("gate {}{of}: {}", if gate.passed { "passed" } else { "failed" }, gate.explanation));
     }
     // An attempt that got as far as deploying has compared with what it took the place of, which is gone by now.
     if !is_deployed {

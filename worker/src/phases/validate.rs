@@ -1,7 +1,8 @@
 //! The notebook contract, checked statically before anything runs.
 
 use contract::{ModelName, Phase, PipelineStatus, RepoName};
-use pipeline::{Contract, Verdict};
+use declared::Read;
+use pipeline::{Contract, Demanded, Verdict};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -44,12 +45,17 @@ pub async fn run(run: &Run) -> Result<Next, PhaseError> {
             let count = if list.len() == 1 { "1 violation".to_owned() } else { format!("{} violations", list.len()) };
             Err(PhaseError::Fail(format!("{count} of the notebook contract:\n{}", list.join("\n"))))
         }
-        Verdict::Valid(contract) => {
+        Verdict::Valid(mut contract) => {
+            contract.demanded = demanded(run, &contract.model_name).await?;
             for warning in &contract.warnings {
                 run.log.say(format!("warning: {warning}"));
             }
             check_owner(run, &contract.model_name).await?;
             secrets::check(run, &contract.secrets).await?;
+            if let Some(Demanded { file, gates }) = &contract.demanded {
+                let gates: Vec<_> = gates.iter().map(ToString::to_string).collect();
+                run.log.say(format!("{file} demands beside the notebook's own gates: {}", gates.join("; ")));
+            }
             run.log.say(format!("the notebook keeps its contract: {} {}", contract.model_name, contract.version));
             let description = store::Description {
                 model_name: Some(contract.model_name.clone()),
@@ -61,6 +67,23 @@ pub async fn run(run: &Run) -> Result<Next, PhaseError> {
             Ok(Next::Continue(serde_json::to_value(checkpoint).map_err(PhaseError::fail)?))
         }
     }
+}
+
+/// What the file beside the notebook demands of its model. Of a file that can't be read nobody knows what it demands, so nothing passes.
+async fn demanded(run: &Run, model: &ModelName) -> Result<Option<Demanded>, PhaseError> {
+    let (tree, notebook) = (run.tree(), run.record.notebook_path.clone());
+    let read =
+        tokio::task::spawn_blocking(move || declared::belonging(&tree, &notebook)).await.map_err(PhaseError::retry)?;
+    let Some(Read { path, file, .. }) = read? else { return Ok(None) };
+    let file = file.map_err(|problems| {
+        for problem in &problems {
+            run.log.write(None, contract::Stream::Error, problem.to_string(), None);
+        }
+        let list: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        PhaseError::Fail(list.join("\n"))
+    })?;
+    let gates = file.gates_for(model, &run.record.notebook_path);
+    Ok((!gates.is_empty()).then_some(Demanded { file: path, gates }))
 }
 
 /// Fails where the model's name is another repository's: its versions would be served in that one's place.

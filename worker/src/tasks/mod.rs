@@ -7,6 +7,7 @@
 
 pub(crate) mod batch;
 mod canary;
+mod declared;
 mod remove_files;
 pub mod retention;
 mod schedule;
@@ -99,6 +100,7 @@ async fn run(worker: &Worker, lease: &TaskLease, progress: &Progress) -> Result<
         TaskPayload::BatchShard(shard) => batch::shard(worker, lease, *shard, progress).await,
         TaskPayload::BatchCommit(id) => batch::commit(worker, *id).await,
         TaskPayload::Schedule(id) => schedule::run(worker, lease, *id, progress).await,
+        TaskPayload::Declared(repo) => declared::run(worker, lease, repo).await.map(Next::Done),
     }
 }
 

@@ -1,101 +1,19 @@
 //! What requests about schedules carry, and what they are answered.
 
-use std::path::Path;
-
 use contract::{
-    BatchId, FiringCause, FiringId, FiringStatus, Misfire, ModelName, Names, Overlap, PipelineId, RegistryScan, RepoName,
-    Retraining, ScheduleId, ScheduleKind,
+    BatchId, CommitSha, FiringCause, FiringId, FiringStatus, Misfire, Overlap, PipelineId, RepoName, ScheduleId,
 };
+use declared::Work;
 use jiff::Timestamp;
-use pipeline::{access::Object, schedule::Cron};
+use pipeline::schedule::Cron;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use service::ApiError;
-use tables::BatchRequest;
 use utoipa::ToSchema;
 
 use crate::error::internal;
 
 /// How many of the next firings are shown.
 const NEXT: usize = 10;
-
-/// What a schedule has done.
-#[derive(Clone, Serialize, Deserialize, ToSchema)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub(crate) enum Work {
-    /// A table goes through a model, as it is then.
-    BatchPrediction(BatchRequest),
-    /// A notebook runs, as it is then at the head of its branch.
-    Retraining(Retraining),
-    /// What the `RETENTION_*` settings no longer keep is removed.
-    Retention {},
-    /// An environment's bucket is looked through for versions, and its registry's table says what there is.
-    RegistryScan(RegistryScan),
-}
-
-impl Work {
-    /// As it is kept.
-    pub(super) fn of(kind: ScheduleKind, kept: &Value) -> Result<Self, ApiError> {
-        Ok(match kind {
-            ScheduleKind::BatchPrediction => Self::BatchPrediction(serde_json::from_value(kept.clone()).map_err(internal)?),
-            ScheduleKind::Retraining => Self::Retraining(serde_json::from_value(kept.clone()).map_err(internal)?),
-            ScheduleKind::Retention => Self::Retention {},
-            ScheduleKind::RegistryScan => Self::RegistryScan(serde_json::from_value(kept.clone()).map_err(internal)?),
-        })
-    }
-
-    pub(super) fn kind(&self) -> ScheduleKind {
-        match self {
-            Self::BatchPrediction(_) => ScheduleKind::BatchPrediction,
-            Self::Retraining(_) => ScheduleKind::Retraining,
-            Self::Retention {} => ScheduleKind::Retention,
-            Self::RegistryScan(_) => ScheduleKind::RegistryScan,
-        }
-    }
-
-    /// All that is kept of it, beside its kind.
-    pub(super) fn kept(&self) -> Result<Value, ApiError> {
-        match self {
-            Self::BatchPrediction(request) => serde_json::to_value(request),
-            Self::Retraining(retraining) => serde_json::to_value(retraining),
-            Self::Retention {} => Ok(Value::Object(serde_json::Map::new())),
-            Self::RegistryScan(scan) => serde_json::to_value(scan),
-        }
-        .map_err(internal)
-    }
-
-    pub(super) fn model(&self) -> Option<&ModelName> {
-        if let Self::BatchPrediction(request) = self { Some(&request.model_name) } else { None }
-    }
-
-    pub(super) fn repo(&self) -> Option<&RepoName> {
-        if let Self::Retraining(retraining) = self { Some(&retraining.repo) } else { None }
-    }
-
-    /// What somebody must be allowed to have done: a batch prediction may read and write any table.
-    pub(super) fn reaches(&self) -> Object {
-        Object { repo: self.repo().cloned(), model: None }
-    }
-
-    /// What a schedule of it is called, unless it is given a name.
-    pub(super) fn default_name(&self) -> String {
-        match self {
-            Self::BatchPrediction(request) => Names::of(&request.environment).schedule_of(&request.model_name),
-            Self::Retraining(Retraining { repo, notebook_path, .. }) => {
-                let stem = Path::new(notebook_path).file_stem().and_then(|stem| stem.to_str()).unwrap_or("notebook");
-                let allowed = |letter: char| if may_name(letter) { letter } else { '-' };
-                format!("{}-{}-retraining", repo.name(), stem.chars().take(60).map(allowed).collect::<String>())
-            }
-            Self::Retention {} => "retention".to_owned(),
-            Self::RegistryScan(scan) => format!("registry-scan-{}", scan.environment.as_str()),
-        }
-    }
-}
-
-/// Whether a schedule's name may have this letter.
-pub(super) fn may_name(letter: char) -> bool {
-    letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.')
-}
 
 /// A schedule to be made.
 #[derive(Deserialize, ToSchema)]
@@ -145,6 +63,14 @@ pub(crate) struct SchedulePatch {
     pub(super) paused: Option<bool>,
 }
 
+impl SchedulePatch {
+    /// Whether anything is to change but whether it fires.
+    pub(super) fn changes_more_than_pauses(&self) -> bool {
+        let Self { work, cron, time_zone, overlap, misfire, paused: _ } = self;
+        work.is_some() || cron.is_some() || time_zone.is_some() || overlap.is_some() || misfire.is_some()
+    }
+}
+
 /// What happens at which times.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Schedule {
@@ -169,11 +95,24 @@ pub(crate) struct Schedule {
     pub(super) created_by: Option<String>,
     pub(super) created_at: Timestamp,
     pub(super) changed_at: Timestamp,
+    /// The file that declares it, and can alone change it; null: it was made by hand.
+    #[schema(required)]
+    pub(super) source: Option<ScheduleSource>,
+}
+
+/// The file that declares a schedule.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ScheduleSource {
+    repo: RepoName,
+    /// Its path there.
+    path: String,
+    /// The commit that made the schedule as it is.
+    commit_sha: CommitSha,
 }
 
 impl Schedule {
     pub(super) fn of(schedule: store::Schedule) -> Result<Self, ApiError> {
-        let work = Work::of(schedule.kind, &schedule.work)?;
+        let work = Work::of(schedule.kind, &schedule.work).map_err(internal)?;
         let (description, next_firings) = match Cron::parse(&schedule.cron, &schedule.time_zone) {
             // It may be overdue: then it comes first.
             Ok(cron) => {
@@ -199,6 +138,11 @@ impl Schedule {
             created_by: schedule.created_by,
             created_at: schedule.created_at,
             changed_at: schedule.changed_at,
+            source: schedule.source.map(|store::Source { repo, path, commit }| ScheduleSource {
+                repo,
+                path,
+                commit_sha: commit,
+            }),
         })
     }
 }

@@ -2,9 +2,11 @@
 
 mod bodies;
 mod checks;
+pub(crate) mod declared;
 
 use std::collections::BTreeSet;
 
+use ::declared::{NAME_MAX, check_name, check_policies};
 use axum::{
     Json,
     extract::{Path, Query, State},
@@ -21,13 +23,13 @@ use store::{ScheduleChange, ScheduleFilter, Schedules, StoreError};
 
 use self::bodies::{
     BackFill, BackFilled, CancelledFirings, Firing, NewSchedule, NextFirings, NextQuery, Schedule, SchedulePatch,
-    ScheduleQuery, may_name,
+    ScheduleQuery,
 };
-use self::checks::{check_policies, check_work, from_cron};
+use self::checks::{check_by_hand, check_work, from_cron, from_invalid};
 use crate::{
     Backend,
     auth::{Caller, Trail, owned},
-    error::{bad_request, from_store, not_found},
+    error::{bad_request, from_store, internal, not_found},
     routes::{
         parse,
         pipelines::{Page, PageQuery},
@@ -36,8 +38,6 @@ use crate::{
 
 /// How many are listed at most, and unless asked otherwise.
 const LIMITS: (usize, usize) = (500, 100);
-/// How long a name may be, in letters.
-const NAME_MAX: usize = 128;
 /// For how many moments of the past a schedule may be asked to fire at once.
 const BACK_FILL_MAX: usize = 1_000;
 /// How many moments of a pattern are told.
@@ -58,16 +58,13 @@ pub(crate) async fn create(
     trail.object(format_args!("schedule {}", name.chars().take(NAME_MAX).collect::<String>()));
     trail.about(&object_of(&backend, new.work.model(), new.work.repo()).await?);
     caller.require(&Action::Schedules, &new.work.reaches())?;
-    if name.is_empty() || name.chars().count() > NAME_MAX || !name.chars().all(may_name) {
-        let detail = format!("a schedule's name has 1 to {NAME_MAX} letters, digits, '-', '_' or '.'");
-        return Err(bad_request("bad_name", detail));
-    }
+    check_name(&name).map_err(from_invalid)?;
     let cron = Cron::parse(&new.cron, &new.time_zone).map_err(from_cron)?;
-    check_policies(new.overlap, new.misfire)?;
+    check_policies(new.overlap, new.misfire).map_err(from_invalid)?;
     check_work(&backend, &new.work).await?;
     trail.after(format_args!("{} {}", new.cron, new.time_zone));
     let next = if new.paused { None } else { following(&backend, &cron).await? };
-    let work = new.work.kept()?;
+    let work = new.work.kept().map_err(internal)?;
     let made = backend.store.schedules.create(store::NewSchedule {
         name: &name,
         kind: new.work.kind(),
@@ -80,6 +77,7 @@ pub(crate) async fn create(
         misfire: new.misfire,
         next,
         created_by: &caller.name,
+        source: None,
     });
     let made = made.await.map_err(|error| match error {
         StoreError::Conflict => {
@@ -155,11 +153,14 @@ pub(crate) async fn change(
 ) -> Result<Json<Schedule>, ApiError> {
     let found = told(&backend, (&caller, &trail), &id).await?;
     trail.before(told_as(&found));
+    if patch.changes_more_than_pauses() {
+        check_by_hand(&found)?;
+    }
     let cron_text = patch.cron.unwrap_or_else(|| found.cron.clone());
     let zone = patch.time_zone.unwrap_or_else(|| found.time_zone.clone());
     let cron = Cron::parse(&cron_text, &zone).map_err(from_cron)?;
     let (overlap, misfire) = (patch.overlap.unwrap_or(found.overlap), patch.misfire.unwrap_or(found.misfire));
-    check_policies(overlap, misfire)?;
+    check_policies(overlap, misfire).map_err(from_invalid)?;
     let work = match patch.work {
         Some(work) => {
             caller.require(&Action::Schedules, &work.reaches())?;
@@ -170,7 +171,7 @@ pub(crate) async fn change(
                 return Err(bad_request("another_work", detail));
             }
             check_work(&backend, &work).await?;
-            work.kept()?
+            work.kept().map_err(internal)?
         }
         None => found.work.clone(),
     };
@@ -183,7 +184,7 @@ pub(crate) async fn change(
         (false, false) if !is_another_time => None,
         (false, _) => Some(following(&backend, &cron).await?),
     };
-    let change = ScheduleChange { work: &work, cron: &cron_text, time_zone: &zone, overlap, misfire, next };
+    let change = ScheduleChange { work: &work, cron: &cron_text, time_zone: &zone, overlap, misfire, next, source: None };
     let changed = backend.store.schedules.change(&found, change).await.map_err(|error| match error {
         StoreError::Conflict => {
             ApiError::new(StatusCode::CONFLICT, "conflict", "somebody else changed it at the same moment; look again")
@@ -208,6 +209,7 @@ pub(crate) async fn remove(
 ) -> Result<StatusCode, ApiError> {
     let found = told(&backend, (&caller, &trail), &id).await?;
     trail.before(told_as(&found));
+    check_by_hand(&found)?;
     backend.store.schedules.remove(found.id).await.map_err(from_store)?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,6 +1,7 @@
 //! `mlsys schedules`: what happens at which times.
 
 mod create;
+mod diff;
 mod show;
 
 use std::{process::ExitCode, time::Duration};
@@ -54,6 +55,8 @@ pub(crate) enum Command {
     Delete(OneArgs),
     /// Tell when a pattern fires
     Next(NextArgs),
+    /// Tell which schedules a push of this repository's `mlsys.toml` would create (+), change (~) and remove (-)
+    Diff(diff::DiffArgs),
 }
 
 #[derive(clap::Args)]
@@ -192,6 +195,7 @@ pub(crate) async fn run(command: Command, settings: &Settings) -> anyhow::Result
         Command::Pause(args) => pause(&client, &args, true).await?,
         Command::Resume(args) => pause(&client, &args, false).await?,
         Command::Run(args) => return run_now(&client, &args).await,
+        Command::Diff(args) => return diff::run(&client, &args).await,
         Command::Backfill(args) => back_fill(&client, &args).await?,
         Command::Cancel(OneArgs { schedule, json }) => {
             let found = one(&client, &schedule).await?;

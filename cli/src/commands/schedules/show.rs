@@ -41,6 +41,10 @@ pub(super) fn show(schedule: &Value, json: bool) {
     println!("{}: {what}", text(&schedule["name"]));
     println!("{} {}: {}", text(&schedule["cron"]), text(&schedule["time_zone"]), text(&schedule["description"]));
     println!("overlap {}, misfire {}", text(&schedule["overlap"]), text(&schedule["misfire"]));
+    if schedule["source"].is_object() {
+        let [repo, path, commit] = ["repo", "path", "commit_sha"].map(|name| text(&schedule["source"][name]));
+        println!("declared by {path} of {repo}, as of {}", commit.chars().take(7).collect::<String>());
+    }
     if schedule["paused"] == true {
         println!("paused; `mlsys schedules resume {}` has it fire again", text(&schedule["name"]));
         return;

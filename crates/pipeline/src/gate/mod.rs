@@ -30,6 +30,15 @@ pub struct Gate {
     condition: Condition,
 }
 
+/// What a repository demands of a model, beside what its notebook does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Demanded {
+    /// The path of the file that says so.
+    pub file: String,
+    /// The gates, in its order.
+    pub gates: Vec<Gate>,
+}
+
 /// Why a text is not a gate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GateError {

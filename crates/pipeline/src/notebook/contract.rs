@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use contract::{ModelName, SecretName};
 use serde::{Deserialize, Serialize};
 
-use crate::Gate;
+use crate::{Demanded, Gate};
 
 /// What a valid notebook declares. JSON: gates are their source texts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -16,6 +16,9 @@ pub struct Contract {
     pub version: String,
     /// `GATES`, if set.
     pub gates: Option<Vec<Gate>>,
+    /// What the repository's `mlsys.toml` demands beside them. It is no part of the notebook: whoever has the file says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub demanded: Option<Demanded>,
     /// `TIMEOUT_SECONDS`, if set: 1 to 86400.
     pub timeout_seconds: Option<u64>,
     /// `SECRETS`: what of the repository's secrets the run is given.

@@ -133,6 +133,7 @@ impl Check {
         let sources = code_cells.filter_map(|cell| Some((cell.index, cell.source.as_deref()?)));
         let script = script::read(sources, &mut self.violations);
         Some(Contract {
+            demanded: None,
             model_name: config.model_name?,
             version: config.version?,
             gates: config.gates,

@@ -17,7 +17,7 @@ fn gate(source: &str) -> Gate {
 /// How one gate turns out.
 fn check(source: &str, new: &[(&str, f64)], champion: Option<&[(&str, f64)]>) -> (bool, String) {
     let champion = champion.map(metrics);
-    let decision = decide(Some(&[gate(source)]), 0.7, &metrics(new), champion.as_ref());
+    let decision = decide(Some(&[gate(source)]), None, 0.7, &metrics(new), champion.as_ref());
     assert_eq!(decision.reason, format!("{source}: {}", decision.gates[0].explanation));
     assert_eq!(decision.passed, decision.gates[0].passed);
     (decision.passed, decision.gates[0].explanation.clone())
@@ -138,8 +138,9 @@ fn a_champion_without_the_metric_is_not_beaten() {
 #[test]
 fn every_gate_must_pass_and_the_reason_names_those_that_do_not() {
     let new = metrics(&[("accuracy", 0.9), ("rmse", 4.0), ("f1", 0.1)]);
-    let decided =
-        |sources: &[&str]| decide(Some(&sources.iter().map(|source| gate(source)).collect::<Vec<_>>()), 0.7, &new, None);
+    let decided = |sources: &[&str]| {
+        decide(Some(&sources.iter().map(|source| gate(source)).collect::<Vec<_>>()), None, 0.7, &new, None)
+    };
     let decision = decided(&["accuracy > 0.8", "rmse < 3", "f1 > 0.5"]);
     assert!(!decision.passed);
     assert_eq!(decision.reason, "rmse < 3: rmse is 4, not below 3; f1 > 0.5: f1 is 0.1, not above 0.5");
@@ -155,12 +156,13 @@ fn every_gate_must_pass_and_the_reason_names_those_that_do_not() {
 
 #[test]
 fn without_gates_accuracy_must_reach_the_platforms_minimum() {
-    let decided = |new: &[(&str, f64)], minimum: f64| decide(None, minimum, &metrics(new), None);
+    let decided = |new: &[(&str, f64)], minimum: f64| decide(None, None, minimum, &metrics(new), None);
     let decision = decided(&[("accuracy", 0.71)], 0.7);
     let result = GateResult {
         gate: "accuracy >= 0.7".to_owned(),
         passed: true,
         explanation: "accuracy is 0.71, at least 0.7".to_owned(),
+        file: None,
     };
     assert_eq!(
         decision,
@@ -322,7 +324,7 @@ proptest! {
         let gate = gate(&text);
         prop_assert_eq!(&Gate::parse(&gate.to_string()).expect("its own text"), &gate);
         let new = metrics(&[("a", 2.0), ("b", -3.5), ("c/d", 10.0)]);
-        prop_assert_eq!(decide(Some(&[gate]), 0.7, &new, None).passed, holds, "{}", text);
+        prop_assert_eq!(decide(Some(&[gate]), None, 0.7, &new, None).passed, holds, "{}", text);
     }
 
     #[test]
@@ -331,7 +333,7 @@ proptest! {
             Ok(gate) => {
                 let new = metrics(&[("a", a), ("b", b)]);
                 for champion in [None, Some(&new)] {
-                    let decision = decide(Some(std::slice::from_ref(&gate)), 0.7, &new, champion);
+                    let decision = decide(Some(std::slice::from_ref(&gate)), None, 0.7, &new, champion);
                     prop_assert!(!decision.gates[0].explanation.is_empty());
                 }
             }

@@ -11,6 +11,7 @@ use super::{Access, sessions::last};
 use crate::{
     StoreError,
     db::{
+        database::Write,
         fields::{Fields, text},
         scope,
         texts::Texts,
@@ -23,7 +24,7 @@ const LONGEST: usize = 4096;
 /// Something that was done, or refused.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NewAuditEntry {
-    /// What showed who it was: `person`, `key`, `home`, `nobody`.
+    /// What showed who it was: `person`, `key`, `home`, `nobody`; `push` where a file says so that was pushed.
     pub actor_kind: &'static str,
     /// Who.
     pub actor: String,
@@ -53,7 +54,7 @@ pub struct AuditEntry {
     pub id: Uuid,
     /// When.
     pub at: Timestamp,
-    /// What showed who it was: `person`, `key`, `home`, `nobody`.
+    /// What showed who it was: `person`, `key`, `home`, `nobody`; `push` where a file says so that was pushed.
     pub actor_kind: String,
     /// Who.
     pub actor: String,
@@ -98,24 +99,7 @@ impl Access {
     /// Writes an entry down.
     pub async fn record(&self, entry: NewAuditEntry) -> Result<(), StoreError> {
         let mut write = self.database.write().await?;
-        let insert = sqlx::query(
-            "INSERT INTO audit (id, at, actor_kind, actor, address, action, object, before_value, after_value, result,
-                 repo, model_name)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-        )
-        .bind(Uuid::now_v7().to_string())
-        .bind(write.now)
-        .bind(entry.actor_kind)
-        .bind(short(&entry.actor))
-        .bind(short(&entry.address))
-        .bind(short(&entry.action))
-        .bind(short(&entry.object))
-        .bind(entry.before.as_deref().map(short))
-        .bind(entry.after.as_deref().map(short))
-        .bind(short(&entry.result))
-        .bind(entry.repo.as_ref().map(ToString::to_string))
-        .bind(entry.model.as_ref().map(ToString::to_string));
-        write.run(insert).await?;
+        record(&mut write, entry).await?;
         write.commit().await
     }
 
@@ -151,6 +135,28 @@ impl Access {
         found.truncate(filter.limit);
         Ok((found, more))
     }
+}
+
+/// Writes an entry down within the write that it is about.
+pub(crate) async fn record(write: &mut Write, entry: NewAuditEntry) -> Result<(), StoreError> {
+    let insert = sqlx::query(
+        "INSERT INTO audit (id, at, actor_kind, actor, address, action, object, before_value, after_value, result,
+             repo, model_name)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+    )
+    .bind(Uuid::now_v7().to_string())
+    .bind(write.now)
+    .bind(entry.actor_kind)
+    .bind(short(&entry.actor))
+    .bind(short(&entry.address))
+    .bind(short(&entry.action))
+    .bind(short(&entry.object))
+    .bind(entry.before.as_deref().map(short))
+    .bind(entry.after.as_deref().map(short))
+    .bind(short(&entry.result))
+    .bind(entry.repo.as_ref().map(ToString::to_string))
+    .bind(entry.model.as_ref().map(ToString::to_string));
+    write.run(insert).await.map(drop)
 }
 
 fn short(given: &str) -> String {

@@ -24,6 +24,7 @@ mod tokens;
 use contract::{Grant, KeyId, PersonId, SessionId};
 use jiff::Timestamp;
 
+pub(crate) use audit::record;
 pub use audit::{AuditEntry, AuditFilter, NewAuditEntry};
 pub use issuers::FromIssuer;
 pub use keys::{Key, NewKey};

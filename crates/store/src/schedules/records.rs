@@ -1,6 +1,6 @@
 //! Schedules: how they are made, changed and listed.
 
-use contract::{Misfire, ModelName, Overlap, RepoName, ScheduleId, ScheduleKind, Scope, TaskPayload};
+use contract::{CommitSha, Misfire, ModelName, Overlap, RepoName, ScheduleId, ScheduleKind, Scope, TaskPayload};
 use jiff::Timestamp;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, any::AnyRow};
@@ -19,6 +19,17 @@ use crate::{
     },
     tasks,
 };
+
+/// The file that declares a schedule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// The repository that it is in.
+    pub repo: RepoName,
+    /// Its path there.
+    pub path: String,
+    /// The commit that was read when the schedule became as it is.
+    pub commit: CommitSha,
+}
 
 /// A schedule to be made.
 #[derive(Debug, Clone)]
@@ -45,6 +56,8 @@ pub struct NewSchedule<'a> {
     pub next: Option<Timestamp>,
     /// Who made it.
     pub created_by: &'a str,
+    /// The file that declares it; none: somebody makes it by hand.
+    pub source: Option<&'a Source>,
 }
 
 /// A schedule.
@@ -82,6 +95,8 @@ pub struct Schedule {
     pub created_at: Timestamp,
     /// When it was last changed by somebody.
     pub changed_at: Timestamp,
+    /// The file that declares it; none: it was made by hand.
+    pub source: Option<Source>,
 }
 
 /// What somebody changes of a schedule; the rest stays.
@@ -99,6 +114,8 @@ pub struct ScheduleChange<'a> {
     pub misfire: Misfire,
     /// The next firing, if another one is now; `Some(None)`: it is paused.
     pub next: Option<Option<Timestamp>>,
+    /// The file that says so, if one does.
+    pub source: Option<&'a Source>,
 }
 
 /// Which schedules are listed.
@@ -117,31 +134,11 @@ pub struct ScheduleFilter<'a> {
 impl Schedules {
     /// Makes a schedule. [`StoreError::Conflict`] if another has its name.
     pub async fn create(&self, new: NewSchedule<'_>) -> Result<Schedule, StoreError> {
-        let id = ScheduleId::generate();
         let mut write = self.database.write().await?;
-        let insert = sqlx::query(
-            "INSERT INTO schedules (id, name, kind, work, model_name, repo, cron, time_zone, overlap, misfire, next_at,
-                 created_by, created_at, changed_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13) ON CONFLICT (name) DO NOTHING",
-        )
-        .bind(id.to_string())
-        .bind(text(new.name))
-        .bind(new.kind.as_str())
-        .bind(json(new.work)?)
-        .bind(new.model_name.map(ToString::to_string))
-        .bind(new.repo.map(ToString::to_string))
-        .bind(text(new.cron))
-        .bind(text(new.time_zone))
-        .bind(new.overlap.as_str())
-        .bind(new.misfire.as_str())
-        .bind(new.next.map(Timestamp::as_millisecond))
-        .bind(text(new.created_by))
-        .bind(write.now);
-        if write.run(insert).await? == 0 {
+        let Some(id) = insert(&mut write, &new).await? else {
             write.undo().await?;
             return Err(StoreError::Conflict);
-        }
-        wake(&mut write, id).await?;
+        };
         write.commit().await?;
         self.get(id).await?.ok_or(StoreError::NotFound)
     }
@@ -182,24 +179,7 @@ impl Schedules {
     pub async fn change(&self, found: &Schedule, change: ScheduleChange<'_>) -> Result<Schedule, StoreError> {
         let mut write = self.database.write().await?;
         wake(&mut write, found.id).await?;
-        let before = found.changed_at.as_millisecond();
-        let update = sqlx::query(
-            "UPDATE schedules SET work = $3, cron = $4, time_zone = $5, overlap = $6, misfire = $7, changed_at = $8,
-                 next_at = CASE WHEN $9 = 1 THEN $10 ELSE next_at END
-             WHERE id = $1 AND changed_at = $2",
-        )
-        .bind(found.id.to_string())
-        .bind(before)
-        .bind(json(change.work)?)
-        .bind(text(change.cron))
-        .bind(text(change.time_zone))
-        .bind(change.overlap.as_str())
-        .bind(change.misfire.as_str())
-        // Two changes have two times, however fast they come.
-        .bind(write.now.max(before + 1))
-        .bind(i64::from(change.next.is_some()))
-        .bind(change.next.flatten().map(Timestamp::as_millisecond));
-        if write.run(update).await? == 0 {
+        if !update(&mut write, found, &change).await? {
             write.undo().await?;
             return Err(StoreError::Conflict);
         }
@@ -212,11 +192,10 @@ impl Schedules {
         let mut write = self.database.write().await?;
         // Its task finds nothing, and ends.
         wake(&mut write, id).await?;
-        if write.run(sqlx::query("DELETE FROM schedules WHERE id = $1").bind(id.to_string())).await? == 0 {
+        if !delete(&mut write, id).await? {
             write.undo().await?;
             return Err(StoreError::NotFound);
         }
-        write.run(sqlx::query("DELETE FROM firings WHERE schedule_id = $1").bind(id.to_string())).await?;
         write.commit().await
     }
 
@@ -252,7 +231,70 @@ pub(super) async fn wake(write: &mut Write, id: ScheduleId) -> Result<(), StoreE
     tasks::create_or_wake(write, &task).await
 }
 
-fn select(condition: &str) -> String {
+/// Adds a schedule; none if another has its name.
+pub(super) async fn insert(write: &mut Write, new: &NewSchedule<'_>) -> Result<Option<ScheduleId>, StoreError> {
+    let id = ScheduleId::generate();
+    let insert = sqlx::query(
+        "INSERT INTO schedules (id, name, kind, work, model_name, repo, cron, time_zone, overlap, misfire, next_at,
+             created_by, created_at, changed_at, source_repo, source_path, source_commit)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $14, $15, $16) ON CONFLICT (name) DO NOTHING",
+    )
+    .bind(id.to_string())
+    .bind(text(new.name))
+    .bind(new.kind.as_str())
+    .bind(json(new.work)?)
+    .bind(new.model_name.map(ToString::to_string))
+    .bind(new.repo.map(ToString::to_string))
+    .bind(text(new.cron))
+    .bind(text(new.time_zone))
+    .bind(new.overlap.as_str())
+    .bind(new.misfire.as_str())
+    .bind(new.next.map(Timestamp::as_millisecond))
+    .bind(text(new.created_by))
+    .bind(write.now)
+    .bind(new.source.map(|source| source.repo.to_string()))
+    .bind(new.source.map(|source| text(&source.path)))
+    .bind(new.source.map(|source| source.commit.to_string()));
+    if write.run(insert).await? == 0 {
+        return Ok(None);
+    }
+    wake(write, id).await?;
+    Ok(Some(id))
+}
+
+/// Changes a schedule, whose task is woken, if it is still as it was found.
+pub(super) async fn update(write: &mut Write, found: &Schedule, change: &ScheduleChange<'_>) -> Result<bool, StoreError> {
+    let before = found.changed_at.as_millisecond();
+    let update = sqlx::query(
+        "UPDATE schedules SET work = $3, cron = $4, time_zone = $5, overlap = $6, misfire = $7, changed_at = $8,
+             next_at = CASE WHEN $9 = 1 THEN $10 ELSE next_at END, source_path = COALESCE($11, source_path),
+             source_commit = COALESCE($12, source_commit)
+         WHERE id = $1 AND changed_at = $2",
+    )
+    .bind(found.id.to_string())
+    .bind(before)
+    .bind(json(change.work)?)
+    .bind(text(change.cron))
+    .bind(text(change.time_zone))
+    .bind(change.overlap.as_str())
+    .bind(change.misfire.as_str())
+    // Two changes have two times, however fast they come.
+    .bind(write.now.max(before + 1))
+    .bind(i64::from(change.next.is_some()))
+    .bind(change.next.flatten().map(Timestamp::as_millisecond))
+    .bind(change.source.map(|source| text(&source.path)))
+    .bind(change.source.map(|source| source.commit.to_string()));
+    Ok(write.run(update).await? > 0)
+}
+
+/// Removes a schedule, whose task is woken, and its firings, if it is there.
+pub(super) async fn delete(write: &mut Write, id: ScheduleId) -> Result<bool, StoreError> {
+    let removed = write.run(sqlx::query("DELETE FROM schedules WHERE id = $1").bind(id.to_string())).await?;
+    write.run(sqlx::query("DELETE FROM firings WHERE schedule_id = $1").bind(id.to_string())).await?;
+    Ok(removed > 0)
+}
+
+pub(super) fn select(condition: &str) -> String {
     let open = "SELECT COUNT(*) FROM firings f WHERE f.schedule_id = s.id AND f.status IN ('waiting', 'running')";
     let newest = "SELECT n.id FROM firings n WHERE n.schedule_id = s.id AND n.status <> 'waiting'
          ORDER BY n.scheduled_for DESC, n.id DESC LIMIT 1";
@@ -260,14 +302,18 @@ fn select(condition: &str) -> String {
     let last: Vec<_> = FIRING.iter().map(|column| format!("l.{column} AS last_{column}")).collect();
     format!(
         "SELECT s.id, s.name, s.kind, s.work, s.model_name, s.repo, s.cron, s.time_zone, s.overlap, s.misfire, s.next_at,
-             s.created_by, s.created_at, s.changed_at, ({open}) AS open, {}
+             s.created_by, s.created_at, s.changed_at, s.source_repo, s.source_path, s.source_commit, ({open}) AS open, {}
          FROM schedules s LEFT JOIN firings l ON l.id = ({newest}) WHERE {condition}",
         last.join(", ")
     )
 }
 
-fn schedule(row: &AnyRow) -> Result<Schedule, StoreError> {
+pub(super) fn schedule(row: &AnyRow) -> Result<Schedule, StoreError> {
     let fields = Fields(row);
+    let source = match fields.parsed_option("source_repo")? {
+        Some(repo) => Some(Source { repo, path: fields.get("source_path")?, commit: fields.parsed("source_commit")? }),
+        None => None,
+    };
     let last = fields.get::<Option<String>>("last_id")?.map(|_| firing(row, "last_")).transpose()?;
     Ok(Schedule {
         id: fields.parsed("id")?,
@@ -286,5 +332,6 @@ fn schedule(row: &AnyRow) -> Result<Schedule, StoreError> {
         created_by: fields.get("created_by")?,
         created_at: fields.time("created_at")?,
         changed_at: fields.time("changed_at")?,
+        source,
     })
 }

@@ -8,7 +8,8 @@ async fn what_the_gates_decided_is_kept_until_they_decide_again(world: World) {
     let nothing = Details { manual: true, delivery_id: None, log_lines: 0, gate_report: None };
     assert_eq!(store.pipelines.details(lease.pipeline_id).await.unwrap(), nothing);
 
-    let gate = GateResult { gate: "f1 > 0.5".to_owned(), passed: false, explanation: "f1 is \0 \u{1F6A2}".to_owned() };
+    let gate =
+        GateResult { gate: "f1 > 0.5".to_owned(), passed: false, explanation: "f1 is \0 \u{1F6A2}".to_owned(), file: None };
     let champion = Champion { version: 7, metrics: [("f1".to_owned(), Some(0.75)), ("nan".to_owned(), None)].into() };
     let first = GateReport { gates: vec![gate], champion: Some(champion) };
     for gate_report in [first, GateReport::default()] {

@@ -26,6 +26,7 @@ mod batches;
 mod candidates;
 mod changes;
 mod data_access;
+mod declared;
 mod deliveries;
 mod deployments;
 mod details;

@@ -22,6 +22,7 @@ async fn make(world: &World, name: &str, next: Option<Timestamp>) -> Result<Sche
         misfire: Misfire::Once,
         next,
         created_by: "ada",
+        source: None,
     };
     world.store.schedules.create(new).await
 }
@@ -126,6 +127,7 @@ async fn a_schedule_is_changed_by_one_at_a_time_and_gone_when_it_is_removed(worl
         overlap: Overlap::Queue,
         misfire: Misfire::All,
         next,
+        source: None,
     };
     let changed = schedules.change(&found, change(None)).await.unwrap();
     assert_eq!((&changed.work, changed.next, changed.overlap), (&work, Some(at(3600)), Overlap::Queue));
@@ -159,6 +161,7 @@ async fn lists_are_by_name_and_show_what_the_scope_has(world: World) {
         misfire: Misfire::Skip,
         next: None,
         created_by: "ada",
+        source: None,
     };
     schedules.create(retraining.clone()).await.unwrap();
     schedules.create(NewSchedule { name: "sweep", kind: ScheduleKind::Retention, repo: None, ..retraining }).await.unwrap();

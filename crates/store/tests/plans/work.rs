@@ -125,6 +125,10 @@ async fn repositories(store: &Store) {
     let repo = intake.add_repo(&name, "main", "*.ipynb").await.unwrap();
     intake.update_repo(repo.id, RepoChange { branch: Some("prod"), ..RepoChange::default() }).await.unwrap();
     assert!(intake.repo(repo.id).await.unwrap().is_some() && intake.repo_by_name(&name).await.unwrap().is_some());
+    store.schedules.declare(&name, "main", &"1".repeat(40).parse().unwrap()).await.unwrap();
+    assert!(store.schedules.declaration(&name).await.unwrap().is_some());
+    assert!(store.schedules.declared(&name).await.unwrap().is_empty());
+    assert!(store.schedules.of_name("nightly").await.unwrap().is_none());
     intake.delete_repo(repo.id).await.unwrap();
     intake.repos(&Scope::Everything).await.unwrap();
     intake.last_deliveries(&Scope::Everything).await.unwrap();

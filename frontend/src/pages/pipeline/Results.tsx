@@ -82,6 +82,7 @@ export function Gates({ pipeline }: { pipeline: PipelineDetail }) {
                 <code className="font-mono text-sm">{gate.gate}</code>
                 <span className={cx('ml-2 text-sm font-medium', gate.passed ? 'text-success' : 'text-danger')}>{gate.passed ? 'holds' : 'does not hold'}</span>
                 <p className="text-sm text-muted">{gate.explanation}</p>
+                {gate.file !== undefined && <p className="text-sm text-faint">demanded by {gate.file}</p>}
               </div>
             </li>
           ))}

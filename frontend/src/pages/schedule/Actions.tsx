@@ -10,7 +10,7 @@ type Asking = 'edit' | 'backfill' | 'cancel' | 'delete'
 
 /** What operators can do with a schedule. */
 export function Actions({ schedule }: { schedule: Schedule }) {
-  const { id, name, paused, waiting } = schedule
+  const { id, name, paused, waiting, source } = schedule
   const [asking, setAsking] = useState<Asking | null>(null)
   const { run, running, pause, pausing } = useScheduleActions(schedule)
   const cancel = useCancelFirings()
@@ -25,16 +25,19 @@ export function Actions({ schedule }: { schedule: Schedule }) {
       <Button icon={paused ? 'skip' : 'pause'} busy={pausing} onClick={pause}>
         {paused ? 'Resume' : 'Pause'}
       </Button>
-      <Button onClick={() => setAsking('edit')}>Edit</Button>
+      {/* What a file declares, the next push would make so again. */}
+      {source === null && <Button onClick={() => setAsking('edit')}>Edit</Button>}
       <Button onClick={() => setAsking('backfill')}>Back-fill</Button>
       {waiting > 0 && (
         <Button look="danger" icon="stop" onClick={() => setAsking('cancel')}>
           Cancel
         </Button>
       )}
-      <Button look="danger" onClick={() => setAsking('delete')}>
-        Delete
-      </Button>
+      {source === null && (
+        <Button look="danger" onClick={() => setAsking('delete')}>
+          Delete
+        </Button>
+      )}
       <ScheduleDialog
         open={asking === 'edit'}
         schedule={schedule}

@@ -2,7 +2,7 @@ import type { ReactNode } from 'react'
 import { Link } from 'react-router'
 import type { Schedule } from '../../api'
 import { DISPOSITIONS, REJECTS } from '../../batch/words'
-import { KIND_WORDS, MISFIRE_WORDS, OVERLAP_WORDS, registryTable } from '../../schedules/words'
+import { KIND_WORDS, MISFIRE_WORDS, OVERLAP_WORDS, registryTable, sourceText } from '../../schedules/words'
 import { type WholeWork, wholeWork } from '../../schedules/work'
 import { tablePath } from '../../tables/name'
 import { Facts, Panel, RelativeTime } from '../../ui'
@@ -75,7 +75,7 @@ function workRows(work: WholeWork): Row[] {
 
 /** What the schedule does and when. */
 export function ScheduleSettings({ schedule }: { schedule: Schedule }) {
-  const { work, cron, time_zone, description, overlap, misfire, created_at, created_by, changed_at } = schedule
+  const { work, cron, time_zone, description, overlap, misfire, created_at, created_by, changed_at, source } = schedule
   return (
     <Panel title="Settings">
       <Facts
@@ -95,6 +95,7 @@ export function ScheduleSettings({ schedule }: { schedule: Schedule }) {
             </>,
           ],
           ['Changed', <RelativeTime at={changed_at} />],
+          ...(source === null ? [] : [['Declared by', sourceText(source)] as const]),
         ]}
       />
     </Panel>

@@ -14,6 +14,7 @@ import { dayName } from './days'
 const NIGHTLY = 'customer-churn-predictions-prod'
 const MANY = 'iris-every-five-minutes'
 const PAUSED = 'house-price-retraining'
+const DECLARED = 'loans-retraining'
 
 let server: MockServer
 let sent: [path: string, body: unknown][]
@@ -91,6 +92,14 @@ describe('the page of a schedule', () => {
       [kept(PAUSED).kept.id, { paused: false }],
       [kept(PAUSED).kept.id, { paused: true }],
     ])
+  })
+
+  it('can only be paused and run where a file declares it', async () => {
+    await open(DECLARED)
+    expect(fact('Declared by').textContent).toBe('acme/loans: notebooks/mlsys.toml@4f2a91c')
+    for (const name of ['Edit', 'Delete']) expect(screen.queryByRole('button', { name })).toBeNull()
+    await press('Pause')
+    await waitFor(() => expect(kept(DECLARED).kept.paused).toBe(true))
   })
 
   it('changes what was edited, and nothing else', async () => {

@@ -1,7 +1,7 @@
 import { Link } from 'react-router'
 import type { Firing, Schedule } from '../../api'
 import { ComingTime, FiringMoment } from '../../schedules/FiringMoment'
-import { resultOf, workText } from '../../schedules/words'
+import { resultOf, sourceText, workText } from '../../schedules/words'
 import { Badge, RelativeTime, StatusBadge, statusWord, type TableColumn } from '../../ui'
 import { RowActions } from './RowActions'
 
@@ -62,6 +62,7 @@ export function scheduleColumns(may: boolean): readonly TableColumn<Schedule>[] 
             {workText(schedule.work)}
           </span>
           <span className="block truncate text-sm font-normal text-muted md:hidden">{schedule.description}</span>
+          {schedule.source && <span className="block truncate text-sm font-normal text-faint">{sourceText(schedule.source)}</span>}
         </>
       ),
     },

@@ -35,6 +35,7 @@ it('lists what is done, when, what comes next and how the last one went', async 
   expect(paused.getByText('notebooks/house-price-regression.ipynb of acme/pricing, main')).toBeTruthy()
   expect(paused.getAllByText('Paused').length).toBeGreaterThan(0)
   expect(paused.getByRole('link', { name: /: pipeline of house-price-retraining$/ })).toBeTruthy()
+  expect((await row('loans-retraining')).getByText('acme/loans: notebooks/mlsys.toml@4f2a91c')).toBeTruthy()
 })
 
 it('runs, pauses and resumes one from its row', async () => {
@@ -56,7 +57,7 @@ it('says why one could not be run', async () => {
 
 it('keeps only those of a kind, as the address says', async () => {
   const router = renderAt('/schedules?kind=retraining')
-  await waitFor(async () => expect((await list()).getAllByRole('row')).toHaveLength(2))
+  await waitFor(async () => expect((await list()).getAllByRole('row')).toHaveLength(3))
   fireEvent.change(screen.getByLabelText('Kind'), { target: { value: 'retention' } })
   await row('^retention')
   expect(router.state.location.search).toBe('?kind=retention')

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use contract::{BatchStatus, FiringCause, FiringStatus, PipelineStatus, RegistryScan, Retraining, ScheduleKind};
+use declared::{Tables, Work, refusal};
 use forge::ForgeError;
 use jiff::Timestamp;
 use store::{Accepted, Began, Created, Firing, NewDelivery, NewPipeline, Schedule, TaskLease};
@@ -108,6 +109,7 @@ async fn batch(worker: &Worker, schedule: &Schedule, firing: &Firing) -> Result<
         job = format!("schedule {} {} after {}", schedule.id, firing.id, before.id);
     }
     let request: BatchRequest = kept(schedule)?;
+    check_allowed(worker, schedule, &request).await?;
     let sources = Sources { store: &worker.store, artifacts: &worker.artifacts, warehouse: &worker.warehouse };
     let plan = request.plan(sources, Some(firing.scheduled_for)).await?;
     let created = request.create(&worker.store, &plan, Some(&job), &by(schedule)).await?;
@@ -150,6 +152,18 @@ async fn pipeline(worker: &Worker, schedule: &Schedule, firing: &Firing) -> Resu
     let (Accepted::New(made) | Accepted::Repeated(made)) = worker.store.intake.accept_delivery(delivery, vec![new]).await?;
     let made = made.first().ok_or_else(|| TaskError::Fail("its pipeline is not known any more".to_owned()))?;
     Ok(Began::Pipeline(made.id))
+}
+
+/// Fails where a file declares it that may not any more: the model was handed over, or the repository's settings changed.
+async fn check_allowed(worker: &Worker, schedule: &Schedule, request: &BatchRequest) -> Result<(), TaskError> {
+    let Some(source) = &schedule.source else { return Ok(()) };
+    let repo = worker.store.intake.repo_by_name(&source.repo).await?;
+    let owner = worker.store.serving.owner(&request.model_name).await?;
+    let tables = Tables::of(&source.repo, repo.as_ref());
+    match refusal(&source.repo, &tables, owner.as_ref(), &Work::BatchPrediction(request.clone())) {
+        Some((problem, _)) => Err(TaskError::Fail(format!("{} declares it, and may not: {problem}", source.path))),
+        None => Ok(()),
+    }
 }
 
 fn kept<T: serde::de::DeserializeOwned>(schedule: &Schedule) -> Result<T, TaskError> {

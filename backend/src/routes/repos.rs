@@ -8,7 +8,6 @@ use axum::{
     http::{HeaderMap, StatusCode},
 };
 use contract::{RepoName, Scope};
-use declared::Tables;
 use jiff::Timestamp;
 use pipeline::{
     Trigger,
@@ -51,9 +50,6 @@ pub(crate) struct RepoView {
     /// Memory of a pipeline's pod, as a Kubernetes quantity; null: as the runner is set.
     #[schema(required)]
     memory: Option<String>,
-    /// Which tables its `mlsys.toml` may have read and written: globs of names, separated by commas; null: all if it is of the local remote, else none.
-    #[schema(required)]
-    tables: Option<String>,
     created_at: Timestamp,
     /// When its last push arrived that ran something; null: none did.
     #[schema(required)]
@@ -67,7 +63,7 @@ pub(crate) struct RepoView {
 
 impl RepoView {
     fn new(backend: &Backend, repo: Repo, last_delivery_at: Option<Timestamp>, base: &str) -> Self {
-        let Repo { id, full_name, branch, notebook_glob, cpu, memory, tables, created_at } = repo;
+        let Repo { id, full_name, branch, notebook_glob, cpu, memory, created_at } = repo;
         let webhook = backend.repos.hooks.known(&full_name, last_delivery_at, base);
         Self {
             id,
@@ -76,7 +72,6 @@ impl RepoView {
             notebook_glob,
             cpu,
             memory,
-            tables,
             created_at,
             last_delivery_at,
             webhook,
@@ -127,26 +122,21 @@ pub(crate) struct Change {
     /// Processors of a pipeline's pod, as a Kubernetes quantity; null: as the runner is set.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
-    cpu: Option<Text>,
+    cpu: Option<Size>,
     /// Memory of a pipeline's pod, as a Kubernetes quantity; null: as the runner is set.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
-    memory: Option<Text>,
-    /// Which tables its `mlsys.toml` may have read and written, for who may send any table through models: globs of names, separated by commas, as
-    /// in `local.titanic.*`; null: all if it is of the local remote, else none.
-    #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<String>)]
-    tables: Option<Text>,
+    memory: Option<Size>,
 }
 
-/// A text, or null.
+/// A quantity, or null.
 #[derive(Deserialize)]
 #[serde(transparent)]
-struct Text(Option<String>);
+struct Size(Option<String>);
 
 /// A value that is there, be it null.
-fn given<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Text>, D::Error> {
-    Text::deserialize(value).map(Some)
+fn given<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Size>, D::Error> {
+    Size::deserialize(value).map(Some)
 }
 
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -321,22 +311,16 @@ pub(crate) async fn change(
     State(backend): State<Backend>,
     Path(id): Path<i64>,
     headers: HeaderMap,
-    caller: Caller,
     trail: Trail,
     Json(change): Json<Change>,
 ) -> Result<Json<RepoView>, ApiError> {
     trigger(change.branch.as_deref().unwrap_or("main"), change.notebook_glob.as_deref().unwrap_or(ALL_NOTEBOOKS))?;
-    let cpu = change.cpu.as_ref().map(|Text(cpu)| cpu.as_deref());
-    let memory = change.memory.as_ref().map(|Text(memory)| memory.as_deref());
+    let cpu = change.cpu.as_ref().map(|Size(cpu)| cpu.as_deref());
+    let memory = change.memory.as_ref().map(|Size(memory)| memory.as_deref());
     cpu.flatten().map(|cpu| check_quantity("cpu", cpu)).transpose()?;
     memory.flatten().map(|memory| check_quantity("memory", memory)).transpose()?;
-    let tables = change.tables.as_ref().map(|Text(tables)| tables.as_deref());
-    if let Some(tables) = tables {
-        caller.require(&Action::BatchPredictions, &Object::everything())?;
-        tables.map(Tables::parse).transpose().map_err(|error| bad_request("bad_tables", error.to_string()))?;
-    }
     let (branch, notebook_glob) = (change.branch.as_deref(), change.notebook_glob.as_deref());
-    let change = RepoChange { branch, notebook_glob, cpu, memory, tables };
+    let change = RepoChange { branch, notebook_glob, cpu, memory };
     let before = to_change(&backend, id, &trail).await?;
     trail.before(summary(&before));
     let repo = backend.store.intake.update_repo(id, change).await.map_err(from_store)?;
@@ -361,10 +345,9 @@ pub(crate) async fn remove(
 
 /// A repository's settings, for the audit log.
 fn summary(repo: &Repo) -> String {
-    let Repo { branch, notebook_glob, cpu, memory, tables, .. } = repo;
+    let Repo { branch, notebook_glob, cpu, memory, .. } = repo;
     let set = |size: &Option<String>| size.clone().unwrap_or_else(|| "as the runner".to_owned());
-    let tables = tables.as_deref().unwrap_or("as its kind of repository");
-    format!("branches {branch}, notebooks {notebook_glob}, cpu {}, memory {}, tables {tables}", set(cpu), set(memory))
+    format!("branches {branch}, notebooks {notebook_glob}, cpu {}, memory {}", set(cpu), set(memory))
 }
 
 /// What branches and notebooks run, if both are patterns.

@@ -109,23 +109,6 @@ async fn files_are_compared_for_who_may_check_notebooks_and_nothing_changes() {
 }
 
 #[tokio::test]
-async fn which_tables_files_reach_is_said_by_who_may_send_any_table_through_models() {
-    let world = World::new().await;
-    let id = world.repo("octocat/titanic").await;
-    let path = format!("/api/repos/{id}");
-    let admin = key(&world, grant(Role::Admin, "octocat/titanic")).await;
-    let headers = [("authorization", &*admin), ("content-type", "application/json")];
-    let change = |body: Value| world.ask(Method::PATCH, &path, &headers, body.to_string());
-    assert_eq!(change(json!({ "branch": "main" })).await.status, 200);
-    assert_eq!(change(json!({ "tables": "a.b.*" })).await.status, 403);
-    let change = async |body: Value| world.send(Method::PATCH, &path, &body).await;
-    assert_eq!(change(json!({ "tables": "a.b.[" })).await.code(), (400, "bad_tables".to_owned()));
-    assert_eq!(change(json!({ "tables": "a.b.*, a.c.d" })).await.json()["tables"], "a.b.*, a.c.d");
-    assert_eq!(change(json!({ "branch": "main" })).await.json()["tables"], "a.b.*, a.c.d");
-    assert_eq!(change(json!({ "tables": null })).await.json()["tables"], Value::Null);
-}
-
-#[tokio::test]
 async fn what_a_file_declares_is_changed_there_and_only_paused_and_run_by_hand() {
     let world = World::new().await;
     let id = world.repo("octocat/titanic").await;

@@ -79,7 +79,7 @@ tell("file", lambda: gcs_put("reader-files", "a.txt", "x"))
     let code = r#"
 import os
 tell("own", lambda: bq_get("SELECT SUM(number) AS sum FROM local.reader.numbers")["sum"].tolist())
-tell("put", lambda: bq_put(bq_get("SELECT 1 AS x"), "local.reader.numbers"))
+tell("put", lambda: bq_put(bq_get("SELECT * FROM local.reader.numbers"), "local.reader.numbers"))
 tell("other", lambda: bq_get("SELECT * FROM local.elsewhere.numbers"))
 tell("nothing", lambda: bq_get("SELECT * FROM local.reader.nothing"))
 tell("file", lambda: gcs_put("reader-files", "folder/a.txt", "x"))
@@ -126,6 +126,10 @@ tell("file", lambda: gcs_get("reader-files", "folder/a.txt"))
 async fn a_branch_that_the_repository_does_not_run_reaches_nothing() {
     let project = Project::new(mlsys(), "strange-branch");
     let code = r#"tell("own", lambda: bq_get("SELECT * FROM local.strange_branch.numbers"))"#;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("numbers.csv");
+    std::fs::write(&file, "number\n1\n").expect("written");
+    says(&["tables", "import", &file.to_string_lossy(), "local.strange_branch.numbers"]);
     printed(&project, trying("strange-branch", code)).await;
     says(&["data", "allow", "local.strange_branch", "--repo", "local/strange-branch"]);
     project.git(&["push", "mlsys", "HEAD:refs/heads/elsewhere"]);

@@ -63,6 +63,11 @@ async fn a_push_makes_the_schedules_as_the_file_says_and_no_older_one_undoes_it(
     let mlsys = mlsys();
     let project = Project::new(mlsys, "declares");
     let folder = project.path().display().to_string();
+    // Its first push makes it known; then it may be allowed something.
+    project.write("README.md", "").push();
+    read(mlsys, &project).await;
+    let (well, told) = said(mlsys, &["data", "allow", "local.declared", "--repo", "local/declares", "--write"]);
+    assert!(well, "{told}");
     project
         .write("notebooks/n.ipynb", "{}")
         .write("notebooks/mlsys.toml", retraining("weekly-one", "0 6 * * 1") + &batch("yearly", "nobodys-yet"));
@@ -221,15 +226,13 @@ async fn what_can_not_be_done_is_told_and_everything_stays_as_it_is() {
         let kept = declared(mlsys, &project).await;
         assert_eq!((kept.len(), &kept[0]["name"], &kept[0]["cron"]), (1, &json!("stays"), &json!("@daily")), "{kept:?}");
     }
-    // A settings' list of tables is all that its files reach.
-    let found = mlsys.get("/api/repos?repo=local/would-declare").await;
-    let path = format!("/api/repos/{}", found["items"][0]["id"]);
-    let change = |body: Value| mlsys.http().patch(mlsys.api(&path)).bearer_auth(mlsys.token()).json(&body).send();
-    assert!(change(json!({ "tables": "local.other.*" })).await.expect("an answer").status().is_success());
+    // What its notebooks may reach is all that its files do.
+    let data = |words: &[&str]| assert!(said(mlsys, &[&["data"], words, &["--repo", "local/would-declare"]].concat()).0, "{words:?}");
+    data(&["allow", "local.declared"]);
     project.write("mlsys.toml", batch("scored", "nobodys")).push();
     let report = read(mlsys, &project).await;
     assert!(report["problems"][0]["problem"].as_str().is_some_and(|told| told.contains("local.declared.some")), "{report}");
-    assert!(change(json!({ "tables": "local.declared.*" })).await.expect("an answer").status().is_success());
+    data(&["allow", "local.declared", "--write"]);
     let limit = Instant::now() + Duration::from_mins(1);
     loop {
         let names: Vec<_> = declared(mlsys, &project).await.into_iter().map(|schedule| schedule["name"].clone()).collect();
@@ -240,7 +243,7 @@ async fn what_can_not_be_done_is_told_and_everything_stays_as_it_is() {
         sleep(Duration::from_millis(100)).await;
     }
     // What it may no more, its firings can't either.
-    assert!(change(json!({ "tables": "local.other.*" })).await.expect("an answer").status().is_success());
+    data(&["forbid", "local.declared"]);
     let (well, told) = said(mlsys, &["schedules", "run", "scored", "--wait", "--json"]);
     assert!(!well && told.contains("mlsys.toml declares it, and may not"), "{told}");
     assert!(said(mlsys, &["schedules", "delete", "by-hand"]).0);

@@ -45,6 +45,11 @@ pub enum DataKind<'a> {
 }
 
 impl DataPlace {
+    /// Its name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// What it is.
     pub fn kind(&self) -> DataKind<'_> {
         match (self.0.strip_prefix(BUCKET), self.0.split_once('.')) {

@@ -12,7 +12,7 @@ use store::{
 };
 use utoipa::ToSchema;
 
-use crate::{Declared, File, Problem, Tables, Work, allowed::refusal, schedules::When};
+use crate::{Declared, File, Problem, Data, Work, allowed::refusal, schedules::When};
 
 /// Whose files they are.
 #[derive(Debug, Clone, Copy)]
@@ -21,8 +21,8 @@ pub struct Repository<'a> {
     pub name: &'a RepoName,
     /// The branch that they are of.
     pub branch: &'a str,
-    /// Which tables they may have read and written.
-    pub tables: &'a Tables,
+    /// Which data they may have read and written.
+    pub data: &'a Data,
 }
 
 /// What is to be done. Where there are problems, that is nothing.
@@ -109,7 +109,7 @@ pub async fn difference(
             Some(model) => store.serving.owner(model).await?,
             None => None,
         };
-        if let Some((problem, fix)) = refusal(repository.name, repository.tables, owner.as_ref(), &work) {
+        if let Some((problem, fix)) = refusal(repository.name, repository.data, owner.as_ref(), &work) {
             problems.push(at(path, schedule, problem, fix));
             continue;
         }

@@ -20,7 +20,7 @@ mod files;
 mod schedules;
 mod work;
 
-pub use allowed::{Tables, TablesError, branches, refusal};
+pub use allowed::{Data, branches, refusal};
 pub use difference::{Difference, Done, DoneWhat, Report, Repository, difference};
 pub use file::{File, Problem};
 pub use files::{Read, all, at, belonging};

@@ -3,8 +3,6 @@ ALTER TABLE schedules ADD COLUMN source_repo TEXT;
 ALTER TABLE schedules ADD COLUMN source_path TEXT;
 ALTER TABLE schedules ADD COLUMN source_commit TEXT;
 CREATE INDEX schedules_of_source ON schedules (source_repo) WHERE source_repo IS NOT NULL;
--- Which tables such a file may have read and written: globs, separated by commas; null: those that its kind of repository may.
-ALTER TABLE repos ADD COLUMN tables TEXT;
 -- What was last pushed, and what came of the files that were last read; `report` is JSON.
 CREATE TABLE declarations (
     repo TEXT NOT NULL PRIMARY KEY,

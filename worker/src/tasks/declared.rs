@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use ::declared::{File, Problem, Read, Report, Repository, Tables, branches, difference};
+use ::declared::{File, Problem, Read, Report, Repository, Data, branches, difference};
 use contract::{CommitSha, RepoName};
 use forge::{ForgeError, Host};
 use serde_json::Value;
@@ -24,8 +24,8 @@ pub(super) async fn run(worker: &Worker, lease: &TaskLease, name: &RepoName) -> 
     let store = &worker.store;
     let Some(repo) = store.intake.repo_by_name(name).await? else {
         // It was forgotten, and what it declared goes.
-        let tables = Tables::of(name, None);
-        let repository = Repository { name, branch: "", tables: &tables };
+        let data = Data::of(store, name).await?;
+        let repository = Repository { name, branch: "", data: &data };
         return apply(worker, lease, repository, None, Vec::new()).await;
     };
     let host = worker.hosts.of(name);
@@ -53,8 +53,8 @@ pub(super) async fn run(worker: &Worker, lease: &TaskLease, name: &RepoName) -> 
     if !problems.is_empty() {
         return refused(worker, lease, (name, Some((&branch, &head))), problems).await;
     }
-    let tables = Tables::of(name, Some(&repo));
-    apply(worker, lease, Repository { name, branch: &branch, tables: &tables }, Some(&head), files).await
+    let data = Data::of(store, name).await?;
+    apply(worker, lease, Repository { name, branch: &branch, data: &data }, Some(&head), files).await
 }
 
 /// The branch whose files count, and its newest commit; none: there is none.

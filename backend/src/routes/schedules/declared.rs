@@ -5,7 +5,7 @@ use axum::{
     extract::{Path, State},
 };
 use contract::{CommitSha, RepoName};
-use declared::{File, Problem, Report, Repository, Tables, branches, difference};
+use declared::{File, Problem, Report, Repository, Data, branches, difference};
 use jiff::Timestamp;
 use pipeline::access::{Action, Object};
 use serde::{Deserialize, Serialize};
@@ -102,8 +102,8 @@ pub(crate) async fn compare(
     }
     // Which one of them is there is the code host's to say; the first one nearly always is.
     let branch = branches(known.as_ref().map_or("main", |repo| &repo.branch)).next().unwrap_or("main");
-    let tables = Tables::of(&repo, known.as_ref());
-    let repository = Repository { name: &repo, branch, tables: &tables };
+    let data = Data::of(&backend.store, &repo).await.map_err(from_store)?;
+    let repository = Repository { name: &repo, branch, data: &data };
     let found = difference(&backend.store, repository, &read).await.map_err(from_store)?;
     let mut report = found.report();
     report.problems.splice(0..0, problems);

@@ -6,7 +6,7 @@ use serde::Serialize;
 use sqlx::{AssertSqlSafe, any::AnyRow};
 use utoipa::ToSchema;
 
-use crate::{Intake, StoreError, db::fields::Fields};
+use crate::{Intake, StoreError, db::fields::Fields, schedules::read_again};
 
 /// A place of data that the notebooks of a repository may reach.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -47,6 +47,8 @@ impl Intake {
         );
         let set = set.bind(repo.as_str()).bind(place).bind(grant.access.as_str()).bind(by).bind(write.now);
         write.run(set).await?;
+        // Its files may be about tables that they might not.
+        read_again(&mut write, repo).await?;
         write.commit().await
     }
 
@@ -55,8 +57,12 @@ impl Intake {
         let mut write = self.database.write().await?;
         let delete = sqlx::query("DELETE FROM data_access WHERE repo = $1 AND place = $2");
         let deleted = write.run(delete.bind(repo.as_str()).bind(place.to_string())).await?;
-        write.commit().await?;
-        if deleted == 0 { Err(StoreError::NotFound) } else { Ok(()) }
+        if deleted == 0 {
+            write.undo().await?;
+            return Err(StoreError::NotFound);
+        }
+        read_again(&mut write, repo).await?;
+        write.commit().await
     }
 }
 

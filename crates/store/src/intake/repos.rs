@@ -27,8 +27,6 @@ pub struct Repo {
     pub cpu: Option<String>,
     /// Memory of that pod, as a Kubernetes quantity; none: as the runner is set.
     pub memory: Option<String>,
-    /// Which tables its `mlsys.toml` may have read and written: globs, separated by commas; none: those that its kind of repository may.
-    pub tables: Option<String>,
     /// When it was registered.
     pub created_at: Timestamp,
 }
@@ -44,8 +42,6 @@ pub struct RepoChange<'a> {
     pub cpu: Option<Option<&'a str>>,
     /// Memory of a pipeline's pod; of these, none: as the runner is set.
     pub memory: Option<Option<&'a str>>,
-    /// Which tables its `mlsys.toml` may have read and written; of these, none: those that its kind of repository may.
-    pub tables: Option<Option<&'a str>>,
 }
 
 impl Intake {
@@ -65,7 +61,7 @@ impl Intake {
         let change = sqlx::query(
             "INSERT INTO repos (id, full_name, branch, notebook_glob, created_at)
              VALUES ((SELECT COALESCE(MAX(id), 0) + 1 FROM repos), $1, $2, $3, $4)
-             RETURNING id, full_name, branch, notebook_glob, cpu, memory, tables, created_at",
+             RETURNING id, full_name, branch, notebook_glob, cpu, memory, created_at",
         )
         .bind(full_name.as_str())
         .bind(branch)
@@ -85,7 +81,7 @@ impl Intake {
         let mut texts = Texts::default();
         let theirs = scope::has_repo(self.database.dialect, scope, "full_name", &mut texts);
         let sql = format!(
-            "SELECT id, full_name, branch, notebook_glob, cpu, memory, tables, created_at FROM repos WHERE {theirs}
+            "SELECT id, full_name, branch, notebook_glob, cpu, memory, created_at FROM repos WHERE {theirs}
              ORDER BY full_name"
         );
         let rows = self.database.all(texts.bind(sqlx::query(AssertSqlSafe(sql)))).await?;
@@ -95,7 +91,7 @@ impl Intake {
     /// A repository by its number.
     pub async fn repo(&self, id: i64) -> Result<Option<Repo>, StoreError> {
         let query = sqlx::query(
-            "SELECT id, full_name, branch, notebook_glob, cpu, memory, tables, created_at FROM repos WHERE id = $1",
+            "SELECT id, full_name, branch, notebook_glob, cpu, memory, created_at FROM repos WHERE id = $1",
         );
         let row = self.database.optional(query.bind(id)).await?;
         row.as_ref().map(repo).transpose()
@@ -104,7 +100,7 @@ impl Intake {
     /// A repository by its name.
     pub async fn repo_by_name(&self, full_name: &RepoName) -> Result<Option<Repo>, StoreError> {
         let query = sqlx::query(
-            "SELECT id, full_name, branch, notebook_glob, cpu, memory, tables, created_at FROM repos WHERE full_name = $1",
+            "SELECT id, full_name, branch, notebook_glob, cpu, memory, created_at FROM repos WHERE full_name = $1",
         );
         let row = self.database.optional(query.bind(full_name.as_str())).await?;
         row.as_ref().map(repo).transpose()
@@ -147,13 +143,12 @@ impl Intake {
     /// Changes a repository's settings.
     pub async fn update_repo(&self, id: i64, change: RepoChange<'_>) -> Result<Repo, StoreError> {
         let mut write = self.database.write().await?;
-        let rereads = change.branch.is_some() || change.tables.is_some();
+        let rereads = change.branch.is_some();
         let change = sqlx::query(
             "UPDATE repos SET branch = COALESCE($2, branch), notebook_glob = COALESCE($3, notebook_glob),
-                 cpu = CASE $4 WHEN 1 THEN $5 ELSE cpu END, memory = CASE $6 WHEN 1 THEN $7 ELSE memory END,
-                 tables = CASE $8 WHEN 1 THEN $9 ELSE tables END
+                 cpu = CASE $4 WHEN 1 THEN $5 ELSE cpu END, memory = CASE $6 WHEN 1 THEN $7 ELSE memory END
              WHERE id = $1
-             RETURNING id, full_name, branch, notebook_glob, cpu, memory, tables, created_at",
+             RETURNING id, full_name, branch, notebook_glob, cpu, memory, created_at",
         )
         .bind(id)
         .bind(change.branch)
@@ -161,11 +156,9 @@ impl Intake {
         .bind(i64::from(change.cpu.is_some()))
         .bind(change.cpu.flatten())
         .bind(i64::from(change.memory.is_some()))
-        .bind(change.memory.flatten())
-        .bind(i64::from(change.tables.is_some()))
-        .bind(change.tables.flatten());
+        .bind(change.memory.flatten());
         let changed = repo(&write.one(change).await?)?;
-        // Another branch may be the one whose files count, and they may be about other tables.
+        // Another branch may be the one whose files count.
         if rereads {
             read_again(&mut write, &changed.full_name).await?;
         }
@@ -203,7 +196,6 @@ fn repo(row: &AnyRow) -> Result<Repo, StoreError> {
         notebook_glob: fields.get("notebook_glob")?,
         cpu: fields.get("cpu")?,
         memory: fields.get("memory")?,
-        tables: fields.get("tables")?,
         created_at: fields.time("created_at")?,
     })
 }

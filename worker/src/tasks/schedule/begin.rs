@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use contract::{BatchStatus, FiringCause, FiringStatus, PipelineStatus, RegistryScan, Retraining, ScheduleKind};
-use declared::{Tables, Work, refusal};
+use declared::{Data, Work, refusal};
 use forge::ForgeError;
 use jiff::Timestamp;
 use store::{Accepted, Began, Created, Firing, NewDelivery, NewPipeline, Schedule, TaskLease};
@@ -154,13 +154,12 @@ async fn pipeline(worker: &Worker, schedule: &Schedule, firing: &Firing) -> Resu
     Ok(Began::Pipeline(made.id))
 }
 
-/// Fails where a file declares it that may not any more: the model was handed over, or the repository's settings changed.
+/// Fails where a file declares it that may not any more: the model was handed over, or the tables are out of the repository's reach.
 async fn check_allowed(worker: &Worker, schedule: &Schedule, request: &BatchRequest) -> Result<(), TaskError> {
     let Some(source) = &schedule.source else { return Ok(()) };
-    let repo = worker.store.intake.repo_by_name(&source.repo).await?;
     let owner = worker.store.serving.owner(&request.model_name).await?;
-    let tables = Tables::of(&source.repo, repo.as_ref());
-    match refusal(&source.repo, &tables, owner.as_ref(), &Work::BatchPrediction(request.clone())) {
+    let data = Data::of(&worker.store, &source.repo).await?;
+    match refusal(&source.repo, &data, owner.as_ref(), &Work::BatchPrediction(request.clone())) {
         Some((problem, _)) => Err(TaskError::Fail(format!("{} declares it, and may not: {problem}", source.path))),
         None => Ok(()),
     }

@@ -69,6 +69,7 @@ function versionOf(project: Project, pipeline: PipelineDetail, version: number):
     sha256: hex(seeded(version * 77), 64),
     created_at: pipeline.finished_at ?? pipeline.created_at,
     environments: [],
+    reads: [],
     manifest,
     links: {
       ...pipeline.links,

@@ -1,8 +1,9 @@
-import type { Environment, NewPipeline, NewRepo, PipelineDetail, Promotion, Readiness, Repo, RepoChange, Rollback, RunSecret, TrafficChange } from '../api/types'
+import type { AllowedData, Environment, NewPipeline, NewRepo, PipelineDetail, Promotion, Readiness, Repo, RepoChange, Rollback, RunSecret, TrafficChange } from '../api/types'
 import { accessRoutes, MockAccess } from './access'
 import { makeBatches } from './batch'
 import { batchRoutes } from './batchRoutes'
 import { PROJECTS } from './catalogue'
+import { allow } from './data'
 import { promote, rollback } from './deployments'
 import { json, matches, page, problem } from './http'
 import { MockLog } from './log'
@@ -38,6 +39,8 @@ export class MockServer {
   private scheduled: MockSchedule[] | null = null
   /** By repository. */
   readonly secrets = new Map<number, RunSecret[]>()
+  /** What notebooks may reach, by repository. */
+  readonly data = new Map<number, AllowedData[]>()
   readonly access = new MockAccess(this.started)
   readiness: Readiness = { status: 'ready', dependencies: { store: 'ok', queue: 'ok', mlflow: 'ok', model_server: 'ok' } }
   /** Answers instead of the routes where it gives something: for tests of failures. */
@@ -250,6 +253,19 @@ export class MockServer {
       this.onRepo((repo, { parts: [, name] }) => {
         this.secrets.set(repo.id, this.secrets.get(repo.id)?.filter((one) => one.name !== name) ?? [])
         return json(null, 204)
+      }),
+    ],
+    ['GET /api/repos/*/data', this.onRepo((repo) => json({ items: this.data.get(repo.id) ?? [] }))],
+    ['PUT /api/repos/*/data/*', this.onRepo((repo, call) => allow(this.data, repo.id, call))],
+    [
+      'DELETE /api/repos/*/data/*',
+      this.onRepo((repo, { parts: [, place] }) => {
+        const all = this.data.get(repo.id) ?? []
+        this.data.set(
+          repo.id,
+          all.filter((one) => one.place !== place),
+        )
+        return all.some((one) => one.place === place) ? json(null, 204) : problem(404, 'not_found', 'nothing is stored under this name')
       }),
     ],
     ['POST /api/repos/*/webhook-secret', this.onRepo((repo) => json({ ...repo, webhook_secret: 'a new secret of the mock, shown once' }))],

@@ -11,6 +11,7 @@ import { type MockModel, makeModels } from './models'
 import { makeNotebook } from './notebook'
 import { makeOverview, needPerson, reposNeedPerson } from './overview'
 import { makePipeline, makePipelines } from './pipelines'
+import { makeRegistry, registryRoutes } from './registry'
 import { checkRepo, makeRepos, webhook } from './repos'
 import { scheduleRoutes } from './scheduleRoutes'
 import { type MockSchedule, makeSchedules } from './schedules'
@@ -35,6 +36,7 @@ export class MockServer {
   models: Map<string, MockModel> = makeModels(this.pipelines)
   repos: Repo[] = makeRepos(this.started)
   readonly tables = makeTables(this.started)
+  readonly buckets = makeRegistry(this.models, this.tables, this.started)
   batches = makeBatches(this.started)
   private scheduled: MockSchedule[] | null = null
   /** By repository. */
@@ -51,7 +53,14 @@ export class MockServer {
     const special = await this.intercept(request)
     if (special) return special
     const url = new URL(request.url)
-    for (const [route, handler] of [...this.routes, ...accessRoutes(this.access), ...tableRoutes(this.tables), ...batchRoutes(this), ...scheduleRoutes(this)]) {
+    for (const [route, handler] of [
+      ...this.routes,
+      ...accessRoutes(this.access),
+      ...tableRoutes(this.tables),
+      ...registryRoutes(this.buckets, this.tables),
+      ...batchRoutes(this),
+      ...scheduleRoutes(this),
+    ]) {
       const [method, pattern] = route.split(' ')
       const match = method === request.method && new RegExp(`^${pattern?.replaceAll('*', '([^/]+)')}$`).exec(url.pathname)
       if (!match) continue

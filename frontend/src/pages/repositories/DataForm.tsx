@@ -1,6 +1,7 @@
-import { type FormEvent, useState } from 'react'
+import { type FormEvent, useRef, useState } from 'react'
 import { type AllowedData, asProblem, DATA_ACCESS, type DataAccess, type Repo, useAllowData } from '../../api'
 import { TextField } from '../../batch/TextField'
+import { focusMistake } from '../../batch/useBatchForm'
 import { Choice } from '../../schedules/Choice'
 import { Button, ErrorState, toast } from '../../ui'
 import { accessOf } from './words'
@@ -14,6 +15,7 @@ interface DataFormProps {
 
 /** Names a dataset or a bucket, and what notebooks may do there. */
 export function DataForm({ repo, present, onClose }: DataFormProps) {
+  const element = useRef<HTMLFormElement>(null)
   const allow = useAllowData()
   const [typed, setTyped] = useState(present?.place ?? '')
   const [access, setAccess] = useState<DataAccess>(present?.access ?? 'read')
@@ -29,11 +31,12 @@ export function DataForm({ repo, present, onClose }: DataFormProps) {
           toast(`The notebooks may ${access} ${place}, from their next run on.`, 'success')
           onClose()
         },
+        onError: () => focusMistake(element.current),
       },
     )
   }
   return (
-    <form onSubmit={submit} className="flex flex-col gap-3">
+    <form ref={element} onSubmit={submit} className="flex flex-col gap-3">
       <TextField
         label="Dataset or bucket"
         value={typed}

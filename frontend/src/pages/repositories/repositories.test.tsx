@@ -116,6 +116,7 @@ describe('data', () => {
     const name = await screen.findByLabelText<HTMLInputElement>('Dataset or bucket')
     await waitFor(() => expect(name.getAttribute('aria-invalid')).toBe('true'))
     expect(document.getElementById(name.getAttribute('aria-describedby') ?? '')?.textContent).toContain('or a bucket as gs://bucket')
+    await waitFor(() => expect(document.activeElement).toBe(name))
     expect([name.value, dialog().getByLabelText<HTMLSelectElement>('Notebooks may').value]).toEqual(['gs://shop/orders.csv', 'write'])
     fireEvent.change(name, { target: { value: 'gs://shop' } })
     expect(name.getAttribute('aria-invalid')).toBe('false')

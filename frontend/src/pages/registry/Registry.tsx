@@ -70,7 +70,7 @@ export function Registry({ environment, looked, onLooked }: RegistryProps) {
       />
       {looked && looked.problems.length > 0 && (
         <Panel title="Problems">
-          <p className="pb-2 text-muted">This was left out, and stopped nothing. Put each version at model/v1/model.pkl, and correct its metadata.json.</p>
+          <p className="pb-2 text-muted">{'They stopped nothing: what lies elsewhere than at {model}/v{N}/model.pkl is left out, and of a metadata.json that can’t be read nothing is taken.'}</p>
           <Problems problems={looked.problems} />
         </Panel>
       )}

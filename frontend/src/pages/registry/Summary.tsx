@@ -63,7 +63,8 @@ export function Summary({ environment, table, looked, actions }: SummaryProps) {
       title={`Bucket of ${environment}`}
       actions={
         <div className="flex flex-wrap gap-2">
-          {may && (
+          {/* The one that there is leads to its page. */}
+          {may && !query.isPending && schedules.length === 0 && (
             <Button size="small" icon="schedules" onClick={() => setMaking(true)}>
               Make it a schedule
             </Button>

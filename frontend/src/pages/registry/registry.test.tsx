@@ -44,6 +44,7 @@ it('shows the versions that the table has, and looks through no bucket for it', 
   const schedule = await screen.findByRole('link', { name: 'registry-scan-dev' })
   expect(schedule.getAttribute('href')).toMatch(/^\/schedules\/./)
   expect(screen.getByText('Last scan').nextSibling?.textContent).toMatch(/ago|min|hr/)
+  expect(screen.queryByRole('button', { name: 'Make it a schedule' })).toBeNull()
   expect(screen.getByText('A scan tells of them')).toBeTruthy()
   expect(scans).toEqual([])
 

@@ -17,6 +17,7 @@ const proxy = {
   '/api': { target: backend },
   '/ready': { target: backend },
   '/webhook': { target: backend },
+  '/model-registry': { target: backend },
   // The dashboard's own pages lie under /models too: only requests that are not for a page go on.
   '/models': {
     target: backend,

@@ -15,13 +15,14 @@ use axum::{
 use sha2::{Digest, Sha256};
 
 /// Paths that are pages, with all that lies below them. Source: `frontend/src/routes.tsx`.
-const PAGES: [&str; 11] = [
+const PAGES: [&str; 12] = [
     "audit",
     "batch-predictions",
     "keys",
     "models",
     "people",
     "pipelines",
+    "registry",
     "repositories",
     "schedules",
     "settings",

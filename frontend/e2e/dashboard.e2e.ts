@@ -8,6 +8,7 @@ import { crowd } from './parts/crowd'
 import { failures } from './parts/failures'
 import { hostile } from './parts/hostile'
 import { pages } from './parts/pages'
+import { registry } from './parts/registry'
 import { schedules } from './parts/schedules'
 import { signing } from './parts/signing'
 import { size } from './parts/size'
@@ -46,6 +47,7 @@ afterAll(async () => {
 describe('the first push', story)
 describe('tables', tables)
 describe('schedules', schedules)
+describe('the registry', registry)
 describe('a connection', connection)
 describe('failures', failures)
 describe('hostile outputs', hostile)

@@ -43,6 +43,7 @@ export async function places(stack: Stack): Promise<Place[]> {
     { name: 'model-metrics', path: `/models/${MODEL}?tab=metrics`, ready: heading(MODEL) },
     { name: 'model-traffic', path: `/models/${MODEL}?tab=traffic`, ready: heading(MODEL) },
     { name: 'model-history', path: `/models/${MODEL}?tab=history`, ready: heading(MODEL) },
+    { name: 'registry', path: '/registry', ready: heading('Registry') },
     { name: 'tables', path: '/tables', ready: heading('Tables') },
     { name: 'batch-predictions', path: '/batch-predictions', ready: heading('Batch predictions') },
     { name: 'batch-prediction-new', path: '/batch-predictions?new=', ready: heading('New batch prediction') },

@@ -24,6 +24,7 @@ export const routes: RouteObject[] = [
           { path: 'batch-predictions/:id', lazy: () => import('./pages/batch-prediction') },
           { path: 'schedules', lazy: () => import('./pages/schedules') },
           { path: 'schedules/:id', lazy: () => import('./pages/schedule') },
+          { path: 'registry', lazy: () => import('./pages/registry') },
           { path: 'repositories', lazy: () => import('./pages/repositories') },
           { path: 'repositories/:id', lazy: () => import('./pages/repositories/one') },
           { path: 'keys', lazy: () => import('./pages/keys') },

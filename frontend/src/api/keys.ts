@@ -65,6 +65,7 @@ export const keys = {
   repoList: (filter: RepoFilter, limit: number) => ['repos', 'list', filter, limit] as const,
   repo: (id: number) => ['repos', 'one', id] as const,
   secrets: (id: number) => ['repos', 'secrets', id] as const,
+  data: (id: number) => ['repos', 'data', id] as const,
   repoCheck: (repo: NewRepo | null) => ['repos', 'check', repo] as const,
   tables: () => ['tables'] as const,
   tableList: (limit: number) => ['tables', 'list', limit] as const,

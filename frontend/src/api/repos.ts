@@ -2,7 +2,7 @@ import { keepPreviousData, useInfiniteQuery, useMutation, useQuery, useQueryClie
 import { api, data } from './client'
 import { keys, type RepoFilter } from './keys'
 import { POLL, paced } from './polling'
-import type { NewRepo, Repo, RepoChange } from './types'
+import type { AllowedData, NewRepo, Repo, RepoChange } from './types'
 
 /** Repositories by name, page by page. */
 export function useRepos(filter: RepoFilter = {}, limit = 50) {
@@ -91,4 +91,22 @@ export function useSetSecret() {
 
 export function useRemoveSecret() {
   return useRepoMutation(({ id, name }: { id: number; name: string }) => data(api.DELETE('/api/repos/{id}/secrets/{name}', { params: { path: { id, name } } })))
+}
+
+/** What a repository's notebooks may reach of tables and files. Who may not know is not asked again and again. */
+export function useAllowedData(id: number) {
+  return useQuery({
+    queryKey: keys.data(id),
+    queryFn: ({ signal }) => data(api.GET('/api/repos/{id}/data', { params: { path: { id } }, signal })),
+  })
+}
+
+export function useAllowData() {
+  return useRepoMutation(({ id, place, access }: { id: number } & Pick<AllowedData, 'place' | 'access'>) =>
+    data(api.PUT('/api/repos/{id}/data/{place}', { params: { path: { id, place } }, body: { access } })),
+  )
+}
+
+export function useForbidData() {
+  return useRepoMutation(({ id, place }: { id: number; place: string }) => data(api.DELETE('/api/repos/{id}/data/{place}', { params: { path: { id, place } } })))
 }

@@ -1,4 +1,4 @@
-import type { DeploymentEvent, Environment, ModelDetail, ModelManifest, PipelineDetail, TrafficCandidate, VersionDetail } from '../api/types'
+import type { DataRead, DeploymentEvent, Environment, ModelDetail, ModelManifest, PipelineDetail, TrafficCandidate, VersionDetail } from '../api/types'
 import { PROJECTS, type Project } from './catalogue'
 import { hex, seeded } from './random'
 import { Counters } from './traffic'
@@ -69,6 +69,7 @@ function versionOf(project: Project, pipeline: PipelineDetail, version: number):
     sha256: hex(seeded(version * 77), 64),
     created_at: pipeline.finished_at ?? pipeline.created_at,
     environments: [],
+    reads: project.model === 'titanic-survival' ? readsOf(pipeline.created_at) : [],
     manifest,
     links: {
       ...pipeline.links,
@@ -76,6 +77,20 @@ function versionOf(project: Project, pipeline: PipelineDetail, version: number):
       provenance: `/api/models/${project.model}/versions/${version}/provenance`,
     },
   }
+}
+
+/** Of a table that there is, and of one of BigQuery. */
+function readsOf(at: string): DataRead[] {
+  const passengers = { table: 'local.titanic.passengers', version: '1' }
+  return [
+    { query: 'SELECT Age, Sex, Pclass, Fare, Embarked, Survived\nFROM local.titanic.passengers\nWHERE Survived IS NOT NULL', tables: [passengers], rows: 891, at },
+    {
+      query: 'SELECT p.*, f.rate FROM local.titanic.passengers p JOIN `shop-prod.finance.rates` f USING (Embarked)',
+      tables: [passengers, { table: 'shop-prod.finance.rates', version: 'q1TfJ0mC5sZ4bA==' }],
+      rows: 1_309,
+      at,
+    },
+  ]
 }
 
 function historyOf(versions: readonly VersionDetail[]): DeploymentEvent[] {

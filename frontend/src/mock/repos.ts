@@ -30,7 +30,6 @@ export function makeRepos(now: number): Repo[] {
     notebook_glob: '**/*.ipynb',
     cpu: id === 3 ? '4' : null,
     memory: id === 3 ? '8Gi' : null,
-    tables: null,
     created_at: new Date(now - 40 * 24 * HOUR).toISOString(),
     last_delivery_at: hours === null ? null : new Date(now - hours * HOUR).toISOString(),
     webhook: webhook(state),

@@ -1,8 +1,9 @@
-import type { Environment, NewPipeline, NewRepo, PipelineDetail, Promotion, Readiness, Repo, RepoChange, Rollback, RunSecret, TrafficChange } from '../api/types'
+import type { AllowedData, Environment, NewPipeline, NewRepo, PipelineDetail, Promotion, Readiness, Repo, RepoChange, Rollback, RunSecret, TrafficChange } from '../api/types'
 import { accessRoutes, MockAccess } from './access'
 import { makeBatches } from './batch'
 import { batchRoutes } from './batchRoutes'
 import { PROJECTS } from './catalogue'
+import { allow } from './data'
 import { promote, rollback } from './deployments'
 import { json, matches, page, problem } from './http'
 import { MockLog } from './log'
@@ -10,6 +11,7 @@ import { type MockModel, makeModels } from './models'
 import { makeNotebook } from './notebook'
 import { makeOverview, needPerson, reposNeedPerson } from './overview'
 import { makePipeline, makePipelines } from './pipelines'
+import { makeRegistry, registryRoutes } from './registry'
 import { checkRepo, makeRepos, webhook } from './repos'
 import { scheduleRoutes } from './scheduleRoutes'
 import { type MockSchedule, makeSchedules } from './schedules'
@@ -34,10 +36,13 @@ export class MockServer {
   models: Map<string, MockModel> = makeModels(this.pipelines)
   repos: Repo[] = makeRepos(this.started)
   readonly tables = makeTables(this.started)
+  readonly buckets = makeRegistry(this.models, this.tables, this.started)
   batches = makeBatches(this.started)
   private scheduled: MockSchedule[] | null = null
   /** By repository. */
   readonly secrets = new Map<number, RunSecret[]>()
+  /** What notebooks may reach, by repository. */
+  readonly data = new Map<number, AllowedData[]>()
   readonly access = new MockAccess(this.started)
   readiness: Readiness = { status: 'ready', dependencies: { store: 'ok', queue: 'ok', mlflow: 'ok', model_server: 'ok' } }
   /** Answers instead of the routes where it gives something: for tests of failures. */
@@ -48,7 +53,14 @@ export class MockServer {
     const special = await this.intercept(request)
     if (special) return special
     const url = new URL(request.url)
-    for (const [route, handler] of [...this.routes, ...accessRoutes(this.access), ...tableRoutes(this.tables), ...batchRoutes(this), ...scheduleRoutes(this)]) {
+    for (const [route, handler] of [
+      ...this.routes,
+      ...accessRoutes(this.access),
+      ...tableRoutes(this.tables),
+      ...registryRoutes(this.buckets, this.tables),
+      ...batchRoutes(this),
+      ...scheduleRoutes(this),
+    ]) {
       const [method, pattern] = route.split(' ')
       const match = method === request.method && new RegExp(`^${pattern?.replaceAll('*', '([^/]+)')}$`).exec(url.pathname)
       if (!match) continue
@@ -252,6 +264,19 @@ export class MockServer {
         return json(null, 204)
       }),
     ],
+    ['GET /api/repos/*/data', this.onRepo((repo) => json({ items: this.data.get(repo.id) ?? [] }))],
+    ['PUT /api/repos/*/data/*', this.onRepo((repo, call) => allow(this.data, repo.id, call))],
+    [
+      'DELETE /api/repos/*/data/*',
+      this.onRepo((repo, { parts: [, place] }) => {
+        const all = this.data.get(repo.id) ?? []
+        this.data.set(
+          repo.id,
+          all.filter((one) => one.place !== place),
+        )
+        return all.some((one) => one.place === place) ? json(null, 204) : problem(404, 'not_found', 'nothing is stored under this name')
+      }),
+    ],
     ['POST /api/repos/*/webhook-secret', this.onRepo((repo) => json({ ...repo, webhook_secret: 'a new secret of the mock, shown once' }))],
     ['POST /api/repos/*/webhook', this.onRepo((repo) => json(Object.assign(repo, { webhook: webhook('installed') })))],
     ['GET /api/statistics', ({ query }) => json(makeStatistics(this.pipelines, Number(query.get('days') ?? 14), Date.now()))],
@@ -281,7 +306,6 @@ export class MockServer {
       notebook_glob: body.notebook_glob ?? '**/*.ipynb',
       cpu: null,
       memory: null,
-      tables: null,
       created_at: new Date().toISOString(),
       last_delivery_at: null,
       webhook: webhook(state),

@@ -1,5 +1,6 @@
 import type { Schedule } from '../api/types'
 import { Dialog } from '../ui/Dialog'
+import type { ScheduleDraft } from './form'
 import { ScheduleForm } from './ScheduleForm'
 
 interface ScheduleDialogProps {
@@ -7,14 +8,16 @@ interface ScheduleDialogProps {
   onClose: () => void
   /** The schedule to change; null: a new one. */
   schedule?: Schedule | null
+  /** What a new one begins with. */
+  given?: Partial<ScheduleDraft>
   onSaved: (schedule: Schedule) => void
 }
 
 /** Makes a schedule, or changes one. */
-export function ScheduleDialog({ open, onClose, schedule = null, onSaved }: ScheduleDialogProps) {
+export function ScheduleDialog({ open, onClose, schedule = null, given, onSaved }: ScheduleDialogProps) {
   return (
     <Dialog open={open} onClose={onClose} title={schedule ? `Edit ${schedule.name}` : 'New schedule'} wide>
-      <ScheduleForm schedule={schedule} onSaved={onSaved} onClose={onClose} />
+      <ScheduleForm schedule={schedule} given={given} onSaved={onSaved} onClose={onClose} />
     </Dialog>
   )
 }

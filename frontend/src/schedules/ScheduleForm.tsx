@@ -9,6 +9,7 @@ import { focusMistake } from '../batch/useBatchForm'
 import { Button } from '../ui/Button'
 import { ErrorState } from '../ui/States'
 import { Choice } from './Choice'
+import type { ScheduleDraft } from './form'
 import { PatternFields } from './PatternFields'
 import { RetrainingFields } from './RetrainingFields'
 import { useScheduleForm } from './useScheduleForm'
@@ -30,15 +31,17 @@ function BatchFields({ draft: { batch }, problems, names, deployed, table, looki
 interface ScheduleFormProps {
   /** Null: a new one. */
   schedule: Schedule | null
+  /** What a new one begins with. */
+  given: Partial<ScheduleDraft> | undefined
   onSaved: (schedule: Schedule) => void
   onClose: () => void
 }
 
 /** What is done, when, and what becomes of it when two meet or nobody is there. */
-export function ScheduleForm({ schedule, onSaved, onClose }: ScheduleFormProps) {
+export function ScheduleForm({ schedule, given, onSaved, onClose }: ScheduleFormProps) {
   const element = useRef<HTMLFormElement>(null)
   const outcome = useRef<HTMLDivElement>(null)
-  const form = useScheduleForm(schedule, element, onSaved)
+  const form = useScheduleForm(schedule, given, element, onSaved)
   const { draft, problems, error, refused, change } = form
   useEffect(() => {
     if (refused) focusMistake(element.current)

@@ -29,10 +29,10 @@ function patternProblems(error: Error | null): ScheduleProblems {
 }
 
 /** A schedule that is typed: a new one, or a change of one that there is. */
-export function useScheduleForm(present: Schedule | null, form: RefObject<HTMLFormElement | null>, onSaved: (schedule: Schedule) => void) {
+export function useScheduleForm(present: Schedule | null, given: Partial<ScheduleDraft> | undefined, form: RefObject<HTMLFormElement | null>, onSaved: (schedule: Schedule) => void) {
   // As it was when the form was opened: what others change meanwhile is not undone.
   const [schedule] = useState(present)
-  const [draft, setDraft] = useState(() => (schedule ? draftOfSchedule(schedule) : newDraft(ownZone())))
+  const [draft, setDraft] = useState(() => (schedule ? draftOfSchedule(schedule) : { ...newDraft(ownZone()), ...given }))
   // Mistakes show once one has asked, not while the first name is being typed.
   const [asked, setAsked] = useState(false)
   const [sent, setSent] = useState<Work | null>(null)

@@ -2,6 +2,7 @@ const paths = {
   dashboard: 'M3 9.5 10 3l7 6.5V17h-5v-5H8v5H3z',
   pipelines: 'M4 5h5v4H4zM11 11h5v4h-5zM9 7h4.5v4M6.5 9v4H11',
   models: 'M10 2.5 17 6v8l-7 3.5L3 14V6zM3 6l7 3.5L17 6M10 9.5v8',
+  registry: 'M3 4h14v4H3zM4.5 8v8h11V8M8 11.5h4',
   tables: 'M3 4h14v12H3zM3 8h14M3 12h14M8 4v12',
   batches: 'M3 4h7v5H3zM3 11h7v5H3zM12.5 10H18M15.5 7.5 18 10l-2.5 2.5',
   schedules: 'M3 5h14v12H3zM3 9h14M7 3v4M13 3v4M7 13h3',

@@ -14,6 +14,7 @@ const places: readonly { to: string; name: string; key: string; icon: IconName }
   { to: '/', name: 'Dashboard', key: 'd', icon: 'dashboard' },
   { to: '/pipelines', name: 'Pipelines', key: 'p', icon: 'pipelines' },
   { to: '/models', name: 'Models', key: 'm', icon: 'models' },
+  { to: '/registry', name: 'Registry', key: 'e', icon: 'registry' },
   { to: '/tables', name: 'Tables', key: 't', icon: 'tables' },
   { to: '/batch-predictions', name: 'Batch predictions', key: 'b', icon: 'batches' },
   { to: '/schedules', name: 'Schedules', key: 'c', icon: 'schedules' },

@@ -2,6 +2,7 @@ import type { ReactNode } from 'react'
 import { Link } from 'react-router'
 import type { VersionDetail } from '../../api'
 import { CopyButton, External, RelativeTime, shortSha } from '../../ui'
+import { Reads } from './Reads'
 
 function Name({ children }: { children: string }) {
   return <span className="min-w-0 font-mono text-sm wrap-anywhere">{children}</span>
@@ -37,6 +38,9 @@ export function Lineage({ version }: { version: VersionDetail }) {
       </Step>
       <Step name="Notebook" copy={version.notebook_path}>
         <Name>{version.notebook_path}</Name>
+      </Step>
+      <Step name="Data">
+        <Reads reads={version.reads} />
       </Step>
       <Step name="Pipeline" copy={version.pipeline_id}>
         <Link to={`/pipelines/${version.pipeline_id}`} className="link min-w-0 font-mono text-sm wrap-anywhere">

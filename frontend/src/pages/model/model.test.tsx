@@ -160,3 +160,34 @@ describe('trying a model', () => {
     expect(screen.getByText(/curl -X POST/).textContent).toContain('"Sex":"male"')
   })
 })
+
+describe('what the notebook read', () => {
+  const newest = () => model().versions[0]!
+  const open = () => renderAt(`/models/titanic-survival?version=${newest().version}`)
+
+  it('shows each table once, with the way to it as it was, and the queries on demand', async () => {
+    open()
+    const tables = within(await screen.findByRole('list', { name: 'Tables that the notebook read' }))
+    expect(tables.getAllByRole('listitem').map((one) => one.textContent)).toEqual(['local.titanic.passengers, version 1', 'shop-prod.finance.rates, version q1TfJ0mC5sZ4bA=='])
+    expect(tables.getAllByRole('link').map((one) => one.getAttribute('href'))).toEqual(['/tables/local.titanic.passengers?version=1'])
+    const queries = screen.getByText('2 queries')
+    expect(queries.closest('details')?.open).toBe(false)
+    expect(screen.getByText(/^1,309 rows from local\.titanic\.passengers, version 1; shop-prod/)).toBeTruthy()
+  })
+
+  it('says that it was nothing', async () => {
+    newest().reads = []
+    open()
+    expect(await screen.findByText('Nothing by mlsys.bq')).toBeTruthy()
+  })
+
+  it('bears what a notebook may have written there, and stays short', async () => {
+    const tables = Array.from({ length: 9 }, (_, index) => ({ table: `<b>.x.t${index}`, version: '7' }))
+    newest().reads = [{ query: '<script>', tables, rows: 0, at: 'yesterday' }]
+    open()
+    const list = within(await screen.findByRole('list', { name: 'Tables that the notebook read' }))
+    expect(list.queryAllByRole('link')).toEqual([])
+    expect(list.getByText('and 3 more')).toBeTruthy()
+    expect(screen.getByText('<script>')).toBeTruthy()
+  })
+})

@@ -22,7 +22,7 @@ export function RemoveDialog({ repo, open, onClose }: RemoveDialogProps) {
   return (
     <RemovalDialog open={open} onClose={onClose} title={`Remove ${repo.full_name}?`} verb="Remove" busy={remove.isPending} onRemove={run}>
       <div className="flex flex-col gap-2">
-        <p>Its pushes start no pipelines any more, and its secrets are removed. Its pipelines, models and deployments stay as they are.</p>
+        <p>Its pushes start no pipelines any more, its secrets are removed, and its notebooks may reach no data any more. Its pipelines, models and deployments stay as they are.</p>
         <p className="text-muted">
           {isLocal(repo.full_name)
             ? 'A later push to the local remote registers it again.'

@@ -2,6 +2,7 @@ import { useState } from 'react'
 import { Link, useParams } from 'react-router'
 import { newSecret, useInstallWebhook, useRenewSecret, useRepo } from '../../api'
 import { Button, ErrorState, Page, Panel, RelativeTime, Skeleton, toast } from '../../ui'
+import { DataPanel } from './DataPanel'
 import { RemoveDialog } from './RemoveDialog'
 import { RepoSettings } from './RepoSettings'
 import { SecretsPanel } from './SecretsPanel'
@@ -80,6 +81,7 @@ export function Component() {
         )}
       </Panel>
       <SecretsPanel key={`secrets-${repo.id}`} repo={repo} />
+      <DataPanel key={`data-${repo.id}`} repo={repo} />
       <RemoveDialog repo={repo} open={removing} onClose={() => setRemoving(false)} />
     </Page>
   )

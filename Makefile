@@ -48,13 +48,13 @@ test: need-lints need-kubectl need-servers
 	@echo "Running the tests, $(LANES) programs at a time…"
 	$(CARGO) xtask test $(LANES)
 
-# Parts of `make test`. The second waits for the network most of the time, and needs nothing of the first.
+# Parts of `make test`. The second, which installs the emulator that tables are tested with, waits for the network most of the time, and needs nothing of the first.
 test-build:
 	$(CARGO) test --workspace --tests --no-run
 	$(CARGO) test --workspace --test cluster --no-run
 	$(CARGO) build --workspace --example verify --example explain
 
-test-files: $(DASHBOARD) $(EXAMPLES) $(ISSUER)
+test-files: $(DASHBOARD) $(EXAMPLES) $(ISSUER) target/python-package/emulators/made-from
 	infra/k8s/validate
 	npm run --prefix frontend types:check
 	npm run --prefix frontend lint

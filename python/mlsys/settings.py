@@ -37,7 +37,7 @@ def settings() -> Settings:
         warehouse=_folder("MLSYS_WAREHOUSE", cloud="bigquery", default=home / "warehouse"),
         buckets=_folder("MLSYS_BUCKETS", cloud="gcs", default=home / "buckets"),
         lineage=Path(lineage) if lineage else None,
-        gcp_project=_variable("GCP_PROJECT_ID"),
+        gcp_project=_variable("GCP_PROJECT_ID") or _project(_variable("MLSYS_WAREHOUSE") or ""),
         bigquery_emulator=_variable("BIGQUERY_EMULATOR_HOST"),
         storage_emulator=_variable("STORAGE_EMULATOR_HOST"),
     )
@@ -49,13 +49,18 @@ def _variable(name: str) -> str | None:
 
 
 def _folder(name: str, cloud: str, default: Path) -> Path | None:
-    """The folder that the variable names, or ``None`` if it is the word for Google Cloud."""
+    """The folder that the variable names, or ``None`` if it is the word for Google Cloud, or an address that begins with it."""
     value = _variable(name)
     if value is None:
         return default
-    if value.lower() == cloud:
+    if value.lower() == cloud or value.startswith(f"{cloud}://"):
         return None
     folder = value.removeprefix("file://")
     if "://" in folder:
         raise InvalidInput(f"{name} is {value!r}, which notebooks do not reach: it has to be a folder or the word {cloud}")
     return Path(folder)
+
+
+def _project(warehouse: str) -> str | None:
+    """The project in ``bigquery://PROJECT/BUCKET/PREFIX``, as mlsys itself names its tables' place."""
+    return warehouse.removeprefix("bigquery://").split("/")[0] if warehouse.startswith("bigquery://") else None

@@ -13,6 +13,7 @@ import pyarrow as pa
 from mlsys import _bigquery
 from mlsys.bq import bq_get, bq_put
 from mlsys.errors import InvalidInput, Unavailable
+from mlsys.settings import settings
 
 from tests.places import PROJECT, Place
 
@@ -49,6 +50,10 @@ class Answers(Place):
         tables = json.loads(file.read_text())["tables"]
         expected = {f"{PROJECT}.data.a": "x7", f"{PROJECT}.data.b": "2024-01-02T00:00:00+00:00"}
         self.assertEqual({table["table"]: table["version"] for table in tables}, expected)
+
+    def test_the_address_that_mlsys_takes_says_the_project(self) -> None:
+        with mock.patch.dict(os.environ, {"MLSYS_WAREHOUSE": "bigquery://another/bucket/staging", "GCP_PROJECT_ID": ""}):
+            self.assertEqual((settings().warehouse, settings().require_gcp_project()), (None, "another"))
 
     def test_what_is_not_a_query_is_planned_but_not_run(self) -> None:
         client = self.client()

@@ -71,6 +71,9 @@ pub(crate) struct ImportArgs {
     /// Columns of a CSV file that are texts, whatever they look like
     #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
     text: Vec<String>,
+    /// In `BigQuery`: the column of days or times by which a table that is made is partitioned
+    #[arg(long, value_name = "COLUMN")]
+    partition_by: Option<String>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -186,6 +189,9 @@ async fn import(args: &ImportArgs, warehouse: &Warehouse) -> anyhow::Result<()> 
         bail!("--text {unknown}: {} has no such column", file.display());
     }
     let mut writer = warehouse.writer(&args.table, import.schema(), disposition).await?;
+    if let Some(column) = &args.partition_by {
+        writer.partition_by(column).with_context(|| format!("--partition-by {column}"))?;
+    }
     let filled = tokio::select! {
         filled = fill(&mut writer, import, file) => filled,
         _ = tokio::signal::ctrl_c() => Err(anyhow!("interrupted; nothing was changed")),

@@ -5,6 +5,7 @@
 mod apart;
 mod artifacts;
 mod batch;
+mod bigquery;
 mod changes;
 mod commands;
 mod contract;

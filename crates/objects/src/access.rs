@@ -5,7 +5,7 @@ use std::{fmt, path::Path, sync::Arc, time::Duration};
 use object_store::{
     BackoffConfig, ClientOptions, ObjectStore, RetryConfig,
     aws::{AmazonS3Builder, AmazonS3ConfigKey},
-    gcp::GoogleCloudStorageBuilder,
+    gcp::{GcpCredentialProvider, GoogleCloudStorageBuilder},
     local::LocalFileSystem,
 };
 use serde_json::json;
@@ -19,6 +19,9 @@ const REQUEST: Duration = Duration::from_mins(1);
 /// How often a request is made again when the store says that it is busy or broken, and for how long.
 const RETRIES: usize = 5;
 const RETRY_FOR: Duration = Duration::from_mins(1);
+
+/// What answers a token for Google Cloud, and renews it in time.
+pub type GoogleCredentials = GcpCredentialProvider;
 
 /// Settings by name. Shown without their values.
 #[derive(Clone, Default)]
@@ -53,6 +56,12 @@ impl Access {
         })
     }
 
+    /// The credentials for Google Cloud's other services: those that buckets are opened with.
+    pub fn google(&self) -> Result<GoogleCredentials, Error> {
+        let client = self.gcs("none").build().map_err(failed(Scheme::Gcs, "the credentials for Google Cloud"))?;
+        Ok(client.credentials().clone())
+    }
+
     fn s3(&self, bucket: &str) -> AmazonS3Builder {
         let given = self.0.iter().filter(|(name, _)| name.starts_with("AWS_"));
         let known = given.filter_map(|(name, value)| Some((name.to_lowercase().parse::<AmazonS3ConfigKey>().ok()?, value)));
@@ -82,7 +91,8 @@ impl Access {
         }
     }
 
-    fn get(&self, name: &str) -> Option<&str> {
+    /// A setting's value.
+    pub fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_str())
     }
 }

@@ -6,6 +6,6 @@ mod access;
 mod address;
 mod error;
 
-pub use access::{Access, failed};
+pub use access::{Access, GoogleCredentials, failed};
 pub use address::{Address, Scheme};
 pub use error::Error;

@@ -21,7 +21,7 @@ pub async fn commit(warehouse: &Warehouse, spec: &Spec, job: &str, shards: Vec<S
         rejects.extend(shard.rejects);
     }
     let columns = schema_of(&spec.columns).map_err(Error::Kept)?;
-    if !has_job(warehouse, &spec.output, job).await? {
+    if !warehouse.has_job(&spec.output, job).await? {
         takes(warehouse, spec, &columns).await?;
     }
     // Who sees the rows finds those that are missing there, not the other way round.
@@ -49,14 +49,6 @@ async fn takes(warehouse: &Warehouse, spec: &Spec, columns: &SchemaRef) -> Resul
 async fn exists(warehouse: &Warehouse, table: &TableName) -> Result<bool, Error> {
     match warehouse.snapshot(table, None).await {
         Ok(_) => Ok(true),
-        Err(warehouse::Error::NoTable { .. }) => Ok(false),
-        Err(error) => Err(error.into()),
-    }
-}
-
-async fn has_job(warehouse: &Warehouse, table: &TableName, job: &str) -> Result<bool, Error> {
-    match warehouse.snapshot(table, None).await {
-        Ok(snapshot) => Ok(snapshot.has_job(job)),
         Err(warehouse::Error::NoTable { .. }) => Ok(false),
         Err(error) => Err(error.into()),
     }
@@ -106,7 +98,7 @@ pub async fn remove(warehouse: &Warehouse, spec: &Spec, files: &ShardFiles) -> R
 /// When the files can't be removed.
 pub async fn discard(warehouse: &Warehouse, spec: &Spec, job: &str) -> Result<(), Error> {
     for table in [Some(spec.output.clone()), spec.rejects()].into_iter().flatten() {
-        if !has_job(warehouse, &table, job).await? {
+        if !warehouse.has_job(&table, job).await? {
             warehouse.remove_others(&table, job, &[]).await?;
         }
     }

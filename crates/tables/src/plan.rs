@@ -27,7 +27,7 @@ pub struct Plan {
     pub spec: Spec,
     /// How many rows the input has.
     pub rows: u64,
-    /// The size of its files, in bytes.
+    /// The size of its files, in bytes; in `BigQuery`, of what is read of it.
     pub bytes: u64,
     /// What each shard reads.
     pub pieces: Vec<Piece>,
@@ -119,13 +119,14 @@ pub async fn plan(warehouse: &Warehouse, manifest: &ModelManifest, request: Requ
         rejects_scheduled_for,
         asked,
     };
-    let parts = snapshot.parts().await?;
+    let parts = snapshot.parts(&needed(&spec, manifest, snapshot.schema())).await?;
     let rows = parts.iter().map(|part| part.rows).sum();
+    let bytes = snapshot.cost(&parts);
     let pieces = pieces(parts, rows);
     if pieces.is_empty() {
         return Err(Error::Empty { table: spec.input });
     }
-    Ok(Plan { spec, rows, bytes: snapshot.bytes(), pieces, columns })
+    Ok(Plan { spec, rows, bytes, pieces, columns })
 }
 
 /// The columns that go through: those that are named, or all.

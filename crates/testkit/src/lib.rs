@@ -4,7 +4,7 @@
 //! - [`Cluster`]: backends, workers and model-servers as processes over real servers, to be killed and paused.
 //! - [`Api`]: what a test asks of either.
 //! - [`Redis`], [`Postgres`], [`Mlflow`]: the real servers; [`Proxy`]: a network that fails; [`Program`]: any process.
-//! - [`Moto`]: a server that speaks S3; [`Gcs`]: a double of Google Cloud Storage.
+//! - [`Moto`]: a server that speaks S3; [`Gcs`]: a double of Google Cloud Storage; [`BigQuery`]: its emulator.
 //! - [`GitHub`]: a double over real git repositories, with signed deliveries.
 //! - [`Books`]: what was acknowledged, held against what there is.
 //! - [`kubernetes`]: a double of Kubernetes that really runs its pods' programs.
@@ -43,7 +43,7 @@ pub use ports::free_port;
 pub use program::{Program, http_status, tail};
 pub use project::Project;
 pub use proxy::Proxy;
-pub use servers::{Mlflow, Moto, Postgres, Redis, python_with, shared_mlflow};
+pub use servers::{BigQuery, Mlflow, Moto, Postgres, Redis, python_with, shared_mlflow};
 pub use timeline::Timeline;
 pub use up::{Mlsys, Options};
 

@@ -10,7 +10,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::{
-    DataFile, Error, Snapshot, TableName, Warehouse,
+    DataFile, Error, Snapshot, TableName, Warehouse, bigquery,
     log::{self, Action, Add, Metadata, Protocol, Remove, Transaction},
     read::names,
     snapshot::LONGEST_CHANGE,
@@ -90,14 +90,41 @@ impl Warehouse {
         if schema.fields().is_empty() {
             return Err(Error::Unsupported { table: table.clone(), what: "rows without columns cannot be kept".to_owned() });
         }
+        let schema = match &self.bigquery {
+            Some(_) => bigquery::columns_of(table, &schema)?,
+            None => schema,
+        };
         match self.current(table).await? {
-            None => Ok(schema),
+            None => {
+                if let Some(bigquery) = &self.bigquery
+                    && Box::pin(bigquery.location(table)).await?.is_none()
+                {
+                    return Err(bigquery.no_dataset(table));
+                }
+                Ok(schema)
+            }
             Some(snapshot) => snapshot.fit(&schema, disposition),
+        }
+    }
+
+    /// Whether a job's change was made.
+    pub async fn has_job(&self, table: &TableName, job: &str) -> Result<bool, Error> {
+        match &self.bigquery {
+            Some(bigquery) => Box::pin(bigquery.has_job(table, job)).await,
+            None => Ok(self.current(table).await?.is_some_and(|snapshot| snapshot.has_job(job))),
         }
     }
 
     /// Makes a change.
     pub async fn commit(&self, change: Change<'_>) -> Result<Committed, Error> {
+        self.commit_cut(change, None).await
+    }
+
+    /// Makes a change; a table that is made is cut by the days of a column, where there is one.
+    pub(crate) async fn commit_cut(&self, change: Change<'_>, by: Option<&str>) -> Result<Committed, Error> {
+        if let Some(bigquery) = &self.bigquery {
+            return Box::pin(self.load(bigquery, change, by)).await;
+        }
         let table = change.table;
         let id = Uuid::new_v4().to_string();
         for attempt in 0..ATTEMPTS {
@@ -278,13 +305,22 @@ impl Snapshot {
         }
         let fitting = rows.fields().iter().map(|field| match self.schema().field_with_name(field.name()) {
             Err(_) => Err(unfit(field.name(), format!("the table has no such column; it has {}", names(self.schema())))),
-            Ok(known) if !takes(known.data_type(), field.data_type()) => {
+            Ok(known) if !self.takes(known.data_type(), field.data_type()) => {
                 let (have, want) = (types::name_of(field.data_type()), types::name_of(known.data_type()));
                 Err(unfit(field.name(), format!("its values are of type {have}, the table's of type {want}")))
             }
             Ok(known) => Ok(Field::new(field.name(), known.data_type().clone(), known.is_nullable())),
         });
-        Ok(Schema::new(fitting.collect::<Result<Vec<_>, _>>()?).into())
+        let fitting: SchemaRef = Schema::new(fitting.collect::<Result<Vec<_>, _>>()?).into();
+        match &self.found {
+            Some(found) => bigquery::fitting(self.name(), found, &fitting),
+            None => Ok(fitting),
+        }
+    }
+
+    /// Whether a column takes values of another type as they are. In `BigQuery`, most decimals have all the digits that there are.
+    fn takes(&self, column: &DataType, values: &DataType) -> bool {
+        takes(column, values) || (self.found.is_some() && bigquery::holds(column, values))
     }
 
     /// Whether we know how to write it.

@@ -30,6 +30,12 @@ pub struct Version {
 impl Snapshot {
     /// The last changes up to this version, newest first; fewer where the log does not go back so far.
     pub async fn history(&self, most: u64) -> Result<Vec<Version>, Error> {
+        if self.found.is_some() {
+            // It keeps no list of them.
+            let (version, bytes) = (self.version(), self.bytes());
+            let last = Version { version, at: self.written_at(), operation: None, rows: self.rows(), bytes, job: None };
+            return Ok(vec![last]);
+        }
         let folder = self.name().folder().join(log::FOLDER);
         let first = (self.version() + 1).saturating_sub(most);
         let changes = stream::iter((first..=self.version()).rev()).map(async |version| {

@@ -1,15 +1,18 @@
 //! Tables: read as Arrow batches, written exactly once.
 //!
-//! A table is named `project.dataset.table` and lies in the folder `{project}/{dataset}/{table}` of a folder or bucket: Parquet
+//! A table is named `project.dataset.table`. Most lie in the folder `{project}/{dataset}/{table}` of a folder or bucket: Parquet
 //! files, and beside them a log that says which of them are the table, as the
 //! [Delta protocol](https://github.com/delta-io/delta/blob/master/PROTOCOL.md) has it. `DuckDB`, Polars and the notebooks'
 //! package read and write the same tables at the same time.
 //!
-//! A change is one new file in the log, written only where there is none: it is there whole or not at all, and of two at once one
+//! Others lie in Google `BigQuery`: see [`bigquery`]. Whoever uses tables sees no difference.
+//!
+//! In a folder or bucket, a change is one new file in the log, written only where there is none: it is there whole or not at all, and of two at once one
 //! comes after the other. A change can name the job it belongs to; a second one of the same job changes nothing.
 //!
 //! | module | knows |
 //! |---|---|
+//! | `bigquery` | tables in Google `BigQuery` |
 //! | `name` | what tables may be called |
 //! | `store` | where they lie, and which there are |
 //! | `log` | the log's actions, as they are written |
@@ -23,6 +26,7 @@
 //! | `writer` | rows on their way into a table |
 //! | `exchange` | CSV and Parquet files that tables come from and go to |
 
+mod bigquery;
 mod checkpoint;
 mod checkpointing;
 mod commit;

@@ -27,6 +27,11 @@ impl TableName {
         Path::parse(&parts).unwrap_or_else(|_| Path::from(parts))
     }
 
+    /// Its project, its dataset, and what the table is called there.
+    pub(crate) fn parts(&self) -> [&str; 3] {
+        [&self.project, &self.dataset, &self.table]
+    }
+
     /// Whether a folder may be a part of a name.
     pub(crate) fn is_part(part: &str) -> bool {
         check(part).is_ok()

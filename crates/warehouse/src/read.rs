@@ -6,12 +6,12 @@ use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, new_null_arr
 use arrow_cast::{CastOptions, cast_with_options};
 use arrow_json::{WriterBuilder, writer::JsonArray};
 use arrow_schema::{ArrowError, DataType, FieldRef, Schema, SchemaRef};
-use futures_util::{Stream, StreamExt, TryStreamExt, stream};
+use futures_util::{Stream, StreamExt, TryStreamExt, stream, stream::BoxStream};
 use object_store::path::Path;
 use parquet::arrow::ProjectionMask;
 use serde_json::Value;
 
-use crate::{Error, Snapshot};
+use crate::{Error, Snapshot, bigquery::Found};
 
 /// How many rows are read at once.
 const BATCH: usize = 8192;
@@ -34,18 +34,52 @@ impl Snapshot {
         rows: Option<usize>,
     ) -> Result<impl Stream<Item = Result<RecordBatch, Error>> + Send + use<>, Error> {
         let schema = self.select(columns)?;
+        if let Some(found) = &self.found {
+            return Ok(self.in_session(found, schema, files.is_empty()).boxed().left_stream());
+        }
         let files = self.files().get(files).unwrap_or_default().to_vec();
         let (snapshot, of) = (self.clone(), schema.clone());
         let opened = stream::iter(files).then(move |file| {
             let (snapshot, schema) = (snapshot.clone(), of.clone());
             async move { snapshot.file(&file.path, file.size, (None, rows), schema).await }
         });
-        Ok(opened.try_flatten())
+        Ok(opened.try_flatten().right_stream())
+    }
+
+    /// All its rows, as `BigQuery` sends them.
+    fn in_session(
+        &self,
+        found: &Arc<Found>,
+        schema: SchemaRef,
+        is_none: bool,
+    ) -> impl Stream<Item = Result<RecordBatch, Error>> + Send + use<> {
+        let (snapshot, found) = (self.clone(), found.clone());
+        let begun = async move {
+            let Some(bigquery) = snapshot.warehouse.bigquery.clone().filter(|_| !is_none) else {
+                return Ok(stream::empty().left_stream());
+            };
+            let columns: Vec<_> = schema.fields().iter().map(|field| field.name().clone()).collect();
+            let session = bigquery.session(snapshot.name(), &found, &columns, 1).await?;
+            let name = snapshot.name().clone();
+            let rows = session.streams.into_iter().map(move |stream| bigquery.rows(&name, stream, &schema));
+            Ok::<_, Error>(stream::iter(rows).flatten().right_stream())
+        };
+        stream::once(begun).try_flatten()
+    }
+
+    /// Its first rows, in batches.
+    fn beginning(&self, rows: usize) -> Result<BoxStream<'static, Result<RecordBatch, Error>>, Error> {
+        match (&self.found, &self.warehouse.bigquery) {
+            (Some(found), Some(bigquery)) if found.at.is_none() => {
+                Ok(bigquery.first(self.name(), self.schema(), rows).boxed())
+            }
+            _ => Ok(self.first(None, 0..self.files().len(), Some(rows))?.boxed()),
+        }
     }
 
     /// Its first rows, as JSON; what JSON has no number for is `null`.
     pub async fn sample(&self, rows: usize) -> Result<Vec<Value>, Error> {
-        let mut batches = std::pin::pin!(self.first(None, 0..self.files().len(), Some(rows))?);
+        let mut batches = self.beginning(rows)?;
         let mut sample = Vec::new();
         while sample.len() < rows
             && let Some(batch) = batches.try_next().await?

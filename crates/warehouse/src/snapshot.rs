@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Error, TableName, Warehouse,
+    bigquery::Found,
     checkpoint::Checkpoint,
     log::{self, Action, Add, Metadata, Protocol, Remove, Transaction},
     types,
@@ -24,7 +25,7 @@ const READER_FEATURES: &[&str] = &["timestampNtz"];
 /// A file of a table's rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DataFile {
-    /// From the table's folder, as the log says it.
+    /// From the table's folder, as the log says it. Of a table in `BigQuery`, whose files nobody sees, nothing.
     pub path: String,
     /// In bytes.
     pub size: u64,
@@ -43,6 +44,8 @@ pub struct Snapshot {
     schema: SchemaRef,
     files: Vec<DataFile>,
     pub(crate) state: Arc<State>,
+    /// What it is in `BigQuery`, where it is there.
+    pub(crate) found: Option<Arc<Found>>,
 }
 
 impl Snapshot {
@@ -52,7 +55,7 @@ impl Snapshot {
         &self.name
     }
 
-    /// How many changes there had been before the one after which it was so.
+    /// How many changes there had been before the one after which it was so; in `BigQuery`, when that was, in milliseconds since 1970.
     #[must_use]
     pub fn version(&self) -> u64 {
         self.version
@@ -82,9 +85,8 @@ impl Snapshot {
         self.files.iter().fold(0, |sum, file| sum.saturating_add(file.size))
     }
 
-    /// Whether a job's change was made, here or before.
-    #[must_use]
-    pub fn has_job(&self, job: &str) -> bool {
+    /// Whether a job's change was made, here or before, as its log says.
+    pub(crate) fn has_job(&self, job: &str) -> bool {
         self.state.transactions.contains_key(job)
     }
 
@@ -140,14 +142,35 @@ impl State {
 impl Warehouse {
     /// A table as it is now, or as it was after a change.
     pub async fn snapshot(&self, name: &TableName, version: Option<u64>) -> Result<Snapshot, Error> {
+        if let Some(bigquery) = &self.bigquery {
+            let found = Box::pin(bigquery.found(name, version)).await?;
+            return found.map(|found| self.in_bigquery(name, found)).ok_or_else(|| Error::NoTable { table: name.clone() });
+        }
         let (state, found) = self.state(name, version).await?.ok_or_else(|| Error::NoTable { table: name.clone() })?;
         self.snapshot_of(name, found, state)
     }
 
     /// A table as it is now, if there is one.
     pub(crate) async fn current(&self, name: &TableName) -> Result<Option<Snapshot>, Error> {
+        if let Some(bigquery) = &self.bigquery {
+            return Ok(Box::pin(bigquery.found(name, None)).await?.map(|found| self.in_bigquery(name, found)));
+        }
         let found = self.state(name, None).await?;
         found.map(|(state, version)| self.snapshot_of(name, version, state)).transpose()
+    }
+
+    fn in_bigquery(&self, name: &TableName, found: Found) -> Snapshot {
+        let file =
+            DataFile { path: String::new(), size: found.bytes, rows: found.rows, written_at: found.modified.cast_signed() };
+        Snapshot {
+            warehouse: self.clone(),
+            name: name.clone(),
+            version: found.at.unwrap_or(found.modified),
+            schema: found.schema.clone(),
+            files: vec![file],
+            state: Arc::default(),
+            found: Some(Arc::new(found)),
+        }
     }
 
     fn snapshot_of(&self, name: &TableName, version: u64, state: State) -> Result<Snapshot, Error> {
@@ -159,7 +182,15 @@ impl Warehouse {
         readable(protocol, metadata).map_err(unsupported)?;
         let schema = types::from_schema_string(&metadata.schema_string).map_err(unsupported)?;
         let files = state.files.values().map(|add| data_file(add).map_err(unsupported)).collect::<Result<_, _>>()?;
-        Ok(Snapshot { warehouse: self.clone(), name: name.clone(), version, schema, files, state: state.into() })
+        Ok(Snapshot {
+            warehouse: self.clone(),
+            name: name.clone(),
+            version,
+            schema,
+            files,
+            state: state.into(),
+            found: None,
+        })
     }
 
     /// What the changes add up to, up to a version, and the last of them. Nothing if there is no log.

@@ -6,25 +6,42 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::{ObjectStore, ObjectStoreExt, path::Path, prefix::PrefixStore};
 use objects::{Access, Address, Scheme, failed};
 
-use crate::{Error, TableName, log};
+use crate::{
+    Error, TableName,
+    bigquery::{self, BigQuery},
+    log,
+};
 
 /// How many folders are looked into at the same time.
 const AT_ONCE: usize = 16;
 
-/// A folder or bucket of tables. Clones share its connections.
+/// A folder or bucket of tables, or `BigQuery`. Clones share its connections.
 #[derive(Debug, Clone)]
 pub struct Warehouse {
     scheme: Scheme,
     url: String,
+    /// Where the tables' files are; of `BigQuery`, those that are staged.
     pub(crate) objects: Arc<dyn ObjectStore>,
+    pub(crate) bigquery: Option<Arc<BigQuery>>,
 }
 
 impl Warehouse {
     /// Opens the one at an address: a path or `file:///…`, which is made if it is not there, `s3://bucket/prefix` or
-    /// `gs://bucket/prefix`. `access` are settings by their names: `AWS_*`, `GOOGLE_*`, `STORAGE_EMULATOR_HOST`. Nothing is asked of a
-    /// bucket yet.
+    /// `gs://bucket/prefix`; or `bigquery://project/bucket/prefix`, where files are staged in that bucket. `access` are settings by
+    /// their names: `AWS_*`, `GOOGLE_*`, `STORAGE_EMULATOR_HOST`, `BIGQUERY_*`. Nothing is asked of a bucket or of `BigQuery` yet.
     pub fn open<'a>(address: &str, access: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, Error> {
-        let (address, access) = (Address::parse(address)?, access.into_iter().collect::<Access>());
+        let access = access.into_iter().collect::<Access>();
+        if !address.starts_with(bigquery::SCHEME) {
+            return Self::open_files(address, &access);
+        }
+        let (project, staging) = BigQuery::parse(address)?;
+        let files = Self::open_files(&staging, &access)?;
+        let bigquery = BigQuery::open(project, files.url.clone(), &access)?;
+        Ok(Self { url: address.trim_end_matches('/').to_owned(), bigquery: Some(Arc::new(bigquery)), ..files })
+    }
+
+    fn open_files(address: &str, access: &Access) -> Result<Self, Error> {
+        let address = Address::parse(address)?;
         let (scheme, url) = (address.scheme(), address.of(""));
         if address.is_by_environment() {
             let reason = "the tables of all environments lie in one place: their datasets bear the environment's name";
@@ -38,7 +55,7 @@ impl Warehouse {
             }
             _ => access.open(scheme, place)?,
         };
-        Ok(Self { scheme, url, objects })
+        Ok(Self { scheme, url, objects, bigquery: None })
     }
 
     /// Its address.
@@ -49,6 +66,9 @@ impl Warehouse {
 
     /// The names of all tables, sorted. What lies there otherwise is passed over.
     pub async fn tables(&self) -> Result<Vec<TableName>, Error> {
+        if let Some(bigquery) = &self.bigquery {
+            return Box::pin(bigquery.names()).await;
+        }
         let mut folders = self.folders(Path::default()).await?;
         for _ in 0..2 {
             let inner = stream::iter(folders).map(async |folder: Path| match self.folders(folder).await {

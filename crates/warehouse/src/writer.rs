@@ -1,7 +1,7 @@
 //! Rows on their way into a table: as many files as they need, and one change in the end.
 
 use arrow_array::RecordBatch;
-use arrow_schema::{Schema, SchemaRef};
+use arrow_schema::{DataType, Schema, SchemaRef};
 
 use crate::{Change, Committed, DataFile, Disposition, Error, FileWriter, TableName, Warehouse};
 
@@ -14,6 +14,8 @@ pub struct TableWriter {
     table: TableName,
     schema: SchemaRef,
     disposition: Disposition,
+    /// The column by whose days the table is cut, if it is made.
+    partition: Option<String>,
     file: Option<FileWriter>,
     files: Vec<DataFile>,
     rows: u64,
@@ -24,7 +26,7 @@ impl Warehouse {
     pub async fn writer(&self, table: &TableName, rows: &Schema, disposition: Disposition) -> Result<TableWriter, Error> {
         let schema = self.plan(table, rows, disposition).await?;
         let (warehouse, table) = (self.clone(), table.clone());
-        Ok(TableWriter { warehouse, table, schema, disposition, file: None, files: Vec::new(), rows: 0 })
+        Ok(TableWriter { warehouse, table, schema, disposition, partition: None, file: None, files: Vec::new(), rows: 0 })
     }
 }
 
@@ -33,6 +35,20 @@ impl TableWriter {
     #[must_use]
     pub fn rows(&self) -> u64 {
         self.rows
+    }
+
+    /// Has the table, if it is made now, cut by the days of a column. Only `BigQuery` does that.
+    pub fn partition_by(&mut self, column: &str) -> Result<(), Error> {
+        let unfit = |reason: String| Error::Unfit { table: self.table.clone(), column: column.to_owned(), reason };
+        if self.warehouse.bigquery.is_none() {
+            return Err(unfit("only tables in BigQuery are partitioned".to_owned()));
+        }
+        match self.schema.field_with_name(column).map(arrow_schema::Field::data_type) {
+            Ok(DataType::Date32 | DataType::Timestamp(..)) => self.partition = Some(column.to_owned()),
+            Ok(_) => return Err(unfit("a table is partitioned by a column of days or of times".to_owned())),
+            Err(_) => return Err(unfit("the rows have no such column".to_owned())),
+        }
+        Ok(())
     }
 
     /// Adds rows.
@@ -70,7 +86,8 @@ impl TableWriter {
     async fn end_and_commit(&mut self, job: Option<&str>) -> Result<Committed, Error> {
         self.end_file().await?;
         let (table, schema, files) = (&self.table, &self.schema, &*self.files);
-        self.warehouse.commit(Change { table, schema, files, disposition: self.disposition, job }).await
+        let change = Change { table, schema, files, disposition: self.disposition, job };
+        self.warehouse.commit_cut(change, self.partition.as_deref()).await
     }
 
     /// Gives up: nothing is left of it.

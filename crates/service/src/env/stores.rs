@@ -39,11 +39,15 @@ pub const ARTIFACT_SETTINGS: &[Setting] = &[
 ];
 
 /// Where the tables are.
-pub const WAREHOUSE_SETTINGS: &[Setting] = &[setting(
-    "MLSYS_WAREHOUSE",
-    "All tables: a folder, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX, with the credentials of MLSYS_ARTIFACTS; unset: \
-     warehouse under MLSYS_HOME",
-)];
+pub const WAREHOUSE_SETTINGS: &[Setting] = &[
+    setting(
+        "MLSYS_WAREHOUSE",
+        "All tables: a folder, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX, or bigquery://PROJECT/BUCKET/PREFIX (BigQuery, by way of \
+         files in that bucket), with the credentials of MLSYS_ARTIFACTS; unset: warehouse under MLSYS_HOME",
+    ),
+    setting("BIGQUERY_EMULATOR_HOST", "bigquery://: another server than Google's, for tests; nothing proves to it who asks"),
+    setting("BIGQUERY_STORAGE_GRPC_ENDPOINT", "bigquery://: where that server has the Storage Read API, as host:port"),
+];
 
 /// A store of files, and how a process gets at it. Shown without its secrets.
 #[derive(Debug, Clone)]
@@ -70,7 +74,8 @@ impl StoreSettings {
             let plain = || settings.get(one.name).map(Secret::new);
             if one.secret { settings.secret(one.name) } else { plain() }
         };
-        let given = ARTIFACT_SETTINGS.iter().skip(1).filter_map(|one| Some((one.name, value(one)?)));
+        let given =
+            ARTIFACT_SETTINGS.iter().skip(1).chain(&WAREHOUSE_SETTINGS[1..]).filter_map(|one| Some((one.name, value(one)?)));
         Self { address: address.unwrap_or_else(|| default.to_string_lossy().into_owned()), access: given.collect() }
     }
 

@@ -1,6 +1,7 @@
 //! Batch predictions over a real warehouse, with real models: what comes out is what the estimator says of each row.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod bigquery;
 mod place;
 
 use std::sync::Arc;

@@ -1,11 +1,13 @@
 //! The real servers that mlsys needs, each a [`Program`](crate::Program) that can be killed, paused and started again with
 //! its port and its data.
 
+mod bigquery;
 mod mlflow;
 mod moto;
 mod postgres;
 mod redis;
 
+pub use bigquery::BigQuery;
 pub use mlflow::{Mlflow, shared as shared_mlflow};
 pub use moto::Moto;
 pub use postgres::Postgres;

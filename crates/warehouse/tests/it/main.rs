@@ -1,6 +1,7 @@
-//! Tables in a real folder, on a real S3 server, and on a double of Google Cloud Storage; and others who read and write them.
+//! Tables in a real folder, on a real S3 server, on a double of Google Cloud Storage, and in an emulator of `BigQuery`; and others who read and write them.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod bigquery;
 mod cases;
 mod faults;
 mod peers;
@@ -12,6 +13,7 @@ macro_rules! everywhere {
         mod on_a_folder { $(#[tokio::test] async fn $case() { crate::cases::$case(crate::place::Place::folder()).await; })* }
         mod on_s3 { $(#[tokio::test] async fn $case() { crate::cases::$case(crate::place::Place::s3().await).await; })* }
         mod on_gcs { $(#[tokio::test] async fn $case() { crate::cases::$case(crate::place::Place::gcs()).await; })* }
+        mod on_bigquery { $(#[tokio::test] async fn $case() { crate::cases::$case(crate::place::Place::bigquery().await).await; })* }
     };
 }
 

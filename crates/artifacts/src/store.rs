@@ -35,13 +35,21 @@ impl Store {
     /// Opens the store at an address: a path or `file:///…`, which is made if it is not there, `s3://bucket/prefix` or
     /// `gs://bucket/prefix`. All environments share it, or each has its own where the address holds `{env}`.
     ///
-    /// `access` are settings by their names: `AWS_*`, `GOOGLE_*`, `STORAGE_EMULATOR_HOST`. Nothing is asked of a bucket yet.
+    /// `access` are settings by their names: `AWS_*`, `GOOGLE_*`, `STORAGE_EMULATOR_HOST`, and `GCS_BUCKET_MODELS_DEV`, `…_STAGING` and
+    /// `…_PROD`, an environment's own bucket in the place of the one that the address names. Nothing is asked of a bucket yet.
     pub fn open<'a>(address: &str, access: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, Error> {
         let (address, access) = (Address::parse(address)?, access.into_iter().collect::<Access>());
         let (mut buckets, mut by_address) = (BTreeMap::new(), BTreeMap::<String, Bucket>::new());
         for name in Environment::ALL {
             let Ok(environment) = name.parse::<Environment>() else { continue };
-            let url = address.of(environment.as_str());
+            let own = access.get(&format!("GCS_BUCKET_MODELS_{}", environment.as_str().to_uppercase()));
+            let url = match own {
+                Some(bucket) => address.in_bucket(environment.as_str(), bucket)?,
+                None => address.of(environment.as_str()),
+            };
+            if address.is_by_environment() && by_address.contains_key(&url) {
+                return Err(Error::Refused { uri: url, reason: "two environments can't have one bucket" });
+            }
             let bucket = match by_address.get(&url) {
                 Some(bucket) => bucket.clone(),
                 None => Bucket::open(address.scheme(), url.clone(), &access)?,

@@ -7,6 +7,9 @@ use crate::Error;
 /// What stands for the environment in an address whose environments are apart.
 const ENVIRONMENT: &str = "{env}";
 
+/// What a bucket may be called.
+const BUCKETS_NAME: &str = "a bucket's name is of lower-case letters, digits, '-', '.' and '_'";
+
 /// Which kind of store it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheme {
@@ -47,9 +50,8 @@ impl Address {
         if scheme != Scheme::File {
             let mut parts = rest.split('/');
             let bucket = parts.next().unwrap_or_default().replace(ENVIRONMENT, "");
-            let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._".contains(&byte);
-            if rest.starts_with('/') || !bucket.bytes().all(plain) || rest.is_empty() {
-                return Err(refused("a bucket's name is of lower-case letters, digits, '-', '.' and '_'"));
+            if rest.starts_with('/') || !is_plain(&bucket) || rest.is_empty() {
+                return Err(refused(BUCKETS_NAME));
             }
             if parts.any(|part| matches!(part, "" | "." | "..")) {
                 return Err(refused("it holds an empty part, '.' or '..'"));
@@ -72,11 +74,29 @@ impl Address {
         self.text.contains(ENVIRONMENT)
     }
 
+    /// The address of an environment's store in a bucket of another name.
+    pub fn in_bucket(&self, environment: &str, bucket: &str) -> Result<String, Error> {
+        let refused = |reason| Error::Refused { uri: format!("gs://{bucket}"), reason };
+        if bucket.is_empty() || !is_plain(bucket) {
+            return Err(refused(BUCKETS_NAME));
+        }
+        if self.scheme != Scheme::Gcs || !self.is_by_environment() {
+            return Err(refused("it replaces a bucket in an address gs://… whose {env} stands for the environment"));
+        }
+        let place = self.of(environment);
+        let prefix = place.trim_start_matches("gs://").split_once('/').map_or(String::new(), |(_, rest)| format!("/{rest}"));
+        Ok(format!("gs://{bucket}{prefix}"))
+    }
+
     /// The address of an environment's store.
     #[must_use]
     pub fn of(&self, environment: &str) -> String {
         self.text.replace(ENVIRONMENT, environment)
     }
+}
+
+fn is_plain(bucket: &str) -> bool {
+    bucket.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._".contains(&byte))
 }
 
 /// A folder's path without links and with its placeholder, whose every part that can be made is there.

@@ -127,3 +127,24 @@ async fn each_environment_may_have_a_store_of_its_own() {
         );
     }
 }
+
+#[tokio::test]
+async fn an_environments_bucket_may_have_a_name_of_its_own() {
+    let place = Place::gcs("-{env}/some/prefix");
+    let with = |bucket: &str| {
+        let mut access = place.access.clone();
+        access.push(("GCS_BUCKET_MODELS_PROD", bucket.to_owned()));
+        access
+    };
+    let store = open(&place.address, &with("models")).unwrap();
+    let location = store.put_version(&Environment::dev(), &titanic(), 1, &place.package("weights"), FILES).await.unwrap();
+    assert_eq!(location.uri, "gs://models-dev/some/prefix/titanic/v1");
+    let copied = store.copy_version(&location, &"prod".parse().unwrap(), &titanic(), 1).await.unwrap();
+    assert_eq!(copied.uri, "gs://models/some/prefix/titanic/v1");
+    store.verify(&copied).await.unwrap();
+    let refused =
+        [("gs://models", "other"), ("s3://models-{env}", "other"), ("gs://models-{env}", "Other"), ("gs://models-{env}", "models-dev")];
+    for (address, bucket) in refused {
+        assert!(matches!(open(address, &with(bucket)), Err(Error::Refused { .. })), "{address} {bucket}");
+    }
+}

@@ -17,8 +17,11 @@ pub const ARTIFACT_SETTINGS: &[Setting] = &[
     setting(
         "MLSYS_ARTIFACTS",
         "All models' files, the same for all processes: a folder, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX; {env} in it \
-         stands for the environment; unset: artifacts under MLSYS_HOME",
+         stands for the environment; unset: artifacts under MLSYS_HOME, or gs://mlsys-models-{env} where one of the three below is set",
     ),
+    setting("GCS_BUCKET_MODELS_DEV", "gs://: the bucket of dev, in the place of the one that MLSYS_ARTIFACTS with {env} names"),
+    setting("GCS_BUCKET_MODELS_STAGING", "gs://: the same of staging"),
+    setting("GCS_BUCKET_MODELS_PROD", "gs://: the same of prod"),
     secret("AWS_ACCESS_KEY_ID", "s3://: the key; unset: the machine's role"),
     secret("AWS_SECRET_ACCESS_KEY", "s3://: the key's secret"),
     secret("AWS_SESSION_TOKEN", "s3://: the token of a key that expires"),
@@ -60,7 +63,10 @@ pub struct StoreSettings {
 impl StoreSettings {
     /// Those of the models' files; a folder in `home` where no other is set.
     pub fn artifacts(settings: &Settings, home: &Path) -> Self {
-        Self::read(settings, "MLSYS_ARTIFACTS", &home.join("artifacts"))
+        let of_environments = ["DEV", "STAGING", "PROD"].map(|name| format!("GCS_BUCKET_MODELS_{name}"));
+        let has_own = of_environments.iter().any(|name| settings.get(name).is_some());
+        let default = if has_own { "gs://mlsys-models-{env}".into() } else { home.join("artifacts") };
+        Self::read(settings, "MLSYS_ARTIFACTS", &default)
     }
 
     /// Those of the tables; a folder in `home` where no other is set.

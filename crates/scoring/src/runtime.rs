@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use crate::{
@@ -46,6 +47,8 @@ pub struct Runtime {
     pub(crate) parents: Arc<Parents>,
     /// All of these processes.
     pub(crate) children: TaskTracker,
+    /// How many processes models may have beyond one each, all together: more than there are processors compute nothing sooner.
+    pub(crate) further: Arc<Semaphore>,
 }
 
 impl Runtime {
@@ -64,7 +67,8 @@ impl Runtime {
         for (name, program) in PROGRAMS {
             write(&config.programs.join(name), program.as_bytes()).map_err(failed)?;
         }
-        Ok(Self { config, parents: Arc::default(), children: TaskTracker::new() })
+        let further = Arc::new(Semaphore::new(config.threads));
+        Ok(Self { config, parents: Arc::default(), children: TaskTracker::new(), further })
     }
 
     /// The folder that holds the Python environments which models name.

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{UnixStream, unix::pipe},
+    sync::OwnedSemaphorePermit,
 };
 
 use super::{
@@ -40,11 +41,13 @@ pub(super) struct Child {
     decides: Option<&'static str>,
     /// All that it can write to.
     home: TempDir,
+    /// If it is not its model's only one.
+    _further: Option<OwnedSemaphorePermit>,
 }
 
 impl Child {
     /// Forks a process for a model and waits until it is ready, or says why it is not.
-    pub(super) async fn start(launch: &Launch) -> Result<Self, String> {
+    pub(super) async fn start(launch: &Launch, further: Option<OwnedSemaphorePermit>) -> Result<Self, String> {
         let parent = launch.parents.of(&launch.python, &launch.programs, &launch.tasks).await?;
         let failed = |error: io::Error| format!("{}: {error}", launch.folder.display());
         let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(failed)?;
@@ -59,7 +62,7 @@ impl Child {
         let words = tokio::spawn(last_words(errors));
         let channel = UnixStream::from_std(ours).map_err(failed)?;
         let life = Arc::clone(&parent).fork(home.path(), &FILES, descriptors).map_err(failed)?;
-        let mut child = Self { channel, life, memory: None, joins: false, decides: None, home };
+        let mut child = Self { channel, life, memory: None, joins: false, decides: None, home, _further: further };
         let refused = match tokio::time::timeout(START_LIMIT, child.begin(&parent, launch)).await {
             Ok(Ok(Greeting { ready: true, joins, decides, .. })) => {
                 child.joins = joins;

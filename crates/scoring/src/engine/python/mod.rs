@@ -23,7 +23,7 @@ use std::{
 use contract::ModelManifest;
 use sandbox::{Footprint, Watch};
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{Semaphore, mpsc, oneshot},
     time::Instant,
 };
 use tokio_util::task::TaskTracker;
@@ -58,6 +58,8 @@ struct Launch {
     memory_limit: Option<u64>,
     /// The most processes.
     processes: usize,
+    /// What each takes a permit of that is not the only one.
+    further: Arc<Semaphore>,
     parents: Arc<Parents>,
     tasks: TaskTracker,
     /// What tells how much memory each process takes that runs.
@@ -94,12 +96,13 @@ impl PythonEngine {
             limit: config.prediction_limit,
             memory_limit: config.memory_limit,
             processes: config.threads.max(1),
+            further: Arc::clone(&runtime.further),
             parents: Arc::clone(&runtime.parents),
             tasks: runtime.children.clone(),
             watches: Arc::default(),
         };
         let watches = Arc::clone(&launch.watches);
-        let child = Child::start(&launch).await.map_err(LoadError::NotStarted)?;
+        let child = Child::start(&launch, None).await.map_err(LoadError::NotStarted)?;
         let (joins, decides) = (child.joins(), child.decides());
         let (asks, waiting) = mpsc::channel(config.queue.max(1));
         runtime.children.spawn(Pool::new(launch, child, waiting).serve());

@@ -70,6 +70,8 @@ pub(super) struct Pool {
     deaths: u32,
     reason: String,
     not_before: Instant,
+    /// When to look again for a further process, where others have them all.
+    not_further: Instant,
     apart_until: Instant,
 }
 
@@ -89,6 +91,7 @@ impl Pool {
             deaths: 0,
             reason: String::new(),
             not_before: now,
+            not_further: now,
             apart_until: now,
         }
     }
@@ -214,17 +217,27 @@ impl Pool {
 
     /// Starts another process where there is none, or where somebody has waited.
     fn grow(&mut self) {
-        if self.starting.is_empty() && self.grows_at().is_some_and(|at| at <= Instant::now()) {
-            let launch = self.launch.clone();
-            self.starting.spawn(async move { Child::start(&launch).await });
+        if !self.starting.is_empty() || self.grows_at().is_none_or(|at| at > Instant::now()) {
+            return;
         }
+        let mut further = None;
+        if self.running() > 0 {
+            further = Arc::clone(&self.launch.further).try_acquire_owned().ok();
+            if further.is_none() {
+                // Other models have as many as there are processors.
+                self.not_further = Instant::now() + GROW;
+                return;
+            }
+        }
+        let launch = self.launch.clone();
+        self.starting.spawn(async move { Child::start(&launch, further).await });
     }
 
     fn grows_at(&self) -> Option<Instant> {
         match self.running() {
             0 => Some(self.not_before),
             running if running < self.launch.processes => {
-                self.waiting.front().map(|ask| (ask.asked + GROW).max(self.not_before))
+                self.waiting.front().map(|ask| (ask.asked + GROW).max(self.not_before).max(self.not_further))
             }
             _ => None,
         }

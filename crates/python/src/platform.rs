@@ -2,6 +2,7 @@
 //! `uv` that installs it.
 
 use std::{
+    fs::{File, TryLockError},
     io,
     ops::RangeInclusive,
     path::{Path, PathBuf},
@@ -12,7 +13,7 @@ use std::{
 use sha2::{Digest, Sha256};
 use tokio::{
     process::Command,
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 
 use crate::{reason, uv};
@@ -31,6 +32,8 @@ const MARKER: &str = "mlsys.lock";
 const STEP_MINUTES: u64 = 30;
 /// How often it is said that a step is still going on.
 const STILL: Duration = Duration::from_secs(10);
+/// How often it is looked whether another process is done.
+const LOOK: Duration = Duration::from_millis(100);
 /// How long an interpreter may take to answer.
 const ANSWER: Duration = Duration::from_mins(1);
 
@@ -114,6 +117,10 @@ impl Platform {
         if let Some(python) = self.installed() {
             return Ok(python);
         }
+        let _alone = self.alone("python", say).await?;
+        if let Some(python) = self.installed() {
+            return Ok(python);
+        }
         let environment = self.home.join("python");
         let python = environment.join("bin/python");
         let started = Instant::now();
@@ -151,6 +158,10 @@ impl Platform {
         if self.uv.is_some() || is_ours() {
             return Ok(uv);
         }
+        let _alone = self.alone("uv", say).await?;
+        if is_ours() {
+            return Ok(uv);
+        }
         let mut create = Command::new(base_python().await?);
         create.args(["-m", "venv", "--clear"]).arg(&environment);
         self.step("making room for uv (Debian and Ubuntu need the package python3-venv for this)", create, say).await?;
@@ -163,6 +174,30 @@ impl Platform {
         self.step("installing uv", install, say).await?;
         std::fs::write(&marker, digest(UV)).map_err(io_error(&marker))?;
         Ok(uv)
+    }
+
+    /// Waits until no other process makes an environment, and keeps others from it until the answer is dropped: two at once would
+    /// take away from each other what they have just put there.
+    async fn alone(&self, name: &str, say: Say<'_>) -> Result<File, PlatformError> {
+        let path = self.home.join(format!("{name}.lock"));
+        let file = File::create(&path).map_err(io_error(&path))?;
+        let limit = Instant::now() + Duration::from_mins(STEP_MINUTES);
+        let mut next = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(TryLockError::Error(source)) => return Err(PlatformError::Io { path, source }),
+                Err(TryLockError::WouldBlock) if Instant::now() >= limit => {
+                    return Err(PlatformError::TimedOut("waiting for another mlsys that prepares the same environment"));
+                }
+                Err(TryLockError::WouldBlock) => {}
+            }
+            if Instant::now() >= next {
+                say("  waiting for another mlsys that prepares the same environment…".to_owned());
+                next += STILL;
+            }
+            sleep(LOOK).await;
+        }
     }
 
     /// Runs one step of an installation, saying now and then that it is still going on.

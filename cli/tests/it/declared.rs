@@ -227,7 +227,9 @@ async fn what_can_not_be_done_is_told_and_everything_stays_as_it_is() {
         assert_eq!((kept.len(), &kept[0]["name"], &kept[0]["cron"]), (1, &json!("stays"), &json!("@daily")), "{kept:?}");
     }
     // What its notebooks may reach is all that its files do.
-    let data = |words: &[&str]| assert!(said(mlsys, &[&["data"], words, &["--repo", "local/would-declare"]].concat()).0, "{words:?}");
+    let data = |words: &[&str]| {
+        assert!(said(mlsys, &[&["data"], words, &["--repo", "local/would-declare"]].concat()).0, "{words:?}");
+    };
     data(&["allow", "local.declared"]);
     project.write("mlsys.toml", batch("scored", "nobodys")).push();
     let report = read(mlsys, &project).await;

@@ -42,7 +42,8 @@ pub fn refusal(repo: &RepoName, data: &Data, owner: Option<&RepoName>, work: &Wo
                 return Some((problem, "declare it in that repository, or have an admin hand the name over".to_owned()));
             }
             let (input, outputs) = request.tables().ok()?;
-            let wanted = std::iter::once((input, DataAccess::Read)).chain(outputs.into_iter().map(|table| (table, DataAccess::Write)));
+            let wanted = std::iter::once((input, DataAccess::Read))
+                .chain(outputs.into_iter().map(|table| (table, DataAccess::Write)));
             let (table, access) = wanted.into_iter().find(|(table, access)| !data.allow(table, *access))?;
             let table = table.to_string();
             let dataset = table.rsplit_once('.').map_or("", |(dataset, _)| dataset);

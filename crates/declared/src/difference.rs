@@ -12,7 +12,7 @@ use store::{
 };
 use utoipa::ToSchema;
 
-use crate::{Declared, File, Problem, Data, Work, allowed::refusal, schedules::When};
+use crate::{Data, Declared, File, Problem, Work, allowed::refusal, schedules::When};
 
 /// Whose files they are.
 #[derive(Debug, Clone, Copy)]

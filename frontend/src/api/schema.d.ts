@@ -707,6 +707,41 @@ export interface paths {
         patch: operations["changeRepo"];
         trace?: never;
     };
+    "/api/repos/{id}/data": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a repository's notebooks may reach of tables and files, with who allowed it and when. */
+        get: operations["listData"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/repos/{id}/data/{place}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Allows the repository's notebooks to reach a dataset (`project.dataset`) or a bucket (`gs://bucket`), from their next run on. */
+        put: operations["allowData"];
+        post?: never;
+        /** Keeps the repository's notebooks from a place again, from their next run on. */
+        delete: operations["forbidData"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/repos/{id}/declared": {
         parameters: {
             query?: never;
@@ -1163,6 +1198,20 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description A place of data that the notebooks of a repository may reach. */
+        AllowedData: {
+            /** @description The place. */
+            place: components["schemas"]["DataPlace"];
+            /** @description What they may do with it. */
+            access: components["schemas"]["DataAccess"];
+            /** @description Who allowed it last. */
+            set_by: string;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            set_at: string;
+        };
         /** @description A key, without what lets it in. */
         ApiKey: {
             /** @description Its number. */
@@ -1658,6 +1707,35 @@ export interface components {
              * @description How many items all pages have together.
              */
             total: number;
+        };
+        /**
+         * @description What notebooks may do with a place of data.
+         * @enum {string}
+         */
+        DataAccess: "read" | "write";
+        /** @description What a repository's notebooks may reach. */
+        DataList: {
+            /** @description By name. */
+            items: components["schemas"]["AllowedData"][];
+        };
+        /**
+         * @description A place of data: a dataset with all its tables, `project.dataset`, or a bucket, `gs://bucket`.
+         * @example local.titanic
+         */
+        DataPlace: string;
+        /** @description What a run read by one query. */
+        DataRead: {
+            /** @description The query, or its beginning. */
+            query: string;
+            /** @description The tables that it named, as it saw them. */
+            tables: components["schemas"]["TableRead"][];
+            /**
+             * Format: int64
+             * @description How many rows it gave.
+             */
+            rows: number;
+            /** @description When, by the clock of the machine that ran it. */
+            at: string;
         };
         /** @description What ended on a day, in UTC. */
         DayStatistics: {
@@ -2226,6 +2304,11 @@ export interface components {
             /** @description Whether it is only looked what would be done. */
             dry_run?: boolean;
         };
+        /** @description What notebooks may do with a place from now on. */
+        NewData: {
+            /** @description `read`, or `write`, which reads as well. */
+            access: components["schemas"]["DataAccess"];
+        };
         /** @description A notebook to run by hand. */
         NewPipeline: {
             /** @description A registered repository. */
@@ -2735,8 +2818,6 @@ export interface components {
             cpu: string | null;
             /** @description Memory of a pipeline's pod, as a Kubernetes quantity; null: as the runner is set. */
             memory: string | null;
-            /** @description Which tables its `mlsys.toml` may have read and written: globs of names, separated by commas; null: all if it is of the local remote, else none. */
-            tables: string | null;
             /** Format: date-time */
             created_at: string;
             /**
@@ -2763,11 +2844,6 @@ export interface components {
             cpu?: string | null;
             /** @description Memory of a pipeline's pod, as a Kubernetes quantity; null: as the runner is set. */
             memory?: string | null;
-            /**
-             * @description Which tables its `mlsys.toml` may have read and written, for who may send any table through models: globs of names, separated by commas, as
-             *     in `local.titanic.*`; null: all if it is of the local remote, else none.
-             */
-            tables?: string | null;
         };
         /** @description What registering a repository would find. */
         RepoCheck: {
@@ -3106,6 +3182,13 @@ export interface components {
             /** @description Whether a value may be missing. */
             nullable: boolean;
         };
+        /** @description A table as a query saw it. */
+        TableRead: {
+            /** @description Its full name. */
+            table: string;
+            /** @description Its version: how many changes there had been before, or what `BigQuery` calls it. */
+            version: string;
+        };
         /** @description A table's first rows. */
         TableSample: {
             /** Format: int64 */
@@ -3328,6 +3411,8 @@ export interface components {
             metrics: {
                 [key: string]: number | null;
             };
+            /** @description What its notebook read, query by query; each once. */
+            reads: components["schemas"]["DataRead"][];
             /** @description What computes its predictions. */
             flavour: components["schemas"]["Flavour"];
             /** @description The folder that holds its files. */
@@ -5150,6 +5235,101 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Repo"];
                 };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listData: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataList"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    allowData: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+                place: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewData"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    forbidData: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+                place: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description What went wrong */
             default: {

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use ::declared::{File, Problem, Read, Report, Repository, Data, branches, difference};
+use ::declared::{Data, File, Problem, Read, Report, Repository, branches, difference};
 use contract::{CommitSha, RepoName};
 use forge::{ForgeError, Host};
 use serde_json::Value;

@@ -5,7 +5,7 @@ use axum::{
     extract::{Path, State},
 };
 use contract::{CommitSha, RepoName};
-use declared::{File, Problem, Report, Repository, Data, branches, difference};
+use declared::{Data, File, Problem, Report, Repository, branches, difference};
 use jiff::Timestamp;
 use pipeline::access::{Action, Object};
 use serde::{Deserialize, Serialize};

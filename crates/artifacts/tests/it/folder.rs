@@ -142,8 +142,12 @@ async fn an_environments_bucket_may_have_a_name_of_its_own() {
     let copied = store.copy_version(&location, &"prod".parse().unwrap(), &titanic(), 1).await.unwrap();
     assert_eq!(copied.uri, "gs://models/some/prefix/titanic/v1");
     store.verify(&copied).await.unwrap();
-    let refused =
-        [("gs://models", "other"), ("s3://models-{env}", "other"), ("gs://models-{env}", "Other"), ("gs://models-{env}", "models-dev")];
+    let refused = [
+        ("gs://models", "other"),
+        ("s3://models-{env}", "other"),
+        ("gs://models-{env}", "Other"),
+        ("gs://models-{env}", "models-dev"),
+    ];
     for (address, bucket) in refused {
         assert!(matches!(open(address, &with(bucket)), Err(Error::Refused { .. })), "{address} {bucket}");
     }

@@ -1,6 +1,11 @@
 //! `bisect`: from the root of a tree of centers to a leaf, each time to the nearer of two. `BisectingKMeans`.
 
-use crate::{Answer, BadGraph, Refused, Value, Wanted, file::Fields, math::{fused_dot, squared_distance}, operator::Operate};
+use crate::{
+    Answer, BadGraph, Refused, Value, Wanted,
+    file::Fields,
+    math::{fused_dot, squared_distance},
+    operator::Operate,
+};
 
 #[derive(Debug)]
 pub(crate) struct Bisect {

@@ -19,7 +19,10 @@ pub const ARTIFACT_SETTINGS: &[Setting] = &[
         "All models' files, the same for all processes: a folder, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX; {env} in it \
          stands for the environment; unset: artifacts under MLSYS_HOME, or gs://mlsys-models-{env} where one of the three below is set",
     ),
-    setting("GCS_BUCKET_MODELS_DEV", "gs://: the bucket of dev, in the place of the one that MLSYS_ARTIFACTS with {env} names"),
+    setting(
+        "GCS_BUCKET_MODELS_DEV",
+        "gs://: the bucket of dev, in the place of the one that MLSYS_ARTIFACTS with {env} names",
+    ),
     setting("GCS_BUCKET_MODELS_STAGING", "gs://: the same of staging"),
     setting("GCS_BUCKET_MODELS_PROD", "gs://: the same of prod"),
     secret("AWS_ACCESS_KEY_ID", "s3://: the key; unset: the machine's role"),

@@ -90,9 +90,8 @@ impl Intake {
 
     /// A repository by its number.
     pub async fn repo(&self, id: i64) -> Result<Option<Repo>, StoreError> {
-        let query = sqlx::query(
-            "SELECT id, full_name, branch, notebook_glob, cpu, memory, created_at FROM repos WHERE id = $1",
-        );
+        let query =
+            sqlx::query("SELECT id, full_name, branch, notebook_glob, cpu, memory, created_at FROM repos WHERE id = $1");
         let row = self.database.optional(query.bind(id)).await?;
         row.as_ref().map(repo).transpose()
     }

@@ -1,6 +1,6 @@
 //! Schedules that the files of a repository declare.
 
-use contract::{CommitSha, Misfire, Overlap, RepoName, ScheduleKind, TaskPayload};
+use contract::{CommitSha, DataAccess, DataGrant, Misfire, Overlap, RepoName, ScheduleKind, TaskPayload};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use store::{

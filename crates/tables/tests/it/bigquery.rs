@@ -17,7 +17,7 @@ async fn rows_go_from_bigquery_to_bigquery_once_as_they_were_when_the_job_was_ma
     server.create_dataset("own", "b").await;
     let access = server.access();
     let access = access.iter().map(|(name, value)| (*name, &**value));
-    let place = Place { warehouse: Warehouse::open(&server.address("own"), access).unwrap(), ..Place::new().await };
+    let place = Place::over(Warehouse::open(&server.address("own"), access).unwrap()).await;
     let good = passengers(0, 50_000);
     let mut columns = good.columns().to_vec();
     columns[4] = Arc::new((0..50_000).map(|row| (row != 7).then_some(row % 3 + 1)).collect::<Int64Array>());

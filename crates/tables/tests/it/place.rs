@@ -41,6 +41,11 @@ impl Place {
         Self { warehouse, runtime: Runtime::open(config).unwrap(), folder }
     }
 
+    /// Over other tables.
+    pub async fn over(warehouse: Warehouse) -> Self {
+        Self { warehouse, ..Self::new().await }
+    }
+
     pub async fn model(&self, name: &str) -> Loaded {
         let folder = testkit::packaged(name);
         let manifest: ModelManifest = serde_json::from_slice(&std::fs::read(folder.join("metadata.json")).unwrap()).unwrap();

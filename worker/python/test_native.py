@@ -120,7 +120,7 @@ class Native(unittest.TestCase):
                         self.assertIn(verifier.verify(broken(graph, chance), proof)[:2], ("ok", "no"))
 
     def test_far_from_all_centers_rounding_decides_as_in_the_estimator(self):
-        far = ("k_means", "k_means_array", "mini_batch", "bisecting", "mean_shift", "birch", "centroid", "centroid_three")
+        far = ("k_means_array", "mini_batch", "bisecting")
         with Verifier() as verifier:
             for name, case in ((name, case) for name, case in cases(["clusters"]) if name.partition(".")[2] in far):
                 for times in (1e3, 1e8, 1e15, 1e30, 1e150):

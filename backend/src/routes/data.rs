@@ -6,7 +6,7 @@ use axum::{
     http::StatusCode,
 };
 use contract::{DataAccess, DataGrant, DataPlace, PLACES_PER_REPO};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use service::ApiError;
 use store::{AllowedData, StoreError};
 use utoipa::ToSchema;
@@ -30,7 +30,15 @@ pub(crate) struct DataList {
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewData {
     /// `read`, or `write`, which reads as well.
+    #[serde(deserialize_with = "word")]
+    #[schema(value_type = DataAccess)]
     access: DataAccess,
+}
+
+/// As text first: what is no text at all is then another thing than a body that is no JSON.
+fn word<'de, D: Deserializer<'de>>(value: D) -> Result<DataAccess, D::Error> {
+    let word = String::deserialize(value)?;
+    DataAccess::from_word(&word).ok_or_else(|| D::Error::custom("access is read or write"))
 }
 
 /// What a repository's notebooks may reach of tables and files, with who allowed it and when.

@@ -88,10 +88,10 @@ async fn files_are_compared_for_who_may_check_notebooks_and_nothing_changes() {
     );
     let report = compare(body("octocat/titanic", "mlsys.toml", "[[schedules]]\n")).await.json();
     assert_eq!((&report["problems"][0]["line"], &report["changes"]), (&json!(1), &json!([])), "{report}");
-    // A repository on GitHub reaches no table unless its settings say so.
+    // A repository reaches the tables that its notebooks may.
     let batch = "[[schedules]]\nkind = \"batch_prediction\"\nmodel_name = \"m\"\nenvironment = \"prod\"\ninput_table = \"a.b.c\"\noutput_table = \"a.b.d\"\ncron = \"@daily\"\n";
     let told = compare(body("octocat/titanic", "mlsys.toml", batch)).await.json()["problems"][0]["problem"].clone();
-    assert_eq!(told, "the settings of octocat/titanic do not let its files have a.b.c read or written");
+    assert_eq!(told, "octocat/titanic may not read the table a.b.c");
     for (role, repo, status) in [
         (Role::Developer, "octocat/titanic", 200),
         (Role::Viewer, "octocat/titanic", 403),

@@ -20,13 +20,11 @@ pub(crate) struct Nearest {
 /// How a row and a center are compared. Far away from all centers, and between two of them, rounding decides.
 #[derive(Debug)]
 enum Metric {
-    /// By the sum of squared differences, as an earlier mlsys exported all but the next.
+    /// By the sum of squared differences.
     Euclidean,
     Manhattan,
     /// By `|c|² - 2·x·c`, as scikit-learn's K-means does it.
     Products(Vec<f64>),
-    /// By `|x|² - 2·x·c + |c|²`, not below 0, as `pairwise_distances_argmin` does it.
-    AllProducts(Vec<f64>),
 }
 
 impl Metric {
@@ -35,7 +33,6 @@ impl Metric {
             Self::Euclidean => squared_distance(row, center),
             Self::Manhattan => row.iter().zip(center).map(|(a, b)| (a - b).abs()).sum(),
             Self::Products(squares) => -2.0 * fused_dot(row, center) + squares[place],
-            Self::AllProducts(squares) => (fused_dot(row, row) + -2.0 * fused_dot(row, center) + squares[place]).max(0.0),
         }
     }
 }
@@ -47,12 +44,10 @@ impl Operate for Nearest {
             return fields.wrong("labels", "at least one, in at least one column");
         }
         let centers = fields.f64s_of("centers", labels.len().saturating_mul(features))?;
-        let squares = || fields.f64s_of("squares", labels.len());
         let metric = match fields.word("metric")? {
             "euclidean" => Metric::Euclidean,
             "manhattan" => Metric::Manhattan,
-            "products" => Metric::Products(squares()?),
-            "all_products" => Metric::AllProducts(squares()?),
+            "products" => Metric::Products(fields.f64s_of("squares", labels.len())?),
             _ => return fields.wrong("metric", "a known word"),
         };
         Ok(Self { features, centers, labels, metric })

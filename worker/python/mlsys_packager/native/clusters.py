@@ -24,7 +24,7 @@ def export(model, x, writer):
     if name == "Birch":
         classes, places = np.unique(model.subcluster_labels_, return_inverse=True)
     # What the estimator compares by, in its own arithmetic.
-    metric = "products" if name in ("KMeans", "MiniBatchKMeans", "BisectingKMeans") else "all_products"
+    metric = "products" if name in ("KMeans", "MiniBatchKMeans") else "euclidean"
     node = _nearest(width, centers, writer, places, metric)
     if name == "BisectingKMeans":
         node = {"op": "split", "answer": _bisecting(model, width, writer), "transform": node}
@@ -34,7 +34,7 @@ def export(model, x, writer):
 def _nearest(width, centers, writer, labels, metric):
     labels = np.arange(len(centers)) if labels is None else labels
     arrays = {"centers": writer.array(centers), "labels": writer.array(labels, "u4")}
-    if metric != "manhattan":
+    if metric == "products":
         arrays["squares"] = writer.array(row_norms(np.ascontiguousarray(centers), squared=True))
     return {"op": "nearest", "features": width, "metric": metric, **arrays}
 
@@ -44,8 +44,7 @@ def _centroids(model, width, writer):
     uniform = np.isclose(model.class_prior_, 1 / len(classes)).all()
     if model.metric not in ("euclidean", "manhattan") or (model.metric == "manhattan" and not uniform):
         raise Unsupported("NearestCentroid with another metric, or one other than the Euclidean and priors")
-    metric = "manhattan" if model.metric == "manhattan" else "all_products"
-    nearest = _nearest(width, model.centroids_, writer, None, metric)
+    nearest = _nearest(width, model.centroids_, writer, None, model.metric)
     if model.metric == "manhattan":
         return nearest, Says(classes)
     scale = np.where(model.within_class_std_dev_ != 0, model.within_class_std_dev_, 1.0)

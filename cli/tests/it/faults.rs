@@ -88,9 +88,10 @@ async fn nothing_secret_is_in_the_kernels_environment() {
     let pipeline = with_cell("environment", "import os, json; print('ENV ' + json.dumps(dict(os.environ)))").await;
     let log = mlsys.stored_log(pipeline.id).await;
     let line = log.iter().find_map(|line| line.text.strip_prefix("ENV ")).expect("the environment");
-    // What the run's own `pip` works with, and what it alone shows to MLflow; no other variable of ours is there.
-    let own = ["MLSYS_UV", "MLSYS_RUN_PACKAGES", "MLFLOW_TRACKING_TOKEN"];
-    let line = own.iter().fold(line.to_owned(), |line, name| line.replace(name, ""));
+    // What the run's own `pip` works with, what it alone shows to MLflow, and where its data lies; no other variable of ours is there.
+    let data = ["MLSYS_WAREHOUSE", "MLSYS_BUCKETS", "MLSYS_LINEAGE"];
+    let own = ["MLSYS_UV", "MLSYS_RUN_PACKAGES", "MLFLOW_TRACKING_TOKEN"].into_iter().chain(data);
+    let line = own.fold(line.to_owned(), |line, name| line.replace(name, ""));
     for secret in [mlsys.webhook_secret().as_str(), "WEBHOOK", "TOKEN", "SECRET", "MLSYS_"] {
         assert!(!line.contains(secret), "{secret} is in {line}");
     }

@@ -12,7 +12,7 @@ function ScheduleLine({ schedule: { id, name, last_firing: last, next_firings, p
   const [next] = next_firings
   return (
     <li className="flex flex-wrap items-center gap-x-2">
-      <Link to={schedulePath(id)} className="link wrap-anywhere">
+      <Link to={schedulePath(id)} className="link wrap-anywhere underline">
         {name}
       </Link>
       {last && <StatusBadge status={last.status} title={last.reason ?? undefined} />}
@@ -79,7 +79,7 @@ export function Summary({ environment, table, looked, actions }: SummaryProps) {
             'Table',
             table ? (
               <>
-                <Link to={tablePath(name)} className="link">
+                <Link to={tablePath(name)} className="link underline">
                   {name}
                 </Link>
                 , version {table.version}

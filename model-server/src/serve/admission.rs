@@ -94,7 +94,8 @@ impl Admission {
 
     /// One that came as a number stayed so long. If it was not answered, it would have stayed longer.
     fn learn(&self, number: usize, stayed: u64, is_answered: bool) {
-        if number == 1 && is_answered {
+        // Who stays shorter among others would stay no longer alone: where nobody ever is, that is all there is to learn from.
+        if is_answered && (number == 1 || stayed < self.alone.load(Relaxed)) {
             approach(&self.alone, stayed);
         }
         let each = self.each.load(Relaxed);
@@ -199,6 +200,20 @@ mod tests {
             }
         }
         assert!(limit(&one_by_one) > 40, "{}", limit(&one_by_one));
+    }
+
+    #[test]
+    fn a_model_whose_first_answer_took_long_is_not_waited_for_as_long_where_nobody_is_ever_alone() {
+        let admission = admission(50, THREADS);
+        assert_eq!(limit(&admission), 8);
+        for _ in 0..50 {
+            for number in 2..=4 {
+                admission.learn(number, 14 * MILLISECOND, true);
+            }
+        }
+        // Each adds 3.5 to 7 ms by now, and four times 14 ms are waited for.
+        assert!((8..=16).contains(&limit(&admission)), "{}", limit(&admission));
+        assert!(admission.alone.load(Relaxed) < 15 * MILLISECOND);
     }
 
     #[test]
